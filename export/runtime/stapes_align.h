@@ -1,0 +1,21 @@
+#ifndef STAPES_ALIGN_H
+#define STAPES_ALIGN_H
+
+/* Placement of constant tables and of contexts. Both macros may be given on the command line. */
+
+#ifndef STAPES_ALIGNED
+#if defined(__GNUC__) || defined(__clang__)
+#define STAPES_ALIGNED __attribute__((aligned(16)))
+#elif defined(__ICCARM__)
+#define STAPES_ALIGNED _Pragma("data_alignment=16")
+#else
+#define STAPES_ALIGNED
+#endif
+#endif
+
+/* For example -DSTAPES_WEIGHTS='__attribute__((section(".qspi")))' puts all weights there. */
+#ifndef STAPES_WEIGHTS
+#define STAPES_WEIGHTS
+#endif
+
+#endif

@@ -1,0 +1,21 @@
+#ifndef STAPES_STATUS_H
+#define STAPES_STATUS_H
+
+/* What every entry point of a generated program answers. */
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef enum {
+    STAPES_OK = 0,
+    STAPES_NULL_POINTER = 1,    /* a pointer argument is null */
+    STAPES_NOT_INITIALISED = 2, /* the context was not initialised, or by a program of another bundle */
+    STAPES_WRONG_SIZE = 3       /* the caller's context has another size: headers and sources do not belong together */
+} stapes_status;
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif
