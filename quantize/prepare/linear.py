@@ -1,0 +1,188 @@
+"""FULLY_CONNECTED and CONV_2D: integer weights, one multiplier an output channel."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from quantize.arithmetic import INT32_MAX, quantize_multiplier
+from quantize.graph import Graph, Operator, Tensor
+from quantize.prepare.common import (
+    activation_range,
+    constant,
+    operand,
+    read_only,
+    require,
+    require_same_dtype,
+    require_symmetric_int16,
+    result,
+    scale,
+)
+
+
+@dataclass(frozen=True, eq=False)
+class FullyConnectedParams:
+    """y = requantise(W (x - input_zero_point) + b) + output_zero_point, clamped.
+
+    weights int8 (O, I), bias int64 (O,), multiplier_q31 int32 (O,), shift int32 (O,). `wide`: the bias is int64 and
+    the sum goes through requantise_64, else through requantise_double. Every sum fits in int32 (checked).
+    """
+
+    input_zero_point: int
+    weights: np.ndarray
+    bias: np.ndarray
+    multiplier_q31: np.ndarray
+    shift: np.ndarray
+    wide: bool
+    output_zero_point: int
+    activation_min: int
+    activation_max: int
+    output_shape: tuple[int, ...]
+
+
+@dataclass(frozen=True, eq=False)
+class Conv2DParams:
+    """As `FullyConnectedParams`, with weights int8 (O, KH, KW, I / groups); NHWC.
+
+    stride, dilation and padding are (height, width); padding counts the zeros before the first row and column.
+    """
+
+    input_zero_point: int
+    weights: np.ndarray
+    bias: np.ndarray
+    multiplier_q31: np.ndarray
+    shift: np.ndarray
+    wide: bool
+    output_zero_point: int
+    activation_min: int
+    activation_max: int
+    output_shape: tuple[int, ...]
+    stride: tuple[int, int]
+    dilation: tuple[int, int]
+    padding: tuple[int, int]
+    groups: int
+
+
+def _multipliers(real: list[float]) -> tuple[np.ndarray, np.ndarray]:
+    pairs = [quantize_multiplier(value) for value in real]
+    return read_only([m for m, _ in pairs], np.int32), read_only([s for _, s in pairs], np.int32)
+
+
+def _weight_scales(op: Operator, weights: Tensor, channels: int) -> np.ndarray:
+    """float32 (1,) or (O,)."""
+    require(weights.scale is not None, op, f"weights '{weights.name}' need a scale")
+    scales = np.asarray(weights.scale, np.float32).reshape(-1)
+    require(weights.zero_point == 0, op, f"weights '{weights.name}' must have zero point 0")
+    require(bool(np.all(np.isfinite(scales) & (scales > 0))), op, f"weights '{weights.name}' need positive scales")
+    require(
+        scales.size == 1 or (scales.size == channels and weights.axis == 0),
+        op,
+        f"weights '{weights.name}' have {scales.size} scales along axis {weights.axis};"
+        f" use one, or {channels} along axis 0",
+    )
+    return scales
+
+
+def _bias(graph: Graph, op: Operator, x: Tensor, channels: int) -> tuple[np.ndarray, bool]:
+    """Bias int64 (O,), and whether the sum is requantised in 64 bits."""
+    if len(op.inputs) < 3 or op.inputs[2] == "":
+        return read_only(np.zeros(channels), np.int64), x.dtype == "int16"
+    bias = constant(graph, op, 2, ("int32",) if x.dtype == "int8" else ("int32", "int64"))
+    assert bias.data is not None
+    require(bias.size == channels, op, f"bias '{bias.name}' has {bias.size} values; give {channels}")
+    return read_only(np.reshape(bias.data, -1), np.int64), bias.dtype == "int64"
+
+
+def _require_int32_sums(op: Operator, x: Tensor, weights: np.ndarray, bias: np.ndarray) -> None:
+    low, high = x.limits
+    largest_input = max(high - x.zero_point, x.zero_point - low)
+    bound = np.abs(weights.astype(np.int64)).reshape(len(weights), -1).sum(axis=1) * largest_input + np.abs(bias)
+    channel = int(np.argmax(bound))
+    require(
+        int(bound[channel]) <= INT32_MAX,
+        op,
+        f"the sum of channel {channel} may reach {int(bound[channel])}, beyond int32; use a larger weight scale",
+    )
+
+
+def prepare_fully_connected(graph: Graph, op: Operator) -> FullyConnectedParams:
+    """Parameters of FULLY_CONNECTED.
+
+    Source: `CalculateOpDataFullyConnected` of TFLite Micro; per tensor it multiplies the two scales in float32.
+    """
+    x, weights, y = operand(graph, op, 0), constant(graph, op, 1, ("int8",)), result(graph, op)
+    require_same_dtype(op, x, y)
+    require_symmetric_int16(op, x, y)
+    require(len(weights.shape) == 2, op, f"weights '{weights.name}' have shape {weights.shape}; use (outputs, inputs)")
+    channels, depth = weights.shape
+    require(x.size % depth == 0, op, f"input '{x.name}' of {x.size} values does not divide into rows of {depth}")
+    require(
+        y.size == x.size // depth * channels and y.shape[-1] == channels,
+        op,
+        f"output '{y.name}' has shape {y.shape}; its last axis must be {channels}",
+    )
+    options_format = op.options.get("weights_format", "DEFAULT")
+    require(options_format == "DEFAULT", op, f"weights format {options_format} is unknown; use DEFAULT")
+    scales = _weight_scales(op, weights, channels)
+    if scales.size == 1:
+        real = [float(np.float32(scale(op, x)) * scales[0]) / scale(op, y)] * channels
+    else:
+        real = [scale(op, x) * float(value) / scale(op, y) for value in scales]
+    multiplier_q31, shift = _multipliers(real)
+    bias, wide = _bias(graph, op, x, channels)
+    data = read_only(weights.data, np.int8).reshape(channels, depth)
+    _require_int32_sums(op, x, data, bias)
+    return FullyConnectedParams(
+        x.zero_point, data, bias, multiplier_q31, shift, wide, y.zero_point, *activation_range(op, y), y.shape
+    )
+
+
+def _pad_before(size: int, kernel: int, stride: int, dilation: int, padding: str) -> tuple[int, int]:
+    """(output size, zeros before the first value) of one axis."""
+    reach = (kernel - 1) * dilation + 1
+    if padding == "VALID":
+        return -(-(size - reach + 1) // stride), 0
+    output = -(-size // stride)
+    return output, max((output - 1) * stride + reach - size, 0) // 2
+
+
+def prepare_conv_2d(graph: Graph, op: Operator) -> Conv2DParams:
+    """Parameters of CONV_2D, grouped where the filter is less deep than the input.
+
+    Source: `PopulateConvolutionQuantizationParams` and `ComputePaddingHeightWidth` of TensorFlow Lite.
+    """
+    x, weights, y = operand(graph, op, 0), constant(graph, op, 1, ("int8",)), result(graph, op)
+    require_same_dtype(op, x, y)
+    require_symmetric_int16(op, x, y)
+    require(len(x.shape) == 4 and len(weights.shape) == 4, op, "input and weights need four axes (NHWC, OHWI)")
+    channels, kernel_h, kernel_w, depth = weights.shape
+    require(x.shape[3] % depth == 0 and channels % (x.shape[3] // depth) == 0, op, "channels do not divide into groups")
+    padding = str(op.options.get("padding", "SAME"))
+    require(padding in ("SAME", "VALID"), op, f"padding {padding} is unknown; use SAME or VALID")
+    stride = int(op.options.get("stride_h", 1)), int(op.options.get("stride_w", 1))
+    dilation = int(op.options.get("dilation_h_factor", 1)), int(op.options.get("dilation_w_factor", 1))
+    out_h, pad_h = _pad_before(x.shape[1], kernel_h, stride[0], dilation[0], padding)
+    out_w, pad_w = _pad_before(x.shape[2], kernel_w, stride[1], dilation[1], padding)
+    expected = (x.shape[0], out_h, out_w, channels)
+    require(y.shape == expected, op, f"output '{y.name}' has shape {y.shape}; use {expected}")
+    real = [scale(op, x) * float(value) / scale(op, y) for value in _weight_scales(op, weights, channels)]
+    multiplier_q31, shift = _multipliers(real if len(real) == channels else real * channels)
+    bias, wide = _bias(graph, op, x, channels)
+    data = read_only(weights.data, np.int8).reshape(weights.shape)
+    _require_int32_sums(op, x, data, bias)
+    return Conv2DParams(
+        x.zero_point,
+        data,
+        bias,
+        multiplier_q31,
+        shift,
+        wide,
+        y.zero_point,
+        *activation_range(op, y),
+        y.shape,
+        stride,
+        dilation,
+        (pad_h, pad_w),
+        x.shape[3] // depth,
+    )
