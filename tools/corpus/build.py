@@ -1,0 +1,228 @@
+"""Packages and the user's own folders to a corpus folder: FLAC files and their manifest."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import tempfile
+from collections import defaultdict
+from collections.abc import Callable, Iterator
+from fnmatch import fnmatchcase
+from pathlib import Path
+
+import numpy as np
+import soundfile
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
+
+from models.errors import StapesError
+from tools.corpus import own as own_folders
+from tools.corpus.decode import AUDIO_SUFFIXES, RATE, Audio, Unfit, read_noise, read_speech
+from tools.corpus.download import download, unpack, version_of
+from tools.corpus.join import (
+    LEAST_SECONDS,
+    NOISE_SECONDS,
+    PAUSE_SECONDS,
+    SPEECH_SECONDS,
+    Clip,
+    generator,
+    join,
+    sequence,
+    voice_folder,
+)
+from tools.corpus.manifest import FILE_NAME, Item, Manifest, load_manifest, sha256
+from tools.corpus.sources import Noise, Package, Speech, packages
+
+# Raised whenever decoding or joining changes, so that older corpora are built anew.
+_BUILD = 1
+
+
+def fetch(
+    folder: str | Path,
+    lean: bool = True,
+    own: str | Path | None = None,
+    without: tuple[str, ...] = (),
+    only_own: bool = False,
+    seed: int = 0,
+    quiet: bool = False,
+) -> Manifest:
+    """Fetch, decode and index a corpus; what is already there with the right hash is left alone.
+
+    Args:
+        folder: where the corpus goes; made if absent.
+        lean: take the lean set of packages instead of all.
+        own: a folder with `speech/` and `noise/` trees of wav or flac, added to the corpus.
+        without: names of packages to leave out.
+        only_own: take no package at all.
+        seed: of the order of prompts and the length of pauses.
+        quiet: draw no progress bar on standard error.
+
+    Raises:
+        StapesError: a client is missing, a package cannot be fetched, `own` has no audio, a name is unknown.
+    """
+    folder = Path(folder)
+    chosen = [] if only_own else packages(lean, without)
+    own_groups = own_folders.groups(Path(own)) if own is not None else {}
+    folder.mkdir(parents=True, exist_ok=True)
+    manifest = load_manifest(folder) if (folder / FILE_NAME).is_file() else Manifest(folder)
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=Console(stderr=True), disable=quiet) as progress:
+        for package in chosen:
+            task = progress.add_task(package.name, total=None)
+            _fetch_package(manifest, package, seed, lambda n, total, task=task: _advance(progress, task, n, total))
+        if own is not None:
+            task = progress.add_task("own recordings", total=None)
+            _add_own(manifest, Path(own), own_groups, seed, lambda n, total: _advance(progress, task, n, total))
+    manifest.check_disjoint()
+    return manifest
+
+
+_Report = Callable[[int, int], None]
+_Groups = dict[Speech | Noise, list[Path]]
+
+
+def _advance(progress: Progress, task: TaskID, done: int, total: int) -> None:
+    progress.update(task, completed=done, total=total)
+
+
+def _fetch_package(manifest: Manifest, package: Package, seed: int, report: _Report) -> None:
+    recipe = _recipe(package, seed)
+    if manifest.is_complete(package.name, recipe):
+        report(1, 1)
+        return
+    archive = _archive(manifest, package)
+    with tempfile.TemporaryDirectory(dir=manifest.folder, prefix=".unpack-") as work:
+        unpack(archive, Path(work))
+        root, version = Path(work), version_of(package, archive)
+        items = list(_items(manifest.folder, package, version, root, _groups(package, root), seed, report))
+    if not items:
+        raise StapesError(f"{archive}: none of its recordings is where {package.name} used to keep them; report this")
+    about = {
+        "archive": archive.name,
+        "archive_sha256": sha256(archive),
+        "client": package.client,
+        "licence": package.licence,
+        "recipe": recipe,
+        "version": version,
+    }
+    manifest.replace_package(package.name, about, items)
+    manifest.save()
+    manifest.remove_strays(package.name)
+
+
+def _archive(manifest: Manifest, package: Package) -> Path:
+    """Return the package's archive, downloaded unless an earlier run kept it."""
+    kept = manifest.folder / "packages"
+    separator = "_" if package.client == "apt" else "-"
+    # Downloads are moved here only when they are whole.
+    found = sorted(kept.glob(f"{package.name}{separator}{package.version}*"))
+    return found[-1] if found else download(package, kept)
+
+
+def _add_own(manifest: Manifest, own: Path, groups: _Groups, seed: int, report: _Report) -> None:
+    package = own_folders.PACKAGE
+    items = list(_items(manifest.folder, package, "", own, groups, seed, report))
+    if not items:
+        raise StapesError(f"{own}: none of its recordings can be used (16 kHz or more, not clipped, not silent)")
+    manifest.replace_package(package.name, {"client": package.client, "licence": package.licence}, items)
+    manifest.save()
+    manifest.remove_strays(package.name)
+
+
+def _recipe(package: Package, seed: int) -> str:
+    return hashlib.sha256(f"{_BUILD} {seed} {package!r}".encode()).hexdigest()[:16]
+
+
+def _items(
+    folder: Path, package: Package, version: str, root: Path, groups: _Groups, seed: int, report: _Report
+) -> Iterator[Item]:
+    total, done = sum(map(len, groups.values())), 0
+    seen: set[str] = set()
+    for rule, paths in groups.items():
+        voices: dict[str, list[Clip]] = defaultdict(list)
+        for path in paths:
+            done += 1
+            report(done, total)
+            digest = sha256(path)
+            # Packages carry the same recording under several names.
+            if digest in seen:
+                continue
+            seen.add(digest)
+            source = path.relative_to(root).as_posix()
+            try:
+                if isinstance(rule, Speech):
+                    audio, form = read_speech(path)
+                    voice = f"{rule.speaker}-{voice_folder(source)}-{form}" if rule.collection else rule.speaker
+                    voices[voice].append(Clip(source, audio))
+                else:
+                    voices[rule.label].append(Clip(source, read_noise(path)))
+            except Unfit:
+                continue
+        for voice, clips in voices.items():
+            yield from _write_voice(folder, package, version, rule, voice, clips, seed)
+
+
+def _groups(package: Package, root: Path) -> _Groups:
+    """Return the files of each rule; a file belongs to the first rule that matches it."""
+    groups: _Groups = {rule: [] for rule in package.rules}
+    for path in sorted(root.rglob("*")):
+        if path.suffix.lower() not in AUDIO_SUFFIXES or not path.is_file() or path.is_symlink():
+            continue
+        name = "/" + path.relative_to(root).as_posix()
+        rule = next((rule for rule in package.rules if fnmatchcase(name, rule.pattern)), None)
+        if rule is not None and not any(fnmatchcase(name, skip) for skip in getattr(rule, "skip", ())):
+            groups[rule].append(path)
+    return groups
+
+
+def _write_voice(
+    folder: Path, package: Package, version: str, rule: Speech | Noise, voice: str, clips: list[Clip], seed: int
+) -> Iterator[Item]:
+    rng = generator(seed, package.name, rule.pattern, voice)
+    if isinstance(rule, Speech):
+        joined = join(clips, PAUSE_SECONDS, SPEECH_SECONDS, rng)
+    elif rule.join is not None:
+        joined = [sequence(clips, rule.join, NOISE_SECONDS, rng)] if clips else []
+    else:
+        joined = [([clip.source], clip.audio) for clip in clips]
+    speech = isinstance(rule, Speech)
+    for index, (sources, audio) in enumerate(joined):
+        if speech and len(audio) < LEAST_SECONDS * RATE:
+            continue
+        stem = _stem(voice if speech else "", sources, index)
+        file = f"{'speech' if speech else 'noise'}/{package.name}/{stem}.flac"
+        yield Item(
+            file=file,
+            kind="speech" if speech else "noise",
+            split=rule.split,
+            sources=tuple(sources),
+            package=package.name,
+            version=version,
+            speaker=voice if speech else "",
+            language=rule.language if isinstance(rule, Speech) else "",
+            label=rule.label if isinstance(rule, Noise) else "",
+            seconds=round(len(audio) / RATE, 3),
+            licence=rule.licence or package.licence,
+            author=rule.author or package.author,
+            sha256=write_flac(folder / file, audio),
+        )
+
+
+def _stem(voice: str, sources: list[str], index: int) -> str:
+    if voice:
+        stem = f"{voice}-{index:03d}"
+    elif len(sources) == 1:
+        stem = "-".join(Path(sources[0]).with_suffix("").parts[-3:])
+    else:
+        stem = f"{Path(min(sources)).stem}-joined"
+    return "".join(c if c.isalnum() or c in "-_" else "_" for c in stem)
+
+
+def write_flac(path: Path, audio: Audio) -> str:
+    """Write (S,) float32 as 16 kHz mono 16-bit FLAC, whole or not at all, and return the file's SHA-256."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_name("." + path.name + ".partial")
+    samples = np.clip(np.rint(audio.astype(np.float64) * 32768), -32768, 32767).astype(np.int16)
+    soundfile.write(partial, samples, RATE, format="FLAC", subtype="PCM_16")
+    os.replace(partial, path)
+    return sha256(path)

@@ -1,0 +1,162 @@
+"""What lies in a corpus folder: one record an item, with hash, licence and split."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+import soundfile
+
+from models.errors import StapesError
+from tools.corpus.decode import RATE, Audio
+from tools.corpus.sources import SPLITS
+
+FILE_NAME = "manifest.json"
+_FORMAT = 1
+
+
+@dataclass(frozen=True)
+class Item:
+    """One FLAC of a corpus: 16 kHz, mono, 16 bit.
+
+    `file` is relative to the corpus folder; `sources` are the paths inside `package` of the recordings in it.
+    A speech item has a speaker and a language, a noise item a label; what does not apply is "".
+    """
+
+    file: str
+    kind: str
+    split: str
+    sources: tuple[str, ...]
+    package: str
+    version: str
+    speaker: str
+    language: str
+    label: str
+    seconds: float
+    licence: str
+    author: str
+    sha256: str
+
+
+@dataclass
+class Manifest:
+    """The items of a corpus folder and, for each package, what they were made of (version, archive, recipe hash)."""
+
+    folder: Path
+    records: list[Item] = field(default_factory=list)
+    packages: dict[str, dict[str, str]] = field(default_factory=dict)
+
+    def items(self, kind: str, split: str) -> list[Item]:
+        """Return the items of a kind (`speech` or `noise`) in a split, in the order of their file names.
+
+        Raises:
+            StapesError: unknown kind or split.
+        """
+        if kind not in ("speech", "noise"):
+            raise StapesError(f"kind {kind!r} is unknown; use speech or noise")
+        if split not in SPLITS:
+            raise StapesError(f"split {split!r} is unknown; use one of {', '.join(SPLITS)}")
+        return [item for item in self.records if item.kind == kind and item.split == split]
+
+    def read(self, item: Item, start: int = 0, samples: int = -1) -> Audio:
+        """Return an item's samples (S,) float32 at 16 kHz, or `samples` of them from `start` on.
+
+        Raises:
+            StapesError: the file is missing or damaged.
+        """
+        path = self.folder / item.file
+        try:
+            audio, rate = soundfile.read(path, frames=samples, start=start, dtype="float32")
+        except (OSError, soundfile.SoundFileError) as error:
+            raise StapesError(f"{path}: cannot be read; run `stapes corpus fetch {self.folder}` again") from error
+        if rate != RATE or audio.ndim != 1:
+            raise StapesError(f"{path}: is not {RATE} Hz mono; run `stapes corpus fetch {self.folder}` again")
+        return audio
+
+    def minutes(self, kind: str, split: str) -> float:
+        """Return the minutes of a kind in a split."""
+        return sum(item.seconds for item in self.items(kind, split)) / 60
+
+    def replace_package(self, name: str, about: dict[str, str], items: Iterable[Item]) -> None:
+        """Put `items` in the place of whatever the manifest held of a package."""
+        self.records = [item for item in self.records if item.package != name] + list(items)
+        self.records.sort(key=lambda item: item.file)
+        self.packages[name] = about
+
+    def is_complete(self, name: str, recipe: str) -> bool:
+        """Tell whether a package was built with this recipe hash and all its files still have their hashes."""
+        if self.packages.get(name, {}).get("recipe") != recipe:
+            return False
+        files = [item for item in self.records if item.package == name]
+        return all((self.folder / i.file).is_file() and sha256(self.folder / i.file) == i.sha256 for i in files)
+
+    def check_disjoint(self) -> None:
+        """Check that no speaker, language or recording stands in two splits.
+
+        Raises:
+            StapesError: one does; the message names it.
+        """
+        seen: dict[tuple[str, str], set[str]] = defaultdict(set)
+        for item in self.records:
+            if item.kind == "speech":
+                seen["speaker", item.speaker].add(item.split)
+                if item.language:
+                    seen["language", item.language.split("_")[0]].add(item.split)
+            for source in item.sources:
+                seen["recording", f"{item.package}: {source}"].add(item.split)
+        for (what, name), splits in seen.items():
+            if len(splits) > 1:
+                raise StapesError(
+                    f"{what} {name} is in more than one split ({', '.join(sorted(splits))}); move it to one"
+                )
+
+    def remove_strays(self, package: str) -> None:
+        """Delete FLAC files of a package that the manifest does not know (left by an older recipe)."""
+        known = {item.file for item in self.records}
+        for kind in ("speech", "noise"):
+            for path in (self.folder / kind / package).glob("*.flac"):
+                if path.relative_to(self.folder).as_posix() not in known:
+                    path.unlink()
+
+    def save(self) -> None:
+        """Write the manifest (whole or not at all)."""
+        text = json.dumps(
+            {"format": _FORMAT, "rate": RATE, "packages": self.packages, "items": [asdict(i) for i in self.records]},
+            indent=1,
+            sort_keys=True,
+            ensure_ascii=False,
+        )
+        partial = self.folder / f".{FILE_NAME}.partial"
+        partial.write_text(text + "\n", encoding="utf-8")
+        os.replace(partial, self.folder / FILE_NAME)
+
+
+def load_manifest(folder: str | Path) -> Manifest:
+    """Read the manifest of a corpus folder.
+
+    Raises:
+        StapesError: there is none, or it is not one that this version wrote.
+    """
+    folder = Path(folder)
+    path = folder / FILE_NAME
+    if not path.is_file():
+        raise StapesError(f"{folder}: holds no {FILE_NAME}; run `stapes corpus fetch {folder}` first")
+    try:
+        data = json.loads(path.read_text(encoding="utf-8"))
+        if data["format"] != _FORMAT:
+            raise StapesError(f"{path}: is of format {data['format']}, this version reads {_FORMAT}; fetch it anew")
+        records = [Item(**{**record, "sources": tuple(record["sources"])}) for record in data["items"]]
+        return Manifest(folder, records, data["packages"])
+    except (ValueError, KeyError, TypeError) as error:
+        raise StapesError(f"{path}: is no corpus manifest; delete it and fetch the corpus again") from error
+
+
+def sha256(path: Path) -> str:
+    """Return the SHA-256 of a file as hexadecimal digits."""
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
