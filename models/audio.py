@@ -1,0 +1,121 @@
+"""Audio files in and out: mono, 16 kHz, float32 in [-1, 1), and the device's q15."""
+
+from __future__ import annotations
+
+import os
+import struct
+import warnings
+from collections.abc import Iterable
+from pathlib import Path
+
+import numpy as np
+import soundfile
+import soxr
+
+from models.errors import StapesError
+from models.frontend import SAMPLE_RATE
+
+SUFFIXES = (".wav", ".flac", ".ogg", ".aiff", ".aif", ".mp3")
+STREAMED_SIZE = 0xFFFFFFFF
+
+
+def float_to_q15(audio: np.ndarray) -> np.ndarray:
+    """Float in [-1, 1) -> int16, halves rounded up, saturating."""
+    scaled = np.floor(np.asarray(audio, dtype=np.float64) * 32768.0 + 0.5)
+    return np.clip(scaled, -32768, 32767).astype(np.int16)
+
+
+def q15_to_float(samples_q15: np.ndarray) -> np.ndarray:
+    """int16 -> float32 in [-1, 1), exact."""
+    return np.asarray(samples_q15, dtype=np.float32) / np.float32(32768.0)
+
+
+def read_audio(path: str | os.PathLike[str]) -> np.ndarray:
+    """Samples of a file: (S,) float32, mono, 16 kHz; a warning says when channels were averaged or the rate was changed.
+
+    Raises StapesError when the file is missing, empty, cut off, not audio, or holds NaN or Inf.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise StapesError(f"{path}: no such audio file; check the path")
+    if path.stat().st_size == 0:
+        raise StapesError(f"{path}: the file is empty; record or copy it again")
+    _refuse_truncated_wav(path)
+    try:
+        with soundfile.SoundFile(path) as file:
+            rate, expected = file.samplerate, file.frames
+            audio = file.read(dtype="float32", always_2d=True)
+    except (soundfile.SoundFileError, RuntimeError, MemoryError) as error:
+        raise StapesError(f"{path}: cannot be read as audio; convert it to WAV or FLAC") from error
+    if len(audio) < expected:
+        raise StapesError(f"{path}: cut off after {len(audio)} of {expected} samples; copy the file again")
+    if len(audio) == 0:
+        raise StapesError(f"{path}: holds no samples; record or copy it again")
+    if not np.isfinite(audio).all():
+        raise StapesError(f"{path}: holds NaN or Inf samples; write it again as 16-bit PCM")
+    return _to_mono_16k(path, audio, rate)
+
+
+def _to_mono_16k(path: Path, audio: np.ndarray, rate: int) -> np.ndarray:
+    if audio.shape[1] > 1:
+        warnings.warn(f"{path}: {audio.shape[1]} channels averaged to one", stacklevel=3)
+    mono = audio.mean(axis=1, dtype=np.float32)
+    if rate != SAMPLE_RATE:
+        warnings.warn(f"{path}: resampled from {rate} to {SAMPLE_RATE} Hz", stacklevel=3)
+        mono = soxr.resample(mono, rate, SAMPLE_RATE, quality="HQ")
+        if len(mono) == 0:
+            raise StapesError(f"{path}: too short to be resampled to {SAMPLE_RATE} Hz; give a longer recording")
+    return np.ascontiguousarray(mono, dtype=np.float32)
+
+
+def _refuse_truncated_wav(path: Path) -> None:
+    """libsndfile reads what is left of a WAV file without a word, so the size of the data chunk is compared with the file's."""
+    size = path.stat().st_size
+    with open(path, "rb") as file:
+        if size < 12 or file.read(4) != b"RIFF":
+            return
+        file.seek(12)
+        while len(header := file.read(8)) == 8:
+            name, length = struct.unpack("<4sI", header)
+            if name == b"data":
+                if length not in (0, STREAMED_SIZE) and file.tell() + length > size:
+                    raise StapesError(
+                        f"{path}: cut off, its header promises {length} bytes of samples and {size - file.tell()} are there; "
+                        "copy the file again"
+                    )
+                return
+            file.seek(length + (length & 1), os.SEEK_CUR)
+
+
+def write_audio(path: str | os.PathLike[str], audio: np.ndarray) -> None:
+    """Write (S,) float in [-1, 1) or int16 q15 as a 16-bit mono 16 kHz WAV file; a failure leaves no partial file."""
+    path = Path(path)
+    samples_q15 = audio if audio.dtype == np.int16 else float_to_q15(audio)
+    temporary = path.with_name(f".{path.name}.partial")
+    try:
+        soundfile.write(temporary, samples_q15, SAMPLE_RATE, subtype="PCM_16", format="WAV")
+        os.replace(temporary, path)
+    except (OSError, RuntimeError) as error:
+        temporary.unlink(missing_ok=True)
+        raise StapesError(f"{path}: cannot be written; check that the folder exists and has room") from error
+
+
+def list_audio(paths: Iterable[str | os.PathLike[str]]) -> list[Path]:
+    """Files and folders (searched to any depth) -> audio files, in the order given, each folder sorted by name.
+
+    Raises StapesError for a path that does not exist and for a folder without audio.
+    """
+    found: list[Path] = []
+    for path in map(Path, paths):
+        if path.is_dir():
+            inside = sorted(file for file in path.rglob("*") if file.suffix.lower() in SUFFIXES and file.is_file())
+            if not inside:
+                raise StapesError(f"{path}: no audio files ({', '.join(SUFFIXES)}) in this folder; give another one")
+            found.extend(inside)
+        elif path.is_file():
+            found.append(path)
+        else:
+            raise StapesError(f"{path}: no such file or folder; check the path")
+    if not found:
+        raise StapesError("no audio was given; name files or folders")
+    return found

@@ -1,0 +1,8 @@
+"""The one exception that a user is meant to read."""
+
+
+class StapesError(Exception):
+    """A fault in what the user gave: its message is one line that names the thing and the remedy.
+
+    The command line prints the message on standard error and exits with code 2; no traceback is shown.
+    """

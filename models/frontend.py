@@ -1,0 +1,132 @@
+"""The constants of the audio path around the network: one dataclass, stored wherever a network is stored."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from models.errors import StapesError
+
+SAMPLE_RATE = 16000
+FEATURES = ("magnitude", "log", "compressed")
+
+
+@dataclass(frozen=True)
+class FrontEnd:
+    """Frame, hop, Wiener constants and feature kind; times in samples or frames, `_db` in decibel of power (xi) or amplitude (mask).
+
+    `noise_smoothing` is mu, `xi_smoothing` a and `vad_threshold` eta of the decision-directed rule; `noise_floor` is a power
+    per bin, |X|^2 / sum(window^2), of audio in [-1, 1). Raises StapesError when a value cannot work.
+    """
+
+    sample_rate: int = SAMPLE_RATE
+    analysis: int = 128
+    synthesis: int = 128
+    hop: int = 64
+    noise_smoothing: float = 0.98
+    xi_smoothing: float = 0.98
+    vad_threshold: float = 0.15
+    xi_min_db: float = -25.0
+    gamma_max: float = 40.0
+    noise_floor: float = 2.0**-30
+    startup_frames: int = 29
+    vad_hold_frames: int = 750
+    features: str = "magnitude"
+    gain_input: bool = False
+    mask_floor_db: float | None = None
+
+    def __post_init__(self) -> None:
+        if self.sample_rate != SAMPLE_RATE:
+            raise StapesError(
+                f"sample_rate {self.sample_rate}: only {SAMPLE_RATE} Hz is supported; retrain at that rate"
+            )
+        if self.synthesis != 2 * self.hop or self.hop < 2:
+            raise StapesError(
+                f"hop {self.hop} with synthesis {self.synthesis}: the hop must be half of the synthesis window, such as 64 and 128"
+            )
+        if self.analysis < self.synthesis or self.analysis & (self.analysis - 1):
+            raise StapesError(
+                f"analysis {self.analysis}: give a power of two that is not shorter than synthesis ({self.synthesis})"
+            )
+        if self.features not in FEATURES:
+            raise StapesError(f"features '{self.features}': unknown; give one of {', '.join(FEATURES)}")
+        if not (
+            0 < self.noise_smoothing < 1 and 0 < self.xi_smoothing < 1 and self.noise_floor > 0 and self.gamma_max > 1
+        ):
+            raise StapesError(
+                "front end: noise_smoothing and xi_smoothing lie in (0, 1), noise_floor > 0, gamma_max > 1"
+            )
+        if self.startup_frames < 1 or self.vad_hold_frames < 1:
+            raise StapesError("front end: startup_frames and vad_hold_frames are at least 1")
+        if self.mask_floor_db is not None and not self.mask_floor_db < 0:
+            raise StapesError(f"mask_floor_db {self.mask_floor_db}: give a negative number of dB, or leave it out")
+
+    @property
+    def bins(self) -> int:
+        return self.analysis // 2 + 1
+
+    @property
+    def feature_size(self) -> int:
+        return self.bins * (2 if self.gain_input else 1)
+
+    @property
+    def latency(self) -> int:
+        """Algorithmic latency in samples: the synthesis window, of which one hop is buffering."""
+        return self.synthesis
+
+    @property
+    def delay(self) -> int:
+        """Samples by which the output stream lags the input stream."""
+        return self.synthesis - self.hop
+
+    @property
+    def xi_min(self) -> float:
+        return 10.0 ** (self.xi_min_db / 10.0)
+
+    @property
+    def mask_floor(self) -> float:
+        """Smallest effective mask, an amplitude factor; 0 without a floor."""
+        return 0.0 if self.mask_floor_db is None else 10.0 ** (self.mask_floor_db / 20.0)
+
+    @property
+    def window_power(self) -> float:
+        """sum(analysis window^2): `analysis / 2` for the symmetric pair."""
+        return math.fsum(value * value for value in self.windows()[0].tolist())
+
+    def windows(self) -> tuple[np.ndarray, np.ndarray]:
+        """Analysis `(analysis,)` and synthesis `(synthesis,)` window, float64.
+
+        Their product over the last `synthesis` samples of the frame is the periodic Hann window, so overlap-add at half of
+        it is exact. Equal lengths: periodic sqrt-Hann. Otherwise a long rising and a short falling flank
+        (Mauler and Martin, A low delay, variable resolution, perfect reconstruction spectral analysis-synthesis system, 2007).
+        """
+        rising = self.analysis - self.hop
+        analysis = np.concatenate(
+            [np.sin(np.pi * np.arange(rising) / (2 * rising)), np.cos(np.pi * np.arange(self.hop) / (2 * self.hop))]
+        )
+        if self.analysis == self.synthesis:
+            return analysis, analysis.copy()
+        hann = np.sin(np.pi * np.arange(self.synthesis) / self.synthesis) ** 2
+        return analysis, hann / analysis[-self.synthesis :]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values, ready for JSON."""
+        return dataclasses.asdict(self)
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> FrontEnd:
+        """Inverse of `to_dict`; absent fields take their default, unknown ones raise StapesError."""
+        unknown = sorted(set(values) - {field.name for field in dataclasses.fields(cls)})
+        if unknown:
+            raise StapesError(
+                f"front end: unknown field {', '.join(unknown)}; the file is of a newer version or damaged"
+            )
+        try:
+            return cls(**values)
+        except TypeError as error:
+            raise StapesError(f"front end: a field has the wrong type ({error}); write the file again") from error

@@ -1,0 +1,114 @@
+"""The GRU mask: a recurrent network that turns the features of a frame into a mask in [0, 1] over its bins.
+
+B utterances, T frames, F features, K bins, H hidden units, N layers.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from models.errors import StapesError
+from models.frontend import FrontEnd
+
+
+@dataclass(frozen=True)
+class GruMaskConfig:
+    """`model_config` of a checkpoint; the first four fields are the published ones, whose network the other defaults describe.
+
+    `narrow_dim` > 0: a linear layer to that width stands before the GRU, in place of the LayerNorm.
+    `fc_dim`: width of the hidden output layer, 0 for none, None for `hidden_dim`.
+    """
+
+    n_fft: int = 128
+    hidden_dim: int = 128
+    num_layers: int = 2
+    dropout: float = 0.2
+    features: str = "magnitude"
+    gain_input: bool = False
+    mask_floor_db: float | None = None
+    narrow_dim: int = 0
+    fc_dim: int | None = None
+    analysis: int | None = None
+    synthesis: int = 128
+
+    def __post_init__(self) -> None:
+        if self.analysis not in (None, self.n_fft):
+            raise StapesError(
+                f"model_config: analysis {self.analysis} and n_fft {self.n_fft} differ; give one value for both"
+            )
+        if min(self.n_fft, self.hidden_dim, self.num_layers) < 1 or self.narrow_dim < 0 or (self.fc_dim or 0) < 0:
+            raise StapesError(
+                "model_config: n_fft, hidden_dim and num_layers are at least 1, narrow_dim and fc_dim at least 0"
+            )
+
+    def front_end(self) -> FrontEnd:
+        """The front end that the network was trained behind, other constants at their defaults."""
+        return FrontEnd(
+            analysis=self.n_fft,
+            synthesis=self.synthesis,
+            hop=self.synthesis // 2,
+            features=self.features,
+            gain_input=self.gain_input,
+            mask_floor_db=self.mask_floor_db,
+        )
+
+    def to_dict(self) -> dict[str, Any]:
+        return dataclasses.asdict(self)
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> GruMaskConfig:
+        """Raises StapesError for a field that no version of the network has."""
+        unknown = sorted(set(values) - {field.name for field in dataclasses.fields(cls)})
+        if unknown:
+            raise StapesError(f"model_config: unknown field {', '.join(unknown)}; the checkpoint is of another network")
+        try:
+            return cls(**values)
+        except TypeError as error:
+            raise StapesError(
+                f"model_config: a field has the wrong type ({error}); save the checkpoint again"
+            ) from error
+
+
+class GruMask(nn.Module):
+    """LayerNorm or narrowing layer, N GRU layers, one or two linear layers, sigmoid."""
+
+    def __init__(self, config: GruMaskConfig | Mapping[str, Any] | None = None) -> None:
+        super().__init__()
+        config = config if isinstance(config, GruMaskConfig) else GruMaskConfig.from_dict(config or {})
+        self.config = config
+        self.bins = config.n_fft // 2 + 1
+        self.feature_size = self.bins * (2 if config.gain_input else 1)
+        self.narrow = nn.Linear(self.feature_size, config.narrow_dim) if config.narrow_dim else None
+        self.input_norm = None if config.narrow_dim else nn.LayerNorm(self.feature_size)
+        self.gru = nn.GRU(
+            config.narrow_dim or self.feature_size,
+            config.hidden_dim,
+            config.num_layers,
+            batch_first=True,
+            dropout=config.dropout if config.num_layers > 1 else 0.0,
+        )
+        fc_dim = config.hidden_dim if config.fc_dim is None else config.fc_dim
+        self.fc1 = nn.Linear(config.hidden_dim, fc_dim) if fc_dim else None
+        self.dropout = nn.Dropout(config.dropout)
+        self.fc2 = nn.Linear(fc_dim or config.hidden_dim, self.bins)
+
+    def before(self, features: Tensor) -> Tensor:
+        """Features (..., F) -> input of the first GRU layer."""
+        return self.narrow(features) if self.narrow is not None else self.input_norm(features)
+
+    def after(self, hidden: Tensor) -> Tensor:
+        """Output of the last GRU layer (..., H) -> mask (..., K)."""
+        if self.fc1 is not None:
+            hidden = self.dropout(torch.relu(self.fc1(hidden)))
+        return torch.sigmoid(self.fc2(hidden))
+
+    def forward(self, features: Tensor, states: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        """`features` (B, T, F) float32, `states` (N, B, H) or None for zeros -> mask (B, T, K), states (N, B, H)."""
+        hidden, states = self.gru(self.before(features), states)
+        return self.after(hidden), states

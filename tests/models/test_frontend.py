@@ -1,0 +1,67 @@
+"""Front end and transforms: windows that reconstruct, values that are checked, a stream that equals the whole file."""
+
+import numpy as np
+import pytest
+
+from models.errors import StapesError
+from models.frontend import FrontEnd
+from models.stft import StreamingStft, istft, stft
+
+SIZES = [FrontEnd(), FrontEnd(analysis=256), FrontEnd(analysis=512), FrontEnd(analysis=256, synthesis=256, hop=128)]
+
+
+@pytest.mark.parametrize("frontend", SIZES, ids=str)
+def test_window_product_is_the_periodic_hann_window(frontend):
+    analysis, synthesis = frontend.windows()
+    n = np.arange(frontend.synthesis)
+    hann = 0.5 - 0.5 * np.cos(2 * np.pi * n / frontend.synthesis)
+    assert np.abs(analysis[-frontend.synthesis :] * synthesis - hann).max() < 1e-15
+    assert analysis.min() >= 0 and analysis.max() <= 1 + 1e-15
+
+
+@pytest.mark.parametrize("frontend", SIZES, ids=str)
+def test_overlap_add_gives_the_input_back_after_the_delay(frontend):
+    audio = np.random.default_rng(1).standard_normal((2, 64 * 50))
+    output = istft(stft(audio, frontend), frontend)
+    delay = frontend.delay
+    assert np.abs(output[:, delay:] - audio[:, :-delay]).max() < 1e-13
+    assert np.abs(output[:, :delay]).max() < 1e-13
+
+
+@pytest.mark.parametrize("frontend", SIZES, ids=str)
+def test_stream_and_whole_file_see_the_same_spectra(frontend):
+    audio = np.random.default_rng(2).standard_normal((3, frontend.hop * 20))
+    stream = StreamingStft(frontend, 3)
+    blocks = np.split(audio, 20, axis=1)
+    spectra = np.stack([stream.analyse(block) for block in blocks], axis=1)
+    assert np.abs(spectra - stft(audio, frontend)).max() < 1e-12
+
+
+def test_sqrt_hann_of_128_has_power_64():
+    assert FrontEnd().window_power == pytest.approx(64, abs=1e-12)
+
+
+def test_front_end_survives_the_way_to_a_dict_and_back():
+    frontend = FrontEnd(analysis=256, features="log", gain_input=True, mask_floor_db=-20.0)
+    assert FrontEnd.from_dict(frontend.to_dict()) == frontend
+    assert (frontend.bins, frontend.feature_size, frontend.latency, frontend.delay) == (129, 258, 128, 64)
+
+
+@pytest.mark.parametrize(
+    ("values", "word"),
+    [
+        ({"analysis": 100}, "analysis"),
+        ({"analysis": 64}, "analysis"),
+        ({"hop": 32}, "hop"),
+        ({"sample_rate": 8000}, "sample_rate"),
+        ({"features": "mel"}, "features"),
+        ({"mask_floor_db": 3.0}, "mask_floor_db"),
+        ({"gamma_max": 0.5}, "gamma_max"),
+        ({"startup_frames": 0}, "startup_frames"),
+        ({"colour": 1}, "colour"),
+        ({"hop": None}, "wrong type"),
+    ],
+)
+def test_front_end_that_cannot_work_is_refused(values, word):
+    with pytest.raises(StapesError, match=word):
+        FrontEnd.from_dict(values)

@@ -1,0 +1,100 @@
+"""The float pipeline: the stream and the whole file are one thing."""
+
+import numpy as np
+import pytest
+
+from models.errors import StapesError
+from models.frontend import FrontEnd
+from models.pipeline import FloatPipeline
+from tests.helpers import OWN_CONFIG, PUBLISHED_CONFIG, random_network, speech_like
+
+CONFIGS = {
+    "published": PUBLISHED_CONFIG,
+    "own": OWN_CONFIG,
+    "compressed": {**OWN_CONFIG, "features": "compressed", "gain_input": False, "fc_dim": 32, "narrow_dim": 0},
+    "asymmetric": {**OWN_CONFIG, "n_fft": 256, "analysis": 256},
+    "one small layer": {**PUBLISHED_CONFIG, "num_layers": 1, "hidden_dim": 20},
+}
+
+
+def signal(kind):
+    if kind == "silence":
+        return np.zeros(16000)
+    if kind == "speech":
+        return speech_like(2.0)
+    return np.concatenate([np.zeros(6400), speech_like(1.0, level_db=-35.0), np.zeros(6400)])
+
+
+@pytest.mark.parametrize("kind", ["silence", "speech", "between silences"])
+@pytest.mark.parametrize("name", CONFIGS)
+def test_stream_equals_whole_file(name, kind):
+    network = random_network(CONFIGS[name])
+    frontend = network.config.front_end()
+    audio = signal(kind)
+    pipeline = FloatPipeline(frontend, network)
+    whole = pipeline.run(audio)
+    stream = np.concatenate([pipeline.process(block) for block in audio.reshape(-1, frontend.hop)])
+    assert np.abs(whole - stream).max() < 1e-6
+    pipeline.reset()
+    again = np.concatenate([pipeline.process(block) for block in audio.reshape(-1, frontend.hop)])
+    assert np.array_equal(stream, again)
+
+
+def test_batch_equals_each_utterance_alone():
+    network = random_network(OWN_CONFIG)
+    pipeline = FloatPipeline(network.config.front_end(), network)
+    audio = np.stack([signal("speech")[:16000], signal("silence"), signal("between silences")[:16000]])
+    together = pipeline.run(audio)
+    for row, alone in zip(together, audio, strict=True):
+        assert np.abs(row - pipeline.run(alone)).max() < 1e-6
+
+
+def test_length_that_is_no_multiple_of_the_hop_is_kept():
+    audio = speech_like(1.0)[:15999]
+    pipeline = FloatPipeline(FrontEnd())
+    assert pipeline.run(audio).shape == (15999,)
+    assert np.abs(pipeline.run(audio)[:15900] - pipeline.run(speech_like(1.0))[:15900]).max() < 1e-12
+
+
+def test_without_a_network_the_path_is_the_wiener_filter():
+    audio = speech_like(2.0, noise_db=-30.0)
+    pipeline = FloatPipeline(FrontEnd())
+    trace = pipeline.trace(audio)
+    assert "mask" not in trace
+    quiet = slice(int(0.15 * 16000), int(0.28 * 16000))
+    assert np.std(trace["output"][0][quiet]) < 0.4 * np.std(audio[quiet])
+
+
+def test_mask_floor_bounds_what_the_network_takes_away():
+    network = random_network(OWN_CONFIG)
+    network.fc2.bias.data.fill_(-50.0)
+    network.fc2.weight.data.zero_()
+    frontend = network.config.front_end()
+    audio = speech_like(1.0)
+    floored, wiener = FloatPipeline(frontend, network).run(audio), FloatPipeline(frontend).run(audio)
+    assert np.abs(floored - 0.1 * wiener).max() < 1e-9
+
+
+def test_trace_names_everything_a_calibration_needs():
+    network = random_network(OWN_CONFIG)
+    trace = FloatPipeline(network.config.front_end(), network).trace(np.zeros((2, 640)))
+    shapes = {name: value.shape for name, value in trace.items()}
+    assert shapes == {
+        "spectrum": (2, 10, 65),
+        "features": (2, 10, 130),
+        "gain": (2, 10, 65),
+        "vad": (2, 10),
+        "silent": (2, 10),
+        "mask": (2, 10, 65),
+        "output": (2, 640),
+    }
+
+
+def test_network_behind_the_wrong_front_end_is_refused():
+    with pytest.raises(StapesError, match="130 features"):
+        FloatPipeline(FrontEnd(), random_network(OWN_CONFIG))
+
+
+def test_block_of_the_wrong_length_is_refused():
+    with pytest.raises(StapesError, match="64 samples"):
+        FloatPipeline(FrontEnd()).process(np.zeros(63))
