@@ -65,7 +65,6 @@ class Package:
     rules: tuple[Speech | Noise, ...]
     version: str = ""
     author: str = ""
-    lean: bool = True
 
 
 # Tones, monkeys and pauses among the telephone prompts.
@@ -249,7 +248,96 @@ LEAN = (
     _MEGAGLEST,
 )
 
-FULL = LEAN
+_TUXPAINT = Package(
+    "tuxpaint-stamps-default",
+    "apt",
+    "GPL-2",
+    # Left out: Spanish (clipped), Danish, Dutch and French (background only 14 to 19 dB under the voice).
+    tuple(
+        Speech(f"*_desc_{language}.ogg", f"tuxpaint-{language}", language, split_of_language(language))
+        for language in "be bg ca el lt ro ru".split()
+    ),
+    author="Bill Kendrick and contributors",
+)
+
+_FILLETS = Package(
+    "fillets-ng-data-cs",
+    "apt",
+    "GPL-2+",
+    # The two lead actors; the other roles are mixed with effects.
+    (
+        Speech("*/cs/*-m-*.ogg", "fillets-small-fish", "cs", "train"),
+        Speech("*/cs/*-v-*.ogg", "fillets-large-fish", "cs", "train"),
+    ),
+    author="ALTAR interactive",
+)
+
+_WIDELANDS = Package(
+    "widelands-data",
+    "apt",
+    "GPL-2+",
+    (
+        Noise("*/saw/benchsaw_*.ogg", "saw", "train"),
+        Noise("*/saw/sawing_*.ogg", "saw", "validation"),
+        Noise("*/sawmill/*.ogg", "saw", "validation"),
+        Noise("*/cutting/*.ogg", "hammering", "train"),
+        Noise("*/smiths/smith_*.ogg", "hammering", "train"),
+        Noise("*/smiths/toolsmith_*.ogg", "hammering", "validation"),
+        Noise("*/smiths/sharpening.ogg", "machine", "train"),
+        Noise("*/mill/*.ogg", "machine", "train"),
+        Noise("*/barbarians/weaver.ogg", "machine", "validation"),
+        Noise("*/taverns/inn_01.ogg", "tavern", "train"),
+        Noise("*/woodcutting/*woodcutting*.ogg", "hammering", "train"),
+        Noise("*/farm/scythe_00.ogg", "machine", "train"),
+    ),
+    author="Widelands Development Team",
+)
+
+_TORCS = Package(
+    "torcs-data",
+    "apt",
+    "GPL-2+",
+    (
+        Noise("*/sound/road-ride.wav", "road", "train"),
+        Noise("*/sound/skid_tyres.wav", "road", "train"),
+        Noise("*/sound/renault-v10.wav", "engine", "validation"),
+        Noise("*/sound/viper*.wav", "engine", "train"),
+        Noise("*/sound/9*.wav", "engine", "train"),
+        Noise("*/sound/f*.wav", "engine", "train"),
+        Noise("*/sound/l*.wav", "engine", "train"),
+        Noise("*/sound/mclarenf1.wav", "engine", "train"),
+        Noise("*/sound/nsx.wav", "engine", "train"),
+        Noise("*/sound/gt40.wav", "engine", "train"),
+    ),
+    author="Eric Espié and contributors",
+)
+
+_SUPERTUXKART = Package(
+    "supertuxkart-data",
+    "apt",
+    "GPL-3+",
+    (
+        Noise("*/sfx/static-radio.ogg", "radio static", "test"),
+        Noise("*/sfx/sara_airport_pa.ogg", "airport announcements", "test"),
+        Noise("*/sfx/lenautile_restaurant.ogg", "restaurant babble", "test"),
+        Noise("*/sfx/goal_scored.ogg", "outdoor crowd", "test"),
+        Noise("*/sfx/river_loop.ogg", "water", "train"),
+        Noise("*/sfx/waterfall_loop_2.ogg", "water", "train"),
+        Noise("*/sfx/rain.ogg", "rain", "train"),
+        Noise("*/sfx/exotic-birds*.ogg", "birds", "train"),
+        Noise("*/sfx/engine_*.ogg", "engine", "train"),
+        Noise("*/sfx/airplane_jetEngine.ogg", "engine", "train"),
+        # Two cuts of one recording.
+        Noise("*/steamLocomotive.ogg", "steam train", "train"),
+        Noise("*/sfx/spaceship.ogg", "rumble", "train"),
+        Noise("*/sfx/machine_sound.ogg", "machine", "train"),
+        Noise("*/sfx/clock.ogg", "clock", "train"),
+        Noise("*/sfx/fireworks_show.ogg", "fireworks", "train"),
+    ),
+    author="SuperTuxKart-Team",
+)
+
+FULL = (*LEAN, _TUXPAINT, _FILLETS, _WIDELANDS, _TORCS, _SUPERTUXKART)
 
 
 def packages(lean: bool, without: tuple[str, ...] = ()) -> list[Package]:
