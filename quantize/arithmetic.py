@@ -1,0 +1,67 @@
+"""Rounding and multipliers of TFLite Micro, once for the whole project.
+
+Every function takes and returns int64 numpy arrays that hold the values of the narrower integers named in its
+docstring, and broadcasts. The C twins stand in `export/runtime/stapes_arithmetic.h` under the same names.
+Oracle: the pinned `tflite-micro` wheel.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+INT32_MIN, INT32_MAX = -(2**31), 2**31 - 1
+
+
+def quantize_multiplier(real: float) -> tuple[int, int]:
+    """A real multiplier as `(multiplier_q31, shift)`: real ~ multiplier_q31 / 2**31 * 2**shift.
+
+    Rounds half away from zero. Source: `QuantizeMultiplier` of TensorFlow Lite.
+    """
+    if real == 0.0:
+        return 0, 0
+    fraction, shift = math.frexp(float(real))
+    multiplier_q31 = int(math.copysign(math.floor(abs(fraction) * 2**31 + 0.5), fraction))
+    if multiplier_q31 == 2**31:
+        multiplier_q31, shift = multiplier_q31 // 2, shift + 1
+    if shift < -31:
+        return 0, 0
+    return multiplier_q31, shift
+
+
+def wrap_int32(x: np.ndarray) -> np.ndarray:
+    """The low 32 bits, as a signed number."""
+    return ((np.asarray(x, np.int64) + 2**31) & 0xFFFFFFFF) - 2**31
+
+
+def saturating_rounding_doubling_high_mul(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """round(a * b / 2**31) of two int32, half upwards, saturated for a = b = INT32_MIN."""
+    product = np.asarray(a, np.int64) * np.asarray(b, np.int64)
+    return np.minimum((product + (1 << 30)) >> 31, INT32_MAX)
+
+
+def rounding_divide_by_pot(x: np.ndarray, exponent: np.ndarray | int) -> np.ndarray:
+    """round(x / 2**exponent) of an int32, half away from zero."""
+    x = np.asarray(x, np.int64)
+    mask = (np.int64(1) << np.asarray(exponent, np.int64)) - 1
+    threshold = (mask >> 1) + (x < 0)
+    return (x >> exponent) + ((x & mask) > threshold)
+
+
+def requantise_double(x: np.ndarray, multiplier_q31: np.ndarray | int, shift: np.ndarray | int) -> np.ndarray:
+    """x * multiplier_q31 / 2**31 * 2**shift of an int32, rounded twice (TFLM's default for int8 and for int32 biases)."""
+    shift = np.asarray(shift, np.int64)
+    left = wrap_int32(np.asarray(x, np.int64) << np.maximum(shift, 0))
+    return rounding_divide_by_pot(saturating_rounding_doubling_high_mul(left, multiplier_q31), np.maximum(-shift, 0))
+
+
+def requantise_64(x: np.ndarray, multiplier_q31: np.ndarray | int, shift: np.ndarray | int) -> np.ndarray:
+    """x * multiplier * 2**shift of an int64 with the multiplier reduced to Q15, rounded once (TFLM for int64 biases).
+
+    The product must fit in int64: |x| < 2**47.
+    """
+    multiplier_q31 = np.asarray(multiplier_q31, np.int64)
+    reduced_q15 = np.where(multiplier_q31 < 0x7FFF0000, (multiplier_q31 + (1 << 15)) >> 16, 0x7FFF)
+    total = 15 - np.asarray(shift, np.int64)
+    return (np.asarray(x, np.int64) * reduced_q15 + (np.int64(1) << (total - 1))) >> total

@@ -1,0 +1,233 @@
+"""Every table and integer constant of the fixed-point audio path, computed once from a front end.
+
+`audio_params` and `rfft_tables` serve the Python path and the C exporter alike: the fields carry the names and the order
+of `stapes_audio_params` and `stapes_rfft_tables` in the C runtime. Which quantity has which format is told in
+`firmware_sim/audio/__init__.py`. N is the analysis length, F the number of bins.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+from models.errors import StapesError
+from models.features import COMPRESSED_CLIP, COMPRESSION, FLOOR_RATIO, LEVEL_SMOOTHING, LOG_CLIP, LOG_RANGE
+from models.frontend import FEATURES, FrontEnd
+from models.wiener import HOLD_SMOOTHING
+from quantize.arithmetic import INT32_MAX, quantize_multiplier
+from quantize.graph import Tensor
+
+# Shortest real transform of CMSIS-DSP, and the longest one whose synthesis keeps its head room in 32 bits.
+SHORTEST_ANALYSIS, LONGEST_ANALYSIS = 32, 1024
+LARGEST_STARTUP = 4096
+LARGEST_GAMMA_MAX = 64.0
+# |feature| in Q20 stays below: |X| * G of full-scale audio at N = 1024 is under 2 / pi * 1024, the other modes are clipped.
+_FEATURE_LIMIT_Q20 = {"magnitude": 2**30, "log": 2**23, "compressed": 2**24}
+
+
+@dataclass(frozen=True, eq=False)
+class RfftTables:
+    """Constants of a real transform of `length` points, those of CMSIS-DSP cut down to this length.
+
+    twiddle_q31 (3 * N / 4,) int32: cos and sin of 2 pi i / (N / 2), in turn; bit_reversal uint16: pairs of byte offsets to
+    swap; split_a_q31, split_b_q31 (N,) int32.
+    """
+
+    length: int
+    twiddle_q31: np.ndarray
+    bit_reversal: np.ndarray
+    split_a_q31: np.ndarray
+    split_b_q31: np.ndarray
+
+
+@dataclass(frozen=True, eq=False)
+class AudioParams:
+    """Constants of one front end; plain integers, and int32 tables (analysis,) and (synthesis,)."""
+
+    analysis: int
+    synthesis: int
+    hop: int
+    bins: int
+    analysis_window_q31: np.ndarray
+    synthesis_window_q31: np.ndarray
+    rfft: RfftTables
+    power_shift: int
+    """power_q40 = |spectrum_q31|^2 >> (power_shift + 2 * exponent)"""
+    window_power_log2: int
+    """|X|^2 = power * 2^window_power_log2"""
+    synthesis_shift: int
+    """the transformed frame, shifted left by this and right by its exponent, is in Q26"""
+    noise_floor_q40: int
+    silent_sum_q40: int
+    """a frame whose powers sum to less is silent"""
+    startup_frames: int
+    startup_mean_q31: int
+    """2^31 / startup_frames"""
+    startup_gain2_q30: int
+    startup_gain_q15: int
+    gamma_max_q24: int
+    xi_min_q24: int
+    prior_weight_q31: int
+    """xi_smoothing; the weight of the present frame is the rest of 1"""
+    vad_threshold_sum_q24: int
+    """vad_threshold times the number of bins"""
+    noise_step_q16: int
+    hold_step_q16: int
+    vad_hold_frames: int
+    features: int
+    """index into models.frontend.FEATURES"""
+    gain_input: bool
+    log2_floor_q16: int
+    bins_reciprocal_q32: int
+    level_shift: int
+    """the level moves by the difference >> level_shift"""
+    log_shift: int
+    log_clip_q20: int
+    compression_q31: int
+    compressed_clip_q20: int
+    mask_floor_q15: int
+
+
+@dataclass(frozen=True)
+class TensorScaling:
+    """How a real value enters or leaves an int8 or int16 tensor: requantise_double, zero point, limits."""
+
+    multiplier_q31: int
+    shift: int
+    zero_point: int
+    minimum: int
+    maximum: int
+
+
+def _round(value: float) -> int:
+    """Nearest integer, halves away from zero."""
+    return int(math.copysign(math.floor(abs(value) + 0.5), value))
+
+
+def _to_q31(values: np.ndarray) -> np.ndarray:
+    """Nearest Q31, halves away from zero; 1.0 becomes 2^31 - 1."""
+    scaled = np.trunc(values * 2.0**31 + np.copysign(0.5, values))
+    table = np.minimum(scaled, INT32_MAX).astype(np.int32)
+    table.flags.writeable = False
+    return table
+
+
+def _bit_reversal(points: int) -> np.ndarray:
+    """Pairs of places that a bit reversal swaps, as offsets of 8 bytes a place, in rising order of the first."""
+    bits = points.bit_length() - 1
+    reverse = [int(f"{place:0{bits}b}"[::-1], 2) for place in range(points)]
+    pairs = [(place, other) for place, other in enumerate(reverse) if place < other]
+    table = np.array(pairs, np.uint16).reshape(-1) * np.uint16(8)
+    table.flags.writeable = False
+    return table
+
+
+def rfft_tables(length: int) -> RfftTables:
+    """Tables of the real transform of `length` points (a power of two).
+
+    Formulas: those stated beside `realCoefAQ31`, `realCoefBQ31` and `twiddleCoef_64_q31` in CMSIS-DSP.
+    """
+    twiddles = np.arange(3 * length // 8) * (2 * np.pi / (length // 2))
+    split = np.arange(length // 2) * (2 * np.pi / length)
+    pairs = {
+        "twiddle_q31": (np.cos(twiddles), np.sin(twiddles)),
+        "split_a_q31": (0.5 * (1.0 - np.sin(split)), -0.5 * np.cos(split)),
+        "split_b_q31": (0.5 * (1.0 + np.sin(split)), 0.5 * np.cos(split)),
+    }
+    tables = {name: _to_q31(np.stack(pair, axis=1).reshape(-1)) for name, pair in pairs.items()}
+    return RfftTables(length=length, bit_reversal=_bit_reversal(length // 2), **tables)
+
+
+def _check(frontend: FrontEnd) -> None:
+    """Refuse what the fixed-point formats cannot hold."""
+    if not SHORTEST_ANALYSIS <= frontend.analysis <= LONGEST_ANALYSIS:
+        raise StapesError(
+            f"analysis {frontend.analysis}: the fixed-point transform takes {SHORTEST_ANALYSIS} to {LONGEST_ANALYSIS} samples"
+        )
+    if frontend.gamma_max > LARGEST_GAMMA_MAX:
+        raise StapesError(f"gamma_max {frontend.gamma_max}: the fixed-point path takes at most {LARGEST_GAMMA_MAX:g}")
+    if frontend.startup_frames > LARGEST_STARTUP:
+        raise StapesError(
+            f"startup_frames {frontend.startup_frames}: the fixed-point path takes at most {LARGEST_STARTUP}"
+        )
+    if _round(frontend.noise_floor * 2.0**40) < 16 or frontend.noise_floor > 1.0:
+        raise StapesError(f"noise_floor {frontend.noise_floor:g}: the fixed-point path takes 2^-36 to 1")
+    if frontend.xi_min < 2.0**-20:
+        raise StapesError(f"xi_min_db {frontend.xi_min_db:g}: the fixed-point path takes -60 or more")
+
+
+def audio_params(frontend: FrontEnd) -> AudioParams:
+    """Constants of `frontend`; raises StapesError when a value is out of what the formats hold."""
+    _check(frontend)
+    analysis_window, synthesis_window = frontend.windows()
+    log2_analysis = frontend.analysis.bit_length() - 1
+    window_power_log2 = _round(math.log2(frontend.window_power))
+    noise_floor_q40 = _round(frontend.noise_floor * 2.0**40)
+    startup_gain2 = frontend.xi_smoothing / (1.0 + frontend.xi_smoothing)
+    return AudioParams(
+        analysis=frontend.analysis,
+        synthesis=frontend.synthesis,
+        hop=frontend.hop,
+        bins=frontend.bins,
+        analysis_window_q31=_to_q31(analysis_window),
+        synthesis_window_q31=_to_q31(synthesis_window),
+        rfft=rfft_tables(frontend.analysis),
+        power_shift=20 + window_power_log2 - 2 * log2_analysis,
+        window_power_log2=window_power_log2,
+        synthesis_shift=log2_analysis - 3,
+        noise_floor_q40=noise_floor_q40,
+        silent_sum_q40=noise_floor_q40 * frontend.bins,
+        startup_frames=frontend.startup_frames,
+        startup_mean_q31=_round(2.0**31 / frontend.startup_frames),
+        startup_gain2_q30=_round(startup_gain2 * 2.0**30),
+        startup_gain_q15=_round(math.sqrt(startup_gain2) * 2.0**15),
+        gamma_max_q24=_round(frontend.gamma_max * 2.0**24),
+        xi_min_q24=_round(frontend.xi_min * 2.0**24),
+        prior_weight_q31=min(_round(frontend.xi_smoothing * 2.0**31), INT32_MAX),
+        vad_threshold_sum_q24=_round(frontend.vad_threshold * frontend.bins * 2.0**24),
+        noise_step_q16=_round((1.0 - frontend.noise_smoothing) * 2.0**16),
+        hold_step_q16=_round((1.0 - HOLD_SMOOTHING) * 2.0**16),
+        vad_hold_frames=frontend.vad_hold_frames,
+        features=FEATURES.index(frontend.features),
+        gain_input=frontend.gain_input,
+        log2_floor_q16=_round(math.log2(frontend.noise_floor * FLOOR_RATIO) * 2.0**16),
+        bins_reciprocal_q32=_round(2.0**32 / frontend.bins),
+        level_shift=_round(-math.log2(LEVEL_SMOOTHING)),
+        log_shift=_round(math.log2(LOG_RANGE)),
+        log_clip_q20=_round(LOG_CLIP * 2.0**20),
+        compression_q31=_round(COMPRESSION * 2.0**31),
+        compressed_clip_q20=_round(COMPRESSED_CLIP * 2.0**20),
+        mask_floor_q15=min(_round(frontend.mask_floor * 2.0**15), 2**15 - 1),
+    )
+
+
+def _scaling(real: float, tensor: Tensor, minimum: int, maximum: int, largest: int) -> TensorScaling:
+    """`real` as multiplier and shift; the left shift of `largest` must stay within 32 bits."""
+    multiplier_q31, shift = quantize_multiplier(real)
+    if multiplier_q31 <= 0 or largest << max(shift, 0) > 2**31:
+        raise StapesError(
+            f"tensor '{tensor.name}': scale {_scale_of(tensor):g} is outside what the audio path can convert; calibrate it again"
+        )
+    return TensorScaling(multiplier_q31, shift, tensor.zero_point, minimum, maximum)
+
+
+def _scale_of(tensor: Tensor) -> float:
+    """The one scale of a per-tensor int8 or int16 tensor."""
+    if tensor.dtype not in ("int8", "int16") or tensor.scale is None or tensor.scale.size != 1:
+        raise StapesError(
+            f"tensor '{tensor.name}': the audio path needs int8 or int16 with one scale, not {tensor.dtype}"
+        )
+    return float(tensor.scale[0])
+
+
+def feature_scaling(frontend: FrontEnd, tensor: Tensor) -> TensorScaling:
+    """From features_q20 to the network's input `tensor`: limits are those of its dtype."""
+    limit = max(_FEATURE_LIMIT_Q20[frontend.features], 2**20)
+    return _scaling(2.0**-20 / _scale_of(tensor), tensor, *tensor.limits, limit)
+
+
+def mask_scaling(tensor: Tensor) -> TensorScaling:
+    """From the network's output `tensor` to mask_q15: limits 0 and 32767."""
+    return _scaling(_scale_of(tensor) * 2.0**15, tensor, 0, 2**15 - 1, 2**16)

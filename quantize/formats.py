@@ -1,0 +1,146 @@
+"""Which integer format each tensor gets: recipe, measured ranges and the constraints of the operators together."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import numpy as np
+
+from models.errors import StapesError
+
+from .calibrate import Observations
+from .float_graph import FloatGraph, Hint
+from .graph import LIMITS
+from .ranges import observed_range
+from .recipe import Recipe
+
+COPIES = ("RESHAPE", "TRANSPOSE", "STRIDED_SLICE")
+
+
+@dataclass(frozen=True)
+class Format:
+    """An integer format: real = scale * (code - zero_point); `scale` is a float32 value."""
+
+    dtype: str
+    scale: float
+    zero_point: int
+
+
+class Groups:
+    """Disjoint sets of names."""
+
+    def __init__(self, names: Iterable[str]) -> None:
+        self._parent = {name: name for name in names}
+
+    def root(self, name: str) -> str:
+        while self._parent[name] != name:
+            self._parent[name] = self._parent[self._parent[name]]
+            name = self._parent[name]
+        return name
+
+    def join(self, a: str, b: str) -> None:
+        self._parent[self.root(b)] = self.root(a)
+
+    def members(self) -> dict[str, list[str]]:
+        sets: dict[str, list[str]] = {}
+        for name in self._parent:
+            sets.setdefault(self.root(name), []).append(name)
+        return sets
+
+
+class Assigner:
+    """Chooses a `Format` for any activation of a float graph in any dtype, and the dtype the recipe wants."""
+
+    def __init__(self, graph: FloatGraph, recipe: Recipe, seen: Observations) -> None:
+        self._graph, self._recipe, self._seen = graph, recipe, seen
+        activations = [name for name, tensor in graph.tensors.items() if tensor.data is None]
+        self._same_format = Groups(activations)
+        self._same_dtype = Groups(activations)
+        for op in graph.operators:
+            if op.kind in COPIES:
+                self._same_format.join(op.inputs[0], op.outputs[0])
+        for state in graph.states:
+            self._same_format.join(state.output, state.input)
+        for name in activations:
+            if like := graph.tensors[name].hint.like:
+                self._same_format.join(like, name)
+        for members in self._same_format.members().values():
+            for name in members[1:]:
+                self._same_dtype.join(members[0], name)
+        for region in graph.regions:
+            inside = [name for role, name in region.roles.items() if role != "x"]
+            for name in inside[1:]:
+                self._same_dtype.join(inside[0], name)
+        self._format_members = self._same_format.members()
+        self._dtype_members = self._same_dtype.members()
+        self._cache: dict[tuple[str, str], Format] = {}
+
+    def dtype(self, name: str) -> str:
+        """The dtype of a tensor: forced by lowering, else the recipe's for it or for anything that must agree with it."""
+        members = self._dtype_members[self._same_dtype.root(name)]
+        forced = {self._graph.tensors[m].hint.dtype for m in members} - {None}
+        if forced:
+            return str(forced.pop())
+        chosen = [self._recipe.for_tensor(self._names(member)).dtype for member in members]
+        exceptions = [dtype for dtype in chosen if dtype != self._recipe.activations.dtype]
+        return exceptions[0] if exceptions else self._recipe.activations.dtype
+
+    def _names(self, name: str) -> tuple[str, ...]:
+        """What a recipe may call a tensor: its name, `@input` at or right behind an input, `@output` at an output."""
+        names = [name]
+        op = self._graph.producer(name)
+        if name in self._graph.inputs or (op is not None and set(op.inputs) & set(self._graph.inputs)):
+            names.append("@input")
+        if name in self._graph.outputs:
+            names.append("@output")
+        return tuple(names)
+
+    def format(self, name: str, dtype: str | None = None) -> Format:
+        """The format of a tensor, in its own dtype or in the one a consumer needs."""
+        dtype = dtype or self.dtype(name)
+        key = (self._same_format.root(name), dtype)
+        if key not in self._cache:
+            self._cache[key] = self._choose(name, dtype)
+        return self._cache[key]
+
+    def _choose(self, name: str, dtype: str) -> Format:
+        members = self._format_members[self._same_format.root(name)]
+        hints = [self._graph.tensors[member].hint for member in members]
+        for hint in hints:
+            if hint.fixed and dtype in hint.fixed:
+                scale, zero_point = hint.fixed[dtype]
+                return Format(dtype, scale, zero_point)
+        low, high = self._range(members, hints, dtype)
+        return _format(dtype, low, high, any(hint.power_of_two for hint in hints))
+
+    def _range(self, members: list[str], hints: list[Hint], dtype: str) -> tuple[float, float]:
+        spans = [hint.span for hint in hints if hint.span]
+        if spans:
+            return min(s[0] for s in spans), max(s[1] for s in spans)
+        choice = self._recipe.for_tensor(tuple(name for member in members for name in self._names(member)))
+        values = np.concatenate([np.ravel(self._seen.values[member]) for member in members])
+        if not np.isfinite(values).all():
+            raise StapesError(
+                f"calibration: tensor {members[0]!r} becomes NaN or infinite; check the checkpoint and the audio"
+            )
+        symmetric = dtype == "int16"
+        low, high = observed_range(values, choice.range, 2**16 if symmetric else 2**8, symmetric, choice.percentile)
+        if symmetric:
+            low, high = low * choice.headroom, high * choice.headroom
+        limits = [hint.limit for hint in hints if hint.limit]
+        return (max(low, -min(limits)), min(high, min(limits))) if limits else (low, high)
+
+
+def _format(dtype: str, low: float, high: float, power_of_two: bool) -> Format:
+    """The format that covers [low, high]: symmetric in int16, with a zero point in int8."""
+    least, most = LIMITS[dtype]
+    if dtype == "int16":
+        scale = max(-low, high) / most or 1.0
+        if power_of_two:
+            scale = 2.0 ** math.ceil(math.log2(scale) - 1e-9)
+        return Format(dtype, float(np.float32(scale)), 0)
+    scale = float(np.float32((high - low) / (most - least) or 1.0))
+    zero_point = int(np.clip(round(least - low / scale), least, most))
+    return Format(dtype, scale, zero_point)

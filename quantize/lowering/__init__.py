@@ -1,0 +1,27 @@
+"""From ONNX operators to operators that TFLite Micro has, family by family.
+
+`context.py` holds the run itself; every other file lowers one family: `linear.py`, `elementwise.py`, `shape.py`,
+and the regions `gru.py` and `layer_norm.py`.
+"""
+
+from __future__ import annotations
+
+from ..float_graph import FloatGraph
+from ..onnx_reader import StreamingOnnx
+from . import context, elementwise, gru, layer_norm, linear, shape
+
+REGISTRY = {
+    **linear.LOWERINGS,
+    **elementwise.LOWERINGS,
+    **shape.LOWERINGS,
+    **gru.LOWERINGS,
+    **layer_norm.LOWERINGS,
+}
+
+
+def lower(source: StreamingOnnx) -> FloatGraph:
+    """Lower a streaming ONNX model; raises StapesError that lists every node which cannot be lowered."""
+    return context.lower(source, REGISTRY)
+
+
+__all__ = ["REGISTRY", "lower"]

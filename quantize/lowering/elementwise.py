@@ -1,0 +1,90 @@
+"""Element by element: Add, Sub, Mul, Div by a constant, and the activations."""
+
+from __future__ import annotations
+
+import numpy as np
+import onnx
+
+from ..float_graph import Hint
+from .context import Context, Lowering, canonical
+from .linear import fold_bias, fold_relu
+
+_KINDS = {"Add": "ADD", "Sub": "SUB", "Mul": "MUL"}
+SIGMOID = Hint(fixed={"int8": (2.0**-8, -128), "int16": (2.0**-15, 0)})
+TANH = Hint(fixed={"int8": (2.0**-7, 0), "int16": (2.0**-15, 0)})
+
+
+def check_binary(context: Context, node: onnx.NodeProto) -> str | None:
+    shapes = [canonical(context.shape(name)) for name in node.input]
+    if shapes[0] != shapes[1] and not any(_broadcasts(a, b) for a, b in (shapes, shapes[::-1])):
+        return f"shapes {shapes[0]} and {shapes[1]} do not broadcast over leading axes"
+    return None
+
+
+def _broadcasts(small: tuple[int, ...], large: tuple[int, ...]) -> bool:
+    try:
+        return np.broadcast_shapes(small, large) == tuple(large)
+    except ValueError:
+        return False
+
+
+def lower_binary(context: Context, node: onnx.NodeProto) -> None:
+    if node.op_type == "Add" and fold_bias(context, node):
+        return
+    a, b = (context.tensor(name) for name in node.input)
+    shape = np.broadcast_shapes(context.graph.tensors[a].shape, context.graph.tensors[b].shape)
+    context.bind(node.output[0], context.graph.add(_KINDS[node.op_type], (a, b), node.output[0], shape))
+
+
+def check_div(context: Context, node: onnx.NodeProto) -> str | None:
+    divisor = context.constant(node.input[1])
+    if divisor is None:
+        return "the divisor is not a constant"
+    return "the divisor holds a zero" if np.any(np.asarray(divisor) == 0) else None
+
+
+def lower_div(context: Context, node: onnx.NodeProto) -> None:
+    reciprocal = 1.0 / np.asarray(context.constant(node.input[1]), np.float64)
+    b = context.graph.add_constant(f"{node.output[0]}/reciprocal", reciprocal.reshape(canonical(reciprocal.shape)))
+    a = context.tensor(node.input[0])
+    shape = context.graph.tensors[a].shape
+    context.bind(node.output[0], context.graph.add("MUL", (a, b), node.output[0], shape))
+
+
+def lower_sigmoid(context: Context, node: onnx.NodeProto) -> None:
+    x = context.tensor(node.input[0])
+    context.bind(
+        node.output[0],
+        context.graph.add("LOGISTIC", (x,), node.output[0], context.graph.tensors[x].shape, hint=SIGMOID),
+    )
+
+
+def lower_tanh(context: Context, node: onnx.NodeProto) -> None:
+    x = context.tensor(node.input[0])
+    context.bind(
+        node.output[0], context.graph.add("TANH", (x,), node.output[0], context.graph.tensors[x].shape, hint=TANH)
+    )
+
+
+def lower_relu(context: Context, node: onnx.NodeProto) -> None:
+    if fold_relu(context, node):
+        return
+    x = context.tensor(node.input[0])
+    context.bind(node.output[0], context.graph.add("RELU", (x,), node.output[0], context.graph.tensors[x].shape))
+
+
+def lower_leaky_relu(context: Context, node: onnx.NodeProto) -> None:
+    x = context.tensor(node.input[0])
+    options = {"alpha": float(context.attribute(node, "alpha", 0.01))}
+    name = context.graph.add("LEAKY_RELU", (x,), node.output[0], context.graph.tensors[x].shape, options=options)
+    context.bind(node.output[0], name)
+
+
+LOWERINGS = {
+    **{kind: Lowering(lower_binary, check_binary) for kind in _KINDS},
+    "Div": Lowering(lower_div, check_div),
+    "Sigmoid": Lowering(lower_sigmoid),
+    "Tanh": Lowering(lower_tanh),
+    "Relu": Lowering(lower_relu),
+    "LeakyRelu": Lowering(lower_leaky_relu),
+}

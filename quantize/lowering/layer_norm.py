@@ -1,0 +1,150 @@
+"""ONNX LayerNormalization: a region of int16 operators that TFLite Micro has, without RSQRT and without float.
+
+    c = x - mean(x)                      y = c / sqrt(mean(c^2) + eps) * gamma + beta
+
+The variance of a magnitude frame spans far more than int16 holds, so the frame is first brought to about unit size by
+a coarse gain g, whose error does not matter because everything after it uses the same g:
+
+    m = mean(relu(c))                            half the mean magnitude of c
+    g sqrt(N) = sum_k u_k (1 - tanh(2^k m / s))  about 1 / (2 m), at most 1 / sqrt(eps): one tanh an octave
+    c1 = c g                                     mean magnitude about 1 / sqrt(N)
+    v1 = sum(c1^2) + N eps g^2                   in [0.5, 32], the variance of the scaled frame
+
+Then 1 / sqrt(v1) from a second sum of tanh, fitted by least squares to 1.5 %, and one Newton step
+y <- y (1.5 - 0.5 v1 y^2). The sum of squares is one BATCH_MATMUL, rounded once; sqrt(N) returns with gamma.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+
+import numpy as np
+import onnx
+
+from ..float_graph import Hint
+from ..graph import Region
+from .context import Context, Lowering, canonical
+from .elementwise import TANH
+
+OCTAVES = 16
+GAIN_MAX = 512.0
+VARIANCE = (0.35, 32.0)
+_GATE = Hint(fixed={"int16": (2.0**-12, 0)}, dtype="int16")
+
+
+def check_layer_norm(context: Context, node: onnx.NodeProto) -> str | None:
+    shape = context.shape(node.input[0])
+    axis = context.attribute(node, "axis", -1) % len(shape)
+    if any(n != 1 for n in shape[:axis]):
+        return f"normalises only part of a frame: shape {shape}, axis {axis}"
+    if len(node.output) > 1 and any(node.output[1:]):
+        return "the outputs Mean and InvStdDev are not supported"
+    return None
+
+
+def coarse_gain(epsilon: float) -> tuple[np.ndarray, np.ndarray, float]:
+    """Factors `(K,)` of m inside the tanh, weights `(K,)` of 1 - tanh, and the gain that is left for the loudest frames.
+
+    The sum over all k of 2^k (1 - tanh(2^k t)) is C / t with a ripple of under 1 %; C is the integral of 1 - tanh over ln 2.
+    """
+    gain_max = min(1.0 / np.sqrt(epsilon), GAIN_MAX)
+    weights = gain_max * 2.0 ** -np.arange(1, OCTAVES + 1)
+    factors = 2.0 * weights  # 1 - tanh has the integral ln 2 over t, and an octave is ln 2 wide: C = 1
+    return factors, weights, float(weights[-1])
+
+
+@cache
+def rsqrt_fit() -> tuple[np.ndarray, np.ndarray, float]:
+    """Factors `(K,)`, weights `(K,)` and offset of 1 / sqrt(v) = offset + sum_k weight_k (1 - tanh(factor_k v)) over VARIANCE.
+
+    The weights are rounded to 127 steps, as int8 holds them, before the offset is fitted.
+    """
+    factors = 2.0 ** np.arange(-5, 3)
+    v = np.geomspace(*VARIANCE, 4000)
+    basis = 1.0 - np.tanh(factors * v[:, None])
+    relative = np.sqrt(v)[:, None]
+    weights = np.linalg.lstsq(np.c_[basis, np.ones(len(v))] * relative, np.ones(len(v)), rcond=None)[0][:-1]
+    step = np.abs(weights).max() / 127
+    weights = np.round(weights / step) * step
+    offset = float(np.linalg.lstsq(relative, 1.0 - (basis @ weights) * relative[:, 0], rcond=None)[0][0])
+    return factors, weights, offset
+
+
+def lower_layer_norm(context: Context, node: onnx.NodeProto) -> None:
+    graph, name = context.graph, context.numbered("layer_norm")
+    epsilon = float(context.attribute(node, "epsilon", 1e-5))
+    size = int(np.prod(context.shape(node.input[0])))
+    x = context.reshaped(context.tensor(node.input[0]), (1, size), f"{name}/x")
+    gamma = np.broadcast_to(np.ravel(context.constant(node.input[1])), (size,))
+    beta = np.zeros(size) if len(node.input) < 3 or not node.input[2] else np.ravel(context.constant(node.input[2]))
+    roles = {"x": x}
+
+    def add(
+        kind: str, role: str, inputs: tuple[str, ...], width: int, hint: Hint | None = None, **options: object
+    ) -> None:
+        operands = tuple(roles.get(value, value) for value in inputs)
+        plain = {} if kind in ("TANH", "RELU") else {"fused_activation_function": "NONE"}
+        roles[role] = graph.add(
+            kind,
+            operands,
+            f"{name}/{role}",
+            (1, width),
+            options=options or plain,
+            region=name,
+            hint=hint or Hint(dtype="int16"),
+        )
+
+    def constant(role: str, data: np.ndarray | float) -> str:
+        return graph.add_constant(f"{name}/{role}", np.atleast_2d(np.asarray(data, np.float64)))
+
+    def weighted_sum(role: str, source: str, weights: np.ndarray, bias: float, hint: Hint) -> None:
+        matrix = constant(f"{role}/weights", np.broadcast_to(weights, (1, graph.tensors[roles[source]].shape[-1])))
+        add(
+            "FULLY_CONNECTED",
+            role,
+            (source, matrix, graph.add_constant(f"{name}/{role}/bias", np.array([bias]))),
+            1,
+            hint,
+        )
+
+    def span(low: float, high: float) -> Hint:
+        return Hint(span=(low, high), power_of_two=True, dtype="int16")
+
+    weighted_sum("minus_mean", "x", np.array(-1.0 / size), 0.0, Hint(dtype="int16"))
+    add("ADD", "c", ("x", "minus_mean"), size)
+    add("RELU", "positive", ("c",), size, Hint(dtype="int16", like=roles["c"]))
+    weighted_sum("m", "positive", np.array(1.0 / size), 0.0, Hint(power_of_two=True, dtype="int16"))
+
+    root = float(np.sqrt(size))
+    factors, weights, rest = coarse_gain(epsilon)
+    weights = weights / root
+    total = float(weights.sum()) + rest / root
+    add("MUL", "octaves", ("m", constant("octaves/factors", factors)), OCTAVES, _GATE)
+    add("TANH", "steps", ("octaves",), OCTAVES, Hint(fixed=TANH.fixed, dtype="int16"))
+    add("MUL", "weighted", ("steps", constant("steps/weights", weights)), OCTAVES, span(0.0, float(weights[0])))
+    weighted_sum("g", "weighted", np.array(-1.0), total, span(0.0, total))
+
+    add("MUL", "c1", ("c", "g"), size, span(-0.63 * root, 0.63 * root))
+    add("BATCH_MATMUL", "v", ("c1", "c1"), 1, span(0.0, VARIANCE[1]), adj_x=False, adj_y=True)
+    weighted_sum("g_eps", "g", np.array(root * np.sqrt(epsilon)), 0.0, span(0.0, total * root * np.sqrt(epsilon)))
+    add("MUL", "eps", ("g_eps", "g_eps"), 1, span(0.0, (total * root) ** 2 * epsilon))
+    add("ADD", "v1", ("v", "eps"), 1, span(0.0, VARIANCE[1]))
+
+    factors, weights, offset = rsqrt_fit()
+    add("MUL", "v_octaves", ("v1", constant("v_octaves/factors", factors)), len(factors), _GATE)
+    add("TANH", "v_steps", ("v_octaves",), len(factors), Hint(fixed=TANH.fixed, dtype="int16"))
+    weighted_sum("y0", "v_steps", -weights, offset + float(weights.sum()), span(0.0, 1.99))
+    add("MUL", "deviation", ("v1", "y0"), 1, span(0.0, 7.99))
+    add("MUL", "one", ("deviation", "y0"), 1, span(0.0, 1.99))
+    weighted_sum("correction", "one", np.array(-0.5), 1.5, span(0.0, 1.99))
+    add("MUL", "y", ("y0", "correction"), 1, span(0.0, 1.99))
+
+    add("MUL", "normalised", ("c1", "y"), size, Hint(fixed={"int16": (2.0**-15, 0)}, dtype="int16"))
+    add("MUL", "scaled", ("normalised", constant("gamma", gamma * root)), size)
+    add("ADD", "out", ("scaled", constant("beta", beta)), size)
+    graph.regions.append(Region(name, "layer_norm", roles))
+    out = context.reshaped(roles["out"], canonical(context.shape(node.output[0])), f"{name}/{node.output[0]}")
+    context.bind(node.output[0], out)
+
+
+LOWERINGS = {"LayerNormalization": Lowering(lower_layer_norm, check_layer_norm)}

@@ -1,0 +1,131 @@
+"""Operators that only move or rename values: Reshape and its kin, Transpose, Concat, Split, Slice, Gather of one row."""
+
+from __future__ import annotations
+
+import numpy as np
+import onnx
+
+from .context import Context, Lowering, canonical
+
+
+def lower_reshape(context: Context, node: onnx.NodeProto) -> None:
+    """Reshape, Squeeze, Unsqueeze, Flatten, Identity, Dropout: nothing to do where only unit axes come or go."""
+    shape = canonical(context.shape(node.output[0]))
+    context.bind(node.output[0], context.reshaped(context.tensor(node.input[0]), shape, node.output[0]))
+
+
+def lower_transpose(context: Context, node: onnx.NodeProto) -> None:
+    shape = context.shape(node.input[0])
+    order = context.attribute(node, "perm", list(range(len(shape)))[::-1])
+    kept = [axis for axis in order if shape[axis] != 1]
+    x = context.tensor(node.input[0])
+    if kept == sorted(kept):
+        context.bind(node.output[0], x)
+        return
+    perm = [sorted(kept).index(axis) for axis in kept]
+    constant = context.graph.add_constant(f"{node.output[0]}/perm", np.asarray(perm, np.int32))
+    out = context.graph.add("TRANSPOSE", (x, constant), node.output[0], canonical(context.shape(node.output[0])))
+    context.bind(node.output[0], out)
+
+
+def _axis(shape: tuple[int, ...], axis: int) -> int:
+    """Where an ONNX axis stands among the axes that `canonical` keeps (the axis itself is taken as kept)."""
+    axis %= len(shape)
+    before = sum(1 for n in shape[:axis] if n != 1)
+    kept = sum(1 for index, n in enumerate(shape) if n != 1 or index == axis)
+    return before + max(0, 2 - kept)
+
+
+def lower_concat(context: Context, node: onnx.NodeProto) -> None:
+    out_shape = context.shape(node.output[0])
+    axis = _axis(out_shape, context.attribute(node, "axis"))
+    shape = canonical(out_shape)
+    parts = []
+    for index, name in enumerate(node.input):
+        part = list(shape)
+        part[axis] = context.shape(name)[context.attribute(node, "axis") % len(out_shape)]
+        parts.append(context.reshaped(context.tensor(name), tuple(part), f"{node.output[0]}/part{index}"))
+    options = {"axis": axis, "fused_activation_function": "NONE"}
+    context.bind(
+        node.output[0], context.graph.add("CONCATENATION", tuple(parts), node.output[0], shape, options=options)
+    )
+
+
+def _slice(context: Context, source: str, value: str, begin: list[int], end: list[int], stride: list[int]) -> None:
+    """Bind an ONNX value to a part of another one; begin, end and stride are per ONNX axis of the source."""
+    full = context.shape(source)
+    keep = [axis for axis, n in enumerate(full) if n != 1]
+    pad = max(0, 2 - len(keep))
+    arrays = [[fill] * pad + [v[axis] for axis in keep] for fill, v in ((0, begin), (1, end), (1, stride))]
+    shape = tuple(len(range(b, e, s)) for b, e, s in zip(*arrays, strict=True))
+    constants = [
+        context.graph.add_constant(f"{value}/{label}", np.asarray(array, np.int32))
+        for label, array in zip(("begin", "end", "strides"), arrays, strict=True)
+    ]
+    options = dict.fromkeys(("begin_mask", "end_mask", "ellipsis_mask", "new_axis_mask", "shrink_axis_mask"), 0)
+    inputs = (context.tensor(source), *constants)
+    part = context.graph.add("STRIDED_SLICE", inputs, f"{value}/part", shape, options=options)
+    context.bind(value, context.reshaped(part, canonical(context.shape(value)), value))
+
+
+def lower_split(context: Context, node: onnx.NodeProto) -> None:
+    shape = context.shape(node.input[0])
+    axis = context.attribute(node, "axis", 0) % len(shape)
+    start = 0
+    for output in node.output:
+        size = context.shape(output)[axis]
+        begin, end = [0] * len(shape), list(shape)
+        begin[axis], end[axis] = start, start + size
+        _slice(context, node.input[0], output, begin, end, [1] * len(shape))
+        start += size
+
+
+def check_slice(context: Context, node: onnx.NodeProto) -> str | None:
+    if any(name and context.constant(name) is None for name in node.input[1:]):
+        return "starts, ends, axes and steps must be constants"
+    if len(node.input) > 4 and np.any(np.asarray(context.constant(node.input[4])) < 1):
+        return "negative steps are not supported"
+    return None
+
+
+def lower_slice(context: Context, node: onnx.NodeProto) -> None:
+    shape = context.shape(node.input[0])
+    starts, ends = (np.ravel(context.constant(name)) for name in node.input[1:3])
+    has_axes = len(node.input) > 3 and node.input[3]
+    axes = np.ravel(context.constant(node.input[3])) if has_axes else np.arange(len(starts))
+    steps = (
+        np.ravel(context.constant(node.input[4]))
+        if len(node.input) > 4 and node.input[4]
+        else np.ones(len(starts), int)
+    )
+    begin, end, stride = [0] * len(shape), list(shape), [1] * len(shape)
+    for axis, first, last, step in zip(axes, starts, ends, steps, strict=True):
+        begin[axis], end[axis], stride[axis] = (
+            *slice(int(first), int(last), int(step)).indices(shape[axis])[:2],
+            int(step),
+        )
+    _slice(context, node.input[0], node.output[0], begin, end, stride)
+
+
+def check_gather(context: Context, node: onnx.NodeProto) -> str | None:
+    index = context.constant(node.input[1])
+    return None if index is not None and index.size == 1 else "only one constant index is supported"
+
+
+def lower_gather(context: Context, node: onnx.NodeProto) -> None:
+    shape = context.shape(node.input[0])
+    axis = context.attribute(node, "axis", 0) % len(shape)
+    index = int(np.ravel(context.constant(node.input[1]))[0]) % shape[axis]
+    begin, end = [0] * len(shape), list(shape)
+    begin[axis], end[axis] = index, index + 1
+    _slice(context, node.input[0], node.output[0], begin, end, [1] * len(shape))
+
+
+LOWERINGS = {
+    **dict.fromkeys(("Reshape", "Squeeze", "Unsqueeze", "Flatten", "Identity", "Dropout"), Lowering(lower_reshape)),
+    "Transpose": Lowering(lower_transpose),
+    "Concat": Lowering(lower_concat),
+    "Split": Lowering(lower_split),
+    "Slice": Lowering(lower_slice, check_slice),
+    "Gather": Lowering(lower_gather, check_gather),
+}

@@ -1,0 +1,76 @@
+"""The whole of quantisation in one call: streaming ONNX, recipe and real frames in, integer graph out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from models.errors import StapesError
+
+from .build import build
+from .calibrate import Observations, calibrate
+from .conv_form import as_conv_2d
+from .float_graph import FloatGraph
+from .formats import Assigner
+from .graph import Graph
+from .lowering import lower
+from .onnx_reader import StreamingOnnx
+from .proof import Bound, prove
+from .ranges import saturated_fraction
+from .recipe import Recipe
+
+
+@dataclass(frozen=True)
+class Quantised:
+    """An integer graph and what is known about it: the overflow proof and the saturation seen in calibration.
+
+    `saturation[name]` is the fraction of observed values outside the tensor's format; `frames` were observed.
+    """
+
+    graph: Graph
+    lowered: FloatGraph
+    bounds: list[Bound]
+    saturation: dict[str, float]
+    frames: int
+
+
+def quantise(
+    source: StreamingOnnx,
+    recipe: Recipe,
+    sequences: Sequence[dict[str, np.ndarray]],
+    progress: Callable[[int], None] = lambda frames: None,
+) -> Quantised:
+    """Lower, calibrate, assign formats, build and prove.
+
+    `sequences`: per utterance, input name -> float32 frames `(T, size)`.
+    Raises StapesError: operators that cannot be lowered, data that does not fit, a sum that could overflow.
+    """
+    lowered = lower(source)
+    seen = calibrate(lowered, sequences, progress)
+    assigner = Assigner(lowered, recipe, seen)
+    graph = build(lowered, recipe, assigner)
+    if recipe.form == "conv_2d":
+        graph = as_conv_2d(graph)
+    graph = replace(graph, metadata={**graph.metadata, "stapes.recipe": recipe.name})
+    bounds = prove(graph)
+    broken = [bound for bound in bounds if not bound.holds]
+    if broken:
+        worst = broken[0]
+        raise StapesError(
+            f"operator {worst.operator!r}, row {worst.row}: the {worst.what} could reach {worst.largest} and overflow; "
+            "use a recipe with a wider activation range or smaller weights"
+        )
+    return Quantised(graph, lowered, bounds, _saturation(graph, seen), seen.frames)
+
+
+def _saturation(graph: Graph, seen: Observations) -> dict[str, float]:
+    fractions = {}
+    for tensor in graph.activations:
+        if tensor.name in seen.values and tensor.scale is not None:
+            scale = float(tensor.scale[0])
+            fractions[tensor.name] = saturated_fraction(
+                seen.values[tensor.name], scale, tensor.zero_point, tensor.limits
+            )
+    return fractions

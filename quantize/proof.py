@@ -1,0 +1,119 @@
+"""A static proof that no sum and no product of an integer graph can overflow, whatever the input.
+
+Bounds hold for every input in the dtype's range, not only for what calibration saw: for a row of weights
+|acc| <= sum |w| * max |x - zero point| + |bias|.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from .graph import Graph, Operator
+from .prepare import prepare
+
+INT32_BITS = 31
+INT64_BITS = 63
+
+
+@dataclass(frozen=True)
+class Bound:
+    """The worst row of one operator: `largest` is a bound on |accumulator|, `allowed` what must not be exceeded."""
+
+    operator: str
+    kind: str
+    rows: int
+    row: int
+    largest: int
+    allowed: int
+    what: str
+
+    @property
+    def bits(self) -> int:
+        return int(self.largest).bit_length()
+
+    @property
+    def holds(self) -> bool:
+        return self.largest <= self.allowed
+
+
+def prove(graph: Graph) -> list[Bound]:
+    """Bounds of every operator that accumulates or multiplies; the graph is safe when all of them hold."""
+    bounds: list[Bound] = []
+    for op in graph.operators:
+        if op.kind in ("FULLY_CONNECTED", "CONV_2D"):
+            bounds += _product_bounds(graph, op)
+        elif op.kind == "BATCH_MATMUL":
+            bounds += _batch_matmul_bounds(graph, op)
+        elif op.kind in ("ADD", "SUB"):
+            bounds += _sum_bounds(graph, op)
+        elif op.kind == "MUL":
+            bounds.append(_mul_bound(graph, op))
+    return bounds
+
+
+def overflow_free(graph: Graph) -> bool:
+    """True when every bound holds."""
+    return all(bound.holds for bound in prove(graph))
+
+
+def _reach(graph: Graph, name: str) -> int:
+    """The largest |code - zero point| that a tensor can hold; of a constant, the largest that it does hold."""
+    tensor = graph.tensors[name]
+    if tensor.data is not None:
+        return int(np.abs(tensor.data.astype(np.int64) - tensor.zero_point).max())
+    low, high = tensor.limits
+    return max(high - tensor.zero_point, tensor.zero_point - low)
+
+
+def _product_bounds(graph: Graph, op: Operator) -> list[Bound]:
+    params = prepare(graph, op)
+    weights = np.abs(params.weights.astype(np.int64)).reshape(len(params.weights), -1)
+    rows = weights.sum(axis=1) * _reach(graph, op.inputs[0]) + np.abs(params.bias.astype(np.int64))
+    worst = int(np.argmax(rows))
+    bounds = [Bound(op.name, op.kind, len(rows), worst, int(rows[worst]), 2**INT32_BITS - 1, "accumulator, int32")]
+    shift = params.shift.astype(np.int64)
+    if params.wide:
+        scaled = rows * 2**15
+        bounds.append(_worst(op, scaled, 2**INT64_BITS - 1, "requantisation product, int64"))
+        real = [
+            int(r * int(m)) >> int(31 - s) for r, m, s in zip(rows.tolist(), params.multiplier_q31, shift, strict=True)
+        ]
+        bounds.append(_worst(op, np.asarray(real, object), 2**INT32_BITS - 1 - 2**15, "requantised value, int32"))
+    else:
+        shifted = np.asarray([int(r) << max(int(s), 0) for r, s in zip(rows.tolist(), shift, strict=True)], object)
+        bounds.append(_worst(op, shifted, 2**INT32_BITS - 1, "shifted accumulator, int32"))
+    return bounds
+
+
+def _worst(op: Operator, rows: np.ndarray, allowed: int, what: str) -> Bound:
+    worst = int(np.argmax(rows))
+    return Bound(op.name, op.kind, len(rows), worst, int(rows[worst]), allowed, what)
+
+
+def _batch_matmul_bounds(graph: Graph, op: Operator) -> list[Bound]:
+    depth = graph.tensors[op.inputs[0]].shape[-1]
+    largest = depth * _reach(graph, op.inputs[0]) * _reach(graph, op.inputs[1])
+    return [
+        Bound(op.name, op.kind, 1, 0, largest, 2**47 - 1, "accumulator, int64 before a Q15 multiplier"),
+    ]
+
+
+def _sum_bounds(graph: Graph, op: Operator) -> list[Bound]:
+    params = prepare(graph, op)
+    bounds = []
+    for index, shift in ((0, params.shift_1), (1, params.shift_2)):
+        largest = _reach(graph, op.inputs[index]) << (params.left_shift + max(int(shift), 0))
+        bounds.append(Bound(op.name, op.kind, 1, 0, largest, 2**INT32_BITS - 1, f"shifted input {index + 1}, int32"))
+    # Each scaled input is at most half of its shifted form, because the common scale is twice the larger one.
+    total = sum(_reach(graph, name) << params.left_shift for name in op.inputs) // 2 + 2
+    largest = total << max(int(params.output_shift), 0)
+    bounds.append(Bound(op.name, op.kind, 1, 0, largest, 2**INT32_BITS - 1, "sum, int32"))
+    return bounds
+
+
+def _mul_bound(graph: Graph, op: Operator) -> Bound:
+    params = prepare(graph, op)
+    largest = (_reach(graph, op.inputs[0]) * _reach(graph, op.inputs[1])) << max(int(params.shift), 0)
+    return Bound(op.name, op.kind, 1, 0, largest, 2**INT32_BITS - 1, "product, int32")

@@ -1,0 +1,164 @@
+"""Recipes: every choice that turns a float graph into an integer graph, as readable TOML.
+
+name = "w8a8_features16"
+[weights]
+granularity = "channel"        # or "tensor": one scale a matrix
+form = "fully_connected"       # or "conv_2d": the same product as a 1x1 convolution
+[activations]
+dtype = "int8"
+range = "mse"                  # or "minmax", "percentile"
+[[tensor]]                     # exceptions by name pattern, the first match counts
+match = ["@input"]             # tensor names with * and ?; @input, @output: the graph's edges and the layer there
+dtype = "int16"
+reason = "steps of int8 are too coarse for a spectrum"
+[thresholds]
+mask_snr_db = 40.0             # what `stapes regress` holds the bundle to
+"""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from fnmatch import fnmatchcase
+from pathlib import Path
+from typing import Any
+
+import tomli_w
+
+from models.errors import StapesError
+
+BUILTIN = Path(__file__).parent / "recipes"
+DTYPES = ("int8", "int16")
+RANGES = ("minmax", "percentile", "mse")
+GRANULARITIES = ("channel", "tensor")
+FORMS = ("fully_connected", "conv_2d")
+THRESHOLDS = ("mask_snr_db", "output_snr_db", "pesq_drop")
+
+
+@dataclass(frozen=True)
+class Activations:
+    """How an activation's format is chosen: `percentile` is two-sided, `headroom` widens int16 ranges."""
+
+    dtype: str = "int8"
+    range: str = "mse"
+    percentile: float = 99.99
+    headroom: float = 2.0
+
+
+@dataclass(frozen=True)
+class Override:
+    """An exception for the tensors and regions whose name matches one of the patterns."""
+
+    match: tuple[str, ...]
+    dtype: str | None = None
+    range: str | None = None
+    reason: str = ""
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """A whole recipe; see the module's example."""
+
+    name: str
+    description: str = ""
+    granularity: str = "channel"
+    form: str = "fully_connected"
+    activations: Activations = field(default_factory=Activations)
+    overrides: tuple[Override, ...] = ()
+    thresholds: Mapping[str, float] = field(default_factory=dict)
+
+    def for_tensor(self, names: tuple[str, ...]) -> Activations:
+        """The choices for a tensor known by any of `names` (its own, its region's)."""
+        for override in self.overrides:
+            if any(fnmatchcase(name, pattern) for name in names for pattern in override.match):
+                return replace(
+                    self.activations,
+                    dtype=override.dtype or self.activations.dtype,
+                    range=override.range or self.activations.range,
+                )
+        return self.activations
+
+    def to_toml(self) -> str:
+        """The recipe as TOML that `load_recipe` reads back to an equal recipe."""
+        document: dict[str, Any] = {"name": self.name}
+        if self.description:
+            document["description"] = self.description
+        document["weights"] = {"granularity": self.granularity, "form": self.form}
+        document["activations"] = dict(vars(self.activations))
+        document["thresholds"] = dict(self.thresholds)
+        if self.overrides:
+            document["tensor"] = [
+                {key: list(value) if isinstance(value, tuple) else value for key, value in vars(o).items() if value}
+                for o in self.overrides
+            ]
+        return tomli_w.dumps(document)
+
+
+def builtin_recipes() -> dict[str, Path]:
+    """Names and files of the recipes that come with stapes."""
+    return {path.stem: path for path in sorted(BUILTIN.glob("*.toml"))}
+
+
+def load_recipe(name_or_path: str | Path) -> Recipe:
+    """A built-in recipe by name, or a TOML file; raises StapesError that names the key and what it may be."""
+    path = builtin_recipes().get(str(name_or_path), Path(name_or_path))
+    if not path.is_file():
+        known = ", ".join(builtin_recipes())
+        raise StapesError(f"recipe {str(name_or_path)!r}: not built in ({known}) and no such file")
+    try:
+        document = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise StapesError(f"{path}: not TOML ({error}); compare it with a built-in recipe") from None
+    return parse_recipe(document, str(path))
+
+
+def parse_recipe(document: Mapping[str, Any], label: str) -> Recipe:
+    """A recipe from parsed TOML; `label` names it in errors."""
+    _require_keys(document, {"name", "description", "weights", "activations", "tensor", "thresholds"}, label)
+    weights = document.get("weights", {})
+    _require_keys(weights, {"granularity", "form"}, f"{label} [weights]")
+    activations = document.get("activations", {})
+    _require_keys(activations, set(vars(Activations())), f"{label} [activations]")
+    thresholds = document.get("thresholds", {})
+    _require_keys(thresholds, set(THRESHOLDS), f"{label} [thresholds]")
+    overrides = []
+    for entry in document.get("tensor", []):
+        _require_keys(entry, {"match", "dtype", "range", "reason"}, f"{label} [[tensor]]")
+        match = entry.get("match", ())
+        patterns = (match,) if isinstance(match, str) else tuple(match)
+        if not patterns:
+            raise StapesError(f"{label} [[tensor]]: 'match' is missing; give name patterns, such as [\"gru0*\"]")
+        overrides.append(Override(patterns, entry.get("dtype"), entry.get("range"), entry.get("reason", "")))
+    recipe = Recipe(
+        name=str(document.get("name", Path(label).stem)),
+        description=str(document.get("description", "")),
+        granularity=weights.get("granularity", "channel"),
+        form=weights.get("form", "fully_connected"),
+        activations=Activations(**activations),
+        overrides=tuple(overrides),
+        thresholds={key: float(value) for key, value in thresholds.items()},
+    )
+    _require_one_of(recipe.granularity, GRANULARITIES, f"{label}: weights.granularity")
+    _require_one_of(recipe.form, FORMS, f"{label}: weights.form")
+    for choice in (recipe.activations, *overrides):
+        if choice.dtype is not None:
+            _require_one_of(choice.dtype, DTYPES, f"{label}: dtype")
+        if choice.range is not None:
+            _require_one_of(choice.range, RANGES, f"{label}: range")
+    if not 50.0 < recipe.activations.percentile <= 100.0 or not 1.0 <= recipe.activations.headroom <= 64.0:
+        raise StapesError(f"{label}: percentile must lie in (50, 100] and headroom in [1, 64]")
+    return recipe
+
+
+def _require_keys(table: Mapping[str, Any], known: set[str], label: str) -> None:
+    if not isinstance(table, Mapping):
+        raise StapesError(f"{label}: expected a table with {', '.join(sorted(known))}")
+    unknown = sorted(set(table) - known)
+    if unknown:
+        raise StapesError(f"{label}: unknown key {unknown[0]!r}; known are {', '.join(sorted(known))}")
+
+
+def _require_one_of(value: str, known: tuple[str, ...], label: str) -> None:
+    if value not in known:
+        raise StapesError(f"{label} is {value!r}; it may be {', '.join(known)}")
