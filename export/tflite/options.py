@@ -1,0 +1,147 @@
+"""Option tables of the operators: names in snake case and enums by name on one side, schema objects on the other."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+
+from export.tflite.schema import enum_name
+from models.errors import StapesError
+
+# The option table of each operator; None where it has none.
+TABLES: dict[str, str | None] = {
+    "ABS": "AbsOptions",
+    "ADD": "AddOptions",
+    "CONCATENATION": "ConcatenationOptions",
+    "CONV_2D": "Conv2DOptions",
+    "FULLY_CONNECTED": "FullyConnectedOptions",
+    "LEAKY_RELU": "LeakyReluOptions",
+    "LOGISTIC": None,
+    "MEAN": "ReducerOptions",
+    "MUL": "MulOptions",
+    "PAD": "PadOptions",
+    "QUANTIZE": "QuantizeOptions",
+    "RELU": None,
+    "RESHAPE": "ReshapeOptions",
+    "SLICE": "SliceOptions",
+    "SPLIT": "SplitOptions",
+    "STRIDED_SLICE": "StridedSliceOptions",
+    "SUB": "SubOptions",
+    "TANH": None,
+    "TRANSPOSE": "TransposeOptions",
+}
+
+# Version of the operator in the file, by the dtype of its first output: the lowest that has every form written here.
+# Source: `GetBuiltinOperatorVersion` of TensorFlow Lite.
+VERSIONS: dict[str, dict[str, int]] = {
+    "ABS": {"int8": 2, "int16": 3},
+    "ADD": {"int8": 2, "int16": 3},
+    "CONCATENATION": {"int8": 2, "int16": 3, "int32": 1},
+    "CONV_2D": {"int8": 6, "int16": 6},
+    "FULLY_CONNECTED": {"int8": 6, "int16": 7},
+    "LEAKY_RELU": {"int8": 1, "int16": 2},
+    "LOGISTIC": {"int8": 2, "int16": 3},
+    "MEAN": {"int8": 2, "int16": 3},
+    "MUL": {"int8": 3, "int16": 4},
+    "PAD": {"int8": 2, "int16": 3, "int32": 1},
+    "QUANTIZE": {"int8": 1, "int16": 2, "int32": 1},
+    "RELU": {"int8": 2, "int16": 3},
+    "RESHAPE": {"int8": 1, "int16": 1, "int32": 1},
+    "SLICE": {"int8": 2, "int16": 4, "int32": 1},
+    "SPLIT": {"int8": 2, "int16": 4, "int32": 3},
+    "STRIDED_SLICE": {"int8": 2, "int16": 1, "int32": 1},
+    "SUB": {"int8": 2, "int16": 5},
+    "TANH": {"int8": 2, "int16": 3},
+    "TRANSPOSE": {"int8": 2, "int16": 5, "int32": 1},
+}
+
+_ENUMS = {
+    "fused_activation_function": "ActivationFunctionType",
+    "padding": "Padding",
+    "weights_format": "FullyConnectedOptionsWeightsFormat",
+    "quantized_bias_type": "TensorType",
+}
+
+# Differs from the schema's own default, which no quantised int16 kernel accepts.
+_DEFAULTS = {"pot_scale_int16": False}
+
+
+def _snake_case(attribute: str) -> str:
+    """Schema attribute to option name.
+
+    >>> _snake_case("fusedActivationFunction"), _snake_case("potScaleInt16"), _snake_case("dilationHFactor")
+    ('fused_activation_function', 'pot_scale_int16', 'dilation_h_factor')
+    """
+    return re.sub(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", "_", attribute).lower()
+
+
+def plain(value: Any) -> Any:
+    """An option value as JSON has it: numpy scalars and sequences become Python's.
+
+    >>> plain((1, np.int32(2))), plain(np.bool_(True)), plain("SAME")
+    ([1, 2], True, 'SAME')
+    """
+    if isinstance(value, (tuple, list, np.ndarray)):
+        return [plain(item) for item in value]
+    return value.item() if isinstance(value, np.generic) else value
+
+
+def _defaults(schema: ModuleType, kind: str) -> tuple[Any, dict[str, str]]:
+    """An option table with the project's defaults, and its attribute for each option name; (None, {}) without table."""
+    table = TABLES[kind]
+    if table is None:
+        return None, {}
+    options = getattr(schema, f"{table}T")()
+    attributes = {_snake_case(attribute): attribute for attribute in vars(options)}
+    for name, value in _DEFAULTS.items():
+        if name in attributes:
+            setattr(options, attributes[name], value)
+    return options, attributes
+
+
+def _to_schema(schema: ModuleType, name: str, value: Any) -> Any:
+    if name in _ENUMS:
+        return getattr(getattr(schema, _ENUMS[name]), value)
+    return value
+
+
+def _from_schema(schema: ModuleType, name: str, value: Any) -> Any:
+    if name in _ENUMS:
+        return enum_name(getattr(schema, _ENUMS[name]), value)
+    return plain(value)
+
+
+def encode(schema: ModuleType, kind: str, label: str, options: Mapping[str, Any]) -> tuple[int, Any]:
+    """(option type, option table) of an operator; raises `StapesError` for an option that the operator lacks."""
+    table, attributes = _defaults(schema, kind)
+    for name, value in options.items():
+        if name not in attributes:
+            known = ", ".join(sorted(attributes)) or "none"
+            raise StapesError(f"operator '{label}' ({kind}) has no option '{name}'; known: {known}")
+        try:
+            setattr(table, attributes[name], _to_schema(schema, name, plain(value)))
+        except (AttributeError, TypeError):
+            raise StapesError(f"operator '{label}' ({kind}): option {name}={value!r} is not a value of it") from None
+    return (0 if table is None else getattr(schema.BuiltinOptions, TABLES[kind] or "NONE")), table
+
+
+def decode(schema: ModuleType, kind: str, table_type: int, table: Any) -> dict[str, Any]:
+    """Every option of an operator's table by name; raises `ValueError` for a table of another operator."""
+    default, attributes = _defaults(schema, kind)
+    expected = 0 if default is None else getattr(schema.BuiltinOptions, TABLES[kind] or "NONE")
+    if table_type != expected:
+        raise ValueError(f"option table {table_type} does not belong to {kind}")
+    if table is None:
+        return {}
+    return {name: _from_schema(schema, name, getattr(table, attribute)) for name, attribute in attributes.items()}
+
+
+def defaults(schema: ModuleType, kind: str) -> dict[str, Any]:
+    """What `decode` gives for an operator whose options were all left out."""
+    table, _ = _defaults(schema, kind)
+    expected = 0 if table is None else getattr(schema.BuiltinOptions, TABLES[kind] or "NONE")
+    return decode(schema, kind, expected, table)
