@@ -139,7 +139,8 @@ def _format(dtype: str, low: float, high: float, power_of_two: bool) -> Format:
     if dtype == "int16":
         scale = max(-low, high) / most or 1.0
         if power_of_two:
-            scale = 2.0 ** math.ceil(math.log2(scale) - 1e-9)
+            # The top of the range may fall on the code 32768, which saturates by one step.
+            scale = 2.0 ** math.ceil(math.log2(scale * most / (most + 1)) - 1e-9)
         return Format(dtype, float(np.float32(scale)), 0)
     scale = float(np.float32((high - low) / (most - least) or 1.0))
     zero_point = int(np.clip(round(least - low / scale), least, most))

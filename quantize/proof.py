@@ -93,10 +93,12 @@ def _worst(op: Operator, rows: np.ndarray, allowed: int, what: str) -> Bound:
 
 
 def _batch_matmul_bounds(graph: Graph, op: Operator) -> list[Bound]:
-    depth = graph.tensors[op.inputs[0]].shape[-1]
-    largest = depth * _reach(graph, op.inputs[0]) * _reach(graph, op.inputs[1])
+    params = prepare(graph, op)
+    largest = params.depth * _reach(graph, op.inputs[0]) * _reach(graph, op.inputs[1])
+    real = (largest * params.multiplier_q31) >> (31 - params.shift)
     return [
-        Bound(op.name, op.kind, 1, 0, largest, 2**47 - 1, "accumulator, int64 before a Q15 multiplier"),
+        Bound(op.name, op.kind, 1, 0, largest, 2**47 - 1, "accumulator, 48 bits before a Q15 multiplier"),
+        Bound(op.name, op.kind, 1, 0, real, 2**INT32_BITS - 1, "requantised value, int32"),
     ]
 
 

@@ -16,6 +16,7 @@ from models.errors import StapesError
 TABLES: dict[str, str | None] = {
     "ABS": "AbsOptions",
     "ADD": "AddOptions",
+    "BATCH_MATMUL": "BatchMatMulOptions",
     "CONCATENATION": "ConcatenationOptions",
     "CONV_2D": "Conv2DOptions",
     "FULLY_CONNECTED": "FullyConnectedOptions",
@@ -40,6 +41,7 @@ TABLES: dict[str, str | None] = {
 VERSIONS: dict[str, dict[str, int]] = {
     "ABS": {"int8": 2, "int16": 3},
     "ADD": {"int8": 2, "int16": 3},
+    "BATCH_MATMUL": {"int16": 3},
     "CONCATENATION": {"int8": 2, "int16": 3, "int32": 1},
     "CONV_2D": {"int8": 6, "int16": 6},
     "FULLY_CONNECTED": {"int8": 6, "int16": 7},

@@ -10,6 +10,7 @@ from typing import Any
 
 from models.errors import StapesError
 from quantize.graph import Graph, Operator
+from quantize.prepare.batch_matmul import BatchMatMulParams, prepare_batch_matmul
 from quantize.prepare.copies import (
     ConcatenationParams,
     PadParams,
@@ -51,6 +52,7 @@ from quantize.prepare.reduce import MeanParams, prepare_mean
 Params = (
     FullyConnectedParams
     | Conv2DParams
+    | BatchMatMulParams
     | AddParams
     | MulParams
     | QuantizeParams
@@ -71,6 +73,7 @@ Params = (
 PREPARE: dict[str, Callable[[Graph, Operator], Any]] = {
     "FULLY_CONNECTED": prepare_fully_connected,
     "CONV_2D": prepare_conv_2d,
+    "BATCH_MATMUL": prepare_batch_matmul,
     "ADD": prepare_add,
     "SUB": prepare_add,
     "MUL": prepare_mul,
