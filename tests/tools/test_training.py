@@ -1,0 +1,219 @@
+"""Training: it goes on where it stopped, learns, and its loss and crops are what the pipeline will do."""
+
+import dataclasses
+import json
+
+import numpy as np
+import pytest
+import soundfile
+import torch
+
+from models import checkpoint
+from models.audio import q15_to_float
+from models.errors import StapesError
+from models.pipeline import FloatPipeline
+from tests.helpers import speech_like
+from tools.corpus import Mix, fetch
+from tools.train import learning_rate, train
+from tools.training.augment import pair, source_seconds
+from tools.training.loss import Resynthesis, SpeechLoss
+from tools.training.pool import Pool
+from tools.training.recipe import Data, Loss, Optimiser, load_recipe
+
+RECIPE = """
+seed = 3
+[model]
+features = "log"
+gain_input = true
+mask_floor_db = -20.0
+narrow_dim = 16
+hidden_dim = 24
+fc_dim = 0
+dropout = 0.1
+[data]
+clip_seconds = 1.5
+crop_seconds = 1.0
+chunk_clips = 4
+chunks = 2
+renew_steps = 3
+[optimiser]
+steps = 8
+batch = 2
+warmup_steps = 2
+[validation]
+pairs = 2
+seconds = 2.0
+every = 4
+"""
+
+
+@pytest.fixture(scope="module")
+def corpus(tmp_path_factory):
+    """Four made-up voices for training and one for validation, with two noises each."""
+    root = tmp_path_factory.mktemp("recordings")
+    rng = np.random.default_rng(0)
+    for split, voices in (("train", 4), ("validation", 1), ("test", 1)):
+        for voice in range(voices):
+            folder = root / "speech" / split / f"{split}{voice}"
+            folder.mkdir(parents=True)
+            soundfile.write(folder / "a.wav", speech_like(8.0, seed=len(split) + voice, noise_db=-70.0), 16000)
+        for noise in ("hum", "hiss"):
+            folder = root / "noise" / split / noise
+            folder.mkdir(parents=True)
+            audio = rng.standard_normal(16000 * 6) if noise == "hiss" else np.sin(0.04 * np.arange(16000 * 6))
+            soundfile.write(folder / f"{split}.wav", 0.1 * audio + 1e-4 * rng.standard_normal(16000 * 6), 16000)
+    folder = tmp_path_factory.mktemp("corpus")
+    fetch(folder, own=root, only_own=True, quiet=True)
+    return folder
+
+
+@pytest.fixture
+def recipe(tmp_path):
+    path = tmp_path / "recipe.toml"
+    path.write_text(RECIPE)
+    return path
+
+
+def run(recipe, corpus, output, **options):
+    options = {"save_every": 3, "stop_after": None, "threads": 1, "quiet": True, **options}
+    train(recipe, corpus, output, **options)
+    return output
+
+
+def test_interrupted_training_ends_in_the_same_bytes_and_log(recipe, corpus, tmp_path):
+    whole = run(recipe, corpus, tmp_path / "whole")
+    for stop in (3, 5, None):
+        pieces = run(recipe, corpus, tmp_path / "pieces", stop_after=stop)
+    assert (whole / "model.pt").read_bytes() == (pieces / "model.pt").read_bytes()
+    validations = [
+        [line for line in map(json.loads, (folder / "log.jsonl").read_text().splitlines()) if line["step"] in (0, 4, 8)]
+        for folder in (whole, pieces)
+    ]
+    assert validations[0] == validations[1] and len(validations[0]) == 3
+
+
+def test_result_is_a_checkpoint_behind_its_own_front_end(recipe, corpus, tmp_path):
+    model, frontend, info = checkpoint.load(run(recipe, corpus, tmp_path / "out") / "model.pt")
+    assert info["format"] == "own"
+    assert (frontend.features, frontend.gain_input, frontend.mask_floor_db) == ("log", True, -20.0)
+    assert (tmp_path / "out" / "curve.png").stat().st_size > 1000
+    assert FloatPipeline(frontend, model).run(speech_like(1.0)).shape == (16000,)
+
+
+def test_folder_of_another_training_is_refused(recipe, corpus, tmp_path):
+    run(recipe, corpus, tmp_path / "out", stop_after=3)
+    recipe.write_text(RECIPE.replace("seed = 3", "seed = 4"))
+    with pytest.raises(StapesError, match="another recipe or corpus"):
+        run(recipe, corpus, tmp_path / "out")
+
+
+def test_resynthesis_of_a_crop_is_what_the_pipeline_puts_out(recipe, corpus):
+    """A mask of one everywhere: the crop's output must be the Wiener filter's on the whole clip."""
+    chosen = load_recipe(recipe)
+    frontend = chosen.model.front_end()
+    pool = Pool(corpus, chosen, frontend)
+    batch = pool.batch(0)
+    output = Resynthesis(frontend)(batch, torch.ones_like(batch.gain)).numpy()
+    clips = np.concatenate([pool.chunks[number].noisy_q15 for number in pool.at_step(0)])
+    expected = FloatPipeline(frontend).run(q15_to_float(clips))
+    for crop in output:
+        windows = np.lib.stride_tricks.sliding_window_view(expected, len(crop), axis=1)[:, ::64]
+        assert np.abs(windows - crop).max(axis=2).min() < 1e-5
+
+
+def test_clean_part_of_a_crop_is_aligned_with_its_output(recipe, corpus):
+    """Noise at -45 dB at most: the Wiener output must correlate with the clean crop at lag zero and nowhere better."""
+    chosen = load_recipe(recipe)
+    chosen = dataclasses.replace(
+        chosen, data=dataclasses.replace(chosen.data, quiet_fraction=1.0, pause_fraction=0.0, silence_fraction=0.0)
+    )
+    frontend = chosen.model.front_end()
+    batch = Pool(corpus, chosen, frontend).batch(1)
+    output = Resynthesis(frontend)(batch, torch.ones_like(batch.gain)).numpy()
+    for y, s in zip(output, batch.clean.numpy(), strict=True):
+        lags = range(-80, 81)
+        scores = [float(np.dot(np.roll(y, lag), s)) for lag in lags]
+        assert lags[int(np.argmax(scores))] == 0
+
+
+def test_pool_depends_on_the_step_alone(recipe, corpus):
+    chosen = load_recipe(recipe)
+    frontend = chosen.model.front_end()
+    steady, fresh = Pool(corpus, chosen, frontend), Pool(corpus, chosen, frontend)
+    for step in range(7):
+        last = steady.batch(step)
+    for a, b in zip(last, fresh.batch(6), strict=True):
+        assert torch.equal(a, b)
+
+
+def test_loss_is_least_for_the_clean_signal_and_grows_with_the_noise():
+    rng = np.random.default_rng(0)
+    clean = torch.from_numpy(speech_like(1.5, noise_db=-80.0)[None]).float()
+    noise = torch.from_numpy(rng.standard_normal(clean.shape)).float()
+    loss = SpeechLoss(Loss())
+    values = [float(loss(clean + amount * noise, clean, clean + noise)[0]) for amount in (0.0, 0.003, 0.01, 0.03, 0.1)]
+    assert values == sorted(values) and len(set(values)) == 5
+
+
+def test_loss_does_not_depend_on_the_level():
+    rng = np.random.default_rng(0)
+    clean = torch.from_numpy(speech_like(1.0, noise_db=-60.0)[None]).float()
+    noisy = clean + 0.02 * torch.from_numpy(rng.standard_normal(clean.shape)).float()
+    loss = SpeechLoss(Loss())
+    loud, soft = (float(loss(noisy * g, clean * g, noisy * g)[0]) for g in (1.0, 0.01))
+    assert loud == pytest.approx(soft, rel=1e-3)
+
+
+@pytest.mark.parametrize("case", ["silent clean", "all silent", "silent output"])
+def test_loss_has_finite_gradients_on_silence(case):
+    clean, noisy = torch.zeros(2, 8000), 0.1 * torch.randn(2, 8000, generator=torch.Generator().manual_seed(0))
+    if case == "silent output":
+        clean = noisy * 0.5
+    output = (torch.zeros_like(noisy) if case != "silent clean" else noisy).clone().requires_grad_()
+    loss, _ = SpeechLoss(Loss())(output, clean, noisy if case != "all silent" else clean)
+    loss.backward()
+    assert torch.isfinite(loss) and torch.isfinite(output.grad).all()
+
+
+def test_pair_has_the_snr_and_level_that_were_asked_for():
+    rng = np.random.default_rng(0)
+    fixed = {"snr_db": (5.0, 5.0), "level_db": (-20.0, -20.0), "speed": (1.0, 1.0)}
+    data = Data(**fixed, quiet_fraction=0, pause_fraction=0, silence_fraction=0)
+    samples = round(source_seconds(data) * 16000)
+    clean = (0.05 * rng.standard_normal(samples)).astype(np.float32)
+    noise = (0.2 * rng.standard_normal(samples)).astype(np.float32)
+    noisy_q15, speech = pair(Mix("", clean + noise, clean, 0.0, "", "", ()), data, rng)
+    assert noisy_q15.shape == speech.shape == (96000,) and noisy_q15.dtype == np.int16
+    error = noisy_q15 / 32768 - speech
+    assert 10 * np.log10(np.mean(speech**2) / np.mean(error**2)) == pytest.approx(5.0, abs=0.05)
+    assert 20 * np.log10(np.std(speech) / 0.05) == pytest.approx(-20.0, abs=0.1)
+
+
+def test_learning_rate_rises_then_falls_to_zero():
+    o = Optimiser(steps=100, warmup_steps=10, learning_rate=1.0)
+    rates = [learning_rate(step, o) for step in range(101)]
+    assert rates[:10] == pytest.approx([0.1 * (i + 1) for i in range(10)])
+    assert rates[10] == 1.0 and rates[100] == pytest.approx(0.0) and np.all(np.diff(rates[10:]) < 0)
+
+
+@pytest.mark.parametrize(
+    ("text", "word"),
+    [
+        ("seed = ", "not TOML"),
+        ("colour = 1", "colour"),
+        ("[data]\nsnr = 3", "data.snr"),
+        ("model = 3", r"\[model\]"),
+        ("[model]\nfeatures_of = 3", "features_of"),
+        ("[data]\ncrop_seconds = 9.0", "crop_seconds"),
+    ],
+)
+def test_bad_recipe_is_refused(tmp_path, text, word):
+    (tmp_path / "r.toml").write_text(text)
+    with pytest.raises(StapesError, match=word):
+        load_recipe(tmp_path / "r.toml")
+
+
+def test_missing_corpus_is_refused_before_anything_is_written(recipe, tmp_path):
+    with pytest.raises(StapesError, match="corpus fetch"):
+        run(recipe, tmp_path / "absent", tmp_path / "out")
+    assert not (tmp_path / "out").exists()

@@ -1,0 +1,138 @@
+"""`stapes train`: a GRU mask from a corpus and a recipe."""
+
+from __future__ import annotations
+
+import hashlib
+import math
+from pathlib import Path
+from typing import Annotated
+
+import numpy as np
+import torch
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from models import checkpoint
+from models.errors import StapesError
+from models.frontend import FrontEnd
+from models.gru_mask import GruMask
+from tools.corpus.manifest import FILE_NAME
+from tools.training.loss import Resynthesis, SpeechLoss
+from tools.training.pool import Batch, Pool
+from tools.training.recipe import Optimiser, Recipe, load_recipe
+from tools.training.state import MODEL_NAME, Folder
+from tools.training.validate import Validator
+
+LOG_EVERY = 50
+
+
+def train(
+    recipe: Annotated[Path, typer.Argument(help="The TOML recipe.")],
+    corpus: Annotated[Path, typer.Option(help="The corpus folder, from `stapes corpus fetch`.")],
+    output: Annotated[Path, typer.Option("--output", "-o", help="Folder for model.pt, log, curves and the state.")],
+    save_every: Annotated[int, typer.Option(help="Steps between two copies of the state on disk.")] = 250,
+    stop_after: Annotated[int | None, typer.Option(help="Stop at this step; a later call goes on.")] = None,
+    threads: Annotated[int, typer.Option(help="Threads; the weights may differ in the last bit between numbers.")] = 1,
+    quiet: Annotated[bool, typer.Option("--quiet", help="No progress bar.")] = False,
+) -> None:
+    """Train a GRU mask; an interrupted training goes on where it was saved, to the same weights.
+
+    \b
+    Example:
+      stapes train models/zoo/gru_mask.toml --corpus corpus -o training
+    """
+    torch.set_num_threads(threads)
+    chosen = load_recipe(recipe)
+    folder = Folder(output, {"recipe": chosen.to_dict(), "corpus": _corpus_hash(corpus)})
+    training = Training(chosen, corpus, folder)
+    last = min(chosen.optimiser.steps, stop_after if stop_after is not None else chosen.optimiser.steps)
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=Console(stderr=True), disable=quiet) as progress:
+        task = progress.add_task("training", total=last, completed=training.step)
+        while training.step < last:
+            training.run_step()
+            if training.step % chosen.validation.every == 0 or training.step == last:
+                training.validate()
+            if training.step % save_every == 0 or training.step == last:
+                training.save()
+            progress.update(task, completed=training.step)
+
+
+class Training:
+    """Network, optimiser, pool and folder of one training; `step` is the number of steps done."""
+
+    def __init__(self, recipe: Recipe, corpus: Path, folder: Folder) -> None:
+        self.recipe, self.folder = recipe, folder
+        torch.manual_seed(recipe.seed)
+        self.model = GruMask(recipe.model)
+        self.frontend: FrontEnd = recipe.model.front_end()
+        o = recipe.optimiser
+        self.optimiser = torch.optim.AdamW(self.model.parameters(), o.learning_rate, weight_decay=o.weight_decay)
+        self.pool = Pool(corpus, recipe, self.frontend)
+        self.resynthesis, self.loss = Resynthesis(self.frontend), SpeechLoss(recipe.loss)
+        self.validator = Validator(corpus, recipe, self.frontend)
+        self.terms: list[dict[str, float]] = []
+        self.step = folder.resume(self.model, self.optimiser)
+        if self.step == 0:
+            wiener = self.validator.scores(None)
+            folder.log({"step": 0, **{f"validation_{name}": value for name, value in wiener.items()}})
+
+    def run_step(self) -> None:
+        """One batch, one update of the weights."""
+        rate = learning_rate(self.step, self.recipe.optimiser)
+        for group in self.optimiser.param_groups:
+            group["lr"] = rate
+        # Dropout draws from the step, so that an interrupted training draws the same.
+        torch.manual_seed(int(np.random.default_rng([self.recipe.seed, 2, self.step]).integers(2**31)))
+        terms = self._update(self.pool.batch(self.step))
+        self.step += 1
+        self.terms.append(terms)
+        if self.step % LOG_EVERY == 0:
+            means = {name: float(np.mean([t[name] for t in self.terms])) for name in terms}
+            self.folder.log({"step": self.step, "learning_rate": rate, **means})
+            self.terms.clear()
+
+    def _update(self, batch: Batch) -> dict[str, float]:
+        self.model.train()
+        mask, _ = self.model(batch.features)
+        loss, terms = self.loss(self.resynthesis(batch, mask), batch.clean, batch.noisy)
+        if not torch.isfinite(loss):
+            raise StapesError(
+                f"step {self.step}: the loss is {float(loss)}; lower optimiser.learning_rate and start anew"
+            )
+        self.optimiser.zero_grad()
+        loss.backward()
+        norm = torch.nn.utils.clip_grad_norm_(self.model.parameters(), self.recipe.optimiser.gradient_norm)
+        self.optimiser.step()
+        return {"loss": float(loss.detach()), "gradient_norm": float(norm), **terms}
+
+    def validate(self) -> None:
+        """Score the network, log the scores."""
+        scores = self.validator.scores(self.model)
+        self.folder.log({"step": self.step, **{f"validation_{name}": value for name, value in scores.items()}})
+
+    def save(self) -> None:
+        """Keep the state, the network as a checkpoint, and the curves."""
+        self.folder.save(self.step, self.model, self.optimiser)
+        checkpoint.save(self.folder.path / MODEL_NAME, self.model, self.frontend)
+        self.folder.plot()
+
+
+def learning_rate(step: int, optimiser: Optimiser) -> float:
+    """Linear warm-up, then half a cosine to zero."""
+    if step < optimiser.warmup_steps:
+        return optimiser.learning_rate * (step + 1) / optimiser.warmup_steps
+    done = (step - optimiser.warmup_steps) / max(optimiser.steps - optimiser.warmup_steps, 1)
+    return optimiser.learning_rate * 0.5 * (1.0 + math.cos(math.pi * done))
+
+
+def _corpus_hash(corpus: Path) -> str:
+    file = corpus / FILE_NAME
+    if not file.is_file():
+        raise StapesError(f"{corpus}: holds no {FILE_NAME}; run `stapes corpus fetch {corpus}` first")
+    return hashlib.sha256(file.read_bytes()).hexdigest()
+
+
+if __name__ == "__main__":
+    typer.run(train)

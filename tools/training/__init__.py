@@ -1,0 +1,9 @@
+"""Training of the GRU mask, in the order in which data meets the files.
+
+recipe    every number of a training, from a TOML file
+augment   pairs of speech and noise: speed, colour, level, pauses
+pool      pairs in memory with their Wiener gains and features, renewed piece by piece
+loss      resynthesis and what it is judged by
+validate  scores of a network on fixed pairs
+state     the half-done training on disk, its log and its curves
+"""

@@ -1,0 +1,91 @@
+"""Pairs in memory with their Wiener gains and features: the state machine runs once a pair, over many pairs at once.
+
+N pairs a chunk, S samples, T frames, K bins, F features; B crops a batch, of t frames.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from models.audio import q15_to_float
+from models.frontend import FrontEnd
+from models.pipeline import FloatPipeline
+from tools.corpus import make_set
+from tools.training.augment import pair, source_seconds
+from tools.training.recipe import Recipe
+
+
+class Chunk(NamedTuple):
+    """N pairs: noisy (N, S) int16, clean (N, S) float32, features (N, T, F) and gain (N, T, K) float32."""
+
+    noisy_q15: np.ndarray
+    clean: np.ndarray
+    features: np.ndarray
+    gain: np.ndarray
+
+
+class Batch(NamedTuple):
+    """B crops of t frames, float32.
+
+    features (B, t, F), gain (B, t, K); noisy (B, analysis - hop + t * hop), which is what the t frames look at;
+    clean (B, (t - 1) * hop), which is what the output should be once the first hop of it is dropped.
+    """
+
+    features: Tensor
+    gain: Tensor
+    noisy: Tensor
+    clean: Tensor
+
+
+class Pool:
+    """A ring of chunks: chunk number i (0, 1, 2, ...) depends on the corpus, the recipe and i alone."""
+
+    def __init__(self, corpus: Path, recipe: Recipe, frontend: FrontEnd) -> None:
+        self.corpus, self.recipe, self.frontend = corpus, recipe, frontend
+        self.chunks: dict[int, Chunk] = {}
+
+    def at_step(self, step: int) -> list[int]:
+        """Numbers of the chunks that step `step` draws from."""
+        first = step // self.recipe.data.renew_steps
+        return list(range(first, first + self.recipe.data.chunks))
+
+    def batch(self, step: int) -> Batch:
+        """The crops of a step: the same for the same step, whether or not the training was interrupted before it."""
+        numbers = self.at_step(step)
+        for number in set(self.chunks) - set(numbers):
+            del self.chunks[number]
+        for number in numbers:
+            if number not in self.chunks:
+                self.chunks[number] = self._make(number)
+        rng = np.random.default_rng([self.recipe.seed, 1, step])
+        crops = [self._crop(self.chunks[int(rng.choice(numbers))], rng) for _ in range(self.recipe.optimiser.batch)]
+        return Batch(*(torch.from_numpy(np.stack(parts)) for parts in zip(*crops, strict=True)))
+
+    def _make(self, number: int) -> Chunk:
+        data = self.recipe.data
+        rng = np.random.default_rng([self.recipe.seed, 0, number])
+        sources = make_set(
+            self.corpus, "train", data.chunk_clips, source_seconds(data), [0.0], seed=int(rng.integers(2**31))
+        )
+        pairs = [pair(source, data, rng) for source in sources]
+        noisy_q15, clean = (np.stack(parts) for parts in zip(*pairs, strict=True))
+        analysed = FloatPipeline(self.frontend).analyse(q15_to_float(noisy_q15))
+        return Chunk(noisy_q15, clean, analysed["features"].astype(np.float32), analysed["gain"].astype(np.float32))
+
+    def _crop(self, chunk: Chunk, rng: np.random.Generator) -> tuple[np.ndarray, ...]:
+        hop, before = self.frontend.hop, self.frontend.analysis - self.frontend.hop
+        frames = round(self.recipe.data.crop_seconds * self.frontend.sample_rate) // hop
+        index = int(rng.integers(len(chunk.clean)))
+        start = int(rng.integers(chunk.gain.shape[1] - frames + 1))
+        noisy = np.pad(q15_to_float(chunk.noisy_q15[index]), (before, 0))
+        return (
+            chunk.features[index, start : start + frames],
+            chunk.gain[index, start : start + frames],
+            noisy[start * hop : (start + frames) * hop + before],
+            chunk.clean[index, start * hop : (start + frames - 1) * hop],
+        )

@@ -1,0 +1,129 @@
+"""Every number of a training, from a TOML file."""
+
+from __future__ import annotations
+
+import dataclasses
+import tomllib
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from models.errors import StapesError
+from models.gru_mask import GruMaskConfig
+
+
+@dataclass(frozen=True)
+class Data:
+    """Pairs: `clip_seconds` long in the pool, of which a step takes `crop_seconds`.
+
+    The pool is `chunks` times `chunk_clips` pairs; every `renew_steps` steps one chunk is made anew. Ranges are uniform:
+    `snr_db`, `level_db` (of the pair, 0 being the corpus's -26 dBFS), `speed` (of the speech). `colour_db` bounds the random
+    equalisers of speech and noise. A `quiet_fraction` of the pairs has an SNR from `quiet_snr_db`, a `pause_fraction` a
+    stretch of `pause_seconds` without speech, a `silence_fraction` leading digital silence of up to a second.
+    """
+
+    clip_seconds: float = 6.0
+    crop_seconds: float = 3.0
+    chunk_clips: int = 64
+    chunks: int = 8
+    renew_steps: int = 64
+    snr_db: tuple[float, float] = (-5.0, 20.0)
+    quiet_fraction: float = 0.05
+    quiet_snr_db: tuple[float, float] = (25.0, 45.0)
+    level_db: tuple[float, float] = (-35.0, 0.0)
+    speed: tuple[float, float] = (0.85, 1.15)
+    colour_db: float = 5.0
+    pause_fraction: float = 0.25
+    pause_seconds: tuple[float, float] = (0.5, 2.5)
+    silence_fraction: float = 0.05
+
+
+@dataclass(frozen=True)
+class Optimiser:
+    """AdamW: a linear warm-up to `learning_rate`, then half a cosine down to zero at `steps`."""
+
+    steps: int = 7000
+    batch: int = 8
+    learning_rate: float = 3e-3
+    warmup_steps: int = 100
+    weight_decay: float = 1e-4
+    gradient_norm: float = 1.0
+
+
+@dataclass(frozen=True)
+class Loss:
+    """Weights of the three terms, the transform of the first two in samples, and the SI-SDR above which nothing is gained."""
+
+    fft: int = 512
+    hop: int = 256
+    compression: float = 0.3
+    complex_weight: float = 0.3
+    magnitude_weight: float = 0.7
+    si_sdr_weight: float = 0.02
+    si_sdr_limit_db: float = 30.0
+
+
+@dataclass(frozen=True)
+class Validation:
+    """`pairs` fixed pairs of the validation split, scored every `every` steps."""
+
+    pairs: int = 16
+    seconds: float = 6.0
+    snr_db: tuple[float, ...] = (0.0, 5.0, 10.0)
+    every: int = 500
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """One training; `seed` draws the first weights, the pairs and the crops."""
+
+    seed: int = 0
+    model: GruMaskConfig = field(default_factory=GruMaskConfig)
+    data: Data = field(default_factory=Data)
+    optimiser: Optimiser = field(default_factory=Optimiser)
+    loss: Loss = field(default_factory=Loss)
+    validation: Validation = field(default_factory=Validation)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values; tuples become lists, as a file would hold them."""
+        return _plain(dataclasses.asdict(self))
+
+
+def load_recipe(path: Path) -> Recipe:
+    """Read a TOML recipe; what it leaves out takes its default. Raises StapesError naming an unknown table or key."""
+    try:
+        values = tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise StapesError(f"{path}: no such recipe; check the path") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise StapesError(f"{path}: not TOML ({error}); correct that place") from error
+    try:
+        recipe = _fill(Recipe, values, "")
+    except StapesError as error:
+        raise StapesError(f"{path}: {error}") from error
+    if recipe.data.crop_seconds > recipe.data.clip_seconds:
+        raise StapesError(f"{path}: crop_seconds exceeds clip_seconds; make the clips longer")
+    return recipe
+
+
+def _fill(kind: type, values: dict[str, Any], where: str) -> Any:
+    fields = {item.name: item for item in dataclasses.fields(kind)}
+    unknown = sorted(set(values) - set(fields))
+    if unknown:
+        raise StapesError(f"unknown key {where}{unknown[0]}; known: {', '.join(fields)}")
+    filled = {}
+    for name, value in values.items():
+        nested = {"model": GruMaskConfig, "data": Data, "optimiser": Optimiser, "loss": Loss, "validation": Validation}
+        if not where and name in nested:
+            if not isinstance(value, dict):
+                raise StapesError(f"{name} is a table: write [{name}]")
+            filled[name] = _fill(nested[name], value, f"{name}.")
+        else:
+            filled[name] = tuple(value) if isinstance(value, list) else value
+    return kind(**filled)
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _plain(item) for key, item in value.items()}
+    return [_plain(item) for item in value] if isinstance(value, (list, tuple)) else value

@@ -1,0 +1,97 @@
+"""The half-done training on disk: weights, optimiser and step, the log, and its curves."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from models.errors import StapesError
+from models.gru_mask import GruMask
+
+STATE_NAME = "training.pt"
+LOG_NAME = "log.jsonl"
+CURVE_NAME = "curve.png"
+MODEL_NAME = "model.pt"
+
+
+class Folder:
+    """The output folder of one training; what it holds belongs to one recipe and one corpus."""
+
+    def __init__(self, path: Path, identity: dict[str, Any]) -> None:
+        self.path = path
+        self.identity = identity
+        path.mkdir(parents=True, exist_ok=True)
+
+    def resume(self, model: GruMask, optimiser: torch.optim.Optimizer) -> int:
+        """Load what an earlier call left, if anything -> the next step. Raises StapesError when it was another training."""
+        file = self.path / STATE_NAME
+        if not file.is_file():
+            (self.path / LOG_NAME).unlink(missing_ok=True)
+            return 0
+        try:
+            state = torch.load(file, weights_only=True)
+            same = state["identity"] == self.identity
+        except Exception as error:  # torch raises whatever its reader stumbles on in a damaged file
+            raise StapesError(f"{file}: damaged; delete it to start anew") from error
+        if not same:
+            raise StapesError(f"{file}: left by another recipe or corpus; choose another output folder, or delete it")
+        model.load_state_dict(state["model"])
+        optimiser.load_state_dict(state["optimiser"])
+        kept = [line for line in self._lines() if line["step"] <= state["step"]]
+        self._write(LOG_NAME, "".join(json.dumps(line) + "\n" for line in kept).encode())
+        return int(state["step"])
+
+    def save(self, step: int, model: GruMask, optimiser: torch.optim.Optimizer) -> None:
+        """Keep the training after `step` steps."""
+        buffer = io.BytesIO()
+        state = {
+            "identity": self.identity,
+            "step": step,
+            "model": model.state_dict(),
+            "optimiser": optimiser.state_dict(),
+        }
+        torch.save(state, buffer)
+        self._write(STATE_NAME, buffer.getvalue())
+
+    def log(self, line: dict[str, float | int]) -> None:
+        """Append one JSON line."""
+        with open(self.path / LOG_NAME, "a", encoding="utf-8") as file:
+            file.write(json.dumps({key: _rounded(value) for key, value in line.items()}) + "\n")
+
+    def plot(self) -> None:
+        """Draw loss, SI-SDR and PESQ over the steps of the log."""
+        from matplotlib.figure import Figure  # costs a second, and most commands need none
+
+        lines = self._lines()
+        figure = Figure(figsize=(7, 7), layout="constrained")
+        axes = figure.subplots(3, 1, sharex=True)
+        for axis, key, label in zip(axes, ("loss", "si_sdr_db", "pesq"), ("loss", "SI-SDR in dB", "PESQ"), strict=True):
+            for name, prefix in (("training", ""), ("validation", "validation_")):
+                points = [(line["step"], line[prefix + key]) for line in lines if prefix + key in line]
+                if points:
+                    axis.plot(*zip(*points, strict=True), label=name, marker="." if prefix else None)
+                    axis.legend()
+            axis.set_ylabel(label)
+            axis.grid(alpha=0.3)
+        axes[-1].set_xlabel("step")
+        buffer = io.BytesIO()
+        figure.savefig(buffer, format="png", dpi=110)
+        self._write(CURVE_NAME, buffer.getvalue())
+
+    def _lines(self) -> list[dict[str, Any]]:
+        file = self.path / LOG_NAME
+        return [json.loads(line) for line in file.read_text().splitlines()] if file.is_file() else []
+
+    def _write(self, name: str, content: bytes) -> None:
+        temporary = self.path / f".{name}.partial"
+        temporary.write_bytes(content)
+        os.replace(temporary, self.path / name)
+
+
+def _rounded(value: float) -> float:
+    return round(value, 5) if isinstance(value, float) else value
