@@ -8,6 +8,7 @@ import tempfile
 from collections import defaultdict
 from collections.abc import Callable, Iterator
 from fnmatch import fnmatchcase
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -69,10 +70,10 @@ def fetch(
     with Progress(*columns, console=Console(stderr=True), disable=quiet) as progress:
         for package in chosen:
             task = progress.add_task(package.name, total=None)
-            _fetch_package(manifest, package, seed, lambda n, total, task=task: _advance(progress, task, n, total))
+            _fetch_package(manifest, package, seed, partial(_advance, progress, task))
         if own is not None:
             task = progress.add_task("own recordings", total=None)
-            _add_own(manifest, Path(own), own_groups, seed, lambda n, total: _advance(progress, task, n, total))
+            _add_own(manifest, Path(own), own_groups, seed, partial(_advance, progress, task))
     manifest.check_disjoint()
     return manifest
 
@@ -121,12 +122,25 @@ def _archive(manifest: Manifest, package: Package) -> Path:
 
 def _add_own(manifest: Manifest, own: Path, groups: _Groups, seed: int, report: _Report) -> None:
     package = own_folders.PACKAGE
+    recipe = _own_recipe(own, groups, seed)
+    if manifest.is_complete(package.name, recipe):
+        report(1, 1)
+        return
     items = list(_items(manifest.folder, package, "", own, groups, seed, report))
     if not items:
         raise StapesError(f"{own}: none of its recordings can be used (16 kHz or more, not clipped, not silent)")
-    manifest.replace_package(package.name, {"client": package.client, "licence": package.licence}, items)
+    manifest.replace_package(package.name, {"licence": package.licence, "recipe": recipe}, items)
     manifest.save()
     manifest.remove_strays(package.name)
+
+
+def _own_recipe(own: Path, groups: _Groups, seed: int) -> str:
+    about = sorted(
+        f"{rule!r} {path.relative_to(own).as_posix()} {path.stat().st_size} {path.stat().st_mtime_ns}"
+        for rule, paths in groups.items()
+        for path in paths
+    )
+    return hashlib.sha256("\n".join([f"{_BUILD} {seed}", *about]).encode()).hexdigest()[:16]
 
 
 def _recipe(package: Package, seed: int) -> str:

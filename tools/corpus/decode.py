@@ -59,7 +59,7 @@ def _read_g722(path: Path) -> Audio:
         blocks = [frame.to_ndarray().reshape(-1) for frame in container.decode(audio=0)]
     if not blocks:
         raise Unfit("holds no sample")
-    return np.concatenate(blocks).astype(np.float32) / 32768
+    return np.concatenate(blocks).astype(np.float32) / np.float32(32768)
 
 
 def to_rate(x: Audio, rate: int) -> Audio:
