@@ -100,7 +100,9 @@ class GruMask(nn.Module):
 
     def before(self, features: Tensor) -> Tensor:
         """Features (..., F) -> input of the first GRU layer."""
-        return self.narrow(features) if self.narrow is not None else self.input_norm(features)
+        layer = self.narrow or self.input_norm
+        assert layer is not None
+        return layer(features)
 
     def after(self, hidden: Tensor) -> Tensor:
         """Output of the last GRU layer (..., H) -> mask (..., K)."""

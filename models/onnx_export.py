@@ -84,6 +84,7 @@ def _to_proto(model: GruMask) -> onnx.ModelProto:
             dynamo=True,
             verbose=False,
         )
+        assert program is not None
         # The exporter leaves the change of gate order to the runtime; folded, each GRU node has plain constant weights.
         limit = sum(parameter.numel() for parameter in model.parameters()) * 4
         onnxscript.optimizer.optimize(program.model, input_size_limit=limit, output_size_limit=limit)
