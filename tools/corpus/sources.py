@@ -255,7 +255,7 @@ _TUXPAINT = Package(
     # Left out: Spanish (clipped), Danish, Dutch and French (background only 14 to 19 dB under the voice).
     tuple(
         Speech(f"*_desc_{language}.ogg", f"tuxpaint-{language}", language, split_of_language(language))
-        for language in "be bg ca el lt ro ru".split()
+        for language in ["be", "bg", "ca", "el", "lt", "ro", "ru"]
     ),
     author="Bill Kendrick and contributors",
 )
