@@ -82,8 +82,8 @@ def mix(
     split: Annotated[str, typer.Option(help="train, validation or test.")] = "test",
     count: Annotated[int, typer.Option(help="Number of pairs.")] = 20,
     seconds: Annotated[float, typer.Option(help="Length of each pair.")] = 8.0,
-    snr: Annotated[list[float] | None, typer.Option(help="Ratio in dB; may be repeated. [default: 0 5 10]")] = None,
-    noise: Annotated[list[str] | None, typer.Option(help="Label; may be repeated. [default: all of the split]")] = None,
+    snr: Annotated[list[float] | None, typer.Option(help="Ratio in dB; may be repeated (0, 5 and 10 if none).")] = None,
+    noise: Annotated[list[str] | None, typer.Option(help="Label; may be repeated (all of the split if none).")] = None,
     seed: Annotated[int, typer.Option(help="Of every draw.")] = 0,
 ) -> None:
     """Write pairs of noisy and clean speech as wav files of the same name.
