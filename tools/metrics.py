@@ -1,0 +1,151 @@
+"""Quality of processed speech against the clean speech: PESQ (wide band), STOI, ESTOI, SI-SDR; all at 16 kHz."""
+
+from __future__ import annotations
+
+import math
+import warnings
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from pesq import BufferTooShortError, NoUtterancesError, OutOfMemoryError, PesqError, pesq
+from pystoi import stoi as pystoi
+from torchmetrics.functional.audio import scale_invariant_signal_distortion_ratio
+
+from models.errors import StapesError
+from models.frontend import SAMPLE_RATE
+
+# PESQ's reference code holds 50 utterances and writes past them; shorter than this no recording has more.
+PESQ_SECONDS = 20.0
+
+
+@dataclass(frozen=True)
+class Score:
+    """One figure; `value` is None where the metric is not defined, and `reason` says why."""
+
+    value: float | None
+    reason: str = ""
+
+
+def pesq_wb(clean: np.ndarray, processed: np.ndarray) -> float:
+    """PESQ, wide band (ITU-T P.862.2), MOS-LQO of 1 to 4.64; (S,), (S,) float in [-1, 1).
+
+    Longer recordings than PESQ_SECONDS are scored in pieces of equal length, the mean counts.
+    Raises ValueError with the reason where no piece holds an utterance.
+    """
+    pieces = math.ceil(len(clean) / (PESQ_SECONDS * SAMPLE_RATE))
+    values, reasons = [], []
+    for reference, degraded in zip(np.array_split(clean, pieces), np.array_split(processed, pieces), strict=True):
+        if not reference.any() or not degraded.any():
+            reasons.append("nothing but digital silence")
+            continue
+        try:
+            # PESQ works in float32 and divides both by their common peak.
+            values.append(pesq(SAMPLE_RATE, reference.astype(np.float32), degraded.astype(np.float32), "wb"))
+        except NoUtterancesError:
+            reasons.append("PESQ finds no utterance in the clean recording")
+        except BufferTooShortError:
+            reasons.append("shorter than the quarter of a second that PESQ needs")
+        except (OutOfMemoryError, PesqError) as error:
+            reasons.append(f"PESQ fails: {error}")
+    if not values:
+        raise ValueError(reasons[0])
+    return float(np.mean(values))
+
+
+def stoi(clean: np.ndarray, processed: np.ndarray) -> float:
+    """Short-time objective intelligibility, up to 1 (Taal et al., IEEE TASLP 19(7), 2011); raises ValueError with the reason."""
+    return _stoi(clean, processed, extended=False)
+
+
+def estoi(clean: np.ndarray, processed: np.ndarray) -> float:
+    """Extended STOI, up to 1 (Jensen and Taal, IEEE/ACM TASLP 24(11), 2016); raises ValueError with the reason."""
+    return _stoi(clean, processed, extended=True)
+
+
+def _stoi(clean: np.ndarray, processed: np.ndarray, extended: bool) -> float:
+    try:
+        with warnings.catch_warnings():
+            # pystoi warns, and gives 1e-5, when too little speech is left without the pauses.
+            warnings.simplefilter("error", RuntimeWarning)
+            value = pystoi(clean, processed, SAMPLE_RATE, extended=extended)
+    except (RuntimeWarning, ValueError, IndexError):
+        raise ValueError("less than the 0.4 s of speech that STOI needs") from None
+    return float(value)
+
+
+def si_sdr(clean: np.ndarray, processed: np.ndarray) -> float:
+    """Scale-invariant signal-to-distortion ratio in dB, means not removed (Le Roux et al., SDR - half-baked or well done?, 2019)."""
+    estimate, target = torch.from_numpy(processed.copy()), torch.from_numpy(clean.copy())
+    return float(scale_invariant_signal_distortion_ratio(estimate, target))
+
+
+METRICS: dict[str, Callable[[np.ndarray, np.ndarray], float]] = {
+    "pesq_wb": pesq_wb,
+    "stoi": stoi,
+    "estoi": estoi,
+    "si_sdr": si_sdr,
+}
+LABELS = {"pesq_wb": "PESQ", "stoi": "STOI", "estoi": "ESTOI", "si_sdr": "SI-SDR dB"}
+
+
+def scores(clean: np.ndarray, processed: np.ndarray) -> dict[str, Score]:
+    """Every metric for (S,) clean and processed float in [-1, 1), 16 kHz, aligned.
+
+    Raises StapesError for arrays of other shapes; what a metric cannot measure is a Score without value.
+    """
+    clean, processed = np.asarray(clean, np.float64), np.asarray(processed, np.float64)
+    if clean.ndim != 1 or clean.shape != processed.shape:
+        raise StapesError(
+            f"metrics: shapes {clean.shape} and {processed.shape}; give two recordings of the same length"
+        )
+    reason = _unmeasurable(clean, processed)
+    if reason:
+        return {name: Score(None, reason) for name in METRICS}
+    out = {}
+    for name, metric in METRICS.items():
+        try:
+            value = metric(clean, processed)
+            out[name] = Score(value) if math.isfinite(value) else Score(None, f"the figure is {value}")
+        except ValueError as error:
+            out[name] = Score(None, str(error))
+    return out
+
+
+def measure(clean: np.ndarray, processed: np.ndarray) -> dict[str, float | None]:
+    """The values of `scores`: metric -> figure, or None where it is not defined."""
+    return {name: score.value for name, score in scores(clean, processed).items()}
+
+
+def _unmeasurable(clean: np.ndarray, processed: np.ndarray) -> str:
+    if clean.size == 0:
+        return "no samples"
+    if not (np.isfinite(clean).all() and np.isfinite(processed).all()):
+        return "NaN or Inf samples"
+    if not clean.any():
+        return "the clean recording is digital silence"
+    if not processed.any():
+        return "the processed recording is digital silence"
+    return ""
+
+
+def with_tail(audio: np.ndarray, delay: int) -> np.ndarray:
+    """(..., S) -> (..., S + delay): zeros at the end, so that `aligned` gives back S samples."""
+    return np.pad(audio, [(0, 0)] * (audio.ndim - 1) + [(0, delay)])
+
+
+def aligned(output: np.ndarray, delay: int) -> np.ndarray:
+    """(..., S + delay) of a stream that lags `delay` samples -> (..., S), in time with the stream's input."""
+    return output[..., delay:]
+
+
+def means(rows: list[dict[str, dict[str, float | None]]]) -> dict[str, dict[str, float | None]]:
+    """Per file, system -> metric -> figure; the means, over the files in which every system has the metric."""
+    systems = list(rows[0]) if rows else []
+    out: dict[str, dict[str, float | None]] = {system: {} for system in systems}
+    for metric in METRICS:
+        complete = [row for row in rows if all(row[system].get(metric) is not None for system in systems)]
+        for system in systems:
+            out[system][metric] = float(np.mean([row[system][metric] for row in complete])) if complete else None
+    return out
