@@ -35,7 +35,7 @@ def wrap_int32(x: np.ndarray) -> np.ndarray:
     return ((np.asarray(x, np.int64) + 2**31) & 0xFFFFFFFF) - 2**31
 
 
-def saturating_rounding_doubling_high_mul(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+def saturating_rounding_doubling_high_mul(a: np.ndarray, b: np.ndarray | int) -> np.ndarray:
     """round(a * b / 2**31) of two int32, half upwards, saturated for a = b = INT32_MIN."""
     product = np.asarray(a, np.int64) * np.asarray(b, np.int64)
     return np.minimum((product + (1 << 30)) >> 31, INT32_MAX)
@@ -49,19 +49,60 @@ def rounding_divide_by_pot(x: np.ndarray, exponent: np.ndarray | int) -> np.ndar
     return (x >> exponent) + ((x & mask) > threshold)
 
 
-def requantise_double(x: np.ndarray, multiplier_q31: np.ndarray | int, shift: np.ndarray | int) -> np.ndarray:
-    """x * multiplier_q31 / 2**31 * 2**shift of an int32, rounded twice (TFLM's default for int8 and for int32 biases)."""
-    shift = np.asarray(shift, np.int64)
-    left = wrap_int32(np.asarray(x, np.int64) << np.maximum(shift, 0))
-    return rounding_divide_by_pot(saturating_rounding_doubling_high_mul(left, multiplier_q31), np.maximum(-shift, 0))
+def requantise_double(
+    x: np.ndarray, multiplier_q31: np.ndarray | int, shift: np.ndarray | int, overwrite: bool = False
+) -> np.ndarray:
+    """x * multiplier_q31 / 2**31 * 2**shift of an int32, rounded twice (TFLM's default for int8 and for int32 biases).
+
+    The same as `rounding_divide_by_pot` of `saturating_rounding_doubling_high_mul` of x << shift wrapped to int32, for
+    multipliers above INT32_MIN. With `overwrite` the result takes the place of x, an int64 array of the full shape.
+    """
+    multiplier_q31, shift = np.asarray(multiplier_q31, np.int64), np.asarray(shift, np.int64)
+    if shift.max() > 0:
+        x = wrap_int32(np.asarray(x, np.int64) << np.maximum(shift, 0))
+    # In place from here on: this is where the numpy engine spends its time.
+    y = np.multiply(x, multiplier_q31, out=x if overwrite else None, dtype=np.int64)
+    y = np.asarray(y)
+    y += 1 << 30
+    y >>= 31
+    right = np.maximum(-shift, 0)
+    if right.max() > 0:
+        # Half away from zero is half upwards with one less for negative numbers; nothing is rounded where right is 0.
+        toward_zero = y >> 63
+        if right.min() == 0:
+            toward_zero &= -(right > 0).astype(np.int64)
+        y += toward_zero
+        y += (np.int64(1) << right) >> 1
+        y >>= right
+    return y
+
+
+def reduced_multiplier_q15(multiplier_q31: np.ndarray | int) -> np.ndarray:
+    """A multiplier rounded to 15 bits, for `requantise_64`; below 2**15 always."""
+    multiplier_q31 = np.asarray(multiplier_q31, np.int64)
+    return np.where(multiplier_q31 < 0x7FFF0000, (multiplier_q31 + (1 << 15)) >> 16, 0x7FFF)
 
 
 def requantise_64(x: np.ndarray, multiplier_q31: np.ndarray | int, shift: np.ndarray | int) -> np.ndarray:
     """x * multiplier * 2**shift of an int64 with the multiplier reduced to Q15, rounded once (TFLM for int64 biases).
 
-    The product must fit in int64: |x| < 2**47.
+    The product must fit in int64: |x| < 2**47; shift <= 14.
     """
-    multiplier_q31 = np.asarray(multiplier_q31, np.int64)
-    reduced_q15 = np.where(multiplier_q31 < 0x7FFF0000, (multiplier_q31 + (1 << 15)) >> 16, 0x7FFF)
     total = 15 - np.asarray(shift, np.int64)
-    return (np.asarray(x, np.int64) * reduced_q15 + (np.int64(1) << (total - 1))) >> total
+    product = np.asarray(x, np.int64) * reduced_multiplier_q15(multiplier_q31)
+    return (product + (np.int64(1) << (total - 1))) >> total
+
+
+def requantise_64_of_float(
+    x: np.ndarray, multiplier_q31: np.ndarray | int, shift: np.ndarray | int, overwrite: bool = False
+) -> np.ndarray:
+    """`requantise_64` of integers held in float64, as matrix products leave them: |x| < 2**37, shift <= 14.
+
+    Exact: x times 15 bits stays below 2**52, a power of two only moves the exponent, and so half can be added.
+    With `overwrite` the result takes the place of x.
+    """
+    factor = np.ldexp(reduced_multiplier_q15(multiplier_q31).astype(np.float64), np.asarray(shift) - 15)
+    y = np.multiply(x, factor, out=x if overwrite else None)
+    y = np.asarray(y)
+    y += 0.5
+    return np.floor(y, out=y)

@@ -58,7 +58,7 @@ VERSIONS: dict[str, dict[str, int]] = {
     "STRIDED_SLICE": {"int8": 2, "int16": 1, "int32": 1},
     "SUB": {"int8": 2, "int16": 5},
     "TANH": {"int8": 2, "int16": 3},
-    "TRANSPOSE": {"int8": 2, "int16": 5, "int32": 1},
+    "TRANSPOSE": {"int8": 2, "int16": 5},
 }
 
 _ENUMS = {

@@ -142,7 +142,7 @@ def _operator(schema: ModuleType, model: Any, made: Any, extra: dict[str, Any], 
         name=extra["name"],
         inputs=tuple("" if i == -1 else names[i] for i in made.inputs),
         outputs=tuple(names[i] for i in made.outputs),
-        options={key: tuple(value) if isinstance(value, list) else value for key, value in given.items()},
+        options=given,
         region=extra["region"],
     )
 

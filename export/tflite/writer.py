@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import tempfile
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -15,6 +13,7 @@ from export.tflite import options
 from export.tflite.description import METADATA_NAME, constant_bytes, describe, encode
 from export.tflite.schema import FILE_IDENTIFIER, SCHEMA_VERSION, load_schema
 from models.errors import StapesError
+from models.files import write_whole
 from quantize.graph import DTYPES, Graph, Operator, Tensor
 
 # A microcontroller reads weights in place, so a buffer starts where any access to it is aligned.
@@ -57,21 +56,8 @@ def to_bytes(graph: Graph) -> bytes:
 
 
 def write(graph: Graph, path: Path | str) -> None:
-    """Write the .tflite of a graph; nothing is left behind where it fails."""
-    path = Path(path)
-    data = to_bytes(graph)
-    try:
-        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    except OSError as error:
-        raise StapesError(f"{path}: cannot be written ({error.strerror}); choose another place") from None
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(data)
-        os.chmod(temporary, 0o644)
-        os.replace(temporary, path)
-    except OSError as error:
-        Path(temporary).unlink(missing_ok=True)
-        raise StapesError(f"{path}: cannot be written ({error.strerror}); choose another place") from None
+    """Write the .tflite of a graph, whole or not at all; raises `StapesError` naming the path."""
+    write_whole(Path(path), to_bytes(graph))
 
 
 class _Buffers:

@@ -55,12 +55,9 @@ def integers(graph: Graph, op: Operator, index: int) -> tuple[int, ...]:
 
 def scale(op: Operator, tensor: Tensor) -> float:
     """The one scale of a tensor: float32 in the file, float64 for the arithmetic."""
-    require(
-        tensor.scale is not None and np.size(tensor.scale) == 1,
-        op,
-        f"tensor '{tensor.name}' needs exactly one scale",
-    )
-    value = float(np.float32(np.reshape(tensor.scale, -1)[0]))
+    scales = np.reshape([] if tensor.scale is None else tensor.scale, -1)
+    require(scales.size == 1, op, f"tensor '{tensor.name}' has {scales.size} scales; give it one")
+    value = float(np.float32(scales[0]))
     require(np.isfinite(value) and value > 0.0, op, f"tensor '{tensor.name}' has scale {value}; use a positive number")
     return value
 
@@ -102,6 +99,6 @@ def activation_range(op: Operator, output: Tensor) -> tuple[int, int]:
 
 def read_only(values: object, dtype: type) -> np.ndarray:
     """A contiguous array that nobody can change."""
-    array = np.array(values, dtype, order="C")
+    array: np.ndarray = np.array(values, dtype, order="C")
     array.flags.writeable = False
     return array

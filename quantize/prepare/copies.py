@@ -82,6 +82,7 @@ def prepare_reshape(graph: Graph, op: Operator) -> ReshapeParams:
 def prepare_transpose(graph: Graph, op: Operator) -> TransposeParams:
     """Parameters of TRANSPOSE."""
     x, y = _copy(graph, op)
+    require(x.dtype != "int32", op, f"tensor '{x.name}' is int32; use int8 or int16")
     given = integers(graph, op, 1)
     rank = len(x.shape)
     require(sorted(axis % rank for axis in given) == list(range(rank)), op, f"{given} is no permutation of {rank} axes")
@@ -96,7 +97,7 @@ def prepare_slice(graph: Graph, op: Operator) -> SliceParams:
     begin, given = integers(graph, op, 1), integers(graph, op, 2)
     require(len(begin) == len(given) == len(x.shape), op, f"begin and size need {len(x.shape)} values")
     size = tuple(n - b if s == -1 else s for n, b, s in zip(x.shape, begin, given, strict=True))
-    inside = all(0 <= b and 0 < s and b + s <= n for n, b, s in zip(x.shape, begin, size, strict=True))
+    inside = all(b >= 0 and s > 0 and b + s <= n for n, b, s in zip(x.shape, begin, size, strict=True))
     require(inside, op, f"begin {begin}, size {given} reaches outside shape {x.shape}")
     _require_shape(op, y, size)
     return SliceParams(begin, size, (1,) * len(begin), y.shape)
@@ -115,6 +116,8 @@ def prepare_strided_slice(graph: Graph, op: Operator) -> SliceParams:
     begin_mask, end_mask, shrink = (
         int(op.options.get(option, 0)) for option in ("begin_mask", "end_mask", "shrink_axis_mask")
     )
+    # TensorFlow and TFLite Micro disagree on which of the two masks wins.
+    require(not begin_mask & shrink, op, "begin_mask and shrink_axis_mask name the same axis; use one of them")
     ranges, kept = [], []
     for axis, n in enumerate(x.shape):
         bit = 1 << axis

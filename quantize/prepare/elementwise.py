@@ -202,13 +202,14 @@ def prepare_relu(graph: Graph, op: Operator) -> ReluParams:
 
 
 def prepare_leaky_relu(graph: Graph, op: Operator) -> LeakyReluParams:
-    """Parameters of LEAKY_RELU. Source: `CalculateOpDataLeakyRelu` of TFLite Micro, which divides in float32."""
+    """Parameters of LEAKY_RELU. Source: `CalculateOpDataLeakyRelu` of TFLite Micro, all in float64 as in the oracle."""
     x, y = _one_operand(graph, op)
     require("alpha" in op.options, op, "option alpha is missing; give it")
-    x_scale, y_scale = np.float32(scale(op, x)), np.float32(scale(op, y))
-    identity = quantize_multiplier(float(x_scale / y_scale))
-    alpha = quantize_multiplier(float(x_scale * np.float32(op.options["alpha"]) / y_scale))
-    return LeakyReluParams(x.zero_point, *identity, *alpha, y.zero_point, *y.limits)
+    alpha = float(np.float32(op.options["alpha"]))
+    require(bool(np.isfinite(alpha)), op, f"alpha is {alpha}; use a number")
+    positive = quantize_multiplier(scale(op, x) / scale(op, y))
+    negative = quantize_multiplier(scale(op, x) * alpha / scale(op, y))
+    return LeakyReluParams(x.zero_point, *positive, *negative, y.zero_point, *y.limits)
 
 
 def prepare_abs(graph: Graph, op: Operator) -> AbsParams:

@@ -64,11 +64,6 @@ class Conv2DParams:
     groups: int
 
 
-def _multipliers(real: list[float]) -> tuple[np.ndarray, np.ndarray]:
-    pairs = [quantize_multiplier(value) for value in real]
-    return read_only([m for m, _ in pairs], np.int32), read_only([s for _, s in pairs], np.int32)
-
-
 def _weight_scales(op: Operator, weights: Tensor, channels: int) -> np.ndarray:
     """float32 (1,) or (O,)."""
     require(weights.scale is not None, op, f"weights '{weights.name}' need a scale")
@@ -84,6 +79,16 @@ def _weight_scales(op: Operator, weights: Tensor, channels: int) -> np.ndarray:
     return scales
 
 
+def _multipliers(op: Operator, x: Tensor, weights: Tensor, y: Tensor, channels: int) -> tuple[np.ndarray, np.ndarray]:
+    """multiplier_q31 and shift int32 (O,), all in float64 as in the oracle, also where one scale holds for all channels."""
+    pairs = [
+        quantize_multiplier(scale(op, x) * float(value) / scale(op, y))
+        for value in _weight_scales(op, weights, channels)
+    ]
+    pairs = pairs if len(pairs) == channels else pairs * channels
+    return read_only([m for m, _ in pairs], np.int32), read_only([s for _, s in pairs], np.int32)
+
+
 def _bias(graph: Graph, op: Operator, x: Tensor, channels: int) -> tuple[np.ndarray, bool]:
     """Bias int64 (O,), and whether the sum is requantised in 64 bits."""
     if len(op.inputs) < 3 or op.inputs[2] == "":
@@ -92,6 +97,11 @@ def _bias(graph: Graph, op: Operator, x: Tensor, channels: int) -> tuple[np.ndar
     assert bias.data is not None
     require(bias.size == channels, op, f"bias '{bias.name}' has {bias.size} values; give {channels}")
     return read_only(np.reshape(bias.data, -1), np.int64), bias.dtype == "int64"
+
+
+def _require_one_rounding(op: Operator, wide: bool, shift: np.ndarray) -> None:
+    """requantise_64 shifts right by 15 - shift, at least by one."""
+    require(not wide or int(shift.max()) <= 14, op, "the output scale is too small for its operands; use a larger one")
 
 
 def _require_int32_sums(op: Operator, x: Tensor, weights: np.ndarray, bias: np.ndarray) -> None:
@@ -109,7 +119,7 @@ def _require_int32_sums(op: Operator, x: Tensor, weights: np.ndarray, bias: np.n
 def prepare_fully_connected(graph: Graph, op: Operator) -> FullyConnectedParams:
     """Parameters of FULLY_CONNECTED.
 
-    Source: `CalculateOpDataFullyConnected` of TFLite Micro; per tensor it multiplies the two scales in float32.
+    Source: `CalculateOpDataFullyConnected` of TFLite Micro.
     """
     x, weights, y = operand(graph, op, 0), constant(graph, op, 1, ("int8",)), result(graph, op)
     require_same_dtype(op, x, y)
@@ -124,14 +134,10 @@ def prepare_fully_connected(graph: Graph, op: Operator) -> FullyConnectedParams:
     )
     options_format = op.options.get("weights_format", "DEFAULT")
     require(options_format == "DEFAULT", op, f"weights format {options_format} is unknown; use DEFAULT")
-    scales = _weight_scales(op, weights, channels)
-    if scales.size == 1:
-        real = [float(np.float32(scale(op, x)) * scales[0]) / scale(op, y)] * channels
-    else:
-        real = [scale(op, x) * float(value) / scale(op, y) for value in scales]
-    multiplier_q31, shift = _multipliers(real)
+    multiplier_q31, shift = _multipliers(op, x, weights, y, channels)
     bias, wide = _bias(graph, op, x, channels)
     data = read_only(weights.data, np.int8).reshape(channels, depth)
+    _require_one_rounding(op, wide, shift)
     _require_int32_sums(op, x, data, bias)
     return FullyConnectedParams(
         x.zero_point, data, bias, multiplier_q31, shift, wide, y.zero_point, *activation_range(op, y), y.shape
@@ -166,10 +172,10 @@ def prepare_conv_2d(graph: Graph, op: Operator) -> Conv2DParams:
     out_w, pad_w = _pad_before(x.shape[2], kernel_w, stride[1], dilation[1], padding)
     expected = (x.shape[0], out_h, out_w, channels)
     require(y.shape == expected, op, f"output '{y.name}' has shape {y.shape}; use {expected}")
-    real = [scale(op, x) * float(value) / scale(op, y) for value in _weight_scales(op, weights, channels)]
-    multiplier_q31, shift = _multipliers(real if len(real) == channels else real * channels)
+    multiplier_q31, shift = _multipliers(op, x, weights, y, channels)
     bias, wide = _bias(graph, op, x, channels)
     data = read_only(weights.data, np.int8).reshape(weights.shape)
+    _require_one_rounding(op, wide, shift)
     _require_int32_sums(op, x, data, bias)
     return Conv2DParams(
         x.zero_point,

@@ -51,6 +51,7 @@ def full_graph(seed: int = 0) -> Graph:
         Tensor("leaky", (1, 6), "int16", **q16),
         Tensor("positive", (1, 6), "int16", **q16),
         Tensor("mean", (1, 1), "int16", **q16),
+        Tensor("energy", (1, 1), "int16", **q16),
         Tensor("filtered", (1, 3, 5, 4), "int16", **q16),
         Tensor("left", (1, 3, 5, 2), "int16", **q16),
         Tensor("right", (1, 3, 5, 2), "int16", **q16),
@@ -106,8 +107,9 @@ def full_graph(seed: int = 0) -> Graph:
         Operator("TRANSPOSE", "turn", ("both", "permutation"), ("turned",)),
         Operator("SLICE", "cut", ("turned", "begin", "size"), ("cut",)),
         Operator("STRIDED_SLICE", "stride", ("cut", "begin_2", "end_2", "stride_2"), ("strided",), strided),
+        Operator("BATCH_MATMUL", "energy", ("wide", "wide"), ("energy",), {"adj_x": False, "adj_y": True}),
         Operator("PAD", "pad", ("strided", "paddings"), ("padded",)),
-        Operator("RESHAPE", "flatten", ("padded", "shape"), ("flat",), {"new_shape": (1, 24)}),
+        Operator("RESHAPE", "flatten", ("padded", "shape"), ("flat",), {"new_shape": [1, 24]}),
     )
     return Graph(
         name="all features",
@@ -178,7 +180,7 @@ def test_without_a_schema_package_the_error_says_what_to_install(monkeypatch):
 def test_equal_constants_share_a_buffer_and_every_buffer_is_aligned():
     data = to_bytes(full_graph())
     model = load_schema().Model.GetRootAs(data, 0)
-    tensors = {model.Subgraphs(0).Tensors(i).Name().decode(): model.Subgraphs(0).Tensors(i) for i in range(40)}
+    tensors = {model.Subgraphs(0).Tensors(i).Name().decode(): model.Subgraphs(0).Tensors(i) for i in range(41)}
     assert tensors["weights"].Buffer() == tensors["weights_again"].Buffer() != tensors["one_channel"].Buffer()
     assert model.Buffers(0).DataIsNone()
     for number in range(1, model.BuffersLength()):

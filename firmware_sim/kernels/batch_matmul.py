@@ -1,0 +1,18 @@
+"""BATCH_MATMUL of two int16 activations."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from quantize.arithmetic import requantise_64
+from quantize.prepare import BatchMatMulParams
+
+
+def batch_matmul(params: BatchMatMulParams, x1: np.ndarray, x2: np.ndarray) -> np.ndarray:
+    """x1 int64 (B, ..., R, depth), x2 int64 (B, ..., C, depth) -> int64 (B, *output_shape)."""
+    rows = x1.reshape(x1.shape[0], -1, params.depth).astype(np.float64)
+    columns = x2.reshape(x2.shape[0], -1, params.depth).astype(np.float64)
+    # |sum| <= depth * 2**30, exact in double precision for any depth below 2**23.
+    sums = (rows @ columns.transpose(0, 2, 1)).astype(np.int64)
+    y = requantise_64(sums, params.multiplier_q31, params.shift)
+    return np.clip(y, params.output_min, params.output_max).reshape(-1, *params.output_shape)

@@ -1,0 +1,15 @@
+"""RELU, int8 and int16."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from quantize.arithmetic import requantise_double
+from quantize.prepare import ReluParams
+
+
+def relu(params: ReluParams, x: np.ndarray) -> np.ndarray:
+    """x int64 (B, *shape) -> int64 of the same shape."""
+    y = requantise_double(x - params.input_zero_point, params.multiplier_q31, params.shift, overwrite=True)
+    y += params.output_zero_point
+    return np.clip(y, params.activation_min, params.activation_max, out=y)
