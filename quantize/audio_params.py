@@ -23,6 +23,8 @@ from quantize.graph import Tensor
 SHORTEST_ANALYSIS, LONGEST_ANALYSIS = 32, 1024
 LARGEST_STARTUP = 4096
 LARGEST_GAMMA_MAX = 64.0
+# CMSIS-DSP rounds its split tables, but cuts its twiddles off where their fraction is under 0.95: this gives every entry.
+_TWIDDLE_ROUNDING = 0.05
 # |feature| in Q20 stays below: |X| * G of full-scale audio at N = 1024 is under 2 / pi * 1024, the other modes are clipped.
 _FEATURE_LIMIT_Q20 = {"magnitude": 2**30, "log": 2**23, "compressed": 2**24}
 
@@ -58,7 +60,7 @@ class AudioParams:
     window_power_log2: int
     """|X|^2 = power * 2^window_power_log2"""
     synthesis_shift: int
-    """the transformed frame, shifted left by this and right by its exponent, is in Q26"""
+    """the inverse transform, shifted left by this, windowed in the high half and shifted right by the exponent, is in Q25"""
     noise_floor_q40: int
     silent_sum_q40: int
     """a frame whose powers sum to less is silent"""
@@ -106,12 +108,15 @@ def _round(value: float) -> int:
     return int(math.copysign(math.floor(abs(value) + 0.5), value))
 
 
-def _to_q31(values: np.ndarray) -> np.ndarray:
-    """Nearest Q31, halves away from zero; 1.0 becomes 2^31 - 1."""
-    scaled = np.trunc(values * 2.0**31 + np.copysign(0.5, values))
-    table = np.minimum(scaled, INT32_MAX).astype(np.int32)
+def _to_q31(values: np.ndarray, rounding: float = 0.5) -> np.ndarray:
+    """floor(values * 2^31 + rounding), 1.0 becomes 2^31 - 1."""
+    table = np.minimum(np.floor(values * 2.0**31 + rounding), INT32_MAX).astype(np.int32)
     table.flags.writeable = False
     return table
+
+
+def _interleave(first: np.ndarray, second: np.ndarray) -> np.ndarray:
+    return np.stack([first, second], axis=1).reshape(-1)
 
 
 def _bit_reversal(points: int) -> np.ndarray:
@@ -129,15 +134,15 @@ def rfft_tables(length: int) -> RfftTables:
 
     Formulas: those stated beside `realCoefAQ31`, `realCoefBQ31` and `twiddleCoef_64_q31` in CMSIS-DSP.
     """
-    twiddles = np.arange(3 * length // 8) * (2 * np.pi / (length // 2))
+    twiddle = np.arange(3 * length // 8) * (2 * np.pi / (length // 2))
     split = np.arange(length // 2) * (2 * np.pi / length)
-    pairs = {
-        "twiddle_q31": (np.cos(twiddles), np.sin(twiddles)),
-        "split_a_q31": (0.5 * (1.0 - np.sin(split)), -0.5 * np.cos(split)),
-        "split_b_q31": (0.5 * (1.0 + np.sin(split)), 0.5 * np.cos(split)),
-    }
-    tables = {name: _to_q31(np.stack(pair, axis=1).reshape(-1)) for name, pair in pairs.items()}
-    return RfftTables(length=length, bit_reversal=_bit_reversal(length // 2), **tables)
+    return RfftTables(
+        length=length,
+        twiddle_q31=_to_q31(_interleave(np.cos(twiddle), np.sin(twiddle)), _TWIDDLE_ROUNDING),
+        bit_reversal=_bit_reversal(length // 2),
+        split_a_q31=_to_q31(_interleave(0.5 * (1.0 - np.sin(split)), -0.5 * np.cos(split))),
+        split_b_q31=_to_q31(_interleave(0.5 * (1.0 + np.sin(split)), 0.5 * np.cos(split))),
+    )
 
 
 def _check(frontend: FrontEnd) -> None:
@@ -176,7 +181,7 @@ def audio_params(frontend: FrontEnd) -> AudioParams:
         rfft=rfft_tables(frontend.analysis),
         power_shift=20 + window_power_log2 - 2 * log2_analysis,
         window_power_log2=window_power_log2,
-        synthesis_shift=log2_analysis - 3,
+        synthesis_shift=log2_analysis - 5,
         noise_floor_q40=noise_floor_q40,
         silent_sum_q40=noise_floor_q40 * frontend.bins,
         startup_frames=frontend.startup_frames,

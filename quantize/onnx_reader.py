@@ -45,8 +45,8 @@ class StreamingOnnx:
     metadata: dict[str, str]
 
 
-def read_onnx(path: str | Path) -> StreamingOnnx:
-    """Read and check a streaming ONNX file.
+def read_onnx(path: str | Path) -> tuple[onnx.ModelProto, StreamingOnnx]:
+    """Read and check a streaming ONNX file: the model as it stands in the file, and what lowering needs of it.
 
     Raises StapesError: not ONNX; a dimension that is not fixed; weights that are NaN or infinite; a recurrent model
     without state inputs.
@@ -62,7 +62,7 @@ def read_onnx(path: str | Path) -> StreamingOnnx:
         raise StapesError(
             f"{path}: not a readable ONNX model ({reason}); export it again with torch.onnx.export"
         ) from None
-    return check_model(model, str(path))
+    return model, check_model(model, str(path))
 
 
 def check_model(model: onnx.ModelProto, label: str) -> StreamingOnnx:

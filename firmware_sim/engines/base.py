@@ -1,0 +1,65 @@
+"""What every engine is: audio in, audio out, and on request every tensor in between.
+
+B utterances, S samples, T frames.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from models.errors import StapesError
+from models.frontend import FrontEnd
+
+Progress = Callable[[int], None]
+
+
+def no_progress(frames: int) -> None:
+    """Progress that nobody watches."""
+
+
+@dataclass(frozen=True)
+class Run:
+    """What an engine computed: audio_q15 int16 (B, S), `frontend.delay` samples behind the input.
+
+    `tensors` maps names to arrays (B, T, ...) in the order in which the pipeline makes them; empty unless asked for.
+    """
+
+    audio_q15: np.ndarray
+    tensors: dict[str, np.ndarray] = field(default_factory=dict)
+
+
+class Engine(ABC):
+    """One way to run the pipeline. `exact` engines must agree in every bit; the others are for comparison."""
+
+    name: str
+    exact: bool = True
+
+    def __init__(self, frontend: FrontEnd) -> None:
+        self.frontend = frontend
+
+    @abstractmethod
+    def run(self, audio_q15: np.ndarray, trace: bool = False, progress: Progress = no_progress) -> Run:
+        """From reset, audio_q15 int16 (B, S) -> `Run`; a last partial hop is filled with zeros and cut again."""
+
+
+def to_blocks(audio_q15: np.ndarray, hop: int) -> np.ndarray:
+    """(B, S) int16 -> (T, B, hop), the last hop filled with zeros. Raises StapesError for another dtype or no samples."""
+    audio_q15 = np.atleast_2d(np.asarray(audio_q15))
+    if audio_q15.dtype != np.int16:
+        raise StapesError(
+            f"engines take int16 samples (q15), not {audio_q15.dtype}; convert with models.audio.float_to_q15"
+        )
+    if audio_q15.shape[1] == 0:
+        raise StapesError("no samples: give at least one")
+    frames = -(-audio_q15.shape[1] // hop)
+    padded = np.pad(audio_q15, ((0, 0), (0, frames * hop - audio_q15.shape[1])))
+    return padded.reshape(len(padded), frames, hop).transpose(1, 0, 2)
+
+
+def from_blocks(blocks: list[np.ndarray], samples: int) -> np.ndarray:
+    """T blocks (B, hop) -> (B, S)."""
+    return np.concatenate(blocks, axis=1)[:, :samples]

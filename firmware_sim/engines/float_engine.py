@@ -1,0 +1,43 @@
+"""Engine `float`: the float front end of `models` around the float ONNX network; the only one that may differ."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from models.audio import float_to_q15, q15_to_float
+from models.frontend import FrontEnd
+from models.pipeline import FloatPipeline
+from models.stft import istft
+from quantize.calibrate import run_float
+from quantize.onnx_reader import read_onnx
+
+from .base import Engine, Progress, Run, no_progress
+
+
+class FloatEngine(Engine):
+    """Float reference; `run` rounds its output to q15, `trace_float` gives everything unrounded."""
+
+    name = "float"
+    exact = False
+
+    def __init__(self, onnx_path: Path, frontend: FrontEnd) -> None:
+        super().__init__(frontend)
+        self._model, self._source = read_onnx(onnx_path)
+
+    def trace_float(self, audio: np.ndarray, progress: Progress = no_progress) -> dict[str, np.ndarray]:
+        """Float audio (B, S) in [-1, 1) -> features, gain, vad, mask (B, T, ...) and output (B, S) float64."""
+        audio = np.atleast_2d(audio)
+        out = FloatPipeline(self.frontend).analyse(audio)
+        (feature_name,), (mask_name,) = self._source.inputs, self._source.outputs
+        sequences = [{feature_name: features.astype(np.float32)} for features in out["features"]]
+        masks = run_float(self._model, self._source.states, sequences, [mask_name], progress)
+        out["mask"] = np.stack([result[mask_name] for result in masks]).astype(np.float64)
+        gain = out["gain"] * np.maximum(out["mask"], self.frontend.mask_floor)
+        out["output"] = istft(out["spectrum"] * gain, self.frontend)[:, : audio.shape[1]]
+        return out
+
+    def run(self, audio_q15: np.ndarray, trace: bool = False, progress: Progress = no_progress) -> Run:
+        out = self.trace_float(q15_to_float(np.atleast_2d(audio_q15)), progress)
+        return Run(float_to_q15(out["output"]), {})

@@ -1,0 +1,71 @@
+"""The audio path in numpy around a network that somebody else computes: what the engines numpy, tflm and litert share."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+
+import numpy as np
+
+from models.errors import StapesError
+from models.frontend import FrontEnd
+from quantize.graph import Graph, Tensor
+
+from ..audio.frontend import AudioPath
+from .base import Engine, Progress, Run, from_blocks, no_progress, to_blocks
+
+# What the audio path makes before the network, in order; the C trace uses the same names.
+BEFORE = ("spectrum_q31", "exponent", "power_q40", "noise_q40", "speech", "gain_q15", "features_q20")
+
+
+def network_ends(graph: Graph, frontend: FrontEnd) -> tuple[Tensor, Tensor]:
+    """The feature tensor and the mask tensor of a graph; raises StapesError when it does not fit the audio path."""
+    if len(graph.inputs) != 1 or len(graph.outputs) != 1:
+        raise StapesError(
+            f"network {graph.name!r}: {len(graph.inputs)} inputs and {len(graph.outputs)} outputs besides the states; "
+            "the audio path needs one feature vector and one mask"
+        )
+    features, mask = graph.tensors[graph.inputs[0]], graph.tensors[graph.outputs[0]]
+    if features.size != frontend.feature_size or mask.size != frontend.bins:
+        raise StapesError(
+            f"network {graph.name!r} takes {features.size} features and gives {mask.size} bins; the front end has "
+            f"{frontend.feature_size} and {frontend.bins}: quantise it with the front end it was trained with"
+        )
+    return features, mask
+
+
+class PipelineEngine(Engine):
+    """Audio path in numpy; subclasses give `start` and `network`."""
+
+    def __init__(self, graph: Graph, frontend: FrontEnd) -> None:
+        super().__init__(frontend)
+        self.graph = graph
+        self.features, self.mask = network_ends(graph, frontend)
+
+    @abstractmethod
+    def start(self, batch: int, trace: bool) -> None:
+        """Reset the network for a batch."""
+
+    @abstractmethod
+    def network(self, features: np.ndarray) -> tuple[np.ndarray, dict[str, np.ndarray]]:
+        """Codes (B, *shape) of one frame -> mask codes (B, *shape), and every traced tensor by name."""
+
+    def run(self, audio_q15: np.ndarray, trace: bool = False, progress: Progress = no_progress) -> Run:
+        audio_q15 = np.atleast_2d(audio_q15)
+        blocks = to_blocks(audio_q15, self.frontend.hop)
+        batch = blocks.shape[1]
+        path = AudioPath(self.frontend, batch)
+        self.start(batch, trace)
+        made, kept = [], {}
+        for block in blocks:
+            before = path.analyse(block)
+            codes = path.quantise_features(before["features_q20"], self.features)
+            mask, tensors = self.network(codes)
+            mask_q15 = path.mask_to_q15(mask, self.mask)
+            made.append(path.synthesise(mask_q15))
+            if trace:
+                named = {name: before[name] for name in BEFORE}
+                for name, value in {**named, self.features.name: codes, **tensors, "mask_q15": mask_q15}.items():
+                    kept.setdefault(name, []).append(np.asarray(value).reshape(batch, -1))
+            progress(1)
+        tensors = {name: np.stack(frames, axis=1) for name, frames in kept.items()}
+        return Run(from_blocks(made, audio_q15.shape[1]), tensors)

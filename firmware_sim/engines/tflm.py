@@ -1,0 +1,87 @@
+"""Engine `tflm`: the .tflite in TFLite Micro's own interpreter, the audio path in numpy."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from models.errors import StapesError
+from models.frontend import FrontEnd
+from quantize.graph import DTYPES, Graph
+
+from .pipeline import PipelineEngine
+
+ARENA_BYTES = 1 << 20
+
+
+def import_runtime():
+    """TFLite Micro's interpreter; raises StapesError where its wheel is not installed."""
+    try:
+        from tflite_micro import runtime
+    except ImportError:
+        raise StapesError(
+            "engine tflm: the package tflite-micro is not installed (it exists for Linux on x86-64 only); "
+            "install stapes[tflm], or leave this engine out"
+        ) from None
+    return runtime
+
+
+class TflmEngine(PipelineEngine):
+    """What a TFLM user gets; one interpreter an utterance, so a batch costs as much as its utterances in a row."""
+
+    name = "tflm"
+
+    def __init__(self, tflite: bytes, graph: Graph, frontend: FrontEnd) -> None:
+        super().__init__(graph, frontend)
+        self._tflite = tflite
+        self._runtime = import_runtime()
+        self._pool: list[TflmNetwork] = []
+
+    def start(self, batch: int, trace: bool) -> None:
+        self._pool = [TflmNetwork(self._runtime, self._tflite, self.graph, trace) for _ in range(batch)]
+
+    def network(self, features: np.ndarray) -> tuple[np.ndarray, dict[str, np.ndarray]]:
+        results = [
+            network.step({self.features.name: frame}) for network, frame in zip(self._pool, features, strict=True)
+        ]
+        tensors = {name: np.stack([result[name] for result in results]) for name in results[0]}
+        return tensors[self.mask.name], tensors
+
+
+class TflmNetwork:
+    """One stream through the interpreter: inputs and states in, outputs and states out.
+
+    With `trace` the interpreter preserves every tensor and `step` returns all activations, else the outputs.
+    """
+
+    def __init__(self, runtime, tflite: bytes, graph: Graph, trace: bool = False) -> None:
+        config = (
+            runtime.InterpreterConfig.kPreserveAllTensors if trace else runtime.InterpreterConfig.kAllocationRecording
+        )
+        self._interpreter = runtime.Interpreter.from_bytes(tflite, arena_size=ARENA_BYTES, intrepreter_config=config)
+        self._graph, self._trace = graph, trace
+        self._inputs = [*graph.inputs, *(state.input for state in graph.states)]
+        self._outputs = [*graph.outputs, *(state.output for state in graph.states)]
+        self._indices = {tensor.name: index for index, tensor in enumerate(graph.tensors.values())}
+        self.reset()
+
+    def reset(self) -> None:
+        """States back to zero."""
+        tensors = self._graph.tensors
+        self._states = {
+            s.input: np.full(tensors[s.input].shape, tensors[s.input].zero_point, DTYPES[tensors[s.input].dtype])
+            for s in self._graph.states
+        }
+
+    def step(self, inputs: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+        """One frame: codes by input name -> codes by output name."""
+        for index, name in enumerate(self._inputs):
+            tensor = self._graph.tensors[name]
+            value = self._states[name] if name in self._states else inputs[name]
+            self._interpreter.set_input(np.asarray(value).astype(DTYPES[tensor.dtype]).reshape(tensor.shape), index)
+        self._interpreter.invoke()
+        out = {name: self._interpreter.get_output(index) for index, name in enumerate(self._outputs)}
+        self._states = {state.input: out[state.output].copy() for state in self._graph.states}
+        if not self._trace:
+            return out
+        made = (name for op in self._graph.operators for name in op.outputs)
+        return {name: self._interpreter.GetTensor(self._indices[name], 0) for name in made}

@@ -1,0 +1,62 @@
+"""Audio arguments of the commands: files or folders to one padded batch of q15 samples."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from firmware_sim.compare import sha256_of
+from models.audio import float_to_q15, list_audio, read_audio
+
+AUDIO = Path(__file__).parent / "audio"
+CALIBRATION = AUDIO / "calibration"
+DEMO = AUDIO / "demo"
+BATCH = 64
+
+
+@dataclass(frozen=True, eq=False)
+class Batch:
+    """Files as rows: audio_q15 int16 (B, S), zeros after `lengths[b]` samples."""
+
+    paths: list[Path]
+    audio_q15: np.ndarray
+    lengths: list[int]
+
+    def trimmed(self, audio_q15: np.ndarray) -> list[np.ndarray]:
+        """Rows of an output, each as long as its input."""
+        return [row[:length] for row, length in zip(audio_q15, self.lengths, strict=True)]
+
+    def sha256(self) -> str:
+        """One hash of all inputs, in order."""
+        hashes = [sha256_of(row) for row in self.trimmed(self.audio_q15)]
+        return hashlib.sha256("".join(hashes).encode()).hexdigest()
+
+    @property
+    def seconds(self) -> float:
+        return sum(self.lengths) / 16000.0
+
+
+def read_batch(arguments: Sequence[Path]) -> Batch:
+    """Read wav or flac files, or folders of them; raises StapesError for what is not sound audio."""
+    paths = list_audio(arguments)
+    rows = [float_to_q15(read_audio(path)) for path in paths]
+    longest = max(len(row) for row in rows)
+    audio = np.zeros((len(rows), longest), np.int16)
+    for index, row in enumerate(rows):
+        audio[index, : len(row)] = row
+    return Batch(paths, audio, [len(row) for row in rows])
+
+
+def in_parts(batch: Batch, size: int = BATCH) -> list[Batch]:
+    """The batch in parts of at most `size` files, each as long as its longest file."""
+    parts = []
+    for start in range(0, len(batch.paths), size):
+        lengths = batch.lengths[start : start + size]
+        parts.append(
+            Batch(batch.paths[start : start + size], batch.audio_q15[start : start + size, : max(lengths)], lengths)
+        )
+    return parts

@@ -1,0 +1,137 @@
+"""`stapes inspect`: what is in a bundle and what it will cost."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import numpy as np
+import typer
+from rich.table import Table
+
+from export.c.costs import costs
+from quantize.graph import Graph, Operator
+from quantize.proof import prove
+from quantize.tflm_builds import tflm_builds
+from tools.bundle import Bundle, load_bundle
+from tools.commands.quantize import proof_table
+from tools.console import console, print_json
+
+
+def inspect(
+    bundle: Annotated[Path, typer.Argument(help="Bundle made by `stapes quantize`.")],
+    proof: Annotated[bool, typer.Option(help="Print the overflow proof, operator by operator.")] = False,
+    json: Annotated[bool, typer.Option("--json", help="Machine-readable result on standard output.")] = False,
+) -> None:
+    """Show operators, scales, multiply-accumulates, flash, RAM, latency, saturation, and where the .tflite runs.
+
+    Examples:
+
+    `stapes inspect build/mask`
+
+    `stapes inspect build/mask --json | jq .macs_per_frame`
+    """
+    opened = load_bundle(bundle)
+    document = describe(opened)
+    if json:
+        print_json(document)
+        return
+    console.print(_operators_table(document))
+    if proof:
+        console.print(proof_table(prove(opened.graph)))
+    console.print(_summary_table(opened, document))
+
+
+def describe(bundle: Bundle) -> dict[str, Any]:
+    """Everything `inspect` knows; sizes in bytes, times in ms."""
+    graph, frontend = bundle.graph, bundle.frontend
+    bounds = prove(graph)
+    cost = costs(graph, bundle.name, frontend)
+    rate = frontend.sample_rate / 1000.0 if frontend else None
+    return {
+        "name": bundle.name,
+        "bundle_sha256": bundle.hash,
+        "recipe": bundle.recipe.name,
+        "macs_per_frame": cost.macs,
+        "parameters": sum(_parameters(graph, op) for op in graph.operators),
+        "flash_bytes": cost.flash_bytes,
+        "flash_by_part": cost.flash_by_part,
+        "ram_bytes": cost.ram_bytes,
+        "ram_by_part": cost.ram_by_part,
+        "latency_ms": frontend.latency / rate if frontend and rate else None,
+        "hop_ms": frontend.hop / rate if frontend and rate else None,
+        "operators": [_operator(graph, op, bundle.manifest["saturation"]) for op in graph.operators],
+        "states": [[state.input, state.output] for state in graph.states],
+        "overflow_free": all(bound.holds for bound in bounds),
+        "overflow_bounds": [{**vars(bound), "bits": bound.bits} for bound in bounds],
+        "saturation": bundle.manifest["saturation"],
+        "tflm_builds": [vars(build) for build in tflm_builds(graph)],
+    }
+
+
+def _parameters(graph: Graph, op: Operator) -> int:
+    """Trained numbers of an operator: weights, biases and elementwise constants."""
+    constants = [graph.tensors[name] for name in op.inputs if name and graph.tensors[name].is_constant]
+    return sum(tensor.size for tensor in constants if tensor.scale is not None)
+
+
+def _operator(graph: Graph, op: Operator, saturation: dict[str, float]) -> dict[str, Any]:
+    out = graph.tensors[op.outputs[0]]
+    weights = graph.tensors[op.inputs[1]] if op.kind in ("FULLY_CONNECTED", "CONV_2D") else None
+    return {
+        "name": op.name,
+        "kind": op.kind,
+        "region": op.region,
+        "dtype": out.dtype,
+        "shape": list(out.shape),
+        "scale": float(out.scale[0]) if out.scale is not None else None,
+        "zero_point": out.zero_point,
+        "macs": weights.size if weights else 0,
+        "weight_scales": int(np.size(weights.scale)) if weights else 0,
+        "saturation": saturation.get(op.outputs[0], 0.0),
+    }
+
+
+def _operators_table(document: dict[str, Any]) -> Table:
+    table = Table(title=f"{document['name']}: operators", title_justify="left")
+    for heading in ("operator", "kind", "dtype", "shape", "scale", "zero point", "MACs", "saturated"):
+        table.add_column(heading, justify="left" if heading in ("operator", "kind", "dtype") else "right")
+    for op in document["operators"]:
+        scale = f"{op['scale']:.6g}" if op["scale"] is not None else ""
+        shape = "x".join(map(str, op["shape"]))
+        saturated = f"{100 * op['saturation']:.3f} %" if op["saturation"] else ""
+        macs = f"{op['macs']:,}" if op["macs"] else ""
+        table.add_row(op["name"], op["kind"], op["dtype"], shape, scale, str(op["zero_point"]), macs, saturated)
+    return table
+
+
+def _parts(parts: dict[str, int]) -> str:
+    return ", ".join(f"{name} {size:,}" for name, size in parts.items() if size)
+
+
+def _summary_table(bundle: Bundle, document: dict[str, Any]) -> Table:
+    table = Table(show_header=False)
+    table.add_row("recipe", f"{bundle.recipe.name}: {bundle.recipe.description}")
+    table.add_row("parameters", f"{document['parameters']:,}")
+    table.add_row("MACs a frame", f"{document['macs_per_frame']:,}")
+    table.add_row(
+        "flash, constants",
+        f"{document['flash_bytes']:,} bytes ({_parts(document['flash_by_part'])}); code comes on top",
+    )
+    table.add_row("RAM, context", f"{document['ram_bytes']:,} bytes ({_parts(document['ram_by_part'])})")
+    if document["hop_ms"] is not None:
+        table.add_row(
+            "latency",
+            f"{document['latency_ms']:g} ms algorithmic, a new hop each {document['hop_ms']:g} ms; compute time comes on top",
+        )
+    worst = max(document["overflow_bounds"], key=lambda bound: bound["largest"] / bound["allowed"])
+    verdict = "impossible" if document["overflow_free"] else "POSSIBLE"
+    table.add_row(
+        "overflow",
+        f"{verdict}: {len(document['overflow_bounds'])} bounds, nearest {worst['operator']} ({worst['bits']} bits, {worst['what']})",
+    )
+    for build in document["tflm_builds"]:
+        words = ("runs, same bits" if build["same_bits"] else "runs") if build["runs"] else "refuses"
+        table.add_row(f"TFLM, {build['name']}", words + (f": {build['reason']}" if build["reason"] else ""))
+    table.add_row("bundle", document["bundle_sha256"][:16])
+    return table

@@ -1,0 +1,327 @@
+"""`stapes quantize`: a checkpoint or a streaming ONNX file becomes a bundle."""
+
+from __future__ import annotations
+
+import io
+import json
+import tomllib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+import numpy as np
+import typer
+from rich.table import Table
+
+from export.tflite import to_bytes
+from firmware_sim.compare import snr_db
+from firmware_sim.engines.numpy_engine import NumpyEngine
+from firmware_sim.engines.pipeline import network_ends
+from firmware_sim.network import NetworkSimulator
+from models import checkpoint as checkpoints
+from models.audio import q15_to_float
+from models.errors import StapesError
+from models.files import whole_folder
+from models.frontend import FrontEnd
+from models.onnx_export import FRONT_END_KEY, export_onnx
+from models.pipeline import FloatPipeline
+from quantize.calibrate import run_float
+from quantize.float_graph import to_onnx
+from quantize.graph import DTYPES
+from quantize.onnx_reader import StreamingOnnx, read_onnx
+from quantize.pipeline import Quantised, quantise
+from quantize.proof import Bound
+from quantize.recipe import Recipe, load_recipe
+from tools.audio_files import CALIBRATION, read_batch
+from tools.bundle import MANIFEST, Bundle, load_bundle, seal, sha256
+from tools.console import console, progress
+
+VECTOR_SAMPLES = 16_000
+VECTOR_FRAMES = 250
+CHECK_FRAMES = 250
+LOWERING_TOLERANCE = 0.02
+
+Sequences = list[dict[str, np.ndarray]]
+
+
+@dataclass(frozen=True, eq=False)
+class Calibration:
+    """Frames for calibration, and where they come from: `files` are (name, hash); `audio_q15` is empty without audio."""
+
+    sequences: Sequences
+    files: list[tuple[str, str]]
+    audio_q15: np.ndarray
+
+
+def quantize(
+    checkpoint: Annotated[Path, typer.Argument(help="A .pt, .pth or .tar checkpoint, or a streaming .onnx file.")],
+    output: Annotated[Path, typer.Option("-o", "--output", help="Folder for the bundle.")],
+    model: Annotated[str, typer.Option(help="Network of a checkpoint: auto or gru-mask.")] = "auto",
+    recipe: Annotated[str, typer.Option(help="A built-in recipe or a TOML file; see `quantize/recipes`.")] = "w8a16",
+    calibration: Annotated[
+        list[Path] | None,
+        typer.Option(
+            help="Audio like the device's own: wav or flac files or folders; .npz with frames by input name for a network without audio path. Default: eleven clips of speech in noise."
+        ),
+    ] = None,
+    front_end: Annotated[
+        Path | None,
+        typer.Option(help='TOML with the front end of an ONNX file that does not name its own, e.g. features = "log".'),
+    ] = None,
+    name: Annotated[str, typer.Option(help="Name in the C code; a C identifier. Default: from the file name.")] = "",
+    proof: Annotated[bool, typer.Option(help="Print the overflow proof, operator by operator.")] = False,
+) -> None:
+    """Quantise a network and write a bundle: integer graph, float graph, recipe, manifest and golden vectors.
+
+    Examples:
+
+    `stapes quantize models/zoo/gru_mask.pt -o build/mask`
+
+    `stapes quantize mine.onnx -o build/mine --recipe w8a8 --calibration recordings/`
+    """
+    bundle, result = make_bundle(
+        checkpoint,
+        output,
+        recipe=load_recipe(recipe),
+        model=model,
+        calibration=calibration,
+        front_end=front_end,
+        name=name,
+    )
+    if proof:
+        console.print(proof_table(result.bounds))
+    console.print(summary_table(bundle, result))
+
+
+def make_bundle(
+    checkpoint: Path,
+    output: Path,
+    *,
+    recipe: Recipe,
+    model: str = "auto",
+    calibration: list[Path] | None = None,
+    front_end: Path | None = None,
+    name: str = "",
+) -> tuple[Bundle, Quantised]:
+    """What `stapes quantize` does, without the tables. Raises StapesError for every fault of the input."""
+    if model not in ("auto", "gru-mask"):
+        raise StapesError(f"--model {model!r}: this version knows gru-mask, and auto, which finds it")
+    if not checkpoint.is_file():
+        raise StapesError(f"{checkpoint}: no such file; give a checkpoint (.pt, .pth, .tar) or a streaming .onnx file")
+    name = name or identifier(checkpoint.stem)
+    with whole_folder(output, MANIFEST) as folder:
+        onnx_path = folder / "float.onnx"
+        if checkpoint.suffix.lower() == ".onnx":
+            onnx_path.write_bytes(checkpoint.read_bytes())
+        else:
+            network, frontend, _ = checkpoints.load(checkpoint)
+            export_onnx(network, frontend, onnx_path)
+        float_model, source = read_onnx(onnx_path if checkpoint.suffix.lower() != ".onnx" else checkpoint)
+        frontend_used = _front_end(source, front_end)
+        data = _calibration(calibration, frontend_used, source)
+        frames = sum(len(next(iter(sequence.values()))) for sequence in data.sequences)
+        with progress("calibrating, frames", frames) as done:
+            result = quantise(source, recipe, data.sequences, done)
+        error = _check_lowering(float_model, source, result, data.sequences)
+        (folder / "model.tflite").write_bytes(to_bytes(result.graph))
+        (folder / "recipe.toml").write_text(recipe.to_toml(), encoding="utf-8")
+        vectors, quality = _vectors(result, frontend_used, data, source, float_model)
+        (folder / "vectors.npz").write_bytes(_npz(vectors))
+        seal(
+            folder,
+            _manifest(name, checkpoint, recipe, frontend_used, data, result, {**quality, "lowering_error": error}),
+        )
+    return load_bundle(output), result
+
+
+def identifier(text: str) -> str:
+    """A C identifier from a file name.
+
+    >>> identifier("gru-mask v2"), identifier("3rd")
+    ('gru_mask_v2', 'model_3rd')
+    """
+    cleaned = "".join(c if c.isascii() and c.isalnum() else "_" for c in text).strip("_").lower() or "model"
+    return cleaned if not cleaned[0].isdigit() else f"model_{cleaned}"
+
+
+def _front_end(source: StreamingOnnx, given: Path | None) -> FrontEnd | None:
+    if given is not None:
+        try:
+            return FrontEnd.from_dict(tomllib.loads(given.read_text(encoding="utf-8")))
+        except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+            raise StapesError(f"{given}: not readable as TOML ({error}); see `FrontEnd` for its fields") from None
+    text = source.metadata.get(FRONT_END_KEY)
+    try:
+        return FrontEnd.from_dict(json.loads(text)) if text else None
+    except ValueError:
+        raise StapesError(f"metadata {FRONT_END_KEY!r} is not JSON; export the model again") from None
+
+
+def _calibration(paths: list[Path] | None, frontend: FrontEnd | None, source: StreamingOnnx) -> Calibration:
+    if frontend is None:
+        return _calibration_frames(paths, source)
+    if len(source.inputs) != 1:
+        raise StapesError(
+            f"the audio path feeds one input, this network has {len(source.inputs)}: {', '.join(source.inputs)}"
+        )
+    batch = read_batch(paths or [CALIBRATION])
+    rows = batch.trimmed(batch.audio_q15)
+    out = FloatPipeline(frontend).analyse(q15_to_float(batch.audio_q15))["features"]
+    (feature_name,) = source.inputs
+    sequences = [
+        {feature_name: features[: len(row) // frontend.hop].astype(np.float32)}
+        for features, row in zip(out, rows, strict=True)
+        if len(row) >= frontend.hop
+    ]
+    files = [(path.name, sha256(path.read_bytes())) for path in batch.paths]
+    return Calibration(sequences, files, batch.audio_q15)
+
+
+def _calibration_frames(paths: list[Path] | None, source: StreamingOnnx) -> Calibration:
+    """Frames of a network that has no audio path, from .npz files with one array (T, ...) an input."""
+    if not paths:
+        raise StapesError(
+            "the ONNX file names no front end: give --front-end FILE.toml for an audio network, "
+            "or --calibration FRAMES.npz with one array (frames, values) for each input"
+        )
+    sequences, files = [], []
+    for path in paths:
+        try:
+            with np.load(path, allow_pickle=False) as arrays:
+                sequence = {name: np.asarray(arrays[name], np.float32) for name in source.inputs}
+        except (OSError, ValueError, KeyError, AttributeError, TypeError):
+            names = ", ".join(source.inputs)
+            raise StapesError(f"{path}: not an .npz file with the arrays {names}; write it with numpy.savez") from None
+        if len({len(frames) for frames in sequence.values()}) != 1:
+            raise StapesError(f"{path}: the arrays have different numbers of frames")
+        sequences.append(sequence)
+        files.append((path.name, sha256(path.read_bytes())))
+    return Calibration(sequences, files, np.zeros((1, 0), np.int16))
+
+
+def _check_lowering(float_model, source: StreamingOnnx, result: Quantised, sequences: Sequences) -> float:
+    """Largest difference between the ONNX file and the lowered float graph, both in onnxruntime, over the first frames."""
+    few = [{name: frames[:CHECK_FRAMES] for name, frames in sequences[0].items()}]
+    expected = run_float(float_model, source.states, few, list(source.outputs))[0]
+    got = run_float(to_onnx(result.lowered), result.lowered.states, few, list(source.outputs))[0]
+    scale = max(float(np.abs(values).max()) for values in expected.values()) or 1.0
+    error = max(float(np.abs(expected[name] - got[name]).max()) for name in source.outputs) / scale
+    if not error <= LOWERING_TOLERANCE:
+        raise StapesError(
+            f"the lowered network differs from the ONNX file by {error:.3g} of full scale: "
+            "an operator is used in a way that lowering misreads; please report the model"
+        )
+    return error
+
+
+def _vectors(
+    result: Quantised, frontend: FrontEnd | None, data: Calibration, source: StreamingOnnx, float_model
+) -> tuple[dict[str, np.ndarray], dict[str, float]]:
+    """Golden arrays, and the output's SNR against float over them.
+
+    With an audio path: `audio_in_q15`, `audio_out_q15` (S,), and codes by tensor name (T, size); else codes alone.
+    """
+    graph = result.graph
+    if frontend is None:
+        codes = {name: _codes(graph.tensors[name], data.sequences[0][name][:VECTOR_FRAMES]) for name in graph.inputs}
+        simulator = NetworkSimulator(graph, 1)
+        frames = len(next(iter(codes.values())))
+        rows = [simulator.step({name: values[t][None] for name, values in codes.items()}) for t in range(frames)]
+        out = {name: np.stack([row[name].ravel() for row in rows]) for name in graph.outputs}
+        arrays = {name: values.reshape(frames, -1) for name, values in codes.items()} | out
+    else:
+        audio = data.audio_q15[:1, :VECTOR_SAMPLES]
+        run = NumpyEngine(graph, frontend).run(audio, trace=True)
+        ends = network_ends(graph, frontend)
+        arrays = {"audio_in_q15": audio[0], "audio_out_q15": run.audio_q15[0]}
+        arrays |= {tensor.name: run.tensors[tensor.name][0] for tensor in ends}
+    typed = {
+        name: values.astype(np.int16 if name.startswith("audio_") else DTYPES[graph.tensors[name].dtype])
+        for name, values in arrays.items()
+    }
+    return typed, {"vectors_snr_db": _output_snr(result, typed, source, float_model)}
+
+
+def _codes(tensor, values: np.ndarray) -> np.ndarray:
+    codes = np.round(values.astype(np.float64) / float(tensor.scale[0])) + tensor.zero_point
+    return np.clip(codes, *tensor.limits).astype(np.int64).reshape(len(values), *tensor.shape)
+
+
+def _output_snr(result: Quantised, vectors: dict[str, np.ndarray], source: StreamingOnnx, float_model) -> float:
+    """SNR of the integer network's outputs against the float network fed with the same, dequantised, inputs."""
+    graph = result.graph
+
+    def real(name: str) -> np.ndarray:
+        tensor = graph.tensors[name]
+        return (vectors[name].astype(np.float64) - tensor.zero_point) * float(tensor.scale[0])  # type: ignore[index]
+
+    fed = [{name: real(name).astype(np.float32) for name in graph.inputs}]
+    expected = run_float(float_model, source.states, fed, list(source.outputs))[0]
+    return round(min(snr_db(expected[name], real(name)) for name in source.outputs), 2)
+
+
+def _npz(arrays: dict[str, np.ndarray]) -> bytes:
+    buffer = io.BytesIO()
+    np.savez(buffer, **arrays)
+    return buffer.getvalue()
+
+
+def _manifest(
+    name: str,
+    checkpoint: Path,
+    recipe: Recipe,
+    frontend: FrontEnd | None,
+    data: Calibration,
+    result: Quantised,
+    quality: dict[str, float],
+) -> dict[str, object]:
+    graph = result.graph
+    return {
+        "name": name,
+        "checkpoint": {"file": checkpoint.name, "sha256": sha256(checkpoint.read_bytes())},
+        "calibration": {"files": [{"file": f, "sha256": h} for f, h in data.files], "frames": result.frames},
+        "recipe": recipe.name,
+        "frontend": frontend.to_dict() if frontend else None,
+        "inputs": list(graph.inputs),
+        "outputs": list(graph.outputs),
+        "states": [[state.input, state.output] for state in graph.states],
+        "saturation": {tensor: round(fraction, 8) for tensor, fraction in result.saturation.items() if fraction > 0},
+        "quality": quality,
+    }
+
+
+def proof_table(bounds: list[Bound]) -> Table:
+    """The overflow proof, one line a bound."""
+    table = Table(title="overflow proof: bounds over every possible input", title_justify="left")
+    for heading in ("operator", "kind", "rows", "worst row", "bound", "bits", "allowed", "what"):
+        table.add_column(
+            heading, justify="right" if heading in ("rows", "worst row", "bound", "bits", "allowed") else "left"
+        )
+    for b in bounds:
+        table.add_row(b.operator, b.kind, str(b.rows), str(b.row), str(b.largest), str(b.bits), str(b.allowed), b.what)
+    return table
+
+
+def summary_table(bundle: Bundle, result: Quantised) -> Table:
+    """What came out, in a few lines."""
+    graph = result.graph
+    table = Table(title=f"{bundle.folder}", title_justify="left", show_header=False)
+    dtypes = [tensor.dtype for tensor in graph.activations]
+    worst = max(result.bounds, key=lambda bound: bound.largest / bound.allowed)
+    saturated = max(result.saturation.items(), key=lambda item: item[1], default=("none", 0.0))
+    table.add_row("recipe", f"{bundle.recipe.name}: {bundle.recipe.description}")
+    table.add_row("operators", f"{len(graph.operators)} in {len(graph.regions)} regions, stock TFLite Micro builtins")
+    table.add_row("activations", ", ".join(f"{dtypes.count(d)} {d}" for d in ("int8", "int16") if d in dtypes))
+    table.add_row("constants", f"{sum(t.bytes for t in graph.constants):,} bytes")
+    table.add_row("calibration", f"{result.frames} frames of {len(bundle.manifest['calibration']['files'])} file(s)")
+    table.add_row(
+        "overflow",
+        f"impossible: {len(result.bounds)} bounds hold, nearest {worst.operator} ({worst.bits} bits, {worst.what})",
+    )
+    table.add_row("saturation", f"worst {saturated[0]}: {100 * saturated[1]:.3f} % of values")
+    table.add_row(
+        "against float",
+        f"{bundle.manifest['quality']['vectors_snr_db']:.1f} dB SNR of the network's output, golden vectors",
+    )
+    table.add_row("bundle", bundle.hash[:16])
+    return table

@@ -1,0 +1,238 @@
+"""`stapes regress`: do all engines agree in every bit, with what was locked, and does the quality hold?"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Annotated, Any
+
+import numpy as np
+import typer
+from rich.table import Table
+
+from firmware_sim.compare import Difference, first_difference, sha256_of, snr_db
+from firmware_sim.engines.base import Engine, Run
+from firmware_sim.engines.float_engine import FloatEngine
+from models.audio import q15_to_float, read_audio
+from models.errors import StapesError
+from tools.audio_files import DEMO, Batch, in_parts, read_batch
+from tools.bundle import Bundle, load_bundle
+from tools.console import console, err, print_json, progress
+from tools.engines import EXACT, make_engine, unavailable
+from tools.metrics import aligned, measure
+
+REFERENCE = "numpy"
+TRACE_BEFORE = 2
+
+
+@dataclass
+class Report:
+    """What a regression found; `thresholds` maps names to value, limit, ok."""
+
+    engines: dict[str, dict[str, Any]] = field(default_factory=dict)
+    first_difference: Difference | None = None
+    locked: str = "not locked"
+    thresholds: dict[str, dict[str, Any]] = field(default_factory=dict)
+    skipped: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def identical(self) -> bool:
+        hashes = {entry["sha256"] for entry in self.engines.values()}
+        return self.first_difference is None and len(hashes) == 1
+
+    @property
+    def passed(self) -> bool:
+        return self.identical and self.locked != "differs" and all(t["ok"] for t in self.thresholds.values())
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "identical": self.identical,
+            "passed": self.passed,
+            "engines": self.engines,
+            "first_difference": self.first_difference.to_json() if self.first_difference else None,
+            "locked": self.locked,
+            "thresholds": self.thresholds,
+            "skipped": self.skipped,
+        }
+
+
+def regress(
+    bundle: Annotated[Path, typer.Argument(help="Bundle made by `stapes quantize`.")],
+    audio: Annotated[
+        list[Path] | None, typer.Argument(help="wav or flac files, or folders. Default: the demo recordings.")
+    ] = None,
+    engine: Annotated[
+        list[str] | None,
+        typer.Option(help="Engines to hold against numpy; may be repeated. Default: all that run here."),
+    ] = None,
+    update: Annotated[bool, typer.Option(help="Lock the output of this audio in the bundle.")] = False,
+    json: Annotated[bool, typer.Option("--json", help="Machine-readable result on standard output.")] = False,
+) -> None:
+    """Run all integer engines over audio and exit with 1 at the first disagreement, changed output or missed threshold.
+
+    Examples:
+
+    `stapes regress build/mask`
+
+    `stapes regress build/mask recordings/ --engine native --json`
+    """
+    opened = load_bundle(bundle)
+    batch = read_batch(audio or [DEMO])
+    report = run_regression(opened, batch, engine, update)
+    if json:
+        print_json(report.to_json())
+    else:
+        _print(report, batch)
+    if not report.passed:
+        raise typer.Exit(1)
+
+
+def run_regression(bundle: Bundle, batch: Batch, engines: list[str] | None = None, update: bool = False) -> Report:
+    """Compare engines, lock and thresholds over a batch."""
+    report = Report()
+    names = _chosen(engines, report)
+    outputs: dict[str, list[np.ndarray]] = {}
+    made = {}
+    for name in names:
+        made[name] = make_engine(name, bundle)
+        outputs[name] = _timed(name, made[name], batch, report)
+    for name in names[1:]:
+        if report.first_difference is None and report.engines[name]["sha256"] != report.engines[REFERENCE]["sha256"]:
+            report.first_difference = locate(made[REFERENCE], made[name], batch, outputs[REFERENCE], outputs[name])
+    key, value = batch.sha256(), report.engines[REFERENCE]["sha256"]
+    lock = {} if update else bundle.lock()
+    if update:
+        if not report.identical:
+            raise StapesError("engines disagree; nothing was locked. Run without --update to see where")
+        bundle.write_lock({**_old_lock(bundle), key: value})
+        report.locked = "updated"
+    elif key in lock:
+        report.locked = "equal" if lock[key] == value else "differs"
+    report.thresholds = _thresholds(bundle, batch, made[REFERENCE], outputs[REFERENCE])
+    return report
+
+
+def _old_lock(bundle: Bundle) -> dict[str, str]:
+    try:
+        return bundle.lock()
+    except StapesError:
+        return {}
+
+
+def _chosen(engines: list[str] | None, report: Report) -> list[str]:
+    names = [name.strip() for entry in engines or EXACT for name in entry.split(",") if name.strip()]
+    for name in names:
+        if name not in EXACT:
+            raise StapesError(f"engine {name!r} cannot be held to the bit; choose from {', '.join(EXACT)}")
+    missing = unavailable()
+    if not engines:
+        report.skipped = {name: reason for name, reason in missing.items() if name in names}
+        names = [name for name in names if name not in missing]
+    return [REFERENCE, *dict.fromkeys(name for name in names if name != REFERENCE)]
+
+
+def _timed(name: str, engine: Engine, batch: Batch, report: Report) -> list[np.ndarray]:
+    parts = in_parts(batch)
+    total = sum(-(-max(part.lengths) // engine.frontend.hop) for part in parts)
+    rows: list[np.ndarray] = []
+    start = time.perf_counter()
+    with progress(f"{name} engine, frames", total) as done:
+        for part in parts:
+            rows += part.trimmed(engine.run(part.audio_q15, progress=done).audio_q15)
+    seconds = time.perf_counter() - start
+    report.engines[name] = {
+        "sha256": sha256_of(np.concatenate(rows)),
+        "realtime_factor": round(batch.seconds / seconds, 2),
+    }
+    return rows
+
+
+def locate(
+    reference: Engine, other: Engine, batch: Batch, expected: list[np.ndarray], got: list[np.ndarray]
+) -> Difference | None:
+    """Run both engines again, traced, over the file that differs first, up to the end of the frame after the difference."""
+    hop = reference.frontend.hop
+    places = [
+        (int(np.argmax(a != b)), row) for row, (a, b) in enumerate(zip(expected, got, strict=True)) if (a != b).any()
+    ]
+    if not places:
+        return None
+    sample, row = min(places)
+    audio = batch.audio_q15[row : row + 1, : (sample // hop + 1) * hop]
+    found = first_difference(other.name, reference.run(audio, trace=True), other.run(audio, trace=True), hop)
+    if found is None:
+        return Difference(
+            other.name, "audio_q15", row, sample // hop, sample % hop, int(expected[row][sample]), int(got[row][sample])
+        )
+    return Difference(found.engine, found.tensor, row, found.frame, found.index, found.expected, found.got)
+
+
+def _thresholds(bundle: Bundle, batch: Batch, engine: Engine, outputs: list[np.ndarray]) -> dict[str, dict[str, Any]]:
+    limits = bundle.recipe.thresholds
+    if not limits:
+        return {}
+    values = _quality(bundle, batch, engine, outputs, "pesq_drop" in limits)
+    table = {}
+    for name, limit in limits.items():
+        value = values.get(name)
+        if value is None:
+            err.print(f"stapes: note: threshold {name} needs NAME_clean beside NAME_noisy; not checked", markup=False)
+            continue
+        ok = value <= limit if name == "pesq_drop" else value >= limit
+        table[name] = {"value": round(value, 4) if np.isfinite(value) else value, "limit": limit, "ok": bool(ok)}
+    return table
+
+
+def _quality(
+    bundle: Bundle, batch: Batch, engine: Engine, outputs: list[np.ndarray], with_pesq: bool
+) -> dict[str, float]:
+    """mask_snr_db, output_snr_db over all files together, and the mean loss of PESQ where clean partners stand beside."""
+    frontend = bundle.require_frontend()
+    reference = FloatEngine(bundle.float_onnx, frontend)
+    masks, floats, drops = [], [], []
+    for row, (path, output) in enumerate(zip(batch.paths, outputs, strict=True)):
+        audio = batch.audio_q15[row : row + 1, : batch.lengths[row]]
+        out = reference.trace_float(q15_to_float(audio))
+        mask_q15 = _masks(engine.run(audio, trace=True))
+        masks.append((out["mask"][0].ravel(), mask_q15[0].ravel() / 32768.0))
+        floats.append((out["output"][0], output / 32768.0))
+        clean = path.with_name(path.name.replace("_noisy", "_clean"))
+        if with_pesq and clean != path and clean.is_file():
+            reference_audio = read_audio(clean)
+            scores = [measure(reference_audio, aligned(x, frontend.delay))["pesq_wb"] for x in floats[-1]]
+            if None not in scores:
+                drops.append(scores[0] - scores[1])
+    values = {"mask_snr_db": _joined_snr(masks), "output_snr_db": _joined_snr(floats)}
+    return values | ({"pesq_drop": float(np.mean(drops))} if drops else {})
+
+
+def _masks(run: Run) -> np.ndarray:
+    return run.tensors["mask_q15"]
+
+
+def _joined_snr(pairs: list[tuple[np.ndarray, np.ndarray]]) -> float:
+    return snr_db(np.concatenate([a for a, _ in pairs]), np.concatenate([b for _, b in pairs]))
+
+
+def _print(report: Report, batch: Batch) -> None:
+    table = Table(title=f"{len(batch.paths)} file(s), {batch.seconds:.1f} s", title_justify="left")
+    for heading in ("engine", "output sha256", "x real time", "bits"):
+        table.add_column(heading, justify="right" if heading == "x real time" else "left")
+    expected = report.engines[REFERENCE]["sha256"]
+    for name, entry in report.engines.items():
+        bits = "reference" if name == REFERENCE else "equal" if entry["sha256"] == expected else "DIFFER"
+        table.add_row(name, entry["sha256"][:16], f"{entry['realtime_factor']:.1f}", bits)
+    for name, reason in report.skipped.items():
+        table.add_row(name, "skipped", "", reason)
+    console.print(table)
+    if report.first_difference:
+        console.print(f"first difference: {report.first_difference}", markup=False)
+    console.print(f"locked output: {report.locked}")
+    for name, entry in report.thresholds.items():
+        sign = "<=" if name == "pesq_drop" else ">="
+        console.print(
+            f"{'ok    ' if entry['ok'] else 'MISSED'} {name}: {entry['value']} (must be {sign} {entry['limit']})",
+            markup=False,
+        )
+    console.print("passed" if report.passed else "FAILED")

@@ -1,0 +1,65 @@
+"""Engines by name, made from a bundle."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from firmware_sim.engines.base import Engine
+from firmware_sim.engines.float_engine import FloatEngine
+from firmware_sim.engines.litert import LitertEngine
+from firmware_sim.engines.native import NativeEngine, find_compiler
+from firmware_sim.engines.numpy_engine import NumpyEngine
+from firmware_sim.engines.tflm import TflmEngine, import_runtime
+from models.errors import StapesError
+from tools.bundle import Bundle
+from tools.commands.export import exported_c
+
+
+def _numpy(bundle: Bundle) -> Engine:
+    return NumpyEngine(bundle.graph, bundle.require_frontend())
+
+
+def _native(bundle: Bundle) -> Engine:
+    find_compiler()
+    with exported_c(bundle) as folder:
+        return NativeEngine(folder, bundle.graph, bundle.require_frontend())
+
+
+def _tflm(bundle: Bundle) -> Engine:
+    return TflmEngine(bundle.tflite, bundle.graph, bundle.require_frontend())
+
+
+def _litert(bundle: Bundle) -> Engine:
+    return LitertEngine(bundle.tflite, bundle.graph, bundle.require_frontend())
+
+
+def _float(bundle: Bundle) -> Engine:
+    return FloatEngine(bundle.float_onnx, bundle.require_frontend())
+
+
+MAKERS: dict[str, Callable[[Bundle], Engine]] = {
+    "numpy": _numpy,
+    "native": _native,
+    "tflm": _tflm,
+    "litert": _litert,
+    "float": _float,
+}
+EXACT = ("numpy", "native", "tflm")
+
+
+def make_engine(name: str, bundle: Bundle) -> Engine:
+    """An engine ready to run; raises StapesError for an unknown name or where the machine lacks what it needs."""
+    if name not in MAKERS:
+        raise StapesError(f"engine {name!r} is unknown; choose one of {', '.join(MAKERS)}")
+    return MAKERS[name](bundle)
+
+
+def unavailable() -> dict[str, str]:
+    """Exact engines that this machine cannot run, with the reason."""
+    reasons = {}
+    for name, check in (("native", find_compiler), ("tflm", import_runtime)):
+        try:
+            check()
+        except StapesError as error:
+            reasons[name] = str(error)
+    return reasons

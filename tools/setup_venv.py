@@ -1,0 +1,41 @@
+"""Make a virtual environment with everything that `make demo` and `make test` need. Plain Python, no packages."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import venv
+from pathlib import Path
+
+OLDEST = (3, 11)
+TORCH = "torch==2.13.0"
+
+
+def main(folder: Path) -> None:
+    """Create `folder` if need be and install stapes into it, editable, with its development extras."""
+    if sys.version_info < OLDEST:
+        sys.exit(
+            f"stapes needs Python {OLDEST[0]}.{OLDEST[1]} or newer, this is {sys.version.split()[0]}: make PYTHON=python3.11"
+        )
+    python = folder / ("Scripts/python.exe" if sys.platform == "win32" else "bin/python")
+    if not python.exists():
+        print(f"making {folder}", flush=True)
+        venv.create(folder, with_pip=True)
+    pip = [str(python), "-m", "pip", "--disable-pip-version-check", "install", "--quiet"]
+    # First and by its exact version: a CPU build that is at hand is taken, and no other package asks for another one.
+    print("installing torch", flush=True)
+    run([*pip, TORCH])
+    print("installing stapes and what it needs; cmsisdsp is compiled, which takes a minute or two", flush=True)
+    run([*pip, "--editable", ".[dev]"])
+    print("fetching the C sources of CMSIS-DSP", flush=True)
+    run([str(python), "-c", "from firmware_sim.cmsis_dsp import sources; sources()"])
+
+
+def run(command: list[str]) -> None:
+    """Run a command; stop with its name when it fails."""
+    if subprocess.run(command).returncode:
+        sys.exit(f"set-up failed at: {' '.join(command)}; see the lines above")
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]))
