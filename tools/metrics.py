@@ -18,6 +18,8 @@ from models.frontend import SAMPLE_RATE
 
 # PESQ's reference code holds 50 utterances and writes past them; shorter than this no recording has more.
 PESQ_SECONDS = 20.0
+# What a stream of 16 kHz still holds back when its input ends is shorter.
+LONGEST_DELAY = 512
 
 
 @dataclass(frozen=True)
@@ -91,15 +93,18 @@ LABELS = {"pesq_wb": "PESQ", "stoi": "STOI", "estoi": "ESTOI", "si_sdr": "SI-SDR
 
 
 def scores(clean: np.ndarray, processed: np.ndarray) -> dict[str, Score]:
-    """Every metric for (S,) clean and processed float in [-1, 1), 16 kHz, aligned.
+    """Every metric for clean (S,) and processed (S,) float in [-1, 1), 16 kHz, aligned.
 
-    Raises StapesError for arrays of other shapes; what a metric cannot measure is a Score without value.
+    The end of `processed` may be missing, at most LONGEST_DELAY samples, as `aligned` leaves it.
+    Raises StapesError for other lengths; what a metric cannot measure is a Score without value.
     """
     clean, processed = np.asarray(clean, np.float64), np.asarray(processed, np.float64)
-    if clean.ndim != 1 or clean.shape != processed.shape:
+    missing = len(clean) - len(processed) if clean.ndim == processed.ndim == 1 else -1
+    if not 0 <= missing <= LONGEST_DELAY:
         raise StapesError(
             f"metrics: shapes {clean.shape} and {processed.shape}; give two recordings of the same length"
         )
+    clean = clean[: len(processed)]
     reason = _unmeasurable(clean, processed)
     if reason:
         return {name: Score(None, reason) for name in METRICS}
@@ -131,12 +136,12 @@ def _unmeasurable(clean: np.ndarray, processed: np.ndarray) -> str:
 
 
 def with_tail(audio: np.ndarray, delay: int) -> np.ndarray:
-    """(..., S) -> (..., S + delay): zeros at the end, so that `aligned` gives back S samples."""
+    """(..., S) -> (..., S + delay): zeros at the end, so that `aligned` gives back S samples of the stream's output."""
     return np.pad(audio, [(0, 0)] * (audio.ndim - 1) + [(0, delay)])
 
 
 def aligned(output: np.ndarray, delay: int) -> np.ndarray:
-    """(..., S + delay) of a stream that lags `delay` samples -> (..., S), in time with the stream's input."""
+    """Output (..., S) of a stream that lags `delay` samples -> (..., S - delay), in time with the stream's input."""
     return output[..., delay:]
 
 

@@ -103,9 +103,14 @@ def test_one_sample_and_a_click_do_not_crash():
     assert result["pesq_wb"].value is None or result["pesq_wb"].value >= 1.0
 
 
-def test_recordings_of_different_length_are_refused(clean):
+@pytest.mark.parametrize("cut", [(0, 1), (1000, 0)], ids=["longer", "shorter"])
+def test_recordings_of_different_length_are_refused(clean, cut):
     with pytest.raises(StapesError, match="same length"):
-        metrics.measure(clean, clean[:-1])
+        metrics.measure(clean[cut[1] :], clean[cut[0] :])
+
+
+def test_the_end_that_a_stream_holds_back_may_be_missing(clean, noisy):
+    assert metrics.measure(clean, noisy[:-64]) == metrics.measure(clean[:-64], noisy[:-64])
 
 
 @pytest.mark.parametrize("delay", [0, 64])
