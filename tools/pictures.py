@@ -1,0 +1,101 @@
+"""Pictures of sound: spectrograms above each other, and below them how far apart two of the signals are."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Mapping
+from pathlib import Path
+
+import matplotlib
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+from scipy.signal import ShortTimeFFT
+from scipy.signal.windows import hann
+
+from models.errors import StapesError
+from models.files import write_whole
+from models.frontend import SAMPLE_RATE
+
+WINDOW, HOP = 512, 64
+RANGE_DB = 70.0
+LEVEL_SECONDS = 0.02
+FLOOR_DB = -120.0
+STYLE = {
+    "font.family": "DejaVu Sans",
+    "font.size": 9,
+    "axes.titlesize": 10,
+    "axes.titlelocation": "left",
+    "axes.titleweight": "bold",
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "path.simplify": False,
+}
+
+
+def spectrogram_db(audio: np.ndarray) -> np.ndarray:
+    """(S,) float in [-1, 1) -> (F, T) level in dB, a full-scale sine at 0 dB; 32 ms Hann windows, 4 ms apart."""
+    window = hann(WINDOW, sym=False)
+    transform = ShortTimeFFT(window, HOP, fs=SAMPLE_RATE, scale_to=None)
+    magnitude = np.abs(transform.stft(audio, p0=0, p1=-(-len(audio) // HOP))) / (window.sum() / 2)
+    return 20.0 * np.log10(np.maximum(magnitude, 10 ** (FLOOR_DB / 20)))
+
+
+def level_db(audio: np.ndarray) -> np.ndarray:
+    """(S,) float -> level in dB re full-scale RMS of each 20 ms, (S // 320,); at least FLOOR_DB."""
+    block = int(LEVEL_SECONDS * SAMPLE_RATE)
+    power = np.mean(np.reshape(audio[: len(audio) // block * block], (-1, block)) ** 2, axis=1)
+    return 10.0 * np.log10(np.maximum(power, 10 ** (FLOOR_DB / 10)))
+
+
+def draw_comparison(path: Path, title: str, signals: Mapping[str, np.ndarray], reference: str, other: str) -> None:
+    """Write a PNG: a spectrogram of each signal (S,), and the levels of `reference` and of `other - reference` over time.
+
+    The same signals give the same bytes. Raises StapesError when a signal is shorter than a window or the file
+    cannot be written.
+    """
+    arrays = {name: np.asarray(audio, np.float64) for name, audio in signals.items()}
+    shortest = min(len(audio) for audio in arrays.values())
+    if shortest < WINDOW:
+        raise StapesError(f"picture {path}: {shortest} samples; give recordings of at least {WINDOW}")
+    with matplotlib.rc_context(STYLE):
+        rows = len(arrays) + 1
+        figure = Figure(figsize=(10, 1.75 * rows + 0.6), dpi=120, layout="constrained")
+        FigureCanvasAgg(figure)
+        axes = figure.subplots(rows, 1, sharex=True)
+        figure.suptitle(title, x=0.01, ha="left", fontsize=12, fontweight="bold")
+        _draw_spectrograms(figure, list(axes[:-1]), arrays)
+        _draw_difference(axes[-1], arrays[reference], arrays[other], reference, other)
+        buffer = io.BytesIO()
+        # matplotlib names itself and its version in the file unless told not to.
+        figure.savefig(buffer, format="png", metadata={"Software": None})
+    write_whole(path, buffer.getvalue())
+
+
+def _draw_spectrograms(figure: Figure, axes: list[Axes], arrays: dict[str, np.ndarray]) -> None:
+    levels = {name: spectrogram_db(audio) for name, audio in arrays.items()}
+    top = 5.0 * np.ceil(max(float(np.percentile(level, 99.9)) for level in levels.values()) / 5.0)
+    for axis, (name, level) in zip(axes, levels.items(), strict=True):
+        extent = (0.0, len(arrays[name]) / SAMPLE_RATE, 0.0, SAMPLE_RATE / 2000.0)
+        image = axis.imshow(
+            level, origin="lower", aspect="auto", extent=extent, cmap="magma", vmin=top - RANGE_DB, vmax=top
+        )
+        axis.set_title(name)
+        axis.set_ylabel("frequency, kHz")
+        axis.set_yticks([0, 2, 4, 6, 8])
+    figure.colorbar(image, ax=axes, label="level, dB re full scale", pad=0.01, aspect=40)
+
+
+def _draw_difference(axis: Axes, reference: np.ndarray, other: np.ndarray, name: str, other_name: str) -> None:
+    signal, difference = level_db(reference), level_db(other - reference)
+    time = (np.arange(len(signal)) + 0.5) * LEVEL_SECONDS
+    axis.fill_between(time, difference, signal, where=signal > difference, color="#35b779", alpha=0.15, linewidth=0)
+    axis.plot(time, signal, color="#1f6f8b", linewidth=1.0, label=name)
+    axis.plot(time, difference, color="#c8553d", linewidth=1.0, label=f"{other_name} minus {name}")
+    axis.set_title(f"level of {name} and of {other_name} minus {name}: the gap between them is the SNR")
+    axis.set_ylabel("level, dB")
+    axis.set_xlabel("time, s")
+    axis.set_ylim(10 * np.floor(float(difference.min()) / 10) - 5.0, 5.0)
+    axis.grid(alpha=0.25, linewidth=0.5)
+    axis.legend(loc="lower right", bbox_to_anchor=(1.0, 0.98), ncols=2, frameon=False, borderaxespad=0.0)
