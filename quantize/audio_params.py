@@ -220,9 +220,9 @@ def _scaling(real: float, tensor: Tensor, minimum: int, maximum: int, largest: i
 
 def _scale_of(tensor: Tensor) -> float:
     """The one scale of a per-tensor int8 or int16 tensor."""
-    if tensor.dtype not in ("int8", "int16") or tensor.scale is None or tensor.scale.size != 1:
+    if tensor.dtype not in ("int8", "int16") or tensor.scale is None or tensor.scale.size != 1 or tensor.scale[0] <= 0:
         raise StapesError(
-            f"tensor '{tensor.name}': the audio path needs int8 or int16 with one scale, not {tensor.dtype}"
+            f"tensor '{tensor.name}': the audio path needs int8 or int16 with one positive scale; quantize the network again"
         )
     return float(tensor.scale[0])
 

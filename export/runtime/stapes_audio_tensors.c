@@ -1,0 +1,43 @@
+#include "stapes_arithmetic.h"
+#include "stapes_audio.h"
+
+static int32_t quantise(const stapes_audio_tensor *tensor, int32_t feature_q20, int32_t low, int32_t high)
+{
+    const int32_t scaled = stapes_requantise_double(feature_q20, tensor->multiplier_q31, tensor->shift);
+    return stapes_clamp_offset(scaled, tensor->zero_point, low, high);
+}
+
+static int16_t mask(const stapes_audio_tensor *tensor, int32_t x)
+{
+    const int32_t scaled = stapes_requantise_double(x - tensor->zero_point, tensor->multiplier_q31, tensor->shift);
+    return (int16_t)stapes_clamp(scaled, 0, INT16_MAX);
+}
+
+void stapes_audio_quantise_s8(const stapes_audio_tensor *tensor, int32_t size, const int32_t *features_q20, int8_t *y)
+{
+    for (int32_t i = 0; i < size; i++) {
+        y[i] = (int8_t)quantise(tensor, features_q20[i], INT8_MIN, INT8_MAX);
+    }
+}
+
+void stapes_audio_quantise_s16(const stapes_audio_tensor *tensor, int32_t size, const int32_t *features_q20,
+                               int16_t *y)
+{
+    for (int32_t i = 0; i < size; i++) {
+        y[i] = (int16_t)quantise(tensor, features_q20[i], INT16_MIN, INT16_MAX);
+    }
+}
+
+void stapes_audio_mask_s8(const stapes_audio_tensor *tensor, int32_t size, const int8_t *x, int16_t *mask_q15)
+{
+    for (int32_t i = 0; i < size; i++) {
+        mask_q15[i] = mask(tensor, x[i]);
+    }
+}
+
+void stapes_audio_mask_s16(const stapes_audio_tensor *tensor, int32_t size, const int16_t *x, int16_t *mask_q15)
+{
+    for (int32_t i = 0; i < size; i++) {
+        mask_q15[i] = mask(tensor, x[i]);
+    }
+}

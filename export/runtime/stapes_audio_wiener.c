@@ -1,0 +1,99 @@
+#include "stapes_audio.h"
+#include "stapes_audio_scalar.h"
+
+#define ONE_Q24 (1 << 24)
+#define LN2_Q31 1488522236
+
+static bool is_silent(const stapes_audio_params *p, const uint64_t *power_q40)
+{
+    uint64_t sum = 0;
+    for (int32_t k = 0; k < p->bins; k++) {
+        sum += power_q40[k];
+    }
+    return sum < p->silent_sum_q40;
+}
+
+static uint64_t mean_of_startup(const stapes_audio_params *p, uint64_t sum)
+{
+    const uint64_t high = (sum >> 32) * p->startup_mean_q31;
+    const uint64_t low = (sum & 0xFFFFFFFFu) * p->startup_mean_q31;
+    return (high << 1) + (low >> 31);
+}
+
+/* Sums the frames that are not silent; the mean of them is the first noise estimate. */
+static void start_up(const stapes_audio_params *p, stapes_audio_state *state, int32_t *gain2_q30)
+{
+    for (int32_t k = 0; k < p->bins; k++) {
+        gain2_q30[k] = p->startup_gain2_q30;
+    }
+    if (state->silent) {
+        return;
+    }
+    state->startup_left--;
+    for (int32_t k = 0; k < p->bins; k++) {
+        state->noise_q40[k] += state->power_q40[k];
+        if (state->startup_left == 0) {
+            const uint64_t mean = mean_of_startup(p, state->noise_q40[k]);
+            state->noise_q40[k] = mean > p->noise_floor_q40 ? mean : p->noise_floor_q40;
+        }
+    }
+}
+
+/* A posteriori and a priori SNR and gain of each bin; the log-likelihood ratios of all bins make the VAD's score. */
+static void decision_directed(const stapes_audio_params *p, stapes_audio_state *state, int32_t *gain2_q30)
+{
+    const int64_t prior_weight_q31 = p->prior_weight_q31;
+    const int64_t present_weight_q31 = ((int64_t)1 << 31) - prior_weight_q31;
+    int64_t prior_sum_q24 = 0;
+    int64_t log2_sum_q16 = 0;
+    for (int32_t k = 0; k < p->bins; k++) {
+        const int32_t gamma_q24 = stapes_ratio(stapes_normalise(state->power_q40[k]),
+                                               stapes_normalise(state->noise_q40[k]), 24, p->gamma_max_q24);
+        const int32_t present_q24 = gamma_q24 > ONE_Q24 ? gamma_q24 - ONE_Q24 : 0;
+        const int64_t weighted = state->prior_q24[k] * prior_weight_q31 + present_q24 * present_weight_q31;
+        const int32_t mixed_q24 = (int32_t)((weighted + ((int64_t)1 << 30)) >> 31);
+        const int32_t xi_q24 = mixed_q24 > p->xi_min_q24 ? mixed_q24 : p->xi_min_q24;
+        const uint32_t one_plus_xi = (uint32_t)(xi_q24 + ONE_Q24);
+        const int32_t squared_q30 =
+            stapes_ratio(stapes_normalise_32((uint32_t)xi_q24), stapes_normalise_32(one_plus_xi), 30, 1 << 30);
+        const int32_t prior_q24 = (int32_t)(((int64_t)squared_q30 * gamma_q24) >> 30);
+        prior_sum_q24 += prior_q24;
+        log2_sum_q16 += stapes_log2_q16(one_plus_xi) - (24 << 16);
+        gain2_q30[k] = squared_q30;
+        state->prior_q24[k] = prior_q24;
+        state->gain_q15[k] = (uint16_t)((stapes_isqrt((uint32_t)squared_q30 << 2) + 1u) >> 1);
+    }
+    state->score_q24 = prior_sum_q24 - ((log2_sum_q16 * LN2_Q31) >> 23);
+    state->speech = state->score_q24 >= p->vad_threshold_sum_q24;
+}
+
+/* Follows the noise in frames without speech, and slowly when the VAD has been stuck on speech. */
+static void track_noise(const stapes_audio_params *p, stapes_audio_state *state)
+{
+    const int32_t step_q16 = state->speech ? p->hold_step_q16 : p->noise_step_q16;
+    if (!state->speech) {
+        state->speech_run = 0;
+    } else if (state->speech_run <= p->vad_hold_frames) {
+        state->speech_run++;
+    }
+    if (state->silent || (state->speech && state->speech_run <= p->vad_hold_frames)) {
+        return;
+    }
+    for (int32_t k = 0; k < p->bins; k++) {
+        const int64_t noise = (int64_t)state->noise_q40[k];
+        const int64_t difference = (int64_t)state->power_q40[k] - noise;
+        const int64_t moved = noise + ((difference * step_q16 + (1 << 15)) >> 16);
+        state->noise_q40[k] = moved > (int64_t)p->noise_floor_q40 ? (uint64_t)moved : p->noise_floor_q40;
+    }
+}
+
+void stapes_audio_wiener(const stapes_audio_params *p, stapes_audio_state *state, int32_t *gain2_q30)
+{
+    state->silent = is_silent(p, state->power_q40);
+    if (state->startup_left > 0) {
+        start_up(p, state, gain2_q30);
+        return;
+    }
+    decision_directed(p, state, gain2_q30);
+    track_noise(p, state);
+}

@@ -1,0 +1,32 @@
+"""The fixed-point audio path of the device in Python, bit for bit the C of `export/runtime/stapes_audio.h`.
+
+In the order in which samples meet them: `frontend` (the whole path), `spectrum`, `wiener`, `features`, `tensors` (to the
+network and back), `synthesis`; beneath them `rfft_q31` and `scalar`. Constants: `quantize.audio_params`.
+
+Formats. N = analysis samples, F = N / 2 + 1 bins, S = synthesis samples, e = exponent of the frame; audio lies in [-1, 1).
+
+| quantity       | C type    | true value                                    | size       | what bounds it                        |
+|----------------|-----------|-----------------------------------------------|------------|---------------------------------------|
+| block, output  | int16     | sample * 2^15                                 | hop        | output saturated                      |
+| exponent e     | int32     | left shift of all samples of the frame        | 1          | 0 .. 15, what the loudest one allows  |
+| windowed_q30   | int32     | sample * window * 2^(30 + e)                  | N          | 2^30: half of full scale              |
+| spectrum_q31   | int32     | X / N * 2^(30 + e)                            | F complex  | 2^31 / pi                             |
+| power_q40      | uint64    | P * 2^40, P = abs(X)^2 / sum(window^2)        | F          | 2^50                                  |
+| noise_q40      | uint64    | lambda * 2^40; in start-up the sum of P       | F          | 2^62; at least noise_floor            |
+| gamma_q24      | int32     | min(P / lambda, gamma_max) * 2^24             | (a scalar) | 64 * 2^24                             |
+| xi_q24         | int32     | max(xi, xi_min) * 2^24                        | (a scalar) | 64 * 2^24                             |
+| gain2_q30      | int32     | xi / (1 + xi) * 2^30                          | F          | 2^30                                  |
+| gain_q15       | uint16    | sqrt(xi / (1 + xi)) * 2^15                    | F          | 2^15                                  |
+| prior_q24      | int32     | gain^2 * gamma * 2^24                         | F          | 64 * 2^24                             |
+| score_q24      | int64     | VAD statistic * F * 2^24                      | 1          | F * 64 * 2^24                         |
+| level_q24      | int32     | running mean of log2(P * gain^2) * 2^24       | 1          | 64 * 2^24                             |
+| features_q20   | int32     | feature * 2^20                                | F or 2 F   | 2^30 magnitude; clips of log, power   |
+| mask_q15       | int16     | mask * 2^15                                   | F          | 0 .. 32767                            |
+| total gain     | int32     | gain * max(mask, floor) * 2^31                | (a scalar) | 2^31 - 1                              |
+| filtered       | int32     | spectrum_q31 * total gain * 2                 | F complex  | 2^32 / pi                             |
+| inverse        | int32     | y / N * 2^(31 + e)                            | N          | sqrt(N / 2) * 2^31 / N                |
+| overlap_q25    | int32     | y * synthesis window * 2^25                   | S - hop    | 64 * 2^25                             |
+
+Rounding is half upwards throughout; the mantissas of a division or of a product of powers are cut off to 32 bits, the
+divisor is rounded to 16. With all gains at one the output is the input, bit for bit, `S - hop` samples later (N <= 512).
+"""

@@ -1,0 +1,88 @@
+"""The fixed-point audio path of the device for B utterances at once: analysis before the network, synthesis after it.
+
+Twin of `stapes_audio.h`; float reference in `models/pipeline.py`.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from firmware_sim.audio import tensors
+from firmware_sim.audio.features import FeatureExtractor
+from firmware_sim.audio.rfft_q31 import RfftQ31
+from firmware_sim.audio.spectrum import Spectrum
+from firmware_sim.audio.synthesis import Synthesis
+from firmware_sim.audio.wiener import WienerFilter
+from models.errors import StapesError
+from models.frontend import FrontEnd
+from quantize.audio_params import audio_params, feature_scaling, mask_scaling
+from quantize.graph import Tensor
+
+
+class AudioPath:
+    """`analyse` one hop, run a network on the features, `synthesise` the hop with its mask.
+
+    Raises StapesError when the front end is outside of what the fixed-point formats hold.
+    """
+
+    def __init__(self, frontend: FrontEnd, batch: int, use_wheel: bool = True) -> None:
+        self.frontend = frontend
+        self.batch = batch
+        self.params = audio_params(frontend)
+        rfft = RfftQ31(self.params.rfft, use_wheel)
+        self.spectrum = Spectrum(self.params, batch, rfft)
+        self.wiener = WienerFilter(self.params, batch)
+        self.features = FeatureExtractor(self.params, batch)
+        self.synthesis = Synthesis(self.params, batch, rfft)
+        self.reset()
+
+    def reset(self) -> None:
+        """Back to the start of a stream."""
+        for stage in (self.spectrum, self.wiener, self.features, self.synthesis):
+            stage.reset()
+        self.spectrum_q31 = np.zeros((self.batch, self.params.bins, 2), np.int64)
+        self.exponent = np.zeros(self.batch, np.int64)
+
+    def analyse(self, block_q15: np.ndarray) -> dict[str, np.ndarray]:
+        """The next hop of the stream, (B, hop) int16 -> every quantity of the frame by name.
+
+        exponent (B,); spectrum_q31 (B, F, 2); power_q40, noise_q40 (B, F) uint64; prior_q24, gain2_q30, gain_q15 (B, F);
+        score_q24, level_q24 (B,); silent, speech (B,) bool; features_q20 (B, feature_size). int64 where nothing is said.
+        """
+        if np.shape(block_q15) != (self.batch, self.params.hop):
+            raise StapesError(
+                f"analyse takes ({self.batch}, {self.params.hop}) samples a call, not an array of shape {np.shape(block_q15)}"
+            )
+        self.spectrum_q31, self.exponent, power_q40 = self.spectrum.step(block_q15)
+        self.wiener.step(power_q40)
+        features_q20 = self.features.step(power_q40, self.wiener)
+        wiener = self.wiener
+        return {
+            "exponent": self.exponent,
+            "spectrum_q31": self.spectrum_q31,
+            "power_q40": power_q40,
+            "noise_q40": wiener.noise_q40,
+            "prior_q24": wiener.prior_q24,
+            "gain2_q30": wiener.gain2_q30,
+            "gain_q15": wiener.gain_q15,
+            "score_q24": wiener.score_q24,
+            "silent": wiener.silent,
+            "speech": wiener.speech,
+            "level_q24": self.features.level_q24,
+            "features_q20": features_q20,
+        }
+
+    def synthesise(self, mask_q15: np.ndarray | None = None) -> np.ndarray:
+        """The hop that this frame completes, (B, hop) int16, `FrontEnd.delay` samples behind the input.
+
+        `mask_q15` (B, F) is the network's; None leaves the Wiener gain alone.
+        """
+        return self.synthesis.step(self.spectrum_q31, self.exponent, self.wiener.gain_q15, mask_q15)
+
+    def quantise_features(self, features_q20: np.ndarray, tensor: Tensor) -> np.ndarray:
+        """features_q20 -> values of the network's input tensor, int64 within its dtype, same shape."""
+        return tensors.quantise_features(features_q20, feature_scaling(self.frontend, tensor))
+
+    def mask_to_q15(self, mask: np.ndarray, tensor: Tensor) -> np.ndarray:
+        """Values of the network's output tensor -> mask_q15, same shape."""
+        return tensors.mask_to_q15(mask, mask_scaling(tensor))

@@ -1,0 +1,75 @@
+"""Integer functions of one number that the audio path is made of, elementwise over arrays.
+
+The C twins stand in `export/runtime/` as `stapes_normalise` and `stapes_ratio` (`stapes_ratio.h`), `stapes_isqrt`,
+`stapes_log2_q16`, `stapes_exp2_q20` and `stapes_shift_round` (`stapes_shift.h`).
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from quantize.log2_table import EXP2_Q29, LOG2_Q16
+
+
+def bit_length(x: np.ndarray) -> np.ndarray:
+    """Number of significant bits of a uint64, as int64; 0 for 0."""
+    # Clearing the bit under the leading one keeps the conversion to float64 from rounding up to the next power of two.
+    return np.frexp((x & ~(x >> 1)).astype(np.float64))[1].astype(np.int64)
+
+
+def normalise(x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """A uint64 as (mantissa, exponent): mantissa uint64 in [2^31, 2^32), x ~ mantissa * 2^exponent, cut off; 0 has mantissa 0."""
+    exponent = bit_length(x) - 32
+    left, right = np.maximum(-exponent, 0).astype(np.uint64), np.maximum(exponent, 0).astype(np.uint64)
+    return (x << left) >> right, exponent
+
+
+def ratio(
+    numerator: tuple[np.ndarray, np.ndarray],
+    denominator: tuple[np.ndarray, np.ndarray],
+    fraction_bits: int,
+    limit: int,
+) -> np.ndarray:
+    """min(numerator / denominator, limit) of two normalised numbers, as int64 with `fraction_bits`; limit at most 2^30.
+
+    One 32-bit division: the denominator is rounded to 16 bits, so the quotient is good to 1.5e-5 of its value.
+    """
+    divisor = (denominator[0] >> 16) + ((denominator[0] >> 15) & 1)
+    quotient = (numerator[0] // divisor).astype(np.int64)
+    shift = numerator[1] - denominator[1] - 16 + fraction_bits
+    scaled = np.minimum((quotient << np.clip(shift, 0, 15)) >> np.clip(-shift, 0, 31), limit)
+    return np.where((shift > 14) & (quotient > 0), limit, scaled)
+
+
+def isqrt(x: np.ndarray) -> np.ndarray:
+    """floor(sqrt(x)) of a number below 2^32, as int64."""
+    # float64 holds x exactly and rounds its root correctly, and no root of 32 bits is nearer to an integer than that.
+    return np.sqrt(x.astype(np.float64)).astype(np.int64)
+
+
+def log2_q16(x: np.ndarray) -> np.ndarray:
+    """log2 in Q16 of a positive number below 2^32, as int64; table with linear interpolation, within 2.7e-5."""
+    mantissa, exponent = normalise(x.astype(np.uint64))
+    index = (mantissa >> 24).astype(np.int64) & 127
+    fraction_q16 = (mantissa >> 8).astype(np.int64) & 0xFFFF
+    low = LOG2_Q16[index]
+    return ((exponent + 31) << 16) + low + (((LOG2_Q16[index + 1] - low) * fraction_q16 + (1 << 15)) >> 16)
+
+
+def exp2_q20(x_q16: np.ndarray) -> np.ndarray:
+    """2^x in Q20 of -20 <= x <= 10 in Q16, as int64; table with linear interpolation, within 4e-6 of the value and half a step."""
+    index, fraction_q9 = (x_q16 >> 9) & 127, x_q16 & 511
+    low = EXP2_Q29[index]
+    mantissa_q29 = low + (((EXP2_Q29[index + 1] - low) * fraction_q9 + (1 << 8)) >> 9)
+    return shift_round(mantissa_q29, (x_q16 >> 16) - 9)
+
+
+def shift_round(x: np.ndarray, shift: np.ndarray | int) -> np.ndarray:
+    """x * 2^shift of an int64, half upwards where bits fall off; shift in -31..31."""
+    left, right = np.maximum(shift, 0), np.maximum(np.negative(shift), 0)
+    return ((x << left) + ((np.int64(1) << right) >> 1)) >> right
+
+
+def multiply_high(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """round(a * b / 2^32) of two int32, half upwards, as int64 (the instruction SMMULR)."""
+    return (np.asarray(a, np.int64) * np.asarray(b, np.int64) + (1 << 31)) >> 32

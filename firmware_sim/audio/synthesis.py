@@ -1,0 +1,47 @@
+"""From the spectrum, its gain and the mask to a hop of samples; twin of `stapes_audio_synthesise.c`.
+
+B utterances, N analysis samples, F bins.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from firmware_sim.audio.rfft_q31 import RfftQ31
+from firmware_sim.audio.scalar import multiply_high, shift_round
+from quantize.arithmetic import INT32_MAX
+from quantize.audio_params import AudioParams
+
+
+class Synthesis:
+    """Gain, inverse transform and overlap-add; state: overlap_q25 (B, hop)."""
+
+    def __init__(self, params: AudioParams, batch: int, rfft: RfftQ31) -> None:
+        self.params = params
+        self.batch = batch
+        self.rfft = rfft
+        self.reset()
+
+    def reset(self) -> None:
+        """Forget the tail of the last frame."""
+        self.overlap_q25 = np.zeros((self.batch, self.params.hop), np.int64)
+
+    def step(
+        self, spectrum_q31: np.ndarray, exponent: np.ndarray, gain_q15: np.ndarray, mask_q15: np.ndarray | None
+    ) -> np.ndarray:
+        """spectrum_q31 (B, F, 2), exponent (B,), gain_q15 and mask_q15 (B, F) -> (B, hop) int16."""
+        p = self.params
+        gain_q31 = self.total_gain_q31(gain_q15, mask_q15)
+        filtered = multiply_high(spectrum_q31, gain_q31[..., None]) << 2
+        frame = self.rfft.inverse(filtered)[:, -p.synthesis :]
+        windowed = multiply_high(frame << p.synthesis_shift, p.synthesis_window_q31)
+        windowed_q25 = shift_round(windowed, -exponent[:, None])
+        total_q25 = self.overlap_q25 + windowed_q25[:, : p.hop]
+        self.overlap_q25 = windowed_q25[:, p.hop :]
+        return np.clip(shift_round(total_q25, -10), -(2**15), 2**15 - 1).astype(np.int16)
+
+    def total_gain_q31(self, gain_q15: np.ndarray, mask_q15: np.ndarray | None) -> np.ndarray:
+        """Wiener gain times the floored mask; the gain alone where there is no mask."""
+        if mask_q15 is None:
+            return np.minimum(gain_q15 << 16, INT32_MAX)
+        return (gain_q15 * np.maximum(mask_q15, self.params.mask_floor_q15)) << 1

@@ -1,0 +1,98 @@
+"""The Wiener gain in integers; twin of `stapes_audio_wiener.c`, float reference in `models/wiener.py`.
+
+B utterances, F bins. Powers are uint64, everything else int64 that holds the C's 32-bit values.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from firmware_sim.audio.scalar import isqrt, log2_q16, normalise, ratio
+from quantize.audio_params import AudioParams
+
+ONE_Q24 = 1 << 24
+LN2_Q31 = round(math.log(2.0) * 2.0**31)
+
+
+class WienerFilter:
+    """Gain of B utterances; each counts its own start-up and holds.
+
+    State: noise_q40 (B, F), in start-up the sum of the powers; prior_q24 (B, F), G^2 * gamma of the frame before;
+    startup_left and speech_run (B,).
+    Of the last frame: gain2_q30, gain_q15 (B, F); silent, speech (B,) bool; score_q24 (B,), the VAD statistic times F.
+    """
+
+    def __init__(self, params: AudioParams, batch: int) -> None:
+        self.params = params
+        self.batch = batch
+        self.reset()
+
+    def reset(self) -> None:
+        """Forget the noise: the next frames are a start-up."""
+        shape = (self.batch, self.params.bins)
+        self.noise_q40 = np.zeros(shape, np.uint64)
+        # A prior of 1 is what the rule takes in its first frame.
+        self.prior_q24 = np.full(shape, ONE_Q24, np.int64)
+        self.startup_left = np.full(self.batch, self.params.startup_frames, np.int64)
+        self.speech_run = np.zeros(self.batch, np.int64)
+        self.gain2_q30 = np.full(shape, self.params.startup_gain2_q30, np.int64)
+        self.gain_q15 = np.full(shape, self.params.startup_gain_q15, np.int64)
+        self.score_q24 = np.zeros(self.batch, np.int64)
+        self.silent = self.speech = np.zeros(self.batch, bool)
+
+    def step(self, power_q40: np.ndarray) -> None:
+        """One frame of power_q40 (B, F): its gain, then the noise."""
+        p = self.params
+        starting = self.startup_left > 0
+        self.silent = power_q40.sum(axis=1) < p.silent_sum_q40
+        if starting.any():
+            self._start_up(power_q40, starting)
+        if not starting.all():
+            self._decision_directed(power_q40, starting)
+            self._track_noise(power_q40, ~starting & ~self.silent)
+
+    def _start_up(self, power_q40: np.ndarray, starting: np.ndarray) -> None:
+        """Sum the frames that are not silent; the mean of them is the first noise estimate."""
+        p = self.params
+        counted = starting & ~self.silent
+        total = self.noise_q40 + np.where(counted[:, None], power_q40, np.uint64(0))
+        self.startup_left = self.startup_left - counted
+        done = counted & (self.startup_left == 0)
+        step = np.uint64(p.startup_mean_q31)
+        mean = (((total >> 32) * step) << 1) + (((total & 0xFFFFFFFF) * step) >> 31)
+        self.noise_q40 = np.where(done[:, None], np.maximum(mean, np.uint64(p.noise_floor_q40)), total)
+
+    def _decision_directed(self, power_q40: np.ndarray, starting: np.ndarray) -> None:
+        """A posteriori and a priori SNR, gain and VAD of the utterances that are past their start-up."""
+        p = self.params
+        # In start-up the sum may still be 0; what is computed from it is thrown away below.
+        noise = normalise(np.maximum(self.noise_q40, np.uint64(1)))
+        gamma_q24 = ratio(normalise(power_q40), noise, 24, p.gamma_max_q24)
+        present_q24 = np.maximum(gamma_q24 - ONE_Q24, 0)
+        weighted = self.prior_q24 * p.prior_weight_q31 + present_q24 * (2**31 - p.prior_weight_q31)
+        xi_q24 = np.maximum((weighted + (1 << 30)) >> 31, p.xi_min_q24)
+        one_plus_xi = (xi_q24 + ONE_Q24).astype(np.uint64)
+        gain2_q30 = ratio(normalise(xi_q24.astype(np.uint64)), normalise(one_plus_xi), 30, 1 << 30)
+        prior_q24 = (gain2_q30 * gamma_q24) >> 30
+        log2_sum_q16 = (log2_q16(one_plus_xi) - (24 << 16)).sum(axis=1)
+        score_q24 = prior_q24.sum(axis=1) - ((log2_sum_q16 * LN2_Q31) >> 23)
+
+        settled = ~starting[:, None]
+        self.prior_q24 = np.where(settled, prior_q24, self.prior_q24)
+        self.gain2_q30 = np.where(settled, gain2_q30, self.gain2_q30)
+        self.gain_q15 = np.where(settled, (isqrt(gain2_q30 << 2) + 1) >> 1, self.gain_q15)
+        self.score_q24 = np.where(starting, 0, score_q24)
+        self.speech = ~starting & (score_q24 >= p.vad_threshold_sum_q24)
+
+    def _track_noise(self, power_q40: np.ndarray, active: np.ndarray) -> None:
+        """Follow the noise in frames without speech, and slowly when the VAD has been stuck on speech."""
+        p = self.params
+        self.speech_run = np.where(self.speech, np.minimum(self.speech_run + 1, p.vad_hold_frames + 1), 0)
+        update = active & (~self.speech | (self.speech_run > p.vad_hold_frames))
+        step_q16 = np.where(self.speech, p.hold_step_q16, p.noise_step_q16)[:, None]
+        noise = self.noise_q40.astype(np.int64)
+        moved = noise + (((power_q40.astype(np.int64) - noise) * step_q16 + (1 << 15)) >> 16)
+        floored = np.maximum(moved, p.noise_floor_q40).astype(np.uint64)
+        self.noise_q40 = np.where(update[:, None], floored, self.noise_q40)

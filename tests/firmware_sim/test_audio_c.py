@@ -1,0 +1,143 @@
+"""The audio path in C equals the one in Python, in every quantity of every frame."""
+
+import numpy as np
+import pytest
+
+from firmware_sim.audio.frontend import AudioPath
+from models.frontend import FrontEnd
+from quantize.audio_params import feature_scaling, mask_scaling
+from quantize.graph import Tensor
+from tests.firmware_sim.audio_c import BUILDS, CAudioPath, c_mask_to_q15, c_quantise_features
+from tests.firmware_sim.audio_signals import extremes
+
+SECONDS = 1.2
+FRONTENDS = {
+    "magnitude": FrontEnd(),
+    "log and gains": FrontEnd(features="log", gain_input=True, mask_floor_db=-20.0),
+    "compressed, short hold": FrontEnd(features="compressed", vad_hold_frames=20),
+    "analysis 256": FrontEnd(analysis=256, features="log"),
+    "analysis 512": FrontEnd(analysis=512, features="compressed", gain_input=True),
+    "analysis 512, magnitude": FrontEnd(analysis=512, startup_frames=1),
+    "analysis 64, hop 32": FrontEnd(analysis=64, synthesis=64, hop=32, gamma_max=64.0, xi_min_db=-60.0),
+    "analysis 32": FrontEnd(analysis=32, synthesis=32, hop=16, features="log"),
+    "analysis 1024": FrontEnd(analysis=1024, xi_smoothing=0.9, noise_smoothing=0.9, vad_threshold=0.3),
+}
+
+
+def assert_equal_streams(library, frontend, signals, masks=None, reset_at=None):
+    """Stream all signals through both; `masks` (T, F) int64 or None."""
+    python = AudioPath(frontend, len(signals))
+    streams = [CAudioPath(library, python.params) for _ in signals]
+    hop = frontend.hop
+    for t in range(signals.shape[1] // hop):
+        if t == reset_at:
+            for path in (python, *streams):
+                path.reset()
+        block = signals[:, t * hop : (t + 1) * hop]
+        expected = python.analyse(block)
+        mask = None if masks is None else masks[t]
+        output = python.synthesise(None if mask is None else np.broadcast_to(mask, (len(signals), frontend.bins)))
+        for row, stream in enumerate(streams):
+            for name, value in stream.analyse(block[row]).items():
+                assert np.array_equal(value, expected[name][row]), f"{name}, signal {row}, frame {t}"
+            assert np.array_equal(stream.synthesise(mask), output[row]), f"output, signal {row}, frame {t}"
+            assert np.array_equal(stream.arrays["overlap_q25"], python.synthesis.overlap_q25[row]), f"{row}, {t}"
+    assert all(stream.fences_stand() for stream in streams)
+
+
+def all_signals():
+    return np.stack(list(extremes(int(SECONDS * 16000)).values()))
+
+
+@pytest.mark.parametrize("build", BUILDS)
+@pytest.mark.parametrize("name", FRONTENDS)
+def test_every_quantity_of_every_frame(audio_library, build, name):
+    signals = all_signals()
+    if build != "gcc":
+        signals = signals[:, :9600]
+    assert_equal_streams(audio_library(build), FRONTENDS[name], signals)
+
+
+@pytest.mark.parametrize("name", FRONTENDS)
+def test_with_a_mask_of_any_values(audio_library, name):
+    frontend, signals = FRONTENDS[name], all_signals()[:, :9600]
+    rng = np.random.default_rng(5)
+    masks = rng.integers(0, 2**15, (signals.shape[1] // frontend.hop, frontend.bins))
+    masks[::3] = rng.choice([0, 2**15 - 1], masks[::3].shape)
+    assert_equal_streams(audio_library("sanitised"), frontend, signals, masks)
+
+
+@pytest.mark.parametrize("build", BUILDS)
+def test_all_gains_at_one(audio_library, build):
+    signals = all_signals()[:, :9600]
+    python = AudioPath(FrontEnd(), len(signals))
+    streams = [CAudioPath(audio_library(build), python.params) for _ in signals]
+    for t in range(150):
+        block = signals[:, t * 64 : (t + 1) * 64]
+        python.analyse(block)
+        python.wiener.gain_q15 = np.full_like(python.wiener.gain_q15, 2**15)
+        output = python.synthesise()
+        for row, stream in enumerate(streams):
+            stream.analyse(block[row])
+            stream.arrays["gain_q15"][:] = 2**15
+            assert np.array_equal(stream.synthesise(), output[row])
+
+
+def test_a_reset_in_mid_stream(audio_library):
+    assert_equal_streams(audio_library("gcc"), FRONTENDS["log and gains"], all_signals(), reset_at=101)
+
+
+def test_a_path_after_reset_is_a_new_path():
+    frontend, signals = FRONTENDS["log and gains"], all_signals()
+    used, new = AudioPath(frontend, len(signals)), AudioPath(frontend, len(signals))
+    for t in range(60):
+        used.analyse(signals[:, t * 64 : (t + 1) * 64])
+        used.synthesise()
+    used.reset()
+    for t in range(60, 160):
+        block = signals[:, t * 64 : (t + 1) * 64]
+        first, second = used.analyse(block), new.analyse(block)
+        assert all(np.array_equal(first[key], second[key]) for key in first)
+        assert np.array_equal(used.synthesise(), new.synthesise())
+
+
+def test_a_batch_is_its_utterances_alone():
+    frontend, signals = FRONTENDS["log and gains"], all_signals()[:, :9600]
+    batch = AudioPath(frontend, len(signals))
+    alone = [AudioPath(frontend, 1, use_wheel=False) for _ in signals]
+    for t in range(signals.shape[1] // 64):
+        block = signals[:, t * 64 : (t + 1) * 64]
+        expected = batch.analyse(block)
+        output = batch.synthesise()
+        for row, path in enumerate(alone):
+            frame = path.analyse(block[row : row + 1])
+            assert all(np.array_equal(frame[key][0], expected[key][row]) for key in frame)
+            assert np.array_equal(path.synthesise()[0], output[row])
+
+
+@pytest.mark.parametrize("build", BUILDS)
+@pytest.mark.parametrize("dtype", ["int8", "int16"])
+@pytest.mark.parametrize(("scale", "zero_point"), [(2.0**-8, 0), (0.0317, -11), (81.5 / 32768, 0), (2.0**-15, 3)])
+def test_quantised_features(audio_library, build, dtype, scale, zero_point):
+    tensor = Tensor("x", (1, 65), dtype, np.array([scale], np.float32), zero_point)
+    scaling = feature_scaling(FrontEnd(), tensor)
+    rng = np.random.default_rng(0)
+    features = rng.integers(-(2**30), 2**30, 100_000) >> rng.integers(0, 30, 100_000)
+    features[:4] = 0, 1, -1, 2**30 - 1
+    quantised = AudioPath(FrontEnd(), 1).quantise_features(features, tensor)
+    assert np.array_equal(c_quantise_features(audio_library(build), features, scaling, np.dtype(dtype)), quantised)
+    nearest = np.clip(np.round(features / 2**20 / np.float64(tensor.scale[0])) + zero_point, *tensor.limits)
+    assert np.abs(quantised - nearest).max() <= 1
+
+
+@pytest.mark.parametrize("build", BUILDS)
+@pytest.mark.parametrize(
+    ("dtype", "scale", "zero_point"), [("int8", 2.0**-8, -128), ("int16", 2.0**-15, 0), ("int8", 0.0041, -120)]
+)
+def test_a_mask_from_its_tensor(audio_library, build, dtype, scale, zero_point):
+    tensor = Tensor("mask", (1, 65), dtype, np.array([scale], np.float32), zero_point)
+    values = np.arange(tensor.limits[0], tensor.limits[1] + 1).astype(dtype)
+    mask_q15 = AudioPath(FrontEnd(), 1).mask_to_q15(values, tensor)
+    assert np.array_equal(c_mask_to_q15(audio_library(build), values, mask_scaling(tensor)), mask_q15)
+    real = np.clip((values.astype(int) - zero_point) * np.float64(tensor.scale[0]) * 2**15, 0, 2**15 - 1)
+    assert np.abs(mask_q15 - real).max() <= 1
