@@ -13,7 +13,8 @@ from tests.helpers import OWN_CONFIG, PUBLISHED_CONFIG, published_checkpoint, ra
 
 def test_published_checkpoint_loads_as_it_is(tmp_path):
     model, frontend, info = checkpoint.load(published_checkpoint(tmp_path / "a.pt", seed=4))
-    assert info["format"] == "published" and info["parameters"] == 198_979
+    assert info["format"] == "published"
+    assert info["parameters"] == 198_979
     assert (frontend.features, frontend.analysis, frontend.hop, frontend.mask_floor_db) == ("magnitude", 128, 64, None)
     expected = random_network(seed=4).state_dict()
     assert all(torch.equal(value, expected[name]) for name, value in model.state_dict().items())
@@ -53,7 +54,9 @@ def test_own_format_comes_back_with_front_end_and_weights(tmp_path):
     frontend = network.config.front_end()
     checkpoint.save(tmp_path / "a.pt", network, frontend)
     model, loaded, info = checkpoint.load(tmp_path / "a.pt")
-    assert loaded == frontend and info["format"] == "own" and info["model_config"] == network.config.to_dict()
+    assert loaded == frontend
+    assert info["format"] == "own"
+    assert info["model_config"] == network.config.to_dict()
     x = torch.randn(2, 5, 130)
     assert torch.equal(model(x)[0], network(x)[0])
 
@@ -133,7 +136,8 @@ def test_bad_checkpoint_is_refused_by_one_line_that_names_it(tmp_path, kind, cap
     with pytest.raises(StapesError, match=words) as caught:
         checkpoint.load(path)
     message = str(caught.value)
-    assert message.startswith(str(path)) and "\n" not in message
+    assert message.startswith(str(path))
+    assert "\n" not in message
     assert "never be printed" not in capfd.readouterr().out
 
 

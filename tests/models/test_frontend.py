@@ -16,7 +16,8 @@ def test_window_product_is_the_periodic_hann_window(frontend):
     n = np.arange(frontend.synthesis)
     hann = 0.5 - 0.5 * np.cos(2 * np.pi * n / frontend.synthesis)
     assert np.abs(analysis[-frontend.synthesis :] * synthesis - hann).max() < 1e-15
-    assert analysis.min() >= 0 and analysis.max() <= 1 + 1e-15
+    assert analysis.min() >= 0
+    assert analysis.max() <= 1 + 1e-15
 
 
 @pytest.mark.parametrize("frontend", SIZES, ids=str)

@@ -89,8 +89,10 @@ def test_no_input_makes_anything_but_finite_gains_between_the_floor_and_one():
     )
     floor = math.sqrt(FrontEnd().xi_min / (1 + FrontEnd().xi_min))
     for frame, noise in frames_of(audio):
-        assert np.isfinite(frame.gain).all() and (noise >= FrontEnd().noise_floor).all()
-        assert (frame.gain >= floor * (1 - 1e-12)).all() and (frame.gain < 1).all()
+        assert np.isfinite(frame.gain).all()
+        assert (noise >= FrontEnd().noise_floor).all()
+        assert (frame.gain >= floor * (1 - 1e-12)).all()
+        assert (frame.gain < 1).all()
 
 
 def test_noise_that_jumps_is_followed_again_after_the_hold():
@@ -118,4 +120,5 @@ def test_utterances_of_a_batch_do_not_touch_each_other():
     for b in range(3):
         alone = frames_of(audio[b : b + 1])
         for (x, noise), (y, noise_alone) in zip(together, alone, strict=True):
-            assert np.array_equal(x.gain[b], y.gain[0]) and np.array_equal(noise[b], noise_alone[0])
+            assert np.array_equal(x.gain[b], y.gain[0])
+            assert np.array_equal(noise[b], noise_alone[0])

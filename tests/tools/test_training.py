@@ -89,7 +89,8 @@ def test_interrupted_training_ends_in_the_same_bytes_and_log(recipe, corpus, tmp
         [line for line in map(json.loads, (folder / "log.jsonl").read_text().splitlines()) if line["step"] in (0, 4, 8)]
         for folder in (whole, pieces)
     ]
-    assert validations[0] == validations[1] and len(validations[0]) == 3
+    assert validations[0] == validations[1]
+    assert len(validations[0]) == 3
 
 
 def test_result_is_a_checkpoint_behind_its_own_front_end(recipe, corpus, tmp_path):
@@ -152,7 +153,8 @@ def test_loss_is_least_for_the_clean_signal_and_grows_with_the_noise():
     noise = torch.from_numpy(rng.standard_normal(clean.shape)).float()
     loss = SpeechLoss(Loss())
     values = [float(loss(clean + amount * noise, clean, clean + noise)[0]) for amount in (0.0, 0.003, 0.01, 0.03, 0.1)]
-    assert values == sorted(values) and len(set(values)) == 5
+    assert values == sorted(values)
+    assert len(set(values)) == 5
 
 
 def test_loss_does_not_depend_on_the_level():
@@ -172,7 +174,8 @@ def test_loss_has_finite_gradients_on_silence(case):
     output = (torch.zeros_like(noisy) if case != "silent clean" else noisy).clone().requires_grad_()
     loss, _ = SpeechLoss(Loss())(output, clean, noisy if case != "all silent" else clean)
     loss.backward()
-    assert torch.isfinite(loss) and torch.isfinite(output.grad).all()
+    assert torch.isfinite(loss)
+    assert torch.isfinite(output.grad).all()
 
 
 def test_pair_has_the_snr_and_level_that_were_asked_for():
@@ -183,7 +186,8 @@ def test_pair_has_the_snr_and_level_that_were_asked_for():
     clean = (0.05 * rng.standard_normal(samples)).astype(np.float32)
     noise = (0.2 * rng.standard_normal(samples)).astype(np.float32)
     noisy_q15, speech = pair(Mix("", clean + noise, clean, 0.0, "", "", ()), data, rng)
-    assert noisy_q15.shape == speech.shape == (96000,) and noisy_q15.dtype == np.int16
+    assert noisy_q15.shape == speech.shape == (96000,)
+    assert noisy_q15.dtype == np.int16
     error = noisy_q15 / 32768 - speech
     assert 10 * np.log10(np.mean(speech**2) / np.mean(error**2)) == pytest.approx(5.0, abs=0.05)
     assert 20 * np.log10(np.std(speech) / 0.05) == pytest.approx(-20.0, abs=0.1)
@@ -193,7 +197,9 @@ def test_learning_rate_rises_then_falls_to_zero():
     o = Optimiser(steps=100, warmup_steps=10, learning_rate=1.0)
     rates = [learning_rate(step, o) for step in range(101)]
     assert rates[:10] == pytest.approx([0.1 * (i + 1) for i in range(10)])
-    assert rates[10] == 1.0 and rates[100] == pytest.approx(0.0) and np.all(np.diff(rates[10:]) < 0)
+    assert rates[10] == 1.0
+    assert rates[100] == pytest.approx(0.0)
+    assert np.all(np.diff(rates[10:]) < 0)
 
 
 @pytest.mark.parametrize(

@@ -3,25 +3,21 @@
 from __future__ import annotations
 
 import json
-import warnings
+import sys
 from pathlib import Path
 from typing import Annotated
 
 import numpy as np
 import torch
 import typer
-from pesq import pesq
-from pystoi import stoi
 from rich.console import Console
 from rich.table import Table
-from torchmetrics.functional.audio import scale_invariant_signal_distortion_ratio
 
 from models import checkpoint
+from models.errors import StapesError
 from models.pipeline import FloatPipeline
 from tools.corpus import make_set
-
-RATE = 16000
-COLUMNS = {"pesq": "PESQ", "stoi": "STOI", "estoi": "ESTOI", "si_sdr_db": "SI-SDR dB"}
+from tools.metrics import LABELS, METRICS, measure
 
 
 def score(
@@ -53,26 +49,20 @@ def score(
     if as_json:
         print(json.dumps(rows))
         return
-    table = Table("", *COLUMNS.values())
+    table = Table("", *(LABELS[name] for name in METRICS))
     for name, values in rows.items():
-        table.add_row(name, *(f"{values[key]:.3f}" for key in COLUMNS))
+        table.add_row(name, *(f"{values[key]:.3f}" for key in METRICS))
     Console().print(table)
 
 
 def _means(output: np.ndarray, clean: np.ndarray) -> dict[str, float]:
-    """`output`, `clean` (N, S), aligned -> mean of each score."""
-    output, clean = output.astype(np.float64), clean.astype(np.float64)
-    scores: dict[str, list[float]] = {key: [] for key in COLUMNS}
-    for y, s in zip(output, clean, strict=True):
-        scores["pesq"].append(pesq(RATE, s, y, "wb"))
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", RuntimeWarning)  # too few frames with speech: pystoi's floor is the score
-            scores["stoi"].append(stoi(s, y, RATE))
-            scores["estoi"].append(stoi(s, y, RATE, extended=True))
-        y_tensor, s_tensor = torch.from_numpy(y.copy()), torch.from_numpy(s.copy())
-        scores["si_sdr_db"].append(float(scale_invariant_signal_distortion_ratio(y_tensor, s_tensor)))
-    return {key: float(np.mean(values)) for key, values in scores.items()}
+    """`output`, `clean` (N, S), aligned -> mean of each metric over the pairs for which it is defined."""
+    values = [measure(s, y) for s, y in zip(clean, output, strict=True)]
+    return {name: float(np.mean([v[name] for v in values if v[name] is not None])) for name in METRICS}
 
 
 if __name__ == "__main__":
-    typer.run(score)
+    try:
+        typer.run(score)
+    except StapesError as error:
+        sys.exit(f"score: error: {error}")
