@@ -73,7 +73,7 @@ def _exp_minus_quarter_to_zero_q31(x_q31: np.ndarray) -> np.ndarray:
     x3 = mul(x2, x)
     x4_over_4 = rounding_divide_by_pot(mul(x2, x2), 2)
     tail = rounding_divide_by_pot(mul(x4_over_4 + x3, _ONE_THIRD_Q31) + x2, 1)
-    return _EXP_MINUS_ONE_EIGHTH_Q31 + mul(_EXP_MINUS_ONE_EIGHTH_Q31, x + tail)
+    return _EXP_MINUS_ONE_EIGHTH_Q31 + mul(x + tail, _EXP_MINUS_ONE_EIGHTH_Q31)
 
 
 def _exp_of_negative_q31(x: np.ndarray, integer_bits: int) -> np.ndarray:

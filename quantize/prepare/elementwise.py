@@ -184,6 +184,7 @@ def prepare_quantize(graph: Graph, op: Operator) -> QuantizeParams:
     dtypes = ("int8", "int16", "int32")
     x, y = operand(graph, op, 0, dtypes), result(graph, op, 0, dtypes)
     require((x.dtype, y.dtype) in QUANTIZE_PAIRS, op, f"{x.dtype} to {y.dtype} does not exist; go through int16")
+    require_symmetric_int16(op, x, y)
     for tensor in (x, y):
         require(
             tensor.dtype != "int32" or tensor.zero_point == 0, op, f"tensor '{tensor.name}' is int32; use zero point 0"

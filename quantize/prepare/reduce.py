@@ -6,7 +6,15 @@ from dataclasses import dataclass
 
 from quantize.arithmetic import INT32_MAX, quantize_multiplier
 from quantize.graph import Graph, Operator
-from quantize.prepare.common import integers, operand, require, require_same_dtype, result, scale
+from quantize.prepare.common import (
+    integers,
+    operand,
+    require,
+    require_same_dtype,
+    require_symmetric_int16,
+    result,
+    scale,
+)
 
 
 @dataclass(frozen=True)
@@ -31,6 +39,7 @@ def prepare_mean(graph: Graph, op: Operator) -> MeanParams:
     """Parameters of MEAN. Source: `QuantizedMeanOrSum` of TensorFlow Lite's reference kernels."""
     x, y = operand(graph, op, 0), result(graph, op)
     require_same_dtype(op, x, y)
+    require_symmetric_int16(op, x, y)
     rank = len(x.shape)
     given = integers(graph, op, 1)
     require(all(-rank <= axis < rank for axis in given), op, f"axes {given} are outside shape {x.shape}")

@@ -20,12 +20,22 @@ def oracle():
 
 def run_tflm(graph: Graph, inputs: Mapping[str, np.ndarray], arena: int = 1 << 20) -> dict[str, np.ndarray]:
     """One frame on the interpreter: name -> array, as the graph names inputs and outputs."""
+    batched = {name: value[np.newaxis] for name, value in inputs.items()}
+    return {name: value[0] for name, value in run_tflm_batch(graph, batched, arena).items()}
+
+
+def run_tflm_batch(graph: Graph, inputs: Mapping[str, np.ndarray], arena: int = 1 << 20) -> dict[str, np.ndarray]:
+    """Utterances (B, *shape) one after the other through one interpreter: name -> (B, *shape)."""
     interpreter = oracle().Interpreter.from_bytes(to_bytes(graph), arena_size=arena)
-    for index, name in enumerate(graph.inputs):
-        tensor = graph.tensors[name]
-        interpreter.set_input(np.ascontiguousarray(inputs[name].reshape(tensor.shape), DTYPES[tensor.dtype]), index)
-    interpreter.invoke()
-    return {name: np.array(interpreter.get_output(index)) for index, name in enumerate(graph.outputs)}
+    made: dict[str, list[np.ndarray]] = {name: [] for name in graph.outputs}
+    for frame in zip(*(inputs[name] for name in graph.inputs), strict=True):
+        for index, (name, value) in enumerate(zip(graph.inputs, frame, strict=True)):
+            tensor = graph.tensors[name]
+            interpreter.set_input(np.ascontiguousarray(value.reshape(tensor.shape), DTYPES[tensor.dtype]), index)
+        interpreter.invoke()
+        for index, name in enumerate(graph.outputs):
+            made[name].append(np.array(interpreter.get_output(index)))
+    return {name: np.stack(values) for name, values in made.items()}
 
 
 def one_operator(
@@ -59,6 +69,21 @@ def constant(name: str, data: object, dtype: str = "int32", scale: object = None
     scales = None if scale is None else np.atleast_1d(np.asarray(scale, np.float32))
     axis = 0 if scales is not None and scales.size > 1 else None
     return Tensor(name, array.shape, dtype, scales, zero_point, axis, array)
+
+
+SIGMOID_OUTPUTS = {
+    ("LOGISTIC", "int8"): (2.0**-8, -128),
+    ("TANH", "int8"): (2.0**-7, 0),
+    ("LOGISTIC", "int16"): (2.0**-15, 0),
+    ("TANH", "int16"): (2.0**-15, 0),
+}
+
+
+def sigmoid_graph(kind: str, dtype: str, scale: float, zero_point: int, count: int) -> Graph:
+    """LOGISTIC or TANH of `count` values, with the output format that the oracle prescribes."""
+    x = Tensor("x", (1, count), dtype, np.array([scale], np.float32), zero_point)
+    y_scale, y_zero_point = SIGMOID_OUTPUTS[kind, dtype]
+    return one_operator(kind, [x], [Tensor("y", (1, count), dtype, np.array([y_scale], np.float32), y_zero_point)])
 
 
 class Random:
