@@ -1,0 +1,271 @@
+#ifndef STAPES_NN_H
+#define STAPES_NN_H
+
+/* Kernels of the integer network. This header holds all of their documentation; a kernel stands in the file of its name.
+ *
+ * s8 and s16 are int8 and int16 activations; weights are int8 in both. Each kernel is one TensorFlow Lite operator and
+ * rounds as TFLite Micro's reference kernels do; the Python twins stand in firmware_sim/kernels under the same names,
+ * with the same parameters. A real value is scale * (integer - zero point); a real multiplier is
+ * multiplier_q31 / 2^31 * 2^shift. Parameters are constants of a generated program and never null; inputs and outputs
+ * do not overlap unless it is said. No kernel allocates, recurses, keeps a state or uses floating point.
+ */
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define STAPES_DIMENSIONS 4
+
+/* How an elementwise operator walks over its two inputs: the output is dense in row-major order of `extent`, and an
+ * input advances by `step` values along each dimension, 0 where it is broadcast. Unused leading extents are 1.
+ */
+typedef struct {
+    int32_t extent[STAPES_DIMENSIONS];
+    int32_t step_1[STAPES_DIMENSIONS];
+    int32_t step_2[STAPES_DIMENSIONS];
+} stapes_broadcast;
+
+/* ---- FULLY_CONNECTED ------------------------------------------------------------------------------------------ */
+
+typedef struct {
+    int32_t batch;                 /* input vectors, one output vector each */
+    int32_t inputs;                /* values in an input vector */
+    int32_t outputs;               /* values in an output vector */
+    const int8_t *weights;         /* [outputs][inputs] */
+    const int32_t *bias;           /* [outputs], less input_zero_point times the sum of the row's weights */
+    const int32_t *multiplier_q31; /* [outputs] */
+    const int8_t *shift;           /* [outputs] */
+    bool wide;                     /* requantise_64 (a 64-bit bias in TensorFlow Lite) instead of requantise_double */
+    int32_t output_zero_point;
+    int32_t activation_min;
+    int32_t activation_max;
+} stapes_fully_connected_params;
+
+/* y[batch][outputs] = requantised(bias + weights * x[batch][inputs]). */
+void stapes_fully_connected_s8(const stapes_fully_connected_params *p, const int8_t *x, int8_t *y);
+void stapes_fully_connected_s16(const stapes_fully_connected_params *p, const int16_t *x, int16_t *y);
+
+/* ---- CONV_2D -------------------------------------------------------------------------------------------------- */
+
+typedef struct {
+    int32_t input_height, input_width, input_channels;
+    int32_t output_height, output_width, output_channels;
+    int32_t kernel_height, kernel_width, kernel_channels; /* groups = input_channels / kernel_channels */
+    int32_t stride_height, stride_width;
+    int32_t dilation_height, dilation_width;
+    int32_t padding_top, padding_left;
+    int32_t input_zero_point;      /* the value of padding */
+    const int8_t *weights;         /* [output_channels][kernel_height][kernel_width][kernel_channels] */
+    const int32_t *bias;           /* [output_channels], less input_zero_point times the sum of the channel's weights */
+    const int32_t *multiplier_q31; /* [output_channels] */
+    const int8_t *shift;           /* [output_channels] */
+    bool wide;                     /* as in stapes_fully_connected_params */
+    int32_t output_zero_point;
+    int32_t activation_min;
+    int32_t activation_max;
+} stapes_conv_2d_params;
+
+/* y[height][width][channels] of x[height][width][channels]; batch 1. `patch` is scratch for
+ * kernel_height * kernel_width * kernel_channels values.
+ */
+void stapes_conv_2d_s8(const stapes_conv_2d_params *p, const int8_t *x, int8_t *patch, int8_t *y);
+void stapes_conv_2d_s16(const stapes_conv_2d_params *p, const int16_t *x, int16_t *patch, int16_t *y);
+
+/* ---- BATCH_MATMUL --------------------------------------------------------------------------------------------- */
+
+typedef struct {
+    int32_t rows, columns, depth;
+    int32_t multiplier_q31, shift;
+    int32_t output_min, output_max;
+} stapes_batch_matmul_params;
+
+/* y[rows][columns] = requantise_64(x_1[rows][depth] * transposed x_2[columns][depth]); the sums have 64 bits. */
+void stapes_batch_matmul_s16(const stapes_batch_matmul_params *p, const int16_t *x_1, const int16_t *x_2, int16_t *y);
+
+/* ---- ADD, SUB, MUL -------------------------------------------------------------------------------------------- */
+
+typedef struct {
+    int32_t left_shift; /* head room for the common scale: 20 for int8, 15 for int16 */
+    int32_t zero_point_1, multiplier_1_q31, shift_1;
+    int32_t zero_point_2, multiplier_2_q31, shift_2;
+    int32_t output_multiplier_q31, output_shift, output_zero_point;
+    int32_t activation_min, activation_max;
+    bool subtract;
+} stapes_add_params;
+
+typedef struct {
+    int32_t zero_point_1;
+    int32_t zero_point_2;
+    int32_t multiplier_q31, shift, output_zero_point;
+    int32_t activation_min, activation_max;
+} stapes_mul_params;
+
+/* y = x_1 + x_2, or x_1 - x_2 with `subtract`; y may be x_1 or x_2 where that one is not broadcast. */
+void stapes_add_s8(const stapes_add_params *p, const stapes_broadcast *over, const int8_t *x_1, const int8_t *x_2,
+                   int8_t *y);
+void stapes_add_s16(const stapes_add_params *p, const stapes_broadcast *over, const int16_t *x_1, const int16_t *x_2,
+                    int16_t *y);
+
+/* y = x_1 * x_2; y may be x_1 or x_2 where that one is not broadcast. */
+void stapes_mul_s8(const stapes_mul_params *p, const stapes_broadcast *over, const int8_t *x_1, const int8_t *x_2,
+                   int8_t *y);
+void stapes_mul_s16(const stapes_mul_params *p, const stapes_broadcast *over, const int16_t *x_1, const int16_t *x_2,
+                    int16_t *y);
+
+/* ---- LOGISTIC, TANH ------------------------------------------------------------------------------------------- */
+
+/* int8: a table of all 256 outputs, index = input + 128. */
+typedef struct {
+    const int8_t *table;
+} stapes_lut_params;
+
+/* int16: the input times `multiplier` / 2^shift is in units of 1/24 / 2^9 (LOGISTIC) or 1/48 / 2^8 (TANH); the output
+ * has scale 2^-15.
+ */
+typedef struct {
+    int32_t multiplier;
+    int32_t shift;
+    bool tanh;
+} stapes_sigmoid_params;
+
+/* sigmoid(i / 24) in 16 bits, as TFLite Micro has it. */
+extern const uint16_t stapes_sigmoid_q16[256];
+
+/* y[i] = table[x[i]] over size values; y may be x. */
+void stapes_lut_s8(const stapes_lut_params *p, int32_t size, const int8_t *x, int8_t *y);
+
+/* y[i] = sigmoid(x[i]) or tanh(x[i]) over size values, the table interpolated linearly; y may be x. */
+void stapes_sigmoid_s16(const stapes_sigmoid_params *p, int32_t size, const int16_t *x, int16_t *y);
+
+/* ---- GRU: one cell, one frame, fused from the operators of a region ------------------------------------------- */
+
+/* The members are the operators whose outputs have their names, in the formats that the exporter gives every GRU:
+ *   xr, xz, xn = W x + b;  hr, hz, hn = R h + b'
+ *   r = sigmoid(ar = xr + hr);  z = sigmoid(az = xz + hz);  n = tanh(an = xn + (rhn = r * hn))
+ *   h_out = n + (zd = z * (d = h - n))
+ * Each step rounds as its operator does alone, so that the bits are those of the operators one by one.
+ */
+
+/* int8: r, z are 1/256 with zero point -128; n, h, h_out 1/128 and d, zd 1/64 with zero point 0. */
+typedef struct {
+    stapes_fully_connected_params xr, xz, xn, hr, hz, hn;
+    stapes_add_params ar, az, an;
+    stapes_mul_params rhn;
+    stapes_lut_params r, z, n;
+} stapes_gru_s8_params;
+
+/* ADD of int16 whose three scales are powers of two: round((x_1 << shift_1) + (x_2 << shift_2)) / 2^right, half away
+ * from zero.
+ */
+typedef struct {
+    int8_t shift_1, shift_2, right;
+} stapes_aligned_add_params;
+
+/* int16: r, z, n, h, h_out are 2^-15; d, zd 2^-14; rhn has the scale of hn; the others are powers of two. */
+typedef struct {
+    stapes_fully_connected_params xr, xz, xn, hr, hz, hn;
+    stapes_aligned_add_params ar, az, an;
+    stapes_sigmoid_params r, z, n;
+} stapes_gru_s16_params;
+
+/* Values of scratch that a GRU of `hidden` units needs. */
+#define STAPES_GRU_SCRATCH(hidden) (6 * (hidden))
+
+/* h_out[hidden] of x[inputs] and h[hidden]; h_out may be h. */
+void stapes_gru_s8(const stapes_gru_s8_params *p, const int8_t *x, const int8_t *h, int8_t *scratch, int8_t *h_out);
+void stapes_gru_s16(const stapes_gru_s16_params *p, const int16_t *x, const int16_t *h, int16_t *scratch,
+                    int16_t *h_out);
+
+/* ---- QUANTIZE ------------------------------------------------------------------------------------------------- */
+
+typedef struct {
+    int32_t input_zero_point;
+    int32_t multiplier_q31, shift;
+    int32_t output_zero_point;
+    int32_t output_min, output_max;
+} stapes_quantize_params;
+
+/* The same real values with another scale, zero point or width, over size values. */
+void stapes_quantize_s8_s8(const stapes_quantize_params *p, int32_t size, const int8_t *x, int8_t *y);
+void stapes_quantize_s8_s16(const stapes_quantize_params *p, int32_t size, const int8_t *x, int16_t *y);
+void stapes_quantize_s8_s32(const stapes_quantize_params *p, int32_t size, const int8_t *x, int32_t *y);
+void stapes_quantize_s16_s8(const stapes_quantize_params *p, int32_t size, const int16_t *x, int8_t *y);
+void stapes_quantize_s16_s16(const stapes_quantize_params *p, int32_t size, const int16_t *x, int16_t *y);
+void stapes_quantize_s16_s32(const stapes_quantize_params *p, int32_t size, const int16_t *x, int32_t *y);
+void stapes_quantize_s32_s8(const stapes_quantize_params *p, int32_t size, const int32_t *x, int8_t *y);
+void stapes_quantize_s32_s16(const stapes_quantize_params *p, int32_t size, const int32_t *x, int16_t *y);
+
+/* ---- RELU, LEAKY_RELU, ABS ------------------------------------------------------------------------------------ */
+
+typedef struct {
+    int32_t input_zero_point;
+    int32_t multiplier_q31, shift;
+    int32_t output_zero_point;
+    int32_t activation_min, activation_max;
+} stapes_relu_params;
+
+typedef struct {
+    int32_t input_zero_point;
+    int32_t multiplier_identity_q31, shift_identity; /* for values from zero upwards */
+    int32_t multiplier_alpha_q31, shift_alpha;       /* for values below zero */
+    int32_t output_zero_point;
+    int32_t output_min, output_max;
+} stapes_leaky_relu_params;
+
+typedef struct {
+    int32_t input_zero_point;
+    bool rescale; /* whether input and output scales differ */
+    int32_t multiplier_q31, shift;
+    int32_t output_zero_point;
+    int32_t output_min, output_max;
+} stapes_abs_params;
+
+/* Over size values; y may be x. */
+void stapes_relu_s8(const stapes_relu_params *p, int32_t size, const int8_t *x, int8_t *y);
+void stapes_relu_s16(const stapes_relu_params *p, int32_t size, const int16_t *x, int16_t *y);
+void stapes_leaky_relu_s8(const stapes_leaky_relu_params *p, int32_t size, const int8_t *x, int8_t *y);
+void stapes_leaky_relu_s16(const stapes_leaky_relu_params *p, int32_t size, const int16_t *x, int16_t *y);
+void stapes_abs_s8(const stapes_abs_params *p, int32_t size, const int8_t *x, int8_t *y);
+void stapes_abs_s16(const stapes_abs_params *p, int32_t size, const int16_t *x, int16_t *y);
+
+/* ---- MEAN ----------------------------------------------------------------------------------------------------- */
+
+typedef struct {
+    int32_t outer, count, inner; /* x is [outer][count][inner], y is [outer][inner] */
+    int32_t input_zero_point;
+    int32_t multiplier_q31, shift; /* holds 1 / count */
+    int32_t output_zero_point;
+    int32_t output_min, output_max;
+} stapes_mean_params;
+
+void stapes_mean_s8(const stapes_mean_params *p, const int8_t *x, int8_t *y);
+void stapes_mean_s16(const stapes_mean_params *p, const int16_t *x, int16_t *y);
+
+/* ---- Copies: CONCATENATION, SPLIT, SLICE, STRIDED_SLICE, TRANSPOSE, PAD ----------------------------------------- */
+
+/* extent[] values are taken from the input at offset + sum of index * step and written to the output likewise. */
+typedef struct {
+    int32_t extent[STAPES_DIMENSIONS];
+    int32_t input_offset;
+    int32_t input_step[STAPES_DIMENSIONS];
+    int32_t output_offset;
+    int32_t output_step[STAPES_DIMENSIONS];
+} stapes_copy_params;
+
+void stapes_copy_s8(const stapes_copy_params *p, const int8_t *x, int8_t *y);
+void stapes_copy_s16(const stapes_copy_params *p, const int16_t *x, int16_t *y);
+void stapes_copy_s32(const stapes_copy_params *p, const int32_t *x, int32_t *y);
+
+/* y[i] = value over size values: what PAD lays under its input. */
+void stapes_fill_s8(int8_t value, int32_t size, int8_t *y);
+void stapes_fill_s16(int16_t value, int32_t size, int16_t *y);
+void stapes_fill_s32(int32_t value, int32_t size, int32_t *y);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif
