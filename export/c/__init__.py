@@ -1,0 +1,53 @@
+"""The integer graph as C sources and headers for firmware.
+
+In the order in which a graph meets them: `schedule` (steps, fused regions), `layout` (memory), `fields` and `shapes`
+(parameters as C structs), `statements` (calls), `constants` (arrays), `program` (all of it as data), `audio` (the path
+around the network), `templates/` and `text` (C), `runtime` (files that come along), `folder` (writing).
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from export.c.files import render
+from export.c.folder import write_folder
+from export.c.program import build_program
+from export.c.text import is_identifier
+from export.stamp import Stamp
+from export.vectors import Vectors
+from models.errors import StapesError
+from models.frontend import FrontEnd
+from quantize.graph import Graph
+
+
+def export_c(
+    graph: Graph,
+    folder: str | os.PathLike[str],
+    *,
+    name: str,
+    frontend: FrontEnd | Mapping[str, Any] | None,
+    stamp: Stamp,
+    vectors: Mapping[str, np.ndarray] | None = None,
+    fuse: bool = True,
+) -> list[Path]:
+    """Write the program `name` of a graph into `folder` and return the paths of its files.
+
+    `frontend` (or its `to_dict()`) adds the audio path around the network; `vectors` (see `export.vectors`) add golden
+    vectors and a runner; `fuse` False runs every region operator by operator. The same arguments give the same bytes.
+    Raises `StapesError` for a name that is no C identifier, for what C cannot run, for vectors and a front end that do
+    not fit the graph, and for a folder that cannot be written.
+    """
+    if not is_identifier(name):
+        raise StapesError(f"name '{name}' is no C identifier; use letters, digits and underscores, such as gru_mask")
+    if isinstance(frontend, Mapping):
+        frontend = FrontEnd.from_dict(frontend)
+    golden = Vectors.from_arrays(vectors, graph, frontend) if vectors is not None else None
+    return write_folder(Path(folder), render(build_program(graph, name, frontend, fuse), stamp, golden))
+
+
+__all__ = ["Stamp", "export_c"]

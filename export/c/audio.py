@@ -1,0 +1,166 @@
+"""The audio path around the network, as the templates print it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+
+import numpy as np
+
+from export.c.constants import Constants
+from export.c.text import SUFFIXES, Names, initialiser, shape
+from models.errors import StapesError
+from models.frontend import FrontEnd
+from quantize.audio_params import AudioParams, TensorScaling, audio_params, feature_scaling, mask_scaling
+from quantize.graph import Graph, Tensor
+
+# What the audio path is compiled from, besides what its headers ask for.
+_SOURCES = (
+    "stapes_audio_analyse.c",
+    "stapes_audio_features.c",
+    "stapes_audio_reset.c",
+    "stapes_audio_spectrum.c",
+    "stapes_audio_synthesise.c",
+    "stapes_audio_tensors.c",
+    "stapes_audio_wiener.c",
+    "stapes_rfft_q31.c",
+)
+# The real transform of CMSIS-DSP, below its folder.
+_CMSIS = (
+    "Source/TransformFunctions/arm_rfft_q31.c",
+    "Source/TransformFunctions/arm_cfft_q31.c",
+    "Source/TransformFunctions/arm_cfft_radix4_q31.c",
+    "Source/TransformFunctions/arm_bitreversal2.c",
+    "Source/TransformFunctions/arm_bitreversal.c",
+    "Source/BasicMathFunctions/arm_shift_q31.c",
+)
+
+
+@dataclass(frozen=True)
+class Struct:
+    """One constant of the program: `static const TYPE NAME = TEXT;`."""
+
+    type: str
+    name: str
+    text: str
+
+
+@dataclass(frozen=True)
+class Quantity:
+    """A traced quantity of the audio path: name, C expression of its address, bytes, and its entry in the table."""
+
+    name: str
+    expression: str
+    bytes: int
+    entry: str
+
+
+@dataclass(frozen=True)
+class AudioProgram:
+    """Constants and wiring of the audio path; `array_bytes` and `scratch_bytes` are its part of the context."""
+
+    frontend: FrontEnd
+    structs: tuple[Struct, ...]
+    input: Tensor
+    output: Tensor
+    before: tuple[Quantity, ...]
+    after: tuple[Quantity, ...]
+
+    @property
+    def sources(self) -> tuple[str, ...]:
+        return _SOURCES
+
+    @property
+    def cmsis(self) -> tuple[str, ...]:
+        return _CMSIS
+
+    @property
+    def input_suffix(self) -> str:
+        return SUFFIXES[self.input.dtype]
+
+    @property
+    def output_suffix(self) -> str:
+        return SUFFIXES[self.output.dtype]
+
+    @property
+    def array_bytes(self) -> int:
+        """Bytes of STAPES_AUDIO_ARRAYS."""
+        f = self.frontend
+        return 14 * f.bins + 4 * (f.analysis + 2) + 4 * f.hop + 2 * (f.analysis - f.hop)
+
+    @property
+    def scratch_bytes(self) -> int:
+        """Bytes of STAPES_AUDIO_SCRATCH."""
+        f = self.frontend
+        return max(4 * f.analysis, 8 * f.bins) + 8 * f.analysis
+
+
+def _ends(graph: Graph, frontend: FrontEnd) -> tuple[Tensor, Tensor]:
+    """The one input and the one output that the audio path feeds and reads."""
+    if len(graph.inputs) != 1 or len(graph.outputs) != 1:
+        raise StapesError(
+            f"graph '{graph.name}' has {len(graph.inputs)} inputs and {len(graph.outputs)} outputs; the audio path "
+            "needs one of each, or export the network alone"
+        )
+    features, mask = graph.tensors[graph.inputs[0]], graph.tensors[graph.outputs[0]]
+    for tensor, size, what in ((features, frontend.feature_size, "features"), (mask, frontend.bins, "mask values")):
+        if tensor.size != size:
+            raise StapesError(
+                f"tensor '{tensor.name}' has shape {shape(tensor.shape)}; the front end has {size} {what} a frame"
+            )
+    return features, mask
+
+
+def _params(params: AudioParams, arrays: Constants) -> tuple[Struct, ...]:
+    """`stapes_rfft_tables` and `stapes_audio_params`, whose members have the names of the dataclass."""
+    rfft = params.rfft
+    tables = {
+        "length": rfft.length,
+        "bit_reversal_length": len(rfft.bit_reversal),
+        **{
+            name: arrays.add(f"rfft {name}", getattr(rfft, name))
+            for name in ("twiddle_q31", "bit_reversal", "split_a_q31", "split_b_q31")
+        },
+    }
+    members: dict[str, object] = {}
+    for field in fields(params):
+        value = getattr(params, field.name)
+        members[field.name] = arrays.add(field.name, value) if isinstance(value, np.ndarray) else value
+    members["rfft"] = "&audio_rfft"
+    return (
+        Struct("stapes_rfft_tables", "audio_rfft", initialiser(tables)),
+        Struct("stapes_audio_params", "audio_params", initialiser(members)),
+    )
+
+
+def _tensor(name: str, scaling: TensorScaling) -> Struct:
+    members = {key: getattr(scaling, key) for key in ("multiplier_q31", "shift", "zero_point")}
+    return Struct("stapes_audio_tensor", name, initialiser(members))
+
+
+def build_audio(graph: Graph, frontend: FrontEnd, arrays: Constants, entries: Names) -> AudioProgram:
+    """The audio path of `frontend` around a graph.
+
+    Raises `StapesError` where the graph does not fit the front end, or the front end not the fixed-point formats.
+    """
+    features, mask = _ends(graph, frontend)
+    structs = (
+        *_params(audio_params(frontend), arrays),
+        _tensor("audio_input", feature_scaling(frontend, features)),
+        _tensor("audio_output", mask_scaling(mask)),
+    )
+    bins = frontend.bins
+
+    def quantity(name: str, expression: str, size: int) -> Quantity:
+        return Quantity(name, expression, size, entries.take(name))
+
+    before = (
+        quantity("exponent", "&ctx->audio.exponent", 4),
+        quantity("spectrum_q31", "ctx->audio.spectrum_q31", 8 * bins),
+        quantity("power_q40", "ctx->audio.power_q40", 8 * bins),
+        quantity("noise_q40", "ctx->audio.noise_q40", 8 * bins),
+        quantity("gain_q15", "ctx->audio.gain_q15", 2 * bins),
+        quantity("speech", "&ctx->audio.speech", 1),
+        quantity("features_q20", "ctx->frame.features_q20", 4 * frontend.feature_size),
+    )
+    after = (quantity("mask_q15", "ctx->frame.mask_q15", 2 * bins),)
+    return AudioProgram(frontend, structs, features, mask, before, after)

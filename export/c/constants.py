@@ -1,0 +1,56 @@
+"""The constant arrays of a program: each distinct array is stored once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from export.c.text import C_TYPES, Names, shape, values
+
+
+@dataclass(frozen=True, eq=False)
+class Array:
+    """One array of the weights file."""
+
+    name: str
+    data: np.ndarray
+    about: str
+
+    @property
+    def declaration(self) -> str:
+        """`const int8_t name[2 * 3]`."""
+        sizes = " * ".join(str(n) for n in self.data.shape) or "1"
+        return f"const {C_TYPES[self.data.dtype.name]} {self.name}[{sizes}]"
+
+    @property
+    def values(self) -> str:
+        """The inside of its initialiser."""
+        return values(self.data, self.data.dtype.name)
+
+
+class Constants:
+    """Collects arrays; a second array with the same dtype and values gets the name of the first."""
+
+    def __init__(self, prefix: str) -> None:
+        self._prefix = prefix
+        self._names = Names()
+        self._arrays: dict[tuple[str, bytes], Array] = {}
+
+    def add(self, label: str, data: np.ndarray) -> str:
+        """The C name of an array with these values; `label` says what it is."""
+        data = np.ascontiguousarray(data)
+        key = (data.dtype.name, data.tobytes())
+        if key not in self._arrays:
+            name = f"{self._prefix}_{self._names.take(label)}"
+            self._arrays[key] = Array(name, data, f"{label}: {shape(data.shape)}")
+        return self._arrays[key].name
+
+    def __iter__(self) -> Iterator[Array]:
+        return iter(self._arrays.values())
+
+    @property
+    def bytes(self) -> int:
+        """Bytes of all arrays."""
+        return sum(array.data.nbytes for array in self)

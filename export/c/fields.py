@@ -1,0 +1,186 @@
+"""Parameters of an operator as the fields of its C struct.
+
+The structs stand in `export/runtime/stapes_nn.h`; `quantize.prepare` computes the values. What C takes as narrower
+types is checked here: nothing is cut off in silence.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict
+
+import numpy as np
+
+from export.c.constants import Constants
+from export.c.shapes import Loop, dense, loop
+from models.errors import StapesError
+from quantize.arithmetic import INT32_MAX, INT32_MIN
+from quantize.graph import Tensor
+from quantize.prepare import (
+    Conv2DParams,
+    FullyConnectedParams,
+    LutParams,
+    PadParams,
+    SliceParams,
+    TransposeParams,
+)
+
+Fields = Mapping[str, object]
+
+
+def scalar_fields(what: str, params: object) -> Fields:
+    """The fields of a struct of plain numbers (ADD, MUL, QUANTIZE, RELU, LEAKY_RELU, ABS, the int16 sigmoid)."""
+    # Shapes are what the loops know already.
+    fields = {key: value for key, value in asdict(params).items() if not isinstance(value, tuple)}  # type: ignore[call-overload]
+    for key, value in fields.items():
+        if not INT32_MIN <= int(value) <= INT32_MAX:
+            raise StapesError(f"operator '{what}': {key} = {value} does not fit in 32 bits; use other scales")
+        if "shift" in key:
+            _require_shifts(what, np.asarray(value))
+    return fields
+
+
+def _require_shifts(what: str, shift: np.ndarray, largest: int = 30) -> None:
+    if shift.size and (shift.min() < -31 or shift.max() > largest):
+        raise StapesError(f"operator '{what}': scales differ by more than 2^{largest}; use closer scales")
+
+
+def _channel_fields(
+    what: str, label: str, params: FullyConnectedParams | Conv2DParams, x: Tensor, arrays: Constants
+) -> Fields:
+    """Weights, bias and multipliers of FULLY_CONNECTED and CONV_2D; the input's zero point moves into the bias."""
+    weights = params.weights.astype(np.int64).reshape(len(params.weights), -1)
+    bias = params.bias - params.input_zero_point * weights.sum(axis=1)
+    largest = -x.limits[0] * np.abs(weights).sum(axis=1) + np.abs(bias)
+    if int(largest.max()) > INT32_MAX:
+        raise StapesError(f"operator '{what}': a sum may leave 32 bits; use a larger weight scale")
+    _require_shifts(what, params.shift, 14 if params.wide else 30)
+    return {
+        "weights": arrays.add(f"{label} weights", params.weights),
+        "bias": arrays.add(f"{label} bias", bias.astype(np.int32)),
+        "multiplier_q31": arrays.add(f"{label} multiplier_q31", params.multiplier_q31.astype(np.int32)),
+        "shift": arrays.add(f"{label} shift", params.shift.astype(np.int8)),
+        "wide": params.wide,
+        "output_zero_point": params.output_zero_point,
+        "activation_min": params.activation_min,
+        "activation_max": params.activation_max,
+    }
+
+
+def fully_connected_fields(what: str, label: str, params: FullyConnectedParams, x: Tensor, arrays: Constants) -> Fields:
+    """Fields of `stapes_fully_connected_params`."""
+    outputs, inputs = params.weights.shape
+    return {
+        "batch": x.size // inputs,
+        "inputs": inputs,
+        "outputs": outputs,
+        **_channel_fields(what, label, params, x, arrays),
+    }
+
+
+def is_pointwise(params: Conv2DParams) -> bool:
+    """Whether a convolution looks at one position at a time and visits each: a matrix product."""
+    return (
+        params.weights.shape[1:3] == (1, 1)
+        and params.stride == (1, 1)
+        and params.padding == (0, 0)
+        and params.groups == 1
+    )
+
+
+def as_fully_connected(params: Conv2DParams) -> FullyConnectedParams:
+    """A pointwise convolution as the matrix product that it is: the same sums, rounded alike."""
+    return FullyConnectedParams(
+        params.input_zero_point,
+        params.weights.reshape(len(params.weights), -1),
+        params.bias,
+        params.multiplier_q31,
+        params.shift,
+        params.wide,
+        params.output_zero_point,
+        params.activation_min,
+        params.activation_max,
+        params.output_shape,
+    )
+
+
+def conv_2d_fields(what: str, label: str, params: Conv2DParams, x: Tensor, arrays: Constants) -> Fields:
+    """Fields of `stapes_conv_2d_params`."""
+    if x.shape[0] != 1:
+        raise StapesError(f"operator '{what}': the first axis of '{x.name}' is {x.shape[0]}; a frame has 1")
+    _, input_height, input_width, input_channels = x.shape
+    _, output_height, output_width, output_channels = params.output_shape
+    _, kernel_height, kernel_width, kernel_channels = params.weights.shape
+    return {
+        "input_height": input_height,
+        "input_width": input_width,
+        "input_channels": input_channels,
+        "output_height": output_height,
+        "output_width": output_width,
+        "output_channels": output_channels,
+        "kernel_height": kernel_height,
+        "kernel_width": kernel_width,
+        "kernel_channels": kernel_channels,
+        "stride_height": params.stride[0],
+        "stride_width": params.stride[1],
+        "dilation_height": params.dilation[0],
+        "dilation_width": params.dilation[1],
+        "padding_top": params.padding[0],
+        "padding_left": params.padding[1],
+        "input_zero_point": params.input_zero_point,
+        **_channel_fields(what, label, params, x, arrays),
+    }
+
+
+def lut_fields(label: str, params: LutParams, arrays: Constants) -> Fields:
+    """Fields of `stapes_lut_params`."""
+    return {"table": arrays.add(f"{label} table", params.table.astype(np.int8))}
+
+
+def broadcast_fields(walk: Loop) -> Fields:
+    """Fields of `stapes_broadcast`."""
+    return {"extent": walk.extent, "step_1": walk.steps[0], "step_2": walk.steps[1]}
+
+
+def _copy_fields(walk: Loop, input_offset: int, output_offset: int) -> Fields:
+    return {
+        "extent": walk.extent,
+        "input_offset": input_offset,
+        "input_step": walk.steps[0],
+        "output_offset": output_offset,
+        "output_step": walk.steps[1],
+    }
+
+
+def transpose_fields(what: str, params: TransposeParams, x: Tensor) -> Fields:
+    """Fields of `stapes_copy_params` for TRANSPOSE."""
+    steps = dense(x.shape)
+    walk = loop(what, params.output_shape, [steps[axis] for axis in params.permutation], dense(params.output_shape))
+    return _copy_fields(walk, 0, 0)
+
+
+def slice_fields(what: str, params: SliceParams, x: Tensor) -> Fields:
+    """Fields of `stapes_copy_params` for SLICE and STRIDED_SLICE."""
+    steps = dense(x.shape)
+    offset = sum(begin * step for begin, step in zip(params.begin, steps, strict=True))
+    strided = [stride * step for stride, step in zip(params.stride, steps, strict=True)]
+    return _copy_fields(loop(what, params.size, strided, dense(params.size)), offset, 0)
+
+
+def split_fields(what: str, axis: int, part: int, x: Tensor, y: Tensor) -> Fields:
+    """Fields of `stapes_copy_params` for output number `part` of SPLIT."""
+    steps = dense(x.shape)
+    return _copy_fields(loop(what, y.shape, steps, dense(y.shape)), part * y.shape[axis] * steps[axis], 0)
+
+
+def concatenation_fields(what: str, axis: int, before: int, x: Tensor, y: Tensor) -> Fields:
+    """Fields of `stapes_copy_params` for one input of CONCATENATION that lies `before` places along the axis."""
+    steps = dense(y.shape)
+    return _copy_fields(loop(what, x.shape, dense(x.shape), steps), 0, before * steps[axis])
+
+
+def pad_fields(what: str, params: PadParams, x: Tensor) -> Fields:
+    """Fields of `stapes_copy_params` for PAD, after its output was filled."""
+    steps = dense(params.output_shape)
+    offset = sum(before * step for before, step in zip(params.before, steps, strict=True))
+    return _copy_fields(loop(what, x.shape, dense(x.shape), steps), 0, offset)

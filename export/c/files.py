@@ -1,0 +1,137 @@
+"""The files of a program as text: templates filled in, runtime files copied."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import jinja2
+import numpy as np
+
+from export.c.constants import Array
+from export.c.folder import MARK
+from export.c.program import Program, Traced, Variable
+from export.c.runtime import runtime_files, runtime_text
+from export.c.text import comment, listed, shape, string
+from export.stamp import Stamp
+from export.vectors import Vectors
+
+WARNINGS = (
+    "-Wall -Wextra -Wconversion -Wsign-conversion -Wshadow -Wdouble-promotion -Wundef -Wcast-align -Wstrict-prototypes"
+)
+
+
+def _environment() -> jinja2.Environment:
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(Path(__file__).parent / "templates"),
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+        autoescape=False,  # C, not HTML
+    )
+    environment.filters["string"] = string
+    environment.filters["comment"] = comment
+    environment.filters["shape"] = shape
+    return environment
+
+
+def _parameter(variable: Variable, name: str, const: bool) -> str:
+    return f"{'const ' if const else ''}{variable.type} {variable.name}[{name.upper()}_{variable.macro}_SIZE]"
+
+
+def _signatures(program: Program) -> dict[str, str]:
+    name = program.name
+    context = f"{name}_context *ctx"
+    hop = f"{name.upper()}_HOP"
+    public = [_parameter(v, name, True) for v in program.inputs] + [_parameter(v, name, False) for v in program.outputs]
+    plain = [f"const {v.type} *{v.name}" for v in program.inputs] + [f"{v.type} *{v.name}" for v in program.outputs]
+    audio = [context, f"const int16_t in[{hop}]", f"int16_t out[{hop}]"]
+    return {
+        "network": listed(f"stapes_status {name}_network", [context, *public], ""),
+        "run_network": listed("static void run_network", [context, *plain], ""),
+        "process": listed(f"stapes_status {name}_process", audio, ""),
+    }
+
+
+def _vector_arrays(program: Program, vectors: Vectors | None) -> list[Array]:
+    if vectors is None:
+        return []
+    named: list[tuple[str, np.ndarray]] = []
+    if vectors.network:
+        named += [(v.name, vectors.network[v.tensor]) for v in (*program.inputs, *program.outputs)]
+    if vectors.audio_in_q15 is not None and vectors.audio_out_q15 is not None:
+        named += [("audio_in_q15", vectors.audio_in_q15), ("audio_out_q15", vectors.audio_out_q15)]
+    return [Array(f"{program.name}_vector_{name}", data, shape(data.shape)) for name, data in named]
+
+
+def _ports(program: Program) -> list[tuple[str, Variable]]:
+    """What the table of the network lists."""
+    kinds = (("input", program.inputs), ("output", program.outputs), ("state", program.states))
+    return [(kind, variable) for kind, variables in kinds for variable in variables]
+
+
+def _port_bytes(program: Program) -> int:
+    """Bytes of the context between the audio path and the network."""
+    if program.audio is None:
+        return 0
+    frontend = program.audio.frontend
+    return max(4 * frontend.feature_size, 2 * frontend.bins) + program.audio.input.bytes + program.audio.output.bytes
+
+
+def _traced(program: Program) -> tuple[Traced, ...]:
+    """All traced tensors in the order in which a frame makes them."""
+    if program.audio is None:
+        return program.traced
+    before, after = (
+        tuple(Traced(quantity.entry, quantity.name, quantity.bytes) for quantity in quantities)
+        for quantities in (program.audio.before, program.audio.after)
+    )
+    return (*before, *program.traced, *after)
+
+
+def render(program: Program, stamp: Stamp, vectors: Vectors | None) -> dict[str, str]:
+    """Relative name -> text of every file."""
+    name, audio = program.name, program.audio
+    copied = runtime_files(program.functions, audio.sources if audio is not None else ())
+    sources = [f"{name}.c", f"{name}_weights.c", *(f"runtime/{file}" for file in copied if file.endswith(".c"))]
+    mark = f"{MARK} {stamp.version} from bundle {stamp.bundle_hash}, recipe {stamp.recipe}; do not edit."
+    values = {
+        "name": name,
+        "NAME": name.upper(),
+        "program": program,
+        "audio": audio,
+        "arrays": program.arrays,
+        "traced": _traced(program),
+        "stamp": stamp,
+        "mark": mark,
+        "banner": f"/* {comment(mark)} */",
+        "guard": f"{name}_bundle_{stamp.short_hash}",
+        "vector_guard": f"{name}_vectors_{stamp.short_hash}",
+        "vectors": vectors,
+        "sources": sources,
+        "arena": "ctx->scratch.arena" if audio is not None else "ctx->arena",
+        "warnings": WARNINGS,
+        "ports": _ports(program),
+        "port_bytes": _port_bytes(program),
+        **_signatures(program),
+    }
+    templates = {
+        f"{name}.h": "program.h.j2",
+        f"{name}.c": "program.c.j2",
+        f"{name}_weights.h": "weights.h.j2",
+        f"{name}_weights.c": "weights.c.j2",
+        "Makefile": "Makefile.j2",
+        "CMakeLists.txt": "CMakeLists.txt.j2",
+        "README.md": "README.md.j2",
+    }
+    environment = _environment()
+    files = {file: environment.get_template(template).render(values) for file, template in templates.items()}
+    if vectors is not None:
+        values["arrays"] = tuple(_vector_arrays(program, vectors))
+        for file, template in (
+            ("vectors.h", "vectors.h.j2"),
+            ("vectors.c", "vectors.c.j2"),
+            ("runner.c", "runner.c.j2"),
+        ):
+            files[f"{name}_{file}"] = environment.get_template(template).render(values)
+    return files | {f"runtime/{file}": runtime_text(file) for file in copied}

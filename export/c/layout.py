@@ -1,0 +1,109 @@
+"""Where every tensor of a frame lives: the caller's memory, the context's states, the arena, or constant tables."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from export.c.schedule import Step
+from export.memory import Buffer, Plan, plan
+from models.errors import StapesError
+from quantize.graph import Graph, State
+
+ALIGNMENT = 4
+
+
+@dataclass(frozen=True)
+class Place:
+    """`kind` is input, output, state, arena or constant; `name` is the tensor that owns the memory (a state's input)."""
+
+    kind: str
+    name: str
+
+
+@dataclass(frozen=True)
+class Layout:
+    """Places by tensor; the arena; what the end of a frame copies: `deliveries` are outputs that live elsewhere,
+    `state_copies` are (new state, state input) in order.
+    """
+
+    places: Mapping[str, Place]
+    arena: Plan
+    deliveries: tuple[str, ...]
+    state_copies: tuple[tuple[str, str], ...]
+
+
+def roots(graph: Graph) -> dict[str, str]:
+    """The tensor whose memory each tensor shares: RESHAPE changes no value, so it costs no copy."""
+    root = {name: name for name in graph.tensors}
+    for op in graph.operators:
+        if op.kind == "RESHAPE":
+            root[op.outputs[0]] = root[op.inputs[0]]
+    return root
+
+
+def _written_in_place(graph: Graph, steps: Sequence[Step], root: Mapping[str, str], state: State) -> bool:
+    """Whether the new state may overwrite the old one: a fused GRU computes it and nobody reads the old one later."""
+    index = next((i for i, step in enumerate(steps) if state.output in step.writes), None)
+    if index is None:
+        return False
+    step = steps[index]
+    if step.region is None or step.region.roles["h"] != state.input or step.region.roles["h_out"] != state.output:
+        return False
+    if root[step.region.roles["x"]] == state.input:
+        return False
+    later = {root[name] for other in steps[index + 1 :] for name in other.reads}
+    later |= {root[name] for name in graph.outputs}
+    later |= {root[other.output] for other in graph.states}
+    owners = sum(other.output == state.output for other in graph.states)
+    return state.input not in later and owners == 1
+
+
+def _in_copy_order(copies: Sequence[tuple[str, str]], root: Mapping[str, str]) -> tuple[tuple[str, str], ...]:
+    """State copies (tensor, state input) so that no state is overwritten before it is read."""
+    pending, ordered = list(copies), []
+    while pending:
+        for copy in pending:
+            if all(root[source] != copy[1] for source, _ in pending if (source, _) != copy):
+                ordered.append(copy)
+                pending.remove(copy)
+                break
+        else:
+            raise StapesError(
+                f"states {', '.join(name for _, name in pending)} exchange their values; put an operator between them"
+            )
+    return tuple(ordered)
+
+
+def lay_out(graph: Graph, steps: Sequence[Step], scratch: Mapping[str, tuple[int, int]]) -> Layout:
+    """Places for all tensors that the steps touch; `scratch` maps buffer name -> (step index, bytes).
+
+    Raises `StapesError` for states that exchange their values and for an output that is listed twice.
+    """
+    if len(set(graph.outputs)) != len(graph.outputs):
+        raise StapesError(f"graph '{graph.name}' lists an output twice; list each once")
+    root = roots(graph)
+    places = {name: Place("constant", name) for name, tensor in graph.tensors.items() if tensor.is_constant}
+    places |= {name: Place("input", name) for name in graph.inputs}
+    places |= {state.input: Place("state", state.input) for state in graph.states}
+    in_place = {s.output: s.input for s in graph.states if _written_in_place(graph, steps, root, s)}
+    places |= {new: Place("state", old) for new, old in in_place.items()}
+
+    produced = [name for step in steps for name in step.writes if root[name] == name and name not in places]
+    places |= {name: Place("output" if name in graph.outputs else "arena", name) for name in produced}
+    places |= {name: places[owner] for name, owner in root.items() if name not in places and owner in places}
+
+    deliveries = tuple(name for name in graph.outputs if places[name] != Place("output", name))
+    copies = [(state.output, state.input) for state in graph.states if state.output not in in_place]
+    state_copies = _in_copy_order([copy for copy in copies if root[copy[0]] != copy[1]], root)
+
+    last = len(steps)
+    reads = [(index, root[name]) for index, step in enumerate(steps) for name in step.reads]
+    reads += [(last, root[name]) for name in (*deliveries, *(new for new, _ in state_copies))]
+    buffers = [Buffer(name, size, index, index) for name, (index, size) in scratch.items()]
+    for index, step in enumerate(steps):
+        for name in step.writes:
+            if places[name] == Place("arena", name):
+                until = max((at for at, read in reads if read == name), default=index)
+                buffers.append(Buffer(name, graph.tensors[name].bytes, index, until))
+    return Layout(places, plan(buffers, ALIGNMENT), deliveries, state_copies)

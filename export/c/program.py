@@ -1,0 +1,265 @@
+"""A whole program as data: everything that the templates print, in their order and their words."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from export.c.audio import AudioProgram, Struct, build_audio
+from export.c.constants import Array, Constants
+from export.c.layout import Layout, lay_out
+from export.c.schedule import Step, schedule
+from export.c.statements import Writer, scratch, statements
+from export.c.text import C_TYPES, Names, comment, shape
+from models.errors import StapesError
+from models.frontend import FrontEnd
+from quantize.graph import DTYPES, Graph, Tensor
+
+# Members of the context and words of the network function that tensors must not be named after.
+_CONTEXT_MEMBERS = ("bundle", "audio", "audio_arrays", "frame", "scratch", "arena", "trace", "trace_user")
+_FILE_SCOPE = ("bundle", "check", "bind_audio", "trace", "audio_rfft", "audio_params", "audio_input", "audio_output")
+_LOCALS = ("ctx", "in", "out", "status", "run_network", *_FILE_SCOPE)
+_MACROS = ("hop", "context", "arena", "state", "weight", "vector", "audio", "tensor", "latency", "delay")
+
+
+@dataclass(frozen=True)
+class Variable:
+    """A tensor with a name in C: an input, an output, a state or a pointer into the arena."""
+
+    name: str
+    type: str
+    size: int
+    about: str
+    tensor: str = ""
+    zero_point: int = 0
+    offset: int = 0
+
+    @property
+    def macro(self) -> str:
+        """The name as part of a macro."""
+        return self.name.upper()
+
+
+@dataclass(frozen=True)
+class Paragraph:
+    """The calls of one step and its traced tensors (identifier, expression).
+
+    `heading` opens a region; it is empty after the end of one, and None in between.
+    """
+
+    heading: str | None
+    lines: tuple[str, ...]
+    traces: tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True)
+class Traced:
+    """An entry of the table of traced tensors."""
+
+    name: str
+    tensor: str
+    bytes: int
+
+
+@dataclass(frozen=True)
+class Program:
+    """What the templates print; sizes are in bytes."""
+
+    name: str
+    audio: AudioProgram | None
+    inputs: tuple[Variable, ...]
+    outputs: tuple[Variable, ...]
+    states: tuple[Variable, ...]
+    locals: tuple[Variable, ...]
+    arrays: tuple[Array, ...]
+    structs: tuple[Struct, ...]
+    opening_traces: tuple[tuple[str, str], ...]
+    paragraphs: tuple[Paragraph, ...]
+    closing_copies: tuple[tuple[str, str, int], ...]
+    traced: tuple[Traced, ...]
+    functions: frozenset[str]
+    arena_bytes: int
+    multiplies: int
+
+    @property
+    def state_bytes(self) -> int:
+        return sum(state.size * np.dtype(state.type.removesuffix("_t")).itemsize for state in self.states)
+
+    @property
+    def weight_bytes(self) -> int:
+        return sum(array.data.nbytes for array in self.arrays)
+
+
+def real_value(tensor: Tensor) -> str:
+    """How integers of a tensor become real values, in words.
+
+    >>> real_value(Tensor("x", (1,), "int16", np.float32([2**-15])))
+    '2^-15 * x'
+    >>> real_value(Tensor("x", (1,), "int8", np.float32([0.3]), -3))
+    '0.300000012 * (x + 3)'
+    """
+    if tensor.scale is None or np.size(tensor.scale) != 1:
+        return "x"
+    real = float(np.reshape(tensor.scale, -1)[0])
+    mantissa, exponent = math.frexp(real)
+    scale = f"2^{exponent - 1}" if mantissa == 0.5 else f"{real:.9g}"
+    if tensor.zero_point == 0:
+        return f"{scale} * x"
+    return f"{scale} * (x {'-' if tensor.zero_point > 0 else '+'} {abs(tensor.zero_point)})"
+
+
+def _variable(tensor: Tensor, name: str, offset: int = 0) -> Variable:
+    if tensor.dtype not in C_TYPES:
+        raise StapesError(f"tensor '{tensor.name}' is {tensor.dtype}, which has no place in C; use int8 or int16")
+    about = comment(f"{shape(tensor.shape)}, real value {real_value(tensor)}")
+    return Variable(name, C_TYPES[tensor.dtype], tensor.size, about, tensor.name, tensor.zero_point, offset)
+
+
+def _require_sources(graph: Graph, steps: Sequence[Step]) -> None:
+    """Every tensor that is read must come from somewhere."""
+    known = {*graph.inputs, *(state.input for state in graph.states), *(t.name for t in graph.constants)}
+    known |= {name for op in graph.operators for name in op.outputs}
+    wanted = {name for step in steps for name in step.reads}
+    wanted |= {*graph.outputs, *(state.output for state in graph.states)}
+    if missing := sorted(wanted - known):
+        raise StapesError(f"graph '{graph.name}': nothing computes tensor '{missing[0]}'; add its operator")
+
+
+def _scratch_sizes(graph: Graph, steps: Sequence[Step]) -> dict[int, tuple[str, int]]:
+    found = ((index, scratch(graph, step)) for index, step in enumerate(steps))
+    return {index: needed for index, needed in found if needed is not None}
+
+
+@dataclass(frozen=True)
+class _Scope:
+    """C names: of tensors in memory as expressions, and of the variables that stand for them."""
+
+    expressions: dict[str, str]
+    inputs: tuple[Variable, ...]
+    outputs: tuple[Variable, ...]
+    states: tuple[Variable, ...]
+    locals: tuple[Variable, ...]
+    scratch: dict[int, str]
+    names: Names
+
+
+def _name_everything(
+    graph: Graph, steps: Sequence[Step], layout: Layout, sizes: Mapping[int, tuple[str, int]]
+) -> _Scope:
+    names, members, macros = Names(_LOCALS), Names(_CONTEXT_MEMBERS), Names(_MACROS)
+    ports = {name: members.take(names.take(macros.take(name))) for name in (*graph.inputs, *graph.outputs)}
+    states = {state.input: members.take(state.input) for state in graph.states}
+    owners = {place.name for place in layout.places.values() if place.kind == "arena"}
+    written = [name for step in steps for name in step.writes if name in owners]
+    local = {name: names.take(name) for name in written}
+    buffers = {index: names.take(steps[index].name, "_scratch") for index in sizes}
+
+    owner_names = {**ports, **local, **{name: f"ctx->{member}" for name, member in states.items()}}
+    expressions = {name: owner_names[place.name] for name, place in layout.places.items() if place.kind != "constant"}
+    pointers = [_variable(graph.tensors[name], local[name], layout.arena.offsets[name]) for name in written]
+    for index, (dtype, size) in sizes.items():
+        offset = layout.arena.offsets[_scratch_buffer(index)]
+        pointers.append(Variable(buffers[index], C_TYPES[dtype], size, f"{size} values of scratch", offset=offset))
+    return _Scope(
+        expressions,
+        tuple(_variable(graph.tensors[name], ports[name]) for name in graph.inputs),
+        tuple(_variable(graph.tensors[name], ports[name]) for name in graph.outputs),
+        tuple(_variable(graph.tensors[name], member) for name, member in states.items()),
+        tuple(pointers),
+        buffers,
+        names,
+    )
+
+
+def _scratch_buffer(index: int) -> str:
+    return f"scratch of step {index}"
+
+
+def _region_of(step: Step) -> str | None:
+    return step.region.name if step.region is not None else step.operators[0].region
+
+
+def _heading(step: Step, previous: Step | None, graph: Graph) -> str | None:
+    """What a reader sees before a step: the region that it opens, "" where one ended, None where nothing changes."""
+    region = _region_of(step)
+    before = _region_of(previous) if previous is not None else None
+    if region == before:
+        return None
+    return comment(f"{graph.region(region).kind}: {region}") if region else ""
+
+
+def _multiplies(graph: Graph) -> int:
+    """Multiply-accumulates of one frame in FULLY_CONNECTED, CONV_2D and BATCH_MATMUL."""
+    total = 0
+    for op in graph.operators:
+        output = graph.tensors[op.outputs[0]]
+        if op.kind in ("FULLY_CONNECTED", "CONV_2D"):
+            weights = graph.tensors[op.inputs[1]]
+            total += output.size * (weights.size // weights.shape[0])
+        elif op.kind == "BATCH_MATMUL":
+            total += output.size * graph.tensors[op.inputs[0]].shape[-1]
+    return total
+
+
+def build_program(graph: Graph, name: str, frontend: FrontEnd | None = None, fuse: bool = True) -> Program:
+    """The program of a graph, with the audio path of `frontend` around it; `fuse` False runs every region operator by operator (the bits are the same).
+
+    Raises `StapesError` for what C cannot run: unknown operators, scales too far apart, states that exchange values.
+    """
+    steps = schedule(graph, fuse)
+    _require_sources(graph, steps)
+    sizes = _scratch_sizes(graph, steps)
+    scratch_bytes = {
+        _scratch_buffer(index): (index, size * np.dtype(DTYPES[dtype]).itemsize)
+        for index, (dtype, size) in sizes.items()
+    }
+    layout = lay_out(graph, steps, scratch_bytes)
+    scope = _name_everything(graph, steps, layout, sizes)
+    arrays = Constants(name)
+    writer = Writer(graph, scope.names, arrays, scope.expressions)
+
+    entries = Names()
+    traced: list[Traced] = []
+
+    def trace(tensor: str) -> tuple[str, str]:
+        entry = Traced(entries.take(tensor), tensor, graph.tensors[tensor].bytes)
+        traced.append(entry)
+        return entry.name, scope.expressions[tensor]
+
+    opening = tuple(trace(tensor) for tensor in (*graph.inputs, *(state.input for state in graph.states)))
+    paragraphs = []
+    for index, step in enumerate(steps):
+        heading = _heading(step, steps[index - 1] if index else None, graph)
+        lines = statements(writer, step, scope.scratch.get(index, ""))
+        paragraphs.append(Paragraph(heading, tuple(lines), tuple(trace(tensor) for tensor in step.writes)))
+    audio = build_audio(graph, frontend, arrays, entries) if frontend is not None else None
+    closing_copies = _closing_copies(graph, layout, writer, scope)
+    return Program(
+        name=name,
+        audio=audio,
+        inputs=scope.inputs,
+        outputs=scope.outputs,
+        states=scope.states,
+        locals=scope.locals,
+        opening_traces=opening,
+        paragraphs=tuple(paragraphs),
+        closing_copies=closing_copies,
+        arrays=tuple(arrays),
+        structs=tuple(writer.structs.values()),
+        traced=tuple(traced),
+        functions=frozenset(writer.functions),
+        arena_bytes=layout.arena.size,
+        multiplies=_multiplies(graph),
+    )
+
+
+def _closing_copies(graph: Graph, layout: Layout, writer: Writer, scope: _Scope) -> tuple[tuple[str, str, int], ...]:
+    """(destination, source, bytes): outputs that live elsewhere, then the new states over the old ones."""
+    ports = {variable.tensor: variable.name for variable in scope.outputs}
+    members = {variable.tensor: f"ctx->{variable.name}" for variable in scope.states}
+    copies = [(ports[name], writer.at(name), graph.tensors[name].bytes) for name in layout.deliveries]
+    copies += [(members[old], writer.at(new), graph.tensors[old].bytes) for new, old in layout.state_copies]
+    return tuple(copies)

@@ -1,0 +1,278 @@
+"""Operators and fused regions as calls of the C runtime: one function for each kind."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from export.c.audio import Struct
+from export.c.constants import Constants
+from export.c.fields import (
+    Fields,
+    as_fully_connected,
+    broadcast_fields,
+    concatenation_fields,
+    conv_2d_fields,
+    fully_connected_fields,
+    is_pointwise,
+    lut_fields,
+    pad_fields,
+    scalar_fields,
+    slice_fields,
+    split_fields,
+    transpose_fields,
+)
+from export.c.gru import gru_fields
+from export.c.schedule import Step
+from export.c.shapes import Loop, broadcast, reduction
+from export.c.text import SUFFIXES, Names, initialiser, integer, listed
+from models.errors import StapesError
+from quantize.graph import DTYPES, Graph, Operator, Tensor
+from quantize.prepare import (
+    BatchMatMulParams,
+    Conv2DParams,
+    FullyConnectedParams,
+    LutParams,
+    MeanParams,
+    PadParams,
+    SliceParams,
+    TransposeParams,
+    prepare,
+)
+
+
+@dataclass
+class Writer:
+    """Collects what calls refer to: constant structs, constant arrays, and the C expression of every tensor."""
+
+    graph: Graph
+    names: Names
+    arrays: Constants
+    expressions: Mapping[str, str]
+    structs: dict[str, Struct] = field(default_factory=dict)
+    functions: set[str] = field(default_factory=set)
+
+    def at(self, name: str) -> str:
+        """The C expression of a tensor; constants become arrays when they are first asked for."""
+        tensor = self.graph.tensors[name]
+        if tensor.is_constant:
+            return self.arrays.add(name, np.asarray(tensor.data, DTYPES[tensor.dtype]))
+        return self.expressions[name]
+
+    def struct(self, kind: str, label: str, fields: Fields, suffix: str = "_params") -> str:
+        """A reference to a new constant struct `stapes_<kind>`."""
+        name = self.names.take(label, suffix)
+        self.structs[name] = Struct(f"stapes_{kind}", name, initialiser(fields))
+        return f"&{name}"
+
+    def over(self, walk: Loop) -> str:
+        """A reference to the walk of an elementwise operator, named after its extents; equal ones are stored once."""
+        extents = [n for n in walk.extent if n != 1] or [1]
+        label = "over_" + "x".join(str(n) for n in extents)
+        fields = broadcast_fields(walk)
+        text = initialiser(fields)
+        for struct in self.structs.values():
+            if struct.type == "stapes_broadcast" and struct.text == text:
+                return f"&{struct.name}"
+        return self.struct("broadcast", label, fields, "" if walk.steps[0] == walk.steps[1] else "_broadcast")
+
+    def call(self, function: str, *arguments: str) -> str:
+        """The statement, and a note that its function is needed."""
+        self.functions.add(function)
+        return listed(f"    {function}", arguments, ";")
+
+    def tensors(self, op: Operator) -> tuple[Tensor, Tensor]:
+        """First operand and first result."""
+        return self.graph.tensors[op.inputs[0]], self.graph.tensors[op.outputs[0]]
+
+
+def scratch(graph: Graph, step: Step) -> tuple[str, int] | None:
+    """dtype and number of values of scratch that a step needs."""
+    op = step.operators[-1]
+    if step.region is not None:
+        hidden = graph.tensors[step.region.roles["h"]]
+        return hidden.dtype, 6 * hidden.size
+    if op.kind == "CONV_2D":
+        params = prepare(graph, op)
+        assert isinstance(params, Conv2DParams)
+        if not is_pointwise(params):
+            return graph.tensors[op.inputs[0]].dtype, int(np.prod(params.weights.shape[1:]))
+    return None
+
+
+def _product(w: Writer, op: Operator) -> FullyConnectedParams | Conv2DParams:
+    """Parameters of a matrix product; a 1x1 convolution is one, with a row of the matrix for each position."""
+    params = prepare(w.graph, op)
+    if isinstance(params, Conv2DParams):
+        return as_fully_connected(params) if is_pointwise(params) else params
+    assert isinstance(params, FullyConnectedParams)
+    return params
+
+
+def _products(w: Writer, op: Operator, patch: str) -> list[str]:
+    params = _product(w, op)
+    return _conv_2d(w, op, params, patch) if isinstance(params, Conv2DParams) else _fully_connected(w, op, params)
+
+
+def _fully_connected(w: Writer, op: Operator, params: FullyConnectedParams) -> list[str]:
+    x, y = w.tensors(op)
+    fields = fully_connected_fields(op.name, op.name, params, x, w.arrays)
+    reference = w.struct("fully_connected_params", op.name, fields)
+    return [w.call(f"stapes_fully_connected_{SUFFIXES[x.dtype]}", reference, w.at(x.name), w.at(y.name))]
+
+
+def _conv_2d(w: Writer, op: Operator, params: Conv2DParams, patch: str) -> list[str]:
+    x, y = w.tensors(op)
+    reference = w.struct("conv_2d_params", op.name, conv_2d_fields(op.name, op.name, params, x, w.arrays))
+    return [w.call(f"stapes_conv_2d_{SUFFIXES[x.dtype]}", reference, w.at(x.name), patch, w.at(y.name))]
+
+
+def _two_operands(kind: str) -> Callable[[Writer, Operator, str], list[str]]:
+    def statements(w: Writer, op: Operator, patch: str) -> list[str]:
+        a, y = w.tensors(op)
+        b = w.graph.tensors[op.inputs[1]]
+        reference = w.struct(f"{kind}_params", op.name, scalar_fields(op.name, prepare(w.graph, op)))
+        over = w.over(broadcast(op.name, a.shape, b.shape, y.shape))
+        function = f"stapes_{kind}_{SUFFIXES[y.dtype]}"
+        return [w.call(function, reference, over, w.at(a.name), w.at(b.name), w.at(y.name))]
+
+    return statements
+
+
+def _one_operand(kind: str) -> Callable[[Writer, Operator, str], list[str]]:
+    def statements(w: Writer, op: Operator, patch: str) -> list[str]:
+        x, y = w.tensors(op)
+        reference = w.struct(f"{kind}_params", op.name, scalar_fields(op.name, prepare(w.graph, op)))
+        suffix = f"{SUFFIXES[x.dtype]}_{SUFFIXES[y.dtype]}" if kind == "quantize" else SUFFIXES[y.dtype]
+        return [w.call(f"stapes_{kind}_{suffix}", reference, str(y.size), w.at(x.name), w.at(y.name))]
+
+    return statements
+
+
+def _lookup(w: Writer, op: Operator, patch: str) -> list[str]:
+    x, y = w.tensors(op)
+    kind, fields = _lookup_fields(w, op)
+    reference = w.struct(f"{kind}_params", op.name, fields)
+    return [w.call(f"stapes_{kind}_{SUFFIXES[y.dtype]}", reference, str(y.size), w.at(x.name), w.at(y.name))]
+
+
+def _lookup_fields(w: Writer, op: Operator) -> tuple[str, Fields]:
+    params = prepare(w.graph, op)
+    if isinstance(params, LutParams):
+        return "lut", lut_fields(op.name, params, w.arrays)
+    return "sigmoid", scalar_fields(op.name, params)
+
+
+def _mean(w: Writer, op: Operator, patch: str) -> list[str]:
+    x, y = w.tensors(op)
+    params = prepare(w.graph, op)
+    assert isinstance(params, MeanParams)
+    outer, count, inner = reduction(op.name, x.shape, params.axes)
+    fields = {"outer": outer, "count": count, "inner": inner, **scalar_fields(op.name, params)}
+    reference = w.struct("mean_params", op.name, fields)
+    return [w.call(f"stapes_mean_{SUFFIXES[y.dtype]}", reference, w.at(x.name), w.at(y.name))]
+
+
+def _batch_matmul(w: Writer, op: Operator, patch: str) -> list[str]:
+    x_1, y = w.tensors(op)
+    params = prepare(w.graph, op)
+    assert isinstance(params, BatchMatMulParams)
+    rows, columns = y.shape[-2], y.shape[-1]
+    reference = w.struct(
+        "batch_matmul_params", op.name, {"rows": rows, "columns": columns, **scalar_fields(op.name, params)}
+    )
+    return [w.call("stapes_batch_matmul_s16", reference, w.at(x_1.name), w.at(op.inputs[1]), w.at(y.name))]
+
+
+def _copy(w: Writer, label: str, fields: Fields, x: str, y: str) -> str:
+    suffix = SUFFIXES[w.graph.tensors[x].dtype]
+    return w.call(f"stapes_copy_{suffix}", w.struct("copy_params", label, fields), w.at(x), w.at(y))
+
+
+def _transpose(w: Writer, op: Operator, patch: str) -> list[str]:
+    x, y = w.tensors(op)
+    params = prepare(w.graph, op)
+    assert isinstance(params, TransposeParams)
+    return [_copy(w, op.name, transpose_fields(op.name, params, x), x.name, y.name)]
+
+
+def _slice(w: Writer, op: Operator, patch: str) -> list[str]:
+    x, y = w.tensors(op)
+    params = prepare(w.graph, op)
+    assert isinstance(params, SliceParams)
+    return [_copy(w, op.name, slice_fields(op.name, params, x), x.name, y.name)]
+
+
+def _split(w: Writer, op: Operator, patch: str) -> list[str]:
+    x = w.graph.tensors[op.inputs[1]]
+    axis = prepare(w.graph, op).axis  # type: ignore[union-attr]
+    lines = []
+    for part, name in enumerate(op.outputs):
+        fields = split_fields(op.name, axis, part, x, w.graph.tensors[name])
+        lines.append(_copy(w, f"{op.name} {part}", fields, x.name, name))
+    return lines
+
+
+def _concatenation(w: Writer, op: Operator, patch: str) -> list[str]:
+    y = w.graph.tensors[op.outputs[0]]
+    axis = prepare(w.graph, op).axis  # type: ignore[union-attr]
+    lines, before = [], 0
+    for part, name in enumerate(op.inputs):
+        x = w.graph.tensors[name]
+        fields = concatenation_fields(op.name, axis, before, x, y)
+        lines.append(_copy(w, f"{op.name} {part}", fields, name, y.name))
+        before += x.shape[axis]
+    return lines
+
+
+def _pad(w: Writer, op: Operator, patch: str) -> list[str]:
+    x, y = w.tensors(op)
+    params = prepare(w.graph, op)
+    assert isinstance(params, PadParams)
+    fill = w.call(f"stapes_fill_{SUFFIXES[y.dtype]}", integer(params.value), str(y.size), w.at(y.name))
+    return [fill, _copy(w, op.name, pad_fields(op.name, params, x), x.name, y.name)]
+
+
+STATEMENTS: dict[str, Callable[[Writer, Operator, str], list[str]]] = {
+    "FULLY_CONNECTED": _products,
+    "CONV_2D": _products,
+    "BATCH_MATMUL": _batch_matmul,
+    "ADD": _two_operands("add"),
+    "SUB": _two_operands("add"),
+    "MUL": _two_operands("mul"),
+    "QUANTIZE": _one_operand("quantize"),
+    "RELU": _one_operand("relu"),
+    "LEAKY_RELU": _one_operand("leaky_relu"),
+    "ABS": _one_operand("abs"),
+    "LOGISTIC": _lookup,
+    "TANH": _lookup,
+    "MEAN": _mean,
+    "TRANSPOSE": _transpose,
+    "SLICE": _slice,
+    "STRIDED_SLICE": _slice,
+    "SPLIT": _split,
+    "CONCATENATION": _concatenation,
+    "PAD": _pad,
+}
+
+
+def _gru(w: Writer, step: Step, gates: str) -> list[str]:
+    assert step.region is not None
+    roles = step.region.roles
+    function = f"stapes_gru_{SUFFIXES[w.graph.tensors[roles['h']].dtype]}"
+    fields = gru_fields(w.graph, step.region, w.arrays)
+    reference = w.struct(function.removeprefix("stapes_") + "_params", step.name, fields)
+    return [w.call(function, reference, w.at(roles["x"]), w.at(roles["h"]), gates, w.at(roles["h_out"]))]
+
+
+def statements(w: Writer, step: Step, scratch_name: str) -> list[str]:
+    """The calls of one step; raises `StapesError` for an operator without a kernel in C."""
+    if step.region is not None:
+        return _gru(w, step, scratch_name)
+    op = step.operators[0]
+    if op.kind not in STATEMENTS:
+        known = ", ".join(sorted([*STATEMENTS, "RESHAPE"]))
+        raise StapesError(f"operator '{op.name}': {op.kind} has no kernel in C; use one of {known}")
+    return STATEMENTS[op.kind](w, op, scratch_name)

@@ -1,0 +1,182 @@
+"""C text from Python values: tiny pure functions, each with an example."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+
+import numpy as np
+
+C_TYPES = {
+    "int8": "int8_t",
+    "int16": "int16_t",
+    "int32": "int32_t",
+    "int64": "int64_t",
+    "uint16": "uint16_t",
+}
+SUFFIXES = {"int8": "s8", "int16": "s16", "int32": "s32"}
+
+# C99 and C++ keywords, and the names that every generated file uses.
+_WORDS = """
+    auto break case char const continue default do double else enum extern float for goto if inline int long register
+    restrict return short signed sizeof static struct switch typedef union unsigned void volatile while
+    alignas alignof and asm bool catch class concept constexpr decltype delete explicit export false friend mutable
+    namespace new noexcept not nullptr operator or private protected public requires template this throw true try
+    typeid typename using virtual wchar_t xor int8_t int16_t int32_t int64_t uint8_t uint16_t uint32_t uint64_t
+    main memcpy memset memmove NULL
+"""
+_KEYWORDS = frozenset(_WORDS.split())
+
+
+def is_identifier(text: str) -> bool:
+    """Whether a text can name something in C and in C++.
+
+    >>> is_identifier("gru_mask"), is_identifier("2gru"), is_identifier("gru-mask"), is_identifier("while")
+    (True, False, False, False)
+    """
+    return re.fullmatch(r"[A-Za-z][A-Za-z0-9_]*", text, re.ASCII) is not None and text not in _KEYWORDS
+
+
+def identifier(text: str) -> str:
+    """A C identifier that a reader recognises.
+
+    >>> identifier("/gru/GRU_output_0"), identifier("0.weight"), identifier("h0"), identifier("for")
+    ('gru_gru_output_0', 't0_weight', 'h0', 'for_')
+    """
+    plain = re.sub(r"[^A-Za-z0-9]+", "_", text).strip("_").lower() or "t"
+    if plain[0].isdigit():
+        plain = f"t{plain}"
+    return f"{plain}_" if plain in _KEYWORDS else plain
+
+
+def comment(text: str) -> str:
+    """Text that can stand inside a C comment.
+
+    >>> comment("a */ b /* c")
+    'a * / b / * c'
+    """
+    return text.replace("*/", "* /").replace("/*", "/ *").replace("\\\n", "\\ \n").replace("??/", "? ?/")
+
+
+def string(text: str) -> str:
+    r"""A C string literal.
+
+    >>> print(string('say "a\\b"'))
+    "say \"a\\b\""
+    """
+    plain = text.encode("ascii", "backslashreplace").decode("ascii")
+    return '"' + plain.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n").replace("?", "\\?") + '"'
+
+
+def integer(value: int, dtype: str = "int32") -> str:
+    """A C constant; the smallest numbers are written without an overflow.
+
+    >>> integer(-5), integer(-2**31), integer(2**40, "int64")
+    ('-5', 'INT32_MIN', 'INT64_C(1099511627776)')
+    """
+    value = int(value)
+    if value == -(2**63):
+        return "INT64_MIN"
+    if dtype == "int64":
+        return f"INT64_C({value})"
+    return "INT32_MIN" if value == -(2**31) else str(value)
+
+
+def values(data: Iterable[int], dtype: str, width: int = 112) -> str:
+    """The inside of an array initialiser, wrapped and indented.
+
+    >>> print(values([1, -2, 3], "int8"))
+        1, -2, 3,
+    """
+    items = [integer(v, dtype) for v in np.asarray(data).reshape(-1).tolist()]
+    lines = []
+    line = ""
+    for item in items:
+        if line and len(line) + len(item) + 2 > width:
+            lines.append(line)
+            line = ""
+        line += f" {item}," if line else f"{item},"
+    return "\n".join(f"    {text}" for text in [*lines, line] if text)
+
+
+def initialiser(fields: Mapping[str, object], depth: int = 0) -> str:
+    """A struct initialiser: integers, booleans, lists, nested mappings; strings are C expressions.
+
+    >>> print(initialiser({"size": 3, "wide": True, "data": "weights", "step": [0, 1], "inner": {"shift": -1}}))
+    {
+        .size = 3,
+        .wide = true,
+        .data = weights,
+        .step = {0, 1},
+        .inner = {
+            .shift = -1,
+        },
+    }
+    """
+    inside = "    " * (depth + 1)
+    lines = [f"{inside}.{key} = {_value(value, depth + 1)}," for key, value in fields.items()]
+    return "\n".join(["{", *lines, "    " * depth + "}"])
+
+
+def _value(value: object, depth: int) -> str:
+    if isinstance(value, Mapping):
+        return initialiser(value, depth)
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, str):
+        return value
+    if isinstance(value, list | tuple):
+        return "{" + ", ".join(_value(item, depth) for item in value) + "}"
+    assert isinstance(value, int | np.integer), type(value)
+    return integer(int(value))
+
+
+def shape(dimensions: Iterable[int]) -> str:
+    """A shape as a reader writes it.
+
+    >>> shape((1, 65)), shape(())
+    ('1 x 65', 'scalar')
+    """
+    return " x ".join(str(n) for n in dimensions) or "scalar"
+
+
+def listed(head: str, items: Iterable[str], tail: str, width: int = 116) -> str:
+    """`head(items)tail`, continued under the first item; an item is never broken.
+
+    >>> print(listed("    f", ["a", "b"], ";"))
+        f(a, b);
+    >>> print(listed("int f", ["int a", "int b"], "", width=14))
+    int f(int a,
+          int b)
+    """
+    lines, line = [], f"{head}("
+    first = True
+    for item in items:
+        if not first and len(line) + len(item) + 2 > width:
+            lines.append(line + ",")
+            line = " " * (len(head) + 1) + item
+        else:
+            line += item if first else f", {item}"
+        first = False
+    return "\n".join([*lines, f"{line}){tail}"])
+
+
+class Names:
+    """Unique identifiers in one C scope: the first keeps its name, later ones get a number.
+
+    >>> names = Names(["ctx"]); names.take("h0"), names.take("h0"), names.take("ctx")
+    ('h0', 'h0_2', 'ctx_2')
+    """
+
+    def __init__(self, reserved: Iterable[str] = ()) -> None:
+        self._taken = set(reserved)
+
+    def take(self, text: str, suffix: str = "") -> str:
+        """The identifier for `text` followed by `suffix`."""
+        plain = identifier(text) + suffix
+        name, number = plain, 1
+        while name in self._taken:
+            number += 1
+            name = f"{plain}_{number}"
+        self._taken.add(name)
+        return name

@@ -1,0 +1,79 @@
+"""Golden vectors: what goes into a program from reset on, and what comes out, to the bit.
+
+`T` frames; a hop is what one frame of audio takes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from models.errors import StapesError
+from models.frontend import FrontEnd
+from quantize.graph import DTYPES, Graph
+
+AUDIO_IN, AUDIO_OUT = "audio_in_q15", "audio_out_q15"
+
+
+@dataclass(frozen=True, eq=False)
+class Vectors:
+    """`network` maps each input and output of the graph to codes `(T, size)` in its dtype; audio is int16 `(S,)`.
+
+    The two parts are independent, each starts from reset. Both audio signals stand as the program takes and gives
+    them, hop by hop: the output is not shifted back by the delay.
+    """
+
+    network: Mapping[str, np.ndarray]
+    audio_in_q15: np.ndarray | None = None
+    audio_out_q15: np.ndarray | None = None
+
+    @property
+    def frames(self) -> int:
+        """Frames of the network part, 0 without one."""
+        return len(next(iter(self.network.values()))) if self.network else 0
+
+    @classmethod
+    def from_arrays(cls, arrays: Mapping[str, np.ndarray], graph: Graph, frontend: FrontEnd | None) -> Vectors:
+        """Arrays by name, as a bundle's `vectors.npz` holds them: `audio_in_q15`, `audio_out_q15`, codes by tensor name.
+
+        A last partial hop is left out. Raises `StapesError` unless names, shapes and dtypes are those of the graph.
+        """
+        network = {name: data for name, data in arrays.items() if name not in (AUDIO_IN, AUDIO_OUT)}
+        wanted = {*graph.inputs, *graph.outputs}
+        if network and set(network) != wanted:
+            raise StapesError(f"golden vectors hold {sorted(network)}; the graph needs {sorted(wanted)}")
+        codes = {name: _codes(graph, name, data) for name, data in network.items()}
+        if len({len(data) for data in codes.values()}) > 1:
+            raise StapesError("golden vectors differ in their number of frames; write them again")
+        if (AUDIO_IN in arrays) != (AUDIO_OUT in arrays):
+            raise StapesError(f"golden audio has one side only; give {AUDIO_IN} and {AUDIO_OUT}")
+        if not codes and AUDIO_IN not in arrays:
+            raise StapesError("the golden vectors are empty; write them again")
+        if AUDIO_IN not in arrays:
+            return cls(codes)
+        return cls(codes, *_audio(arrays[AUDIO_IN], arrays[AUDIO_OUT], frontend))
+
+
+def _codes(graph: Graph, name: str, data: np.ndarray) -> np.ndarray:
+    tensor = graph.tensors[name]
+    if data.dtype != DTYPES[tensor.dtype] or data.ndim < 2 or len(data) == 0 or data[0].size != tensor.size:
+        raise StapesError(
+            f"golden vector '{name}' is {data.dtype} {data.shape}; it must be {tensor.dtype} (frames, {tensor.size})"
+        )
+    return data.reshape(len(data), tensor.size)
+
+
+def _audio(given: np.ndarray, made: np.ndarray, frontend: FrontEnd | None) -> tuple[np.ndarray, np.ndarray]:
+    if frontend is None:
+        raise StapesError("golden audio, but no audio path; give the front end too")
+    for data in (given, made):
+        if data.dtype != np.int16 or data.ndim != 1 or data.size < frontend.hop:
+            raise StapesError(
+                f"golden audio is {data.dtype} {data.shape}; it must be int16, {frontend.hop} samples or more"
+            )
+    if given.size != made.size:
+        raise StapesError(f"golden audio has {given.size} samples in and {made.size} out; they must agree")
+    whole = given.size // frontend.hop * frontend.hop
+    return given[:whole], made[:whole]
