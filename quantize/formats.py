@@ -16,6 +16,7 @@ from .graph import LIMITS
 from .ranges import observed_range
 from .recipe import Recipe
 
+SCALE_BITS = 8
 COPIES = ("RESHAPE", "TRANSPOSE", "STRIDED_SLICE")
 
 
@@ -127,7 +128,8 @@ class Assigner:
             )
         symmetric = dtype == "int16"
         low, high = observed_range(values, choice.range, 2**16 if symmetric else 2**8, symmetric, choice.percentile)
-        if symmetric:
+        if symmetric and not any(hint.power_of_two for hint in hints):
+            # A power of two brings headroom of its own.
             low, high = low * choice.headroom, high * choice.headroom
         limits = [hint.limit for hint in hints if hint.limit]
         return (max(low, -min(limits)), min(high, min(limits))) if limits else (low, high)
@@ -140,8 +142,14 @@ def _format(dtype: str, low: float, high: float, power_of_two: bool) -> Format:
         scale = max(-low, high) / most or 1.0
         if power_of_two:
             # The top of the range may fall on the code 32768, which saturates by one step.
-            scale = 2.0 ** math.ceil(math.log2(scale * most / (most + 1)) - 1e-9)
-        return Format(dtype, float(np.float32(scale)), 0)
-    scale = float(np.float32((high - low) / (most - least) or 1.0))
+            return Format(dtype, 2.0 ** math.ceil(math.log2(scale * most / (most + 1)) - 1e-9), 0)
+        return Format(dtype, _short(scale), 0)
+    scale = _short((high - low) / (most - least) or 1.0)
     zero_point = int(np.clip(round(least - low / scale), least, most))
     return Format(dtype, scale, zero_point)
+
+
+def _short(scale: float) -> float:
+    """The next number with 8 significant bits: onnxruntime's last bits differ between processors, a format must not."""
+    mantissa, exponent = math.frexp(scale * (1.0 - 1e-6))
+    return math.ldexp(math.ceil(mantissa * 2**SCALE_BITS), exponent - SCALE_BITS)

@@ -12,7 +12,7 @@ from models.errors import StapesError
 from .build import build
 from .calibrate import Observations, calibrate
 from .conv_form import as_conv_2d
-from .float_graph import FloatGraph
+from .float_graph import FloatGraph, Hint
 from .formats import Assigner
 from .graph import Graph
 from .lowering import lower
@@ -26,13 +26,15 @@ from .recipe import Recipe
 class Quantised:
     """An integer graph and what is known about it: the overflow proof and the saturation seen in calibration.
 
-    `saturation[name]` is the fraction of observed values outside the tensor's format; `frames` were observed.
+    `saturation[name]` is the fraction of observed values outside the tensor's format, `planned_saturation` the same for
+    tensors that may saturate because their consumer is flat there; `frames` were observed.
     """
 
     graph: Graph
     lowered: FloatGraph
     bounds: list[Bound]
     saturation: dict[str, float]
+    planned_saturation: dict[str, float]
     frames: int
 
 
@@ -62,7 +64,14 @@ def quantise(
             f"operator {worst.operator!r}, row {worst.row}: the {worst.what} could reach {worst.largest} and overflow; "
             "use a recipe with a wider activation range or smaller weights"
         )
-    return Quantised(graph, lowered, bounds, _saturation(graph, seen), seen.frames)
+    saturation = _saturation(graph, seen)
+    planned = {name: value for name, value in saturation.items() if _may_saturate(lowered.tensors[name].hint)}
+    unplanned = {name: value for name, value in saturation.items() if name not in planned}
+    return Quantised(graph, lowered, bounds, unplanned, planned, seen.frames)
+
+
+def _may_saturate(hint: Hint) -> bool:
+    return hint.limit is not None or (hint.fixed is not None and hint.dtype == "int16")
 
 
 def _saturation(graph: Graph, seen: Observations) -> dict[str, float]:

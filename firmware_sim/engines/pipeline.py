@@ -59,8 +59,8 @@ class PipelineEngine(Engine):
         for block in blocks:
             before = path.analyse(block)
             codes = path.quantise_features(before["features_q20"], self.features)
-            mask, tensors = self.network(codes)
-            mask_q15 = path.mask_to_q15(mask, self.mask)
+            mask, tensors = self.network(codes.reshape(batch, *self.features.shape))
+            mask_q15 = path.mask_to_q15(mask.reshape(batch, -1), self.mask)
             made.append(path.synthesise(mask_q15))
             if trace:
                 named = {name: before[name] for name in BEFORE}

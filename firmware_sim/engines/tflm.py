@@ -84,4 +84,4 @@ class TflmNetwork:
         if not self._trace:
             return out
         made = (name for op in self._graph.operators for name in op.outputs)
-        return {name: self._interpreter.GetTensor(self._indices[name], 0) for name in made}
+        return {name: self._interpreter.GetTensor(self._indices[name], 0)["tensor_data"] for name in made}

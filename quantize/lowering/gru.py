@@ -20,10 +20,11 @@ from .elementwise import SIGMOID, TANH
 _ONNX_GATES = "zrn"
 _STATE = Hint(fixed={"int8": (2.0**-7, 0), "int16": (2.0**-15, 0)})
 _DIFFERENCE = Hint(fixed={"int8": (2.0**-6, 0), "int16": (2.0**-14, 0)})
-_INT16_GATE = {"int16": (2.0**-12, 0)}
-_SUM_OF_GATE = Hint(fixed=_INT16_GATE, limit=8.0)
-_SUM_OF_CANDIDATE = Hint(fixed=_INT16_GATE, limit=4.0)
-_TERM = Hint(limit=16.0, power_of_two=True)
+# A z of 1 - 3e-4, where the sigmoid of 8 stands, would let a state leak away in 10 s: the gates need +-16.
+_SUM_OF_GATE = Hint(fixed={"int16": (2.0**-11, 0)}, limit=8.0)
+_SUM_OF_CANDIDATE = Hint(fixed={"int16": (2.0**-12, 0)}, limit=4.0)
+# Terms of opposite sign may cancel, so they reach further than the sum needs.
+_TERM = Hint(limit=32.0, power_of_two=True)
 
 
 def check_gru(context: Context, node: onnx.NodeProto) -> str | None:

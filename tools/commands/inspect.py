@@ -46,6 +46,7 @@ def describe(bundle: Bundle) -> dict[str, Any]:
     """Everything `inspect` knows; sizes in bytes, times in ms."""
     graph, frontend = bundle.graph, bundle.frontend
     bounds = prove(graph)
+    saturation = {**bundle.manifest["saturation"], **bundle.manifest["planned_saturation"]}
     cost = costs(graph, bundle.name, frontend)
     rate = frontend.sample_rate / 1000.0 if frontend else None
     return {
@@ -60,11 +61,12 @@ def describe(bundle: Bundle) -> dict[str, Any]:
         "ram_by_part": cost.ram_by_part,
         "latency_ms": frontend.latency / rate if frontend and rate else None,
         "hop_ms": frontend.hop / rate if frontend and rate else None,
-        "operators": [_operator(graph, op, bundle.manifest["saturation"]) for op in graph.operators],
+        "operators": [_operator(graph, op, saturation) for op in graph.operators],
         "states": [[state.input, state.output] for state in graph.states],
         "overflow_free": all(bound.holds for bound in bounds),
         "overflow_bounds": [{**vars(bound), "bits": bound.bits} for bound in bounds],
         "saturation": bundle.manifest["saturation"],
+        "planned_saturation": bundle.manifest["planned_saturation"],
         "tflm_builds": [vars(build) for build in tflm_builds(graph)],
     }
 

@@ -285,9 +285,14 @@ def _manifest(
         "inputs": list(graph.inputs),
         "outputs": list(graph.outputs),
         "states": [[state.input, state.output] for state in graph.states],
-        "saturation": {tensor: round(fraction, 8) for tensor, fraction in result.saturation.items() if fraction > 0},
+        "saturation": _counted(result.saturation),
+        "planned_saturation": _counted(result.planned_saturation),
         "quality": quality,
     }
+
+
+def _counted(saturation: dict[str, float]) -> dict[str, float]:
+    return {tensor: round(fraction, 8) for tensor, fraction in saturation.items() if fraction > 0}
 
 
 def proof_table(bounds: list[Bound]) -> Table:

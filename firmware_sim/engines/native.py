@@ -1,0 +1,205 @@
+"""Engine `native`: the exported C compiled for the host and called through ctypes."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import shutil
+import subprocess
+import tempfile
+import weakref
+from pathlib import Path
+
+import numpy as np
+
+from models.errors import StapesError
+from models.frontend import FrontEnd
+from quantize.graph import DTYPES, Graph
+
+from ..cmsis_dsp import CmsisDsp, sources
+from .base import Engine, Progress, Run, no_progress
+
+SHIM = Path(__file__).with_name("native_shim.c")
+FAST = ("-O3", "-march=native")
+STRICT = (
+    "-Wall",
+    "-Wextra",
+    "-Wconversion",
+    "-Wsign-conversion",
+    "-Wshadow",
+    "-Wdouble-promotion",
+    "-Wundef",
+    "-Wcast-align",
+)
+HOPS_A_CALL = 500
+
+# Types of what the audio path traces; everything else is a tensor of the graph.
+_AUDIO_TYPES = {
+    "spectrum_q31": np.int32,
+    "exponent": np.int32,
+    "power_q40": np.uint64,
+    "noise_q40": np.uint64,
+    "speech": np.bool_,
+    "gain_q15": np.uint16,
+    "features_q20": np.int32,
+    "mask_q15": np.int16,
+}
+
+
+def find_compiler() -> str:
+    """The C compiler: $CC, else cc, gcc or clang. Raises StapesError when there is none."""
+    for name in (os.environ.get("CC"), "cc", "gcc", "clang"):
+        if name and shutil.which(name.split()[0]):
+            return name
+    raise StapesError("engine native: no C compiler found; install gcc or clang, or set CC")
+
+
+def build(
+    folder: Path, name: str, output: Path, *, flags: tuple[str, ...] = FAST, trace: bool = False, cc: str | None = None
+) -> None:
+    """Compile an exported folder, the shim and CMSIS-DSP to a shared library.
+
+    The exported C is compiled as its own Makefile does, CMSIS-DSP without warnings. Raises StapesError with the
+    compiler's first complaint.
+    """
+    compiler = (cc or find_compiler()).split()
+    cmsis = sources()
+    common = ["-std=c99", "-fPIC", *flags, *(f"-I{d}" for d in cmsis.include_dirs), *(f"-D{d}" for d in cmsis.defines)]
+    own = sorted([*folder.glob("*.c"), *(folder / "runtime").glob("*.c")])
+    own = [path for path in own if not path.name.endswith("_runner.c")]
+    names = [f"-DSTAPES_NAME={name}", f"-DSTAPES_NAME_UPPER={name.upper()}", f'-DSTAPES_HEADER="{name}.h"']
+    defines = [*names, *(["-DSTAPES_TRACE"] if trace else []), f"-I{folder}"]
+    with tempfile.TemporaryDirectory(prefix="stapes-build-") as work:
+        objects = []
+        for index, path in enumerate([*own, SHIM]):
+            objects.append(f"{work}/{index}.o")
+            _call([*compiler, *common, *defines, "-c", str(path), "-o", objects[-1]])
+        objects += _compile_cmsis(compiler, common, cmsis, Path(work))
+        _call([*compiler, *flags, "-shared", *objects, "-o", str(output)])
+
+
+def _compile_cmsis(compiler: list[str], common: list[str], cmsis: CmsisDsp, work: Path) -> list[str]:
+    objects = []
+    for path in cmsis.c_files:
+        objects.append(str(work / f"cmsis_{path.stem}.o"))
+        _call([*compiler, *common, "-w", "-c", str(path), "-o", objects[-1]])
+    return objects
+
+
+def _call(command: list[str]) -> None:
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode:
+        lines = (
+            [line for line in done.stderr.splitlines() if "error" in line] or done.stderr.splitlines() or ["no message"]
+        )
+        raise StapesError(f"{command[0]} cannot compile the exported C: {lines[0]}")
+
+
+class _Library:
+    """One compiled variant of a program, loaded."""
+
+    def __init__(self, folder: Path, name: str, flags: tuple[str, ...], trace: bool, cc: str | None) -> None:
+        work = tempfile.mkdtemp(prefix="stapes-native-")
+        weakref.finalize(self, shutil.rmtree, work, ignore_errors=True)
+        path = Path(work) / f"{name}.so"
+        build(folder, name, path, flags=flags, trace=trace, cc=cc)
+        self.c = ctypes.CDLL(str(path))
+        self.c.shim_context_bytes.restype = ctypes.c_size_t
+        self.c.shim_init.argtypes = [ctypes.c_void_p]
+        self.c.shim_run.argtypes = [ctypes.c_void_p] * 3 + [ctypes.c_size_t, ctypes.c_void_p, ctypes.c_size_t]
+        self.tensors: list[tuple[str, int]] = []
+        if trace:
+            self.c.shim_tensor_name.restype = ctypes.c_char_p
+            count = self.c.shim_tensors()
+            self.tensors = [(self.c.shim_tensor_name(i).decode(), self.c.shim_tensor_bytes(i)) for i in range(count)]
+
+    @property
+    def context_bytes(self) -> int:
+        return int(self.c.shim_context_bytes())
+
+    def start(self) -> np.ndarray:
+        """A new context, initialised and aligned to 16 bytes."""
+        memory = np.zeros(self.context_bytes + 16, np.uint8)
+        offset = -memory.ctypes.data % 16
+        context = memory[offset : offset + self.context_bytes]
+        status = self.c.shim_init(context.ctypes.data)
+        if status:
+            raise StapesError(f"engine native: init returned status {status}")
+        return context
+
+
+class NativeEngine(Engine):
+    """The C of an exported folder. The folder may be removed once the engine is made."""
+
+    name = "native"
+
+    def __init__(
+        self,
+        folder: Path,
+        graph: Graph,
+        frontend: FrontEnd,
+        *,
+        program: str = "",
+        flags: tuple[str, ...] = FAST,
+        cc: str | None = None,
+    ) -> None:
+        super().__init__(frontend)
+        self._graph = graph
+        self._source = Path(tempfile.mkdtemp(prefix="stapes-c-"))
+        weakref.finalize(self, shutil.rmtree, self._source, ignore_errors=True)
+        shutil.copytree(folder, self._source, dirs_exist_ok=True)
+        self._options = (program or Path(folder).name, flags)
+        self._cc = cc
+        self._fast = self._make(trace=False)
+        self._traced: _Library | None = None
+
+    def _make(self, trace: bool) -> _Library:
+        return _Library(self._source, *self._options, trace, self._cc)
+
+    @property
+    def context_bytes(self) -> int:
+        """RAM of one stream on this host (pointers are 8 bytes here and 4 on the device)."""
+        return self._fast.context_bytes
+
+    def run(self, audio_q15: np.ndarray, trace: bool = False, progress: Progress = no_progress) -> Run:
+        audio_q15 = np.atleast_2d(audio_q15)
+        if trace and self._traced is None:
+            self._traced = self._make(trace=True)
+        library = self._traced if trace and self._traced else self._fast
+        rows = [self._stream(library, row, trace, progress) for row in audio_q15]
+        audio = np.stack([samples for samples, _ in rows])
+        return Run(audio, self._unpack(library, np.stack([frames for _, frames in rows])) if trace else {})
+
+    def _stream(
+        self, library: _Library, audio: np.ndarray, trace: bool, progress: Progress
+    ) -> tuple[np.ndarray, np.ndarray]:
+        hop = self.frontend.hop
+        hops = -(-len(audio) // hop)
+        given = np.zeros(hops * hop, np.int16)
+        given[: len(audio)] = audio
+        made = np.zeros_like(given)
+        frame_bytes = sum(size for _, size in library.tensors)
+        frames = np.zeros((hops, frame_bytes if trace else 0), np.uint8)
+        context = library.start()
+        for start in range(0, hops, HOPS_A_CALL):
+            count = min(HOPS_A_CALL, hops - start)
+            traced = frames[start:].ctypes.data if trace else None
+            here = slice(start * hop, (start + count) * hop)
+            status = library.c.shim_run(
+                context.ctypes.data, given[here].ctypes.data, made[here].ctypes.data, count, traced, frame_bytes
+            )
+            if status:
+                raise StapesError(f"engine native: process returned status {status}")
+            progress(count)
+        return made[: len(audio)], frames
+
+    def _unpack(self, library: _Library, frames: np.ndarray) -> dict[str, np.ndarray]:
+        """(B, T, bytes) -> tensor name -> (B, T, values)."""
+        tensors, offset = {}, 0
+        for name, size in library.tensors:
+            known = self._graph.tensors.get(name)
+            dtype = DTYPES[known.dtype] if known else _AUDIO_TYPES[name]
+            raw = np.ascontiguousarray(frames[:, :, offset : offset + size])
+            tensors[name] = raw.view(dtype)
+            offset += size
+        return tensors

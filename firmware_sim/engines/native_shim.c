@@ -1,0 +1,56 @@
+/* Runs an exported program over many hops and, when built with STAPES_TRACE, keeps every traced tensor.
+ * Compiled with -DSTAPES_NAME=<name> -DSTAPES_NAME_UPPER=<NAME> -DSTAPES_HEADER="<name>.h".
+ */
+#include STAPES_HEADER
+
+#include <string.h>
+
+#define JOIN_(a, b) a##b
+#define JOIN(a, b) JOIN_(a, b)
+#define CONTEXT JOIN(STAPES_NAME, _context)
+
+size_t shim_context_bytes(void) { return sizeof(CONTEXT); }
+
+int shim_init(CONTEXT *ctx) { return (int)JOIN(STAPES_NAME, _init)(ctx, sizeof(*ctx)); }
+
+#ifdef STAPES_TRACE
+typedef struct {
+    unsigned char *frame; /* where the tensors of this frame go, one behind the other */
+} shim_trace;
+
+int shim_tensors(void) { return (int)JOIN(STAPES_NAME_UPPER, _TENSORS); }
+const char *shim_tensor_name(int tensor) { return JOIN(STAPES_NAME, _tensor_names)[tensor]; }
+int shim_tensor_bytes(int tensor) { return JOIN(STAPES_NAME, _tensor_bytes)[tensor]; }
+
+static void shim_keep(void *user, int tensor, const void *data, int bytes)
+{
+    size_t offset = 0;
+    for (int before = 0; before < tensor; before++) {
+        offset += (size_t)JOIN(STAPES_NAME, _tensor_bytes)[before];
+    }
+    memcpy(((shim_trace *)user)->frame + offset, data, (size_t)bytes);
+}
+#endif
+
+/* in[hops * HOP] -> out[hops * HOP]; frames[hops][sum of shim_tensor_bytes] when tracing, else null. */
+int shim_run(CONTEXT *ctx, const int16_t *in, int16_t *out, size_t hops, unsigned char *frames, size_t frame_bytes)
+{
+    const size_t hop = (size_t)JOIN(STAPES_NAME_UPPER, _HOP);
+#ifdef STAPES_TRACE
+    shim_trace trace = {frames};
+    ctx->trace = frames ? shim_keep : 0;
+    ctx->trace_user = &trace;
+#endif
+    for (size_t t = 0; t < hops; t++) {
+        const int status = (int)JOIN(STAPES_NAME, _process)(ctx, in + t * hop, out + t * hop);
+        if (status != 0) {
+            return status;
+        }
+#ifdef STAPES_TRACE
+        trace.frame += frame_bytes;
+#endif
+    }
+    (void)frames;
+    (void)frame_bytes;
+    return 0;
+}

@@ -1,0 +1,188 @@
+"""`stapes demo`: the whole road on the shipped network and recordings, from checkpoint to sound, in one table."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated, Any
+
+import numpy as np
+import typer
+from rich.markup import escape
+from rich.table import Table
+
+import models
+from firmware_sim.compare import sha256_of, snr_db
+from models.audio import float_to_q15, write_audio
+from models.errors import StapesError
+from models.files import whole_folder, write_whole
+from quantize.recipe import load_recipe
+from tools.audio_files import DEMO, Batch, read_batch
+from tools.bundle import Bundle, canonical_json
+from tools.commands.evaluate import Evaluation, evaluate_pairs, figure
+from tools.commands.export import write_c
+from tools.commands.inspect import describe
+from tools.commands.quantize import make_bundle
+from tools.console import console, print_json, progress
+from tools.engines import EXACT, make_engine, unavailable
+from tools.metrics import LABELS
+from tools.pairs import Pair, find_pairs
+from tools.pictures import draw_comparison
+
+CHECKPOINT = Path(models.__file__).parent / "zoo" / "gru_mask.pt"
+REPORT = "demo.json"
+PICTURE = "spectrograms.png"
+SHOWN = ("noisy", "float", "integer")
+COSTS = ("flash_bytes", "ram_bytes", "macs_per_frame", "latency_ms", "hop_ms")
+
+
+def demo(
+    output: Annotated[Path, typer.Option("-o", "--output", help="Folder for everything that is made.")] = Path(
+        "build/demo"
+    ),
+    recipe: Annotated[str, typer.Option(help="A built-in recipe or a TOML file.")] = "w8a16",
+    json: Annotated[bool, typer.Option("--json", help="Machine-readable result on standard output.")] = False,
+) -> None:
+    """Quantise the shipped network, export C, run real noisy speech on every engine, and tell what came out.
+
+    Examples:
+
+    `stapes demo`
+
+    `stapes demo --recipe w8a8 -o build/demo_w8a8 --json`
+    """
+    start = time.perf_counter()
+    with whole_folder(output, REPORT) as folder:
+        bundle, _ = make_bundle(CHECKPOINT, folder / "bundle", recipe=load_recipe(recipe))
+        write_c(bundle, folder / "c" / bundle.name)
+        pairs = find_pairs(DEMO)
+        engines = run_engines(bundle, read_batch([pair.noisy for pair in pairs]))
+        result = evaluate_pairs(bundle, pairs, "numpy", jobs=1)
+        _write_sound(folder, pairs, result)
+        document = _document(bundle, engines, result, folder)
+        write_whole(folder / REPORT, canonical_json(_without_times(document)))
+    document["seconds"] = time.perf_counter() - start
+    if json:
+        print_json(document)
+    else:
+        console.print(_table(document, recipe))
+        console.print(f"in {document['seconds']:.0f} s, everything in {output}:", markup=False)
+        for name in document["files"]:
+            console.print(f"  {output / name}", markup=False)
+    if not document["identical"]:
+        raise typer.Exit(1)
+
+
+def run_engines(bundle: Bundle, batch: Batch) -> dict[str, dict[str, Any]]:
+    """Each engine over the recordings: bits (reference, equal, differ), hash, speed; or why it was skipped.
+
+    `litert` may differ: its SNR against the reference and the fraction of other samples are given.
+    """
+    missing = unavailable()
+    entries: dict[str, dict[str, Any]] = {}
+    reference: np.ndarray | None = None
+    for name in (*EXACT, "litert"):
+        try:
+            if name in missing:
+                raise StapesError(missing[name])
+            engine = make_engine(name, bundle)
+        except StapesError as error:
+            # An exact engine that is there but cannot be made is a fault, not a gap of this machine.
+            if name in EXACT and name not in missing:
+                raise
+            entries[name] = {"skipped": str(error)}
+            continue
+        frames = -(-batch.audio_q15.shape[1] // engine.frontend.hop)
+        start = time.perf_counter()
+        with progress(f"{name} engine, frames", frames) as done:
+            audio_q15 = engine.run(batch.audio_q15, progress=done).audio_q15
+        seconds = time.perf_counter() - start
+        joined = np.concatenate(batch.trimmed(audio_q15))
+        if reference is None:
+            reference = joined
+        entries[name] = {
+            "bits": "reference" if joined is reference else "equal" if np.array_equal(joined, reference) else "differ",
+            "sha256": sha256_of(joined),
+            "realtime_factor": batch.seconds / seconds,
+            "snr_db": snr_db(reference, joined),
+            "differing_samples": float(np.mean(joined != reference)),
+        }
+    return entries
+
+
+def _write_sound(folder: Path, pairs: Sequence[Pair], result: Evaluation) -> None:
+    """NAME_noisy.wav, NAME_float.wav and NAME_integer.wav, and a picture of the first recording."""
+    (folder / "audio").mkdir()
+    for pair, outputs in zip(pairs, result.outputs, strict=True):
+        for system in SHOWN:
+            write_audio(folder / "audio" / f"{pair.name}_{system}.wav", float_to_q15(outputs[system]))
+    pair, outputs = pairs[0], result.outputs[0]
+    signals = {"noisy": outputs["noisy"], "float pipeline": outputs["float"], "integer pipeline": outputs["integer"]}
+    signals["clean"] = result.cleans[0]
+    draw_comparison(folder / PICTURE, f"recording '{pair.name}'", signals, "float pipeline", "integer pipeline")
+
+
+def _document(bundle: Bundle, engines: dict[str, dict[str, Any]], result: Evaluation, folder: Path) -> dict[str, Any]:
+    cost = describe(bundle)
+    return {
+        "bundle_sha256": bundle.hash,
+        "recipe": bundle.recipe.name,
+        "recordings": len(result.files),
+        "seconds_of_audio": sum(file["seconds"] for file in result.files),
+        "identical": all(engines[name].get("bits", "equal") != "differ" for name in EXACT),
+        "engines": engines,
+        "systems": result.systems,
+        "integer_minus_float": result.integer_minus_float,
+        "output_snr_db": result.output_snr_db,
+        **{name: cost[name] for name in COSTS},
+        "files": [
+            "bundle",
+            f"c/{bundle.name}",
+            PICTURE,
+            *sorted(f"audio/{path.name}" for path in (folder / "audio").iterdir()),
+        ],
+    }
+
+
+def _without_times(document: dict[str, Any]) -> dict[str, Any]:
+    """The document without what a second run would not repeat, nor JSON hold."""
+    engines = {
+        name: {key: value for key, value in entry.items() if key in ("bits", "sha256", "skipped")}
+        for name, entry in document["engines"].items()
+    }
+    snr = document["output_snr_db"]
+    return {**document, "engines": engines, "output_snr_db": snr if np.isfinite(snr) else None}
+
+
+def _table(document: dict[str, Any], recipe: str) -> Table:
+    title = f"stapes demo: recipe {escape(recipe)}, {document['recordings']} recordings, {document['seconds_of_audio']:.1f} s"
+    table = Table(title=title, title_justify="left", show_header=False)
+    engines = list(document["engines"].items())
+    for name, entry in engines:
+        table.add_row(f"engine {name}", *_engine_cells(entry), end_section=name == engines[-1][0])
+    for system in (*SHOWN, "difference"):
+        row = document["integer_minus_float"] if system == "difference" else document["systems"][system]
+        sign = "+" if system == "difference" else ""
+        cells = [f"{LABELS[m].removesuffix(' dB')} {figure(row[m], m, sign)}" for m in ("pesq_wb", "stoi", "si_sdr")]
+        cells[-1] += " dB"
+        table.add_row("integer - float" if system == "difference" else system, *cells)
+    table.add_row("integer against float", f"{document['output_snr_db']:.1f} dB SNR", end_section=True)
+    table.add_row("flash, RAM", f"{document['flash_bytes']:,} bytes", f"{document['ram_bytes']:,} bytes")
+    table.add_row("MACs", f"{document['macs_per_frame']:,} a frame", _macs_a_second(document))
+    table.add_row("latency", f"{document['latency_ms']:g} ms algorithmic", f"hop {document['hop_ms']:g} ms")
+    return table
+
+
+def _engine_cells(entry: dict[str, Any]) -> list[str]:
+    if "skipped" in entry:
+        return ["skipped", escape(entry["skipped"])]
+    words = {"reference": "the reference", "equal": "bits equal", "differ": "BITS DIFFER"}[entry["bits"]]
+    speed = f"{entry['realtime_factor']:.1f} x real time"
+    if entry["bits"] != "differ":
+        return [words, speed]
+    return [words, speed, f"{entry['snr_db']:.1f} dB SNR, {100 * entry['differing_samples']:.1f} % of samples"]
+
+
+def _macs_a_second(document: dict[str, Any]) -> str:
+    return f"{document['macs_per_frame'] * 1000 / document['hop_ms'] / 1e6:.1f} million a second"
