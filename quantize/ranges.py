@@ -46,6 +46,7 @@ def _least_squares(values: np.ndarray, low: float, high: float, levels: int) -> 
 
 
 def saturated_fraction(values: np.ndarray, scale: float, zero_point: int, limits: tuple[int, int]) -> float:
-    """Which part of the values lies outside of a format by more than half a step."""
+    """Which part of the values lies outside of a format by more than a step: 1.0 in a format that ends one step below does not."""
     low, high = ((limit - zero_point) * scale for limit in limits)
-    return float(np.mean((values < low - scale / 2) | (values > high + scale / 2)))
+    slack = scale * 1.001
+    return float(np.mean((values < low - slack) | (values > high + slack)))

@@ -14,7 +14,7 @@ from ..audio.frontend import AudioPath
 from .base import Engine, Progress, Run, from_blocks, no_progress, to_blocks
 
 # What the audio path makes before the network, in order; the C trace uses the same names.
-BEFORE = ("spectrum_q31", "exponent", "power_q40", "noise_q40", "speech", "gain_q15", "features_q20")
+BEFORE = ("exponent", "spectrum_q31", "power_q40", "noise_q40", "gain_q15", "speech", "features_q20")
 
 
 def network_ends(graph: Graph, frontend: FrontEnd) -> tuple[Tensor, Tensor]:

@@ -78,7 +78,7 @@ def regress(
     `stapes regress build/mask recordings/ --engine native --json`
     """
     opened = load_bundle(bundle)
-    batch = read_batch(audio or [DEMO])
+    batch = read_batch(audio or sorted(DEMO.glob("*_noisy.flac")))
     report = run_regression(opened, batch, engine, update)
     if json:
         print_json(report.to_json())
