@@ -40,4 +40,4 @@ def test_constant_zero_has_a_range():
 
 def test_saturation_counts_what_lies_outside():
     values = np.array([-2.0, -1.0, 0.0, 1.0, 2.0, -2.02, 2.2, -2.2])
-    assert saturated_fraction(values, 1 / 64, 0, (-128, 127)) == pytest.approx(2 / 8)
+    assert saturated_fraction(values, 1 / 64, 0, (-128, 127)) == pytest.approx(3 / 8)
