@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import struct
 import warnings
@@ -13,6 +14,7 @@ import soundfile
 import soxr
 
 from models.errors import StapesError
+from models.files import write_whole
 from models.frontend import SAMPLE_RATE
 
 SUFFIXES = (".wav", ".flac", ".ogg", ".aiff", ".aif", ".mp3")
@@ -89,15 +91,10 @@ def _refuse_truncated_wav(path: Path) -> None:
 
 def write_audio(path: str | os.PathLike[str], audio: np.ndarray) -> None:
     """Write (S,) float in [-1, 1) or int16 q15 as a 16-bit mono 16 kHz WAV file; a failure leaves no partial file."""
-    path = Path(path)
     samples_q15 = audio if audio.dtype == np.int16 else float_to_q15(audio)
-    temporary = path.with_name(f".{path.name}.partial")
-    try:
-        soundfile.write(temporary, samples_q15, SAMPLE_RATE, subtype="PCM_16", format="WAV")
-        os.replace(temporary, path)
-    except (OSError, RuntimeError) as error:
-        temporary.unlink(missing_ok=True)
-        raise StapesError(f"{path}: cannot be written; check that the folder exists and has room") from error
+    buffer = io.BytesIO()
+    soundfile.write(buffer, samples_q15, SAMPLE_RATE, subtype="PCM_16", format="WAV")
+    write_whole(path, buffer.getvalue())
 
 
 def list_audio(paths: Iterable[str | os.PathLike[str]]) -> list[Path]:

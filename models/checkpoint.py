@@ -18,6 +18,7 @@ import torch
 from torch import Tensor
 
 from models.errors import StapesError
+from models.files import write_whole
 from models.frontend import FrontEnd
 from models.gru_mask import GruMask, GruMaskConfig
 
@@ -60,7 +61,6 @@ def load(path: str | os.PathLike[str]) -> tuple[GruMask, FrontEnd, dict[str, Any
 
 def save(path: str | os.PathLike[str], model: GruMask, frontend: FrontEnd) -> None:
     """Write the own format; equal weights give equal bytes, and a failure leaves no partial file."""
-    path = Path(path)
     content = {
         "model_state_dict": {name: value.detach().cpu().clone() for name, value in model.state_dict().items()},
         "model_config": model.config.to_dict(),
@@ -72,13 +72,7 @@ def save(path: str | os.PathLike[str], model: GruMask, frontend: FrontEnd) -> No
     # Written to memory first: torch names the archive after the file, and the bytes would depend on the path.
     buffer = io.BytesIO()
     torch.save(_interned(content), buffer)
-    temporary = path.with_name(f".{path.name}.partial")
-    try:
-        temporary.write_bytes(buffer.getvalue())
-        os.replace(temporary, path)
-    except OSError as error:
-        temporary.unlink(missing_ok=True)
-        raise StapesError(f"{path}: cannot be written; check that the folder exists and has room") from error
+    write_whole(path, buffer.getvalue())
 
 
 def _interned(value: Any) -> Any:

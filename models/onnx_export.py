@@ -8,14 +8,13 @@ import json
 import logging
 import os
 import warnings
-from pathlib import Path
 
 import onnx
 import onnxscript.optimizer
 import torch
 from torch import Tensor, nn
 
-from models.errors import StapesError
+from models.files import write_whole
 from models.frontend import FrontEnd
 from models.gru_mask import GruMask
 
@@ -53,7 +52,6 @@ def export_onnx(model: GruMask, frontend: FrontEnd, path: str | os.PathLike[str]
     Inputs `features` (1, F), `h0`, `h1`, ... (1, H); outputs `mask` (1, K), `h0_out`, `h1_out`, ...; all float32.
     Metadata: `stapes.front_end` is the front end, `stapes.states` the list of [input, output] pairs, both JSON.
     """
-    path = Path(path)
     proto = _to_proto(model)
     _tidy(proto.graph)
     _strip(proto)
@@ -61,13 +59,7 @@ def export_onnx(model: GruMask, frontend: FrontEnd, path: str | os.PathLike[str]
     for key, value in ((FRONT_END_KEY, frontend.to_dict()), (STATES_KEY, states)):
         proto.metadata_props.add(key=key, value=json.dumps(value, sort_keys=True))
     onnx.checker.check_model(proto, full_check=True)
-    temporary = path.with_name(f".{path.name}.partial")
-    try:
-        temporary.write_bytes(proto.SerializeToString(deterministic=True))
-        os.replace(temporary, path)
-    except OSError as error:
-        temporary.unlink(missing_ok=True)
-        raise StapesError(f"{path}: cannot be written; check that the folder exists and has room") from error
+    write_whole(path, proto.SerializeToString(deterministic=True))
 
 
 def _to_proto(model: GruMask) -> onnx.ModelProto:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-import os
+import io
 import tempfile
 from collections import defaultdict
 from collections.abc import Callable, Iterator
@@ -17,6 +17,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 
 from models.errors import StapesError
+from models.files import write_whole
 from tools.corpus import own as own_folders
 from tools.corpus.decode import AUDIO_SUFFIXES, RATE, Audio, Unfit, read_noise, read_speech
 from tools.corpus.download import download, unpack, version_of
@@ -235,8 +236,8 @@ def _stem(voice: str, sources: list[str], index: int) -> str:
 def write_flac(path: Path, audio: Audio) -> str:
     """Write (S,) float32 as 16 kHz mono 16-bit FLAC, whole or not at all, and return the file's SHA-256."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name("." + path.name + ".partial")
     samples = np.clip(np.rint(audio.astype(np.float64) * 32768), -32768, 32767).astype(np.int16)
-    soundfile.write(partial, samples, RATE, format="FLAC", subtype="PCM_16")
-    os.replace(partial, path)
+    buffer = io.BytesIO()
+    soundfile.write(buffer, samples, RATE, format="FLAC", subtype="PCM_16")
+    write_whole(path, buffer.getvalue())
     return sha256(path)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
@@ -13,6 +12,7 @@ from pathlib import Path
 import soundfile
 
 from models.errors import StapesError
+from models.files import write_whole
 from tools.corpus.decode import RATE, Audio
 from tools.corpus.sources import SPLITS
 
@@ -131,9 +131,7 @@ class Manifest:
             sort_keys=True,
             ensure_ascii=False,
         )
-        partial = self.folder / f".{FILE_NAME}.partial"
-        partial.write_text(text + "\n", encoding="utf-8")
-        os.replace(partial, self.folder / FILE_NAME)
+        write_whole(self.folder / FILE_NAME, (text + "\n").encode("utf-8"))
 
 
 def load_manifest(folder: str | Path) -> Manifest:
