@@ -16,9 +16,14 @@ _TABLES = {
 _ALWAYS = ("stapes_status.h", "stapes_align.h", "stapes_nn.h")
 
 
-def _included(path: Path) -> list[str]:
+def _mentioned(name: str) -> list[str]:
+    """The files that a runtime file includes, and those of the functions that a .c file calls."""
+    text = runtime_text(name)
     # A name with a folder in it is of CMSIS-DSP.
-    return re.findall(r'^#include "([^"/]+)"', path.read_text(encoding="utf-8"), re.MULTILINE)
+    files = re.findall(r'^#include "([^"/]+)"', text, re.MULTILINE)
+    if name.endswith(".c"):
+        files += [f"{function}.c" for function in set(re.findall(r"\bstapes_\w+", text))]
+    return [file for file in files if (RUNTIME / file).is_file()]
 
 
 def runtime_files(functions: Iterable[str], sources: Iterable[str] = ()) -> list[str]:
@@ -29,7 +34,7 @@ def runtime_files(functions: Iterable[str], sources: Iterable[str] = ()) -> list
         name = pending.pop()
         if name not in found:
             found.add(name)
-            pending += [*_included(RUNTIME / name), *_TABLES.get(name, ())]
+            pending += [*_mentioned(name), *_TABLES.get(name, ())]
     return sorted(found)
 
 

@@ -1,0 +1,189 @@
+"""The fused GRU in C gives the integers of the operators it stands for; what it cannot fuse runs operator by operator."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from export.c.gru import aligned_add
+from export.c.program import build_program
+from firmware_sim import kernels
+from firmware_sim.network import NetworkSimulator
+from quantize.conv_form import as_conv_2d
+from quantize.graph import Graph, Operator, Region, State, Tensor
+from quantize.prepare import AddParams
+from tests.export.programs import BUILDS, CNetwork
+from tests.firmware_sim.gru_graph import gru_graph, random_frames
+
+FRAMES = 200
+
+
+def rescaled(graph: Graph, **scales: float) -> Graph:
+    """The graph with other scales of some tensors."""
+    tensors = dict(graph.tensors)
+    for name, scale in scales.items():
+        tensors[name] = replace(tensors[name], scale=np.array([scale], np.float32))
+    return replace(graph, tensors=tensors)
+
+
+def wide_gates(graph: Graph) -> Graph:
+    """int16 gates as the lowering of ONNX makes them: sums to +-16, terms of different powers of two."""
+    return rescaled(graph, ar=2.0**-11, az=2.0**-11, xr=2.0**-10, hr=2.0**-13, xn=2.0**-14, hn=2.0**-11, rhn=2.0**-11)
+
+
+GRAPHS = {
+    "int8": lambda: gru_graph("int8"),
+    "int8 of one unit": lambda: gru_graph("int8", 1, 1),
+    "int8 of odd size": lambda: gru_graph("int8", 257, 65, per_channel=False),
+    "int16": lambda: gru_graph("int16"),
+    "int16 of one unit": lambda: gru_graph("int16", 1, 1),
+    "int16 of odd size": lambda: gru_graph("int16", 257, 65, per_channel=False),
+    "int16 with wide gates": lambda: wide_gates(gru_graph("int16", 65, 33, seed=3)),
+    "int8 as convolutions": lambda: as_conv_2d(gru_graph("int8", 65, 31)),
+    "int16 as convolutions": lambda: as_conv_2d(gru_graph("int16", 65, 31)),
+}
+
+
+def assert_same_frames(graph: Graph, network: CNetwork, frames: int = FRAMES) -> None:
+    """C against numpy over time, states running on in both."""
+    simulator = NetworkSimulator(graph, 1)
+    flat = replace(graph.tensors["x"], shape=(1, graph.tensors["x"].size))
+    noise = random_frames(replace(graph, tensors={"x": flat}), frames, 1, seed=7)
+    for index, x in enumerate(noise.reshape(frames, 1, *graph.tensors["x"].shape)):
+        wanted = simulator.step({"x": x})
+        got = network.step({"x": x[0]})
+        for name in graph.outputs:
+            np.testing.assert_array_equal(got[name], wanted[name][0], err_msg=f"{name}, frame {index}")
+
+
+@pytest.mark.parametrize("build", list(BUILDS))
+@pytest.mark.parametrize("kind", list(GRAPHS))
+def test_the_fused_kernel_gives_the_integers_of_its_operators(kind, build, tmp_path):
+    graph = GRAPHS[kind]()
+    functions = build_program(graph, "net").functions
+    assert functions == {f"stapes_gru_{'s8' if 'int8' in kind else 's16'}"}
+    assert_same_frames(graph, CNetwork(graph, tmp_path, build))
+
+
+@pytest.mark.parametrize("dtype", ["int8", "int16"])
+def test_the_operators_one_by_one_give_the_same_integers(dtype, tmp_path):
+    graph = gru_graph(dtype)
+    assert not any("gru" in function for function in build_program(graph, "net", fuse=False).functions)
+    assert_same_frames(graph, CNetwork(graph, tmp_path, fuse=False))
+
+
+def test_extreme_states_come_out_alike(tmp_path):
+    """h - n, z * d and n + zd at the ends of their ranges: gates forced open and shut by the input."""
+    graph = gru_graph("int16", 4, 16, seed=9)
+    simulator, network = NetworkSimulator(graph, 1), CNetwork(graph, tmp_path)
+    for frame in range(64):
+        x = np.full((1, 4), (-32768, 32767)[frame // 8 % 2], np.int64)
+        wanted, got = simulator.step({"x": x[None]}), network.step({"x": x})
+        np.testing.assert_array_equal(got["h_out"], wanted["h_out"][0], err_msg=f"frame {frame}")
+
+
+def test_reset_starts_the_stream_again(tmp_path):
+    graph = gru_graph("int8", 16, 16)
+    network = CNetwork(graph, tmp_path)
+    xs = random_frames(graph, 5, 1, seed=1)[:, 0]
+    first = [network.step({"x": x})["h_out"] for x in xs]
+    network.reset()
+    again = [network.step({"x": x})["h_out"] for x in xs]
+    np.testing.assert_array_equal(first, again)
+    assert not np.array_equal(first[-1], network.step({"x": xs[-1]})["h_out"])
+
+
+def not_a_power_of_two(graph: Graph) -> Graph:
+    return rescaled(graph, xr=0.9 * 2.0**-12)
+
+
+def looked_into(graph: Graph) -> Graph:
+    return replace(graph, outputs=("h_out", "z"))
+
+
+def with_other_formats(graph: Graph) -> Graph:
+    return rescaled(graph, d=2.0**-13, zd=2.0**-13)
+
+
+def with_another_operand_order(graph: Graph) -> Graph:
+    swapped = [replace(op, inputs=op.inputs[::-1]) if op.outputs == ("rhn",) else op for op in graph.operators]
+    return replace(graph, operators=tuple(swapped))
+
+
+@pytest.mark.parametrize("change", [not_a_power_of_two, looked_into, with_other_formats, with_another_operand_order])
+def test_a_cell_that_the_kernel_does_not_compute_runs_operator_by_operator(change, tmp_path):
+    graph = change(gru_graph("int16", 31, 17))
+    assert not any("gru" in function for function in build_program(graph, "net").functions)
+    assert_same_frames(graph, CNetwork(graph, tmp_path), 50)
+
+
+def two_cells(first: Graph, second: Graph) -> Graph:
+    """One GRU on the output of another; both read the old state of the first when `second` is given its input."""
+
+    def renamed(graph: Graph, names: dict[str, str]) -> Graph:
+        def of(name):
+            return names.get(name, f"two/{name}")
+
+        tensors = {of(n): replace(t, name=of(n)) for n, t in graph.tensors.items()}
+        operators = tuple(
+            replace(
+                op, name=of(op.name), inputs=tuple(map(of, op.inputs)), outputs=tuple(map(of, op.outputs)), region="two"
+            )
+            for op in graph.operators
+        )
+        roles = {role: of(name) for role, name in graph.regions[0].roles.items()}
+        return replace(graph, tensors=tensors, operators=operators, regions=(Region("two", "gru", roles),))
+
+    second = renamed(second, {"x": "h_out"})
+    tensors = {**second.tensors, **first.tensors}
+    return Graph(
+        "two",
+        tensors,
+        first.operators + second.operators,
+        ("x",),
+        ("two/h_out",),
+        (State("h", "h_out"), State("two/h", "two/h_out")),
+        first.regions + second.regions,
+    )
+
+
+def test_a_stack_of_cells_runs_in_place(tmp_path):
+    first, second = gru_graph("int16", 20, 24, seed=1), gru_graph("int16", 24, 24, seed=2)
+    tensors = {**second.tensors, "x": replace(first.tensors["h_out"], name="x")}
+    graph = two_cells(first, replace(second, tensors=tensors))
+    program = build_program(graph, "net")
+    assert program.closing_copies == (("two_h_out", "ctx->two_h", 48),)
+    assert_same_frames(graph, CNetwork(graph, tmp_path))
+
+
+def test_the_old_state_is_kept_where_it_is_read_again(tmp_path):
+    """An operator behind the cell reads the state of the frame before."""
+    graph = gru_graph("int16", 8, 12)
+    behind = Operator("ADD", "sum", ("h", "h_out"), ("sum",), {"fused_activation_function": "NONE"})
+    tensors = {**graph.tensors, "sum": Tensor("sum", (1, 12), "int16", np.array([2.0**-14], np.float32))}
+    graph = replace(graph, tensors=tensors, operators=(*graph.operators, behind), outputs=("sum",))
+    assert "stapes_gru_s16" in build_program(graph, "net").functions
+    assert_same_frames(graph, CNetwork(graph, tmp_path), 50)
+
+
+@pytest.mark.parametrize(("shift_1", "shift_2", "output_shift"), [(0, 0, -14), (-1, 0, -12), (0, -13, -20), (-5, 0, 0)])
+def test_the_add_of_powers_of_two_is_the_general_one(shift_1, shift_2, output_shift):
+    """The shortened sum against the ADD that it stands for, over the whole range of its operands."""
+    params = AddParams(15, 0, 2**30, shift_1, 0, 2**30, shift_2, 2**30, output_shift, 0, -32768, 32767, False)
+    fields = aligned_add(params)
+    assert fields is not None
+    edge = np.array([-32768, -32767, -1, 0, 1, 32766, 32767])
+    rng = np.random.default_rng(0)
+    a = np.r_[np.repeat(edge, 7), rng.integers(-32768, 32768, 50_000)]
+    b = np.r_[np.tile(edge, 7), rng.integers(-32768, 32768, 50_000)]
+    total = (a << fields["shift_1"]) + (b << fields["shift_2"])
+    half = (1 << fields["right"]) >> 1
+    rounded = np.sign(total) * ((np.abs(total) + half) >> fields["right"])
+    np.testing.assert_array_equal(np.clip(rounded, -32768, 32767), kernels.add(params, a, b))
+
+
+def test_other_sums_are_not_shortened():
+    plain = AddParams(15, 0, 2**30, 0, 0, 2**30, 0, 2**30, -14, 0, -32768, 32767, False)
+    assert aligned_add(plain) is not None
+    for change in ({"multiplier_1_q31": 2**30 + 1}, {"shift_2": -14}, {"activation_min": 0}, {"subtract": True}):
+        assert aligned_add(replace(plain, **change)) is None
