@@ -20,11 +20,13 @@ from models.frontend import SAMPLE_RATE
 PESQ_SECONDS = 20.0
 # What a stream of 16 kHz still holds back when its input ends is shorter.
 LONGEST_DELAY = 512
+# The last bits of the libraries' sums depend on where the arrays lie in memory.
+DECIMALS = 6
 
 
 @dataclass(frozen=True)
 class Score:
-    """One figure; `value` is None where the metric is not defined, and `reason` says why."""
+    """One figure, rounded to DECIMALS; `value` is None where the metric is not defined, and `reason` says why."""
 
     value: float | None
     reason: str = ""
@@ -112,7 +114,7 @@ def scores(clean: np.ndarray, processed: np.ndarray) -> dict[str, Score]:
     for name, metric in METRICS.items():
         try:
             value = metric(clean, processed)
-            out[name] = Score(value) if math.isfinite(value) else Score(None, f"the figure is {value}")
+            out[name] = Score(round(value, DECIMALS)) if math.isfinite(value) else Score(None, f"the figure is {value}")
         except ValueError as error:
             out[name] = Score(None, str(error))
     return out
@@ -152,5 +154,9 @@ def means(rows: list[dict[str, dict[str, float | None]]]) -> dict[str, dict[str,
     for metric in METRICS:
         complete = [row for row in rows if all(row[system].get(metric) is not None for system in systems)]
         for system in systems:
-            out[system][metric] = float(np.mean([row[system][metric] for row in complete])) if complete else None
+            out[system][metric] = _mean([row[system][metric] for row in complete])
     return out
+
+
+def _mean(values: list[float]) -> float | None:
+    return round(float(np.mean(values)), DECIMALS) if values else None

@@ -21,7 +21,7 @@ from tools.bundle import Bundle, load_bundle
 from tools.console import console, print_json, progress
 from tools.engines import EXACT, make_engine
 from tools.enhance import SYSTEMS, enhance, frames_to_do
-from tools.metrics import LABELS, METRICS, means
+from tools.metrics import DECIMALS, LABELS, METRICS, means
 from tools.pairs import Pair, find_pairs, read_pair
 from tools.scoring import available_cores, score_all
 
@@ -44,13 +44,13 @@ class Evaluation:
     def integer_minus_float(self) -> dict[str, float | None]:
         """Difference of the means, metric by metric; None where one is not defined."""
         pairs = {name: (self.systems["integer"][name], self.systems["float"][name]) for name in METRICS}
-        return {name: None if a is None or b is None else a - b for name, (a, b) in pairs.items()}
+        return {name: None if a is None or b is None else round(a - b, DECIMALS) for name, (a, b) in pairs.items()}
 
     @property
     def output_snr_db(self) -> float:
         """SNR of the integer output against the float output over all files together."""
         joined = [np.concatenate([outputs[system] for outputs in self.outputs]) for system in ("float", "integer")]
-        return snr_db(*joined)
+        return round(snr_db(*joined), DECIMALS)
 
 
 def evaluate(
@@ -107,7 +107,7 @@ def evaluate_pairs(bundle: Bundle, pairs: list[Pair], engine: str, jobs: int) ->
                 "name": pair.name,
                 "seconds": len(made["noisy"]) / SAMPLE_RATE,
                 "systems": {s: {name: score.value for name, score in row.items()} for s, row in by_system.items()},
-                "output_snr_db": snr_db(made["float"], made["integer"]),
+                "output_snr_db": round(snr_db(made["float"], made["integer"]), DECIMALS),
                 "unmeasured": {system: names for system, names in reasons.items() if names},
             }
         )

@@ -1,0 +1,91 @@
+"""Noisy recordings through every system that is compared: nothing, the Wiener filter, the float and the integer pipeline."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+
+import numpy as np
+
+from firmware_sim.engines.base import Engine
+from firmware_sim.engines.float_engine import FloatEngine
+from models.audio import q15_to_float
+from models.frontend import FrontEnd
+from models.stft import istft
+from tools.metrics import aligned, with_tail
+
+SYSTEMS = ("noisy", "wiener", "float", "integer")
+
+# The float trace keeps about 5 KB a frame, the integer engines next to nothing.
+FLOAT_BATCH = 8
+INTEGER_BATCH = 64
+
+Progress = Callable[[int], None]
+
+
+def enhance(
+    noisy_q15: Sequence[np.ndarray],
+    float_engine: FloatEngine,
+    integer_engine: Engine,
+    progress: Progress = lambda n: None,
+) -> list[dict[str, np.ndarray]]:
+    """For each recording (S,) int16: system -> its output (S,) float32 in [-1, 1), in time with the input.
+
+    `progress` is called with the frames done, `frames_to_do` in all.
+    """
+    frontend = float_engine.frontend
+    delay = frontend.delay
+    made: list[dict[str, np.ndarray]] = [{"noisy": q15_to_float(row)} for row in noisy_q15]
+    for rows, batch in _batches(noisy_q15, FLOAT_BATCH, delay):
+        trace = float_engine.trace_float(q15_to_float(batch), progress)
+        wiener = istft(trace["spectrum"] * trace["gain"], frontend)
+        _hand_out(made, rows, "wiener", aligned(wiener, delay))
+        _hand_out(made, rows, "float", aligned(trace["output"], delay))
+    for rows, batch in _batches(noisy_q15, INTEGER_BATCH, delay):
+        share = _Share(progress, len(rows) * -(-batch.shape[1] // frontend.hop))
+        output = integer_engine.run(batch, progress=share.step)
+        share.finish()
+        _hand_out(made, rows, "integer", aligned(q15_to_float(output.audio_q15), delay))
+    return made
+
+
+class _Share:
+    """The part of a progress bar that belongs to one call: not more than `total`, and all of it in the end.
+
+    Engines that take a batch in one go count its frames once, the others for each recording.
+    """
+
+    def __init__(self, progress: Progress, total: int) -> None:
+        self._progress, self._left = progress, total
+
+    def step(self, frames: int) -> None:
+        frames = min(frames, self._left)
+        self._left -= frames
+        self._progress(frames)
+
+    def finish(self) -> None:
+        self.step(self._left)
+
+
+def frames_to_do(noisy_q15: Sequence[np.ndarray], frontend: FrontEnd) -> int:
+    """What `enhance` will have told its progress in the end."""
+    return sum(
+        len(rows) * -(-batch.shape[1] // frontend.hop)
+        for size in (FLOAT_BATCH, INTEGER_BATCH)
+        for rows, batch in _batches(noisy_q15, size, frontend.delay)
+    )
+
+
+def _batches(recordings: Sequence[np.ndarray], size: int, delay: int) -> Iterator[tuple[list[int], np.ndarray]]:
+    """Recordings of similar length together: their numbers, and (B, S) int16 with zeros at the ends, at least `delay`."""
+    order = sorted(range(len(recordings)), key=lambda index: len(recordings[index]))
+    for start in range(0, len(order), size):
+        rows = order[start : start + size]
+        batch = np.zeros((len(rows), len(recordings[rows[-1]])), np.int16)
+        for place, index in enumerate(rows):
+            batch[place, : len(recordings[index])] = recordings[index]
+        yield rows, with_tail(batch, delay)
+
+
+def _hand_out(made: list[dict[str, np.ndarray]], rows: list[int], system: str, outputs: np.ndarray) -> None:
+    for index, output in zip(rows, outputs, strict=True):
+        made[index][system] = output[: len(made[index]["noisy"])].astype(np.float32)

@@ -1,0 +1,63 @@
+"""Scores of many recordings, in this process or in several."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+from collections.abc import Callable, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+
+import numpy as np
+import torch
+
+from models.errors import StapesError
+from tools.metrics import Score, scores
+
+Task = tuple[np.ndarray, np.ndarray]
+
+# Below this the start of a process, which imports torch, costs more than it saves.
+TASKS_A_PROCESS = 12
+
+
+def available_cores() -> int:
+    """Cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def score_all(
+    tasks: Sequence[Task], jobs: int, progress: Callable[[int], None] = lambda done: None
+) -> list[dict[str, Score]]:
+    """`scores` of (clean, processed) pairs, in order; raises StapesError when a process dies.
+
+    `jobs` is the largest number of processes; few tasks are scored here.
+    """
+    jobs = min(jobs, len(tasks) // TASKS_A_PROCESS)
+    if jobs < 2:
+        return _collect(map(_score, tasks), progress)
+    # Not fork: the runtimes loaded here have threads, which a forked process would be without.
+    method = "forkserver" if "forkserver" in multiprocessing.get_all_start_methods() else "spawn"
+    context = multiprocessing.get_context(method)
+    if method == "forkserver":
+        context.set_forkserver_preload(["tools.metrics"])
+    try:
+        with ProcessPoolExecutor(jobs, context, initializer=_one_thread) as pool:
+            return _collect(pool.map(_score, tasks), progress)
+    except BrokenProcessPool:
+        raise StapesError("a scoring process died, perhaps for want of memory; try again with --jobs 1") from None
+
+
+def _collect(results, progress: Callable[[int], None]) -> list[dict[str, Score]]:
+    collected = []
+    for result in results:
+        collected.append(result)
+        progress(1)
+    return collected
+
+
+def _one_thread() -> None:
+    torch.set_num_threads(1)
+
+
+def _score(task: Task) -> dict[str, Score]:
+    return scores(*task)
