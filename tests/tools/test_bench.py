@@ -1,0 +1,119 @@
+"""The benchmark measures runtimes that compute the same thing, and its checks see a single wrong bit."""
+
+import numpy as np
+import pytest
+
+from firmware_sim.engines.base import Engine, Run
+from models.frontend import FrontEnd
+from tools.bench import network
+from tools.bench.checks import closeness, equality
+from tools.bench.material import speech_in_noise
+from tools.bench.report import goals
+from tools.bench.timing import Speed, fastest
+from tools.engines import unavailable
+
+
+@pytest.fixture(scope="module", params=["w8a16", "w8a8"])
+def bundle(request, zoo_bundle):
+    return zoo_bundle(request.param)
+
+
+def test_material_is_as_long_as_asked_and_always_the_same():
+    audio = speech_in_noise(30.0, seed=5)
+    assert audio.shape == (480_000,)
+    assert audio.dtype == np.int16
+    np.testing.assert_array_equal(audio, speech_in_noise(30.0, seed=5))
+    assert (audio != speech_in_noise(30.0, seed=6)).any()
+
+
+def test_material_ranges_from_silence_to_loud_speech():
+    audio = speech_in_noise(120.0) / 32768.0
+    level = 10 * np.log10(np.mean(audio.reshape(-1, 16_000) ** 2, axis=1) + 1e-12)
+    assert level.max() > -20.0
+    assert level.min() < -45.0
+    assert np.mean(np.abs(audio) >= 32767 / 32768) < 1e-4
+    # An eighth of a second of exact zeros somewhere.
+    zeros = np.convolve(audio[: 60 * 16_000] == 0, np.ones(2000), "valid")
+    assert zeros.max() == 2000
+
+
+def test_speed_counts_frames_and_audio():
+    speed = Speed(seconds=0.5, audio_seconds=20.0, frames=5000)
+    assert speed.to_json() == {"realtime_factor": 40.0, "microseconds_a_frame": pytest.approx(100.0)}
+
+
+def test_fastest_counts_the_work_of_one_call():
+    def work():
+        return sum(range(300_000))
+
+    once, thrice = fastest(work, 5), fastest(lambda: [work() for _ in range(3)], 5)
+    assert 0 < once < thrice < 30 * once
+
+
+class Flipped(Engine):
+    """Gives back its input, with one bit flipped at `sample`."""
+
+    def __init__(self, sample=None):
+        super().__init__(FrontEnd())
+        self.sample = sample
+
+    def run(self, audio_q15, trace=False, progress=lambda frames: None):
+        audio_q15 = audio_q15.copy()
+        if self.sample is not None:
+            audio_q15[0, self.sample] ^= 1
+        return Run(audio_q15)
+
+
+def test_equality_sees_one_bit():
+    audio = speech_in_noise(1.0)
+    assert equality({"a": Flipped(), "b": Flipped()}, audio, "test")["identical"]
+    result = equality({"a": Flipped(), "b": Flipped(), "c": Flipped(12_345)}, audio, "test")
+    assert not result["identical"]
+    assert result["first_differing_sample"] == {"c": 12_345}
+    assert result["sha256"]["a"] == result["sha256"]["b"] != result["sha256"]["c"]
+
+
+def test_runtimes_compute_the_same_network(bundle):
+    codes, floats = network.feature_codes(bundle, speech_in_noise(0.5, seed=1))
+    assert len(codes) == len(floats) == 125
+    expected = np.array([step_output(network.numpy_step(bundle), codes)])[0]
+    assert len(np.unique(expected)) > 20
+    if "tflm" not in unavailable():
+        np.testing.assert_array_equal(step_output(network.tflm_step(bundle), codes), expected)
+    if "native" not in unavailable():
+        with network.native_step(bundle) as step:
+            np.testing.assert_array_equal(step_output(step, codes), expected)
+    mask = bundle.graph.tensors[bundle.graph.outputs[0]]
+    real = (expected - mask.zero_point) * float(mask.scale[0])
+    tolerance = 0.1 if bundle.recipe.name == "w8a16" else 0.4
+    for step, frames, decode in (
+        (network.onnxruntime_step(bundle), floats, lambda x: x),
+        (network.litert_step(bundle), codes, lambda x: (x - float(mask.zero_point)) * float(mask.scale[0])),
+    ):
+        assert np.abs(decode(step_output(step, frames)) - real).mean() < tolerance / 4
+
+
+def step_output(step, frames):
+    return np.stack([np.array(step(frame)).ravel() for frame in frames])
+
+
+def test_closeness_is_better_with_wider_activations(bundle):
+    audio = speech_in_noise(4.0, seed=1).reshape(2, -1)
+    snr = closeness(bundle, audio)
+    floor = 25.0 if bundle.recipe.name == "w8a16" else 8.0
+    assert snr["mask_snr_db"] > floor
+    assert snr["output_snr_db"] > floor
+
+
+def test_goals_are_missed_below_their_limit():
+    def document(native, mask):
+        speed = {"realtime_factor": native}
+        return {
+            "pipeline": {"w8a16": {"native": speed, "numpy, 64 utterances": {"realtime_factor": 11.0}}},
+            "quantize_seconds": {"w8a16": 12.0},
+            "closeness": {"w8a16": {"mask_snr_db": mask, "output_snr_db": 40.0}},
+        }
+
+    assert all(entry["ok"] for entry in goals(document(100.0, 50.0)).values())
+    missed = [name for name, entry in goals(document(99.0, 49.9)).items() if not entry["ok"]]
+    assert missed == ["w8a16: native, x real time", "w8a16: mask against float, dB SNR"]

@@ -1,0 +1,10 @@
+"""Speed and equality of everything on one core: `python -m tools.bench`.
+
+material    speech in noise of any length, from the shipped clips
+timing      how long a call takes
+network     the network alone in every runtime
+checks      bit equality, long streams, SNR against float
+report      tables, and the goals with their limits
+run         all of it in order
+__main__    one thread, then run
+"""

@@ -1,0 +1,42 @@
+"""Speech in noise of any length from the shipped clips, none of which calibration or training has seen."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from models.audio import float_to_q15, read_audio
+from models.frontend import SAMPLE_RATE
+from tools.audio import CLIPS
+
+SNR_DB = (-5.0, 20.0)
+LEVEL_DBFS = (-46.0, -16.0)
+PAUSE_SECONDS = (0.2, 1.5)
+# Every so often a stretch of digital silence, as of a muted input.
+SILENCE_EVERY, SILENCE_SECONDS = 12, 0.5
+
+
+def speech_in_noise(seconds: float, seed: int = 0) -> np.ndarray:
+    """(S,) int16: speech clips with pauses in noise that changes with each, in SNR and level too; 16 kHz."""
+    rng = np.random.default_rng(seed)
+    speech = [read_audio(path) for path in sorted(CLIPS.glob("speech_*.flac"))]
+    noises = [read_audio(path) for path in sorted(CLIPS.glob("noise_*.flac"))]
+    wanted = round(seconds * SAMPLE_RATE)
+    pieces: list[np.ndarray] = []
+    length = 0
+    while length < wanted:
+        pause = np.zeros(round(rng.uniform(*PAUSE_SECONDS) * SAMPLE_RATE))
+        voice = np.concatenate([pause, speech[rng.integers(len(speech))]])
+        noise = np.resize(np.roll(noises[rng.integers(len(noises))], rng.integers(SAMPLE_RATE)), len(voice))
+        mixture = _mix(voice, noise, rng.uniform(*SNR_DB), rng.uniform(*LEVEL_DBFS))
+        if len(pieces) % SILENCE_EVERY == SILENCE_EVERY - 1:
+            mixture = np.concatenate([mixture, np.zeros(round(SILENCE_SECONDS * SAMPLE_RATE))])
+        pieces.append(mixture)
+        length += len(mixture)
+    return float_to_q15(np.concatenate(pieces)[:wanted])
+
+
+def _mix(voice: np.ndarray, noise: np.ndarray, snr_db: float, level_dbfs: float) -> np.ndarray:
+    """Noise at `snr_db` below the voice's power, the sum at `level_dbfs` RMS; peaks that do not fit are clipped later."""
+    noise = noise * np.sqrt(np.mean(voice**2) / np.mean(noise**2) * 10 ** (-snr_db / 10))
+    mixture = voice + noise
+    return mixture * 10 ** (level_dbfs / 20) / np.sqrt(np.mean(mixture**2))

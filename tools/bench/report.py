@@ -1,0 +1,91 @@
+"""The benchmark's figures for people: tables, and the goals with their limits."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from rich.markup import escape
+from rich.table import Table
+
+from tools.console import console
+
+# What the project promises: (figure, limit, whether more is better).
+REALTIME_NATIVE, REALTIME_NUMPY_64, QUANTIZE_SECONDS = 100.0, 10.0, 60.0
+MASK_SNR_DB = {"w8a16": 50.0, "w8a8_features16": 40.0, "w8a8": 28.0}
+OUTPUT_SNR_DB = {"w8a16": 35.0}
+
+
+def goals(document: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    """Every promised figure: value, limit, ok."""
+    found: dict[str, dict[str, Any]] = {}
+
+    def at_least(name: str, value: float, limit: float) -> None:
+        found[name] = {"value": value, "limit": limit, "ok": value >= limit}
+
+    for recipe, speeds in document["pipeline"].items():
+        if "native" in speeds:
+            at_least(f"{recipe}: native, x real time", speeds["native"]["realtime_factor"], REALTIME_NATIVE)
+        many = next(entry for name, entry in speeds.items() if name.startswith("numpy, "))
+        at_least(f"{recipe}: numpy with 64 utterances, x real time", many["realtime_factor"], REALTIME_NUMPY_64)
+    for recipe, seconds in document["quantize_seconds"].items():
+        found[f"{recipe}: quantize, s"] = {
+            "value": seconds,
+            "limit": QUANTIZE_SECONDS,
+            "ok": seconds <= QUANTIZE_SECONDS,
+        }
+    for recipe, snr in document["closeness"].items():
+        at_least(f"{recipe}: mask against float, dB SNR", snr["mask_snr_db"], MASK_SNR_DB[recipe])
+        if recipe in OUTPUT_SNR_DB:
+            at_least(f"{recipe}: output against float, dB SNR", snr["output_snr_db"], OUTPUT_SNR_DB[recipe])
+    return found
+
+
+def print_report(document: dict[str, Any]) -> None:
+    """All tables on standard output."""
+    machine = document["machine"]
+    console.print(f"{machine['processor']}, processor time of one core, Python {machine['python']}", markup=False)
+    console.print(_speed_table("whole pipeline: audio in, audio out", document["pipeline"]))
+    console.print(_speed_table("network alone, one call a frame from Python", document["network"]))
+    console.print(_equality_table(document))
+    console.print(_goal_table(document["goals"]))
+    for name, reason in document["skipped"].items():
+        console.print(f"left out: {name}: {reason}", markup=False)
+
+
+def _speed_table(title: str, by_recipe: dict[str, dict[str, dict[str, Any]]]) -> Table:
+    table = Table(title=title, title_justify="left")
+    for heading in ("recipe", "engine", "us a frame", "x real time", "time, native = 1"):
+        table.add_column(heading, justify="left" if heading in ("recipe", "engine") else "right")
+    for recipe, entries in by_recipe.items():
+        native = entries.get("native", {}).get("microseconds_a_frame")
+        for name, entry in entries.items():
+            last = name == list(entries)[-1]
+            if "skipped" in entry:
+                table.add_row(recipe, name, "", "", escape(entry["skipped"]), end_section=last)
+                continue
+            ratio = f"{entry['microseconds_a_frame'] / native:.2f}" if native else ""
+            cells = (f"{entry['microseconds_a_frame']:.1f}", f"{entry['realtime_factor']:.1f}", ratio)
+            table.add_row(recipe, name, *cells, end_section=last)
+    return table
+
+
+def _equality_table(document: dict[str, Any]) -> Table:
+    table = Table(title="bits, one stream of speech in noise from one reset", title_justify="left")
+    for heading in ("recipe", "stream", "engines", "output"):
+        table.add_column(heading)
+    for kind in ("equality", "drift"):
+        for recipe, entry in document[kind].items():
+            verdict = (
+                "equal in every bit" if entry["identical"] else f"DIFFER from sample {entry['first_differing_sample']}"
+            )
+            table.add_row(recipe, f"{entry['seconds']:g} s", ", ".join(entry["sha256"]), verdict)
+    return table
+
+
+def _goal_table(entries: dict[str, dict[str, Any]]) -> Table:
+    table = Table(title="goals", title_justify="left")
+    for heading in ("figure", "value", "limit", ""):
+        table.add_column(heading, justify="right" if heading in ("value", "limit") else "left")
+    for name, entry in entries.items():
+        table.add_row(name, f"{entry['value']:.1f}", f"{entry['limit']:g}", "ok" if entry["ok"] else "MISSED")
+    return table

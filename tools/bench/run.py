@@ -1,0 +1,176 @@
+"""The benchmark: quantise, time, compare, print, and write what came out."""
+
+from __future__ import annotations
+
+import platform
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Annotated, Any
+
+import numpy as np
+import typer
+
+from firmware_sim.engines.base import Engine
+from models.errors import StapesError
+from models.files import write_whole
+from models.frontend import SAMPLE_RATE
+from quantize.recipe import load_recipe
+from tools.bench import network
+from tools.bench.checks import closeness, equality
+from tools.bench.material import speech_in_noise
+from tools.bench.report import goals, print_report
+from tools.bench.timing import Speed, fastest
+from tools.bundle import Bundle, canonical_json
+from tools.commands.demo import CHECKPOINT
+from tools.commands.quantize import make_bundle
+from tools.console import err
+from tools.engines import EXACT, make_engine, unavailable
+
+COMPARED = ("w8a16", "w8a8")
+RECIPES = (*COMPARED, "w8a8_features16")
+REPEATS = 5
+UTTERANCES, UTTERANCE_SECONDS = 64, 4.0
+SHORT_SECONDS = 20.0
+
+
+def bench(
+    seconds: Annotated[float, typer.Option(help="Length of the stream on which all engines must agree.")] = 60.0,
+    minutes: Annotated[float, typer.Option(help="Length of the stream of the drift check.")] = 10.0,
+    output: Annotated[Path, typer.Option("-o", "--output", help="JSON file to write.")] = Path("build/bench.json"),
+) -> None:
+    """Time every engine and runtime on one core, and compare their bits; exit 1 when bits differ."""
+    with tempfile.TemporaryDirectory(prefix="stapes-bench-") as work:
+        document = measure_all(Path(work), seconds, minutes)
+    try:
+        output.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise StapesError(f"{output.parent}: cannot be made ({error.strerror}); choose another output") from None
+    write_whole(output, canonical_json(document))
+    print_report(document)
+    if not all(entry["identical"] for kind in ("equality", "drift") for entry in document[kind].values()):
+        raise typer.Exit(1)
+
+
+def main() -> None:
+    """Run it; faults of the user are one line and exit code 2."""
+    try:
+        typer.run(bench)
+    except StapesError as error:
+        err.print(f"bench: error: {error}", markup=False)
+        sys.exit(2)
+
+
+def measure_all(work: Path, seconds: float, minutes: float) -> dict[str, Any]:
+    """Everything that the benchmark says, as plain values."""
+    bundles, quantize_seconds = {}, {}
+    for recipe in RECIPES:
+        start = time.perf_counter()
+        bundles[recipe], _ = make_bundle(CHECKPOINT, work / recipe, recipe=load_recipe(recipe))
+        quantize_seconds[recipe] = time.perf_counter() - start
+    stream = speech_in_noise(seconds)
+    engines = {recipe: _engines(bundles[recipe]) for recipe in COMPARED}
+    document: dict[str, Any] = {
+        "machine": _machine(),
+        "skipped": unavailable(),
+        "quantize_seconds": quantize_seconds,
+        "equality": {recipe: equality(engines[recipe], stream, f"{recipe}, 1 stream") for recipe in COMPARED},
+    }
+    document["pipeline"] = {
+        recipe: _pipeline_speeds(bundles[recipe], engines[recipe], stream, document["equality"][recipe])
+        for recipe in COMPARED
+    }
+    document["network"] = {recipe: _network_speeds(bundles[recipe]) for recipe in COMPARED}
+    document["closeness"] = {recipe: closeness(bundles[recipe], _unseen()) for recipe in RECIPES}
+    document["drift"] = _drift(engines, minutes)
+    document["goals"] = goals(document)
+    return document
+
+
+def _engines(bundle: Bundle) -> dict[str, Engine]:
+    missing = unavailable()
+    return {name: make_engine(name, bundle) for name in EXACT if name not in missing}
+
+
+def _utterances(count: int, seconds: float) -> np.ndarray:
+    return speech_in_noise(count * seconds, seed=1).reshape(count, -1)
+
+
+def _unseen() -> np.ndarray:
+    return _utterances(16, UTTERANCE_SECONDS)
+
+
+def _frames(samples: int, hop: int) -> int:
+    return -(-samples // hop)
+
+
+def _pipeline_speeds(
+    bundle: Bundle, engines: dict[str, Engine], stream: np.ndarray, measured: dict[str, Any]
+) -> dict[str, dict[str, float]]:
+    hop = bundle.require_frontend().hop
+    long = (len(stream) / SAMPLE_RATE, _frames(len(stream), hop))
+    speeds = {name: Speed(seconds, *long) for name, seconds in measured["compute_seconds"].items()}
+    if "native" in engines:
+        speeds["native"] = Speed(fastest(lambda: engines["native"].run(stream[None]), REPEATS), *long)
+    many = _utterances(UTTERANCES, UTTERANCE_SECONDS)
+    taken = fastest(lambda: engines["numpy"].run(many), 1)
+    speeds[f"numpy, {UTTERANCES} utterances"] = Speed(
+        taken, many.size / SAMPLE_RATE, UTTERANCES * _frames(many.shape[1], hop)
+    )
+    short = stream[: int(SHORT_SECONDS * SAMPLE_RATE)]
+    taken = fastest(lambda: make_engine("float", bundle).run(short[None]), 1)
+    speeds["float (onnxruntime)"] = Speed(taken, len(short) / SAMPLE_RATE, _frames(len(short), hop))
+    return {name: speed.to_json() for name, speed in speeds.items()}
+
+
+def _network_speeds(bundle: Bundle) -> dict[str, dict[str, Any]]:
+    """Speed of each runtime over the same frames, or the reason why it was left out."""
+    codes, floats = network.feature_codes(bundle, speech_in_noise(SHORT_SECONDS, seed=2))
+    results: dict[str, dict[str, Any]] = {}
+
+    def add(name: str, make: Callable[[], network.Step], frames: np.ndarray, repeats: int = REPEATS) -> None:
+        try:
+            taken = fastest(network.over_frames(make(), frames), repeats)
+        except StapesError as error:
+            results[name] = {"skipped": str(error)}
+            return
+        hop = bundle.require_frontend().hop
+        results[name] = Speed(taken, len(frames) * hop / SAMPLE_RATE, len(frames)).to_json()
+
+    with ExitStack() as stack:
+        add("native", lambda: stack.enter_context(network.native_step(bundle)), codes)
+        add("tflm", lambda: network.tflm_step(bundle), codes)
+        add("litert", lambda: network.litert_step(bundle), codes)
+        add("onnxruntime, float", lambda: network.onnxruntime_step(bundle), floats)
+        add("numpy, 1 utterance", lambda: network.numpy_step(bundle), codes[:1000], 1)
+    return results
+
+
+def _drift(engines: dict[str, dict[str, Engine]], minutes: float) -> dict[str, dict[str, Any]]:
+    """One long stream, natively and in numpy, from one reset on."""
+    audio = speech_in_noise(60.0 * minutes, seed=3)
+    results = {}
+    for recipe, named in engines.items():
+        pair = {name: named[name] for name in ("numpy", "native") if name in named}
+        if len(pair) == 2:
+            results[recipe] = {"minutes": minutes, **equality(pair, audio, f"{recipe}, {minutes:g} min")}
+    return results
+
+
+def _machine() -> dict[str, str]:
+    model = platform.processor() or platform.machine()
+    info = Path("/proc/cpuinfo")
+    if info.is_file():
+        names = [
+            line.split(":", 1)[1].strip() for line in info.read_text().splitlines() if line.startswith("model name")
+        ]
+        model = names[0] if names else model
+    return {
+        "processor": model,
+        "system": platform.system(),
+        "python": platform.python_version(),
+        "numpy": np.__version__,
+    }
