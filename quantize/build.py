@@ -40,7 +40,7 @@ class Builder:
         fmt = self.assigner.format(name)
         if name not in self.tensors:
             shape = self.source.tensors[name].shape
-            self.tensors[name] = Tensor(name, shape, fmt.dtype, np.float32([fmt.scale]), fmt.zero_point)
+            self.tensors[name] = Tensor(name, shape, fmt.dtype, np.array([fmt.scale], np.float32), fmt.zero_point)
         return fmt
 
     def converted(self, name: str, wanted: Format) -> str:
@@ -52,7 +52,9 @@ class Builder:
             stem = f"{name}/{wanted.dtype}"
             out = stem if stem not in self.tensors else f"{stem}_{len(self._converted)}"
             shape = self.source.tensors[name].shape
-            self.tensors[out] = Tensor(out, shape, wanted.dtype, np.float32([wanted.scale]), wanted.zero_point)
+            self.tensors[out] = Tensor(
+                out, shape, wanted.dtype, np.array([wanted.scale], np.float32), wanted.zero_point
+            )
             self.operators.append(Operator("QUANTIZE", out, (name,), (out,)))
             self._converted[key] = out
         return self._converted[key]
@@ -85,7 +87,8 @@ class Builder:
             self.tensors[name] = Tensor(name, data.shape, "int8", scales, 0, axis, codes)
             return name
         source, weights = self.tensors[x], self.tensors[op.inputs[1]]
-        assert source.scale is not None and weights.scale is not None
+        assert source.scale is not None
+        assert weights.scale is not None
         dtype = "int64" if source.dtype == "int16" else "int32"
         scales = (source.scale[0] * weights.scale).astype(np.float32)
         codes = np.round(data / scales.astype(np.float64))

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-DTYPES = {"int8": np.int8, "int16": np.int16, "int32": np.int32, "int64": np.int64}
+DTYPES: dict[str, type[np.signedinteger]] = {"int8": np.int8, "int16": np.int16, "int32": np.int32, "int64": np.int64}
 LIMITS = {name: (int(np.iinfo(dtype).min), int(np.iinfo(dtype).max)) for name, dtype in DTYPES.items()}
 
 

@@ -11,7 +11,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from .graph import Graph, Operator
-from .prepare import prepare
+from .prepare.batch_matmul import prepare_batch_matmul
+from .prepare.elementwise import prepare_add, prepare_mul
+from .prepare.linear import prepare_conv_2d, prepare_fully_connected
 
 INT32_BITS = 31
 INT64_BITS = 63
@@ -68,7 +70,7 @@ def _reach(graph: Graph, name: str) -> int:
 
 
 def _product_bounds(graph: Graph, op: Operator) -> list[Bound]:
-    params = prepare(graph, op)
+    params = prepare_fully_connected(graph, op) if op.kind == "FULLY_CONNECTED" else prepare_conv_2d(graph, op)
     weights = np.abs(params.weights.astype(np.int64)).reshape(len(params.weights), -1)
     rows = weights.sum(axis=1) * _reach(graph, op.inputs[0]) + np.abs(params.bias.astype(np.int64))
     worst = int(np.argmax(rows))
@@ -93,7 +95,7 @@ def _worst(op: Operator, rows: np.ndarray, allowed: int, what: str) -> Bound:
 
 
 def _batch_matmul_bounds(graph: Graph, op: Operator) -> list[Bound]:
-    params = prepare(graph, op)
+    params = prepare_batch_matmul(graph, op)
     largest = params.depth * _reach(graph, op.inputs[0]) * _reach(graph, op.inputs[1])
     real = (largest * params.multiplier_q31) >> (31 - params.shift)
     return [
@@ -103,7 +105,7 @@ def _batch_matmul_bounds(graph: Graph, op: Operator) -> list[Bound]:
 
 
 def _sum_bounds(graph: Graph, op: Operator) -> list[Bound]:
-    params = prepare(graph, op)
+    params = prepare_add(graph, op)
     bounds = []
     for index, shift in ((0, params.shift_1), (1, params.shift_2)):
         largest = _reach(graph, op.inputs[index]) << (params.left_shift + max(int(shift), 0))
@@ -116,6 +118,6 @@ def _sum_bounds(graph: Graph, op: Operator) -> list[Bound]:
 
 
 def _mul_bound(graph: Graph, op: Operator) -> Bound:
-    params = prepare(graph, op)
+    params = prepare_mul(graph, op)
     largest = (_reach(graph, op.inputs[0]) * _reach(graph, op.inputs[1])) << max(int(params.shift), 0)
     return Bound(op.name, op.kind, 1, 0, largest, 2**INT32_BITS - 1, "product, int32")

@@ -141,11 +141,12 @@ def parse_recipe(document: Mapping[str, Any], label: str) -> Recipe:
     )
     _require_one_of(recipe.granularity, GRANULARITIES, f"{label}: weights.granularity")
     _require_one_of(recipe.form, FORMS, f"{label}: weights.form")
-    for choice in (recipe.activations, *overrides):
-        if choice.dtype is not None:
-            _require_one_of(choice.dtype, DTYPES, f"{label}: dtype")
-        if choice.range is not None:
-            _require_one_of(choice.range, RANGES, f"{label}: range")
+    choices = [(recipe.activations.dtype, recipe.activations.range), *((o.dtype, o.range) for o in overrides)]
+    for dtype, method in choices:
+        if dtype is not None:
+            _require_one_of(dtype, DTYPES, f"{label}: dtype")
+        if method is not None:
+            _require_one_of(method, RANGES, f"{label}: range")
     if not 50.0 < recipe.activations.percentile <= 100.0 or not 1.0 <= recipe.activations.headroom <= 64.0:
         raise StapesError(f"{label}: percentile must lie in (50, 100] and headroom in [1, 64]")
     return recipe

@@ -195,7 +195,8 @@ class NativeEngine(Engine):
 
     def _unpack(self, library: _Library, frames: np.ndarray) -> dict[str, np.ndarray]:
         """(B, T, bytes) -> tensor name -> (B, T, values)."""
-        tensors, offset = {}, 0
+        tensors: dict[str, np.ndarray] = {}
+        offset = 0
         for name, size in library.tensors:
             known = self._graph.tensors.get(name)
             dtype = DTYPES[known.dtype] if known else _AUDIO_TYPES[name]

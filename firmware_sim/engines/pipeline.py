@@ -55,7 +55,8 @@ class PipelineEngine(Engine):
         batch = blocks.shape[1]
         path = AudioPath(self.frontend, batch)
         self.start(batch, trace)
-        made, kept = [], {}
+        made: list[np.ndarray] = []
+        kept: dict[str, list[np.ndarray]] = {}
         for block in blocks:
             before = path.analyse(block)
             codes = path.quantise_features(before["features_q20"], self.features)

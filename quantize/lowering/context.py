@@ -46,14 +46,19 @@ class Context:
         """The value of a constant, or None for an activation or an absent input."""
         return self.source.constants.get(name)
 
+    def array(self, name: str) -> np.ndarray:
+        """The value of a value that a check has found to be constant."""
+        data = self.constant(name)
+        assert data is not None, name
+        return data
+
     def shape(self, name: str) -> tuple[int, ...]:
         return self.source.shapes[name]
 
     def tensor(self, name: str) -> str:
         """The float graph's tensor for an ONNX value; constants are added on first use."""
         if name not in self.bound:
-            data = self.constant(name)
-            assert data is not None, name
+            data = self.array(name)
             self.bound[name] = self.graph.add_constant(
                 name, np.asarray(data, np.float64).reshape(canonical(data.shape))
             )

@@ -44,7 +44,7 @@ def check_div(context: Context, node: onnx.NodeProto) -> str | None:
 
 
 def lower_div(context: Context, node: onnx.NodeProto) -> None:
-    reciprocal = 1.0 / np.asarray(context.constant(node.input[1]), np.float64)
+    reciprocal = 1.0 / np.asarray(context.array(node.input[1]), np.float64)
     b = context.graph.add_constant(f"{node.output[0]}/reciprocal", reciprocal.reshape(canonical(reciprocal.shape)))
     a = context.tensor(node.input[0])
     shape = context.graph.tensors[a].shape

@@ -54,10 +54,10 @@ def _gates(array: np.ndarray) -> dict[str, np.ndarray]:
 
 def lower_gru(context: Context, node: onnx.NodeProto) -> None:
     graph, name = context.graph, context.numbered("gru")
-    w, r = (np.asarray(context.constant(value), np.float64)[0] for value in node.input[1:3])
+    w, r = (np.asarray(context.array(value), np.float64)[0] for value in node.input[1:3])
     size = r.shape[1]
     bias = (
-        np.asarray(context.constant(node.input[3]), np.float64)[0]
+        np.asarray(context.array(node.input[3]), np.float64)[0]
         if len(node.input) > 3 and node.input[3]
         else np.zeros(6 * size)
     )

@@ -75,8 +75,8 @@ def lower_layer_norm(context: Context, node: onnx.NodeProto) -> None:
     epsilon = float(context.attribute(node, "epsilon", 1e-5))
     size = int(np.prod(context.shape(node.input[0])))
     x = context.reshaped(context.tensor(node.input[0]), (1, size), f"{name}/x")
-    gamma = np.broadcast_to(np.ravel(context.constant(node.input[1])), (size,))
-    beta = np.zeros(size) if len(node.input) < 3 or not node.input[2] else np.ravel(context.constant(node.input[2]))
+    gamma = np.broadcast_to(np.ravel(context.array(node.input[1])), (size,))
+    beta = np.zeros(size) if len(node.input) < 3 or not node.input[2] else np.ravel(context.array(node.input[2]))
     roles = {"x": x}
 
     def add(

@@ -19,12 +19,12 @@ def check_gemm(context: Context, node: onnx.NodeProto) -> str | None:
 
 
 def lower_gemm(context: Context, node: onnx.NodeProto) -> None:
-    matrix = np.asarray(context.constant(node.input[1]), np.float64)
+    matrix = np.asarray(context.array(node.input[1]), np.float64)
     weights = matrix if context.attribute(node, "transB", 0) else matrix.T
     weights = weights * context.attribute(node, "alpha", 1.0)
     bias = None
     if len(node.input) > 2 and node.input[2]:
-        bias = np.broadcast_to(np.ravel(context.constant(node.input[2])), weights.shape[:1])
+        bias = np.broadcast_to(np.ravel(context.array(node.input[2])), weights.shape[:1])
         bias = bias * context.attribute(node, "beta", 1.0)
     _add_fully_connected(context, node, weights, bias)
 
@@ -39,7 +39,7 @@ def check_matmul(context: Context, node: onnx.NodeProto) -> str | None:
 
 
 def lower_matmul(context: Context, node: onnx.NodeProto) -> None:
-    matrix = np.asarray(context.constant(node.input[1]), np.float64)
+    matrix = np.asarray(context.array(node.input[1]), np.float64)
     _add_fully_connected(context, node, matrix.reshape(matrix.shape[-2:]).T, None)
 
 

@@ -90,13 +90,11 @@ def check_slice(context: Context, node: onnx.NodeProto) -> str | None:
 
 def lower_slice(context: Context, node: onnx.NodeProto) -> None:
     shape = context.shape(node.input[0])
-    starts, ends = (np.ravel(context.constant(name)) for name in node.input[1:3])
+    starts, ends = (np.ravel(context.array(name)) for name in node.input[1:3])
     has_axes = len(node.input) > 3 and node.input[3]
-    axes = np.ravel(context.constant(node.input[3])) if has_axes else np.arange(len(starts))
+    axes = np.ravel(context.array(node.input[3])) if has_axes else np.arange(len(starts))
     steps = (
-        np.ravel(context.constant(node.input[4]))
-        if len(node.input) > 4 and node.input[4]
-        else np.ones(len(starts), int)
+        np.ravel(context.array(node.input[4])) if len(node.input) > 4 and node.input[4] else np.ones(len(starts), int)
     )
     begin, end, stride = [0] * len(shape), list(shape), [1] * len(shape)
     for axis, first, last, step in zip(axes, starts, ends, steps, strict=True):
@@ -115,7 +113,7 @@ def check_gather(context: Context, node: onnx.NodeProto) -> str | None:
 def lower_gather(context: Context, node: onnx.NodeProto) -> None:
     shape = context.shape(node.input[0])
     axis = context.attribute(node, "axis", 0) % len(shape)
-    index = int(np.ravel(context.constant(node.input[1]))[0]) % shape[axis]
+    index = int(np.ravel(context.array(node.input[1]))[0]) % shape[axis]
     begin, end = [0] * len(shape), list(shape)
     begin[axis], end[axis] = index, index + 1
     _slice(context, node.input[0], node.output[0], begin, end, [1] * len(shape))

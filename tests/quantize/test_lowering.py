@@ -3,13 +3,13 @@
 import numpy as np
 import pytest
 from onnx import helper
-from tests.quantize.onnx_models import gru, make
 
 from models.errors import StapesError
 from quantize.calibrate import run_float
 from quantize.float_graph import to_onnx
 from quantize.lowering import lower
 from quantize.onnx_reader import check_model
+from tests.quantize.onnx_models import gru, make
 
 node = helper.make_node
 RNG = np.random.default_rng(5)

@@ -4,10 +4,10 @@ import numpy as np
 import onnx
 import pytest
 from onnx import helper
-from tests.quantize.onnx_models import gru, make
 
 from models.errors import StapesError
 from quantize.onnx_reader import check_model, read_onnx
+from tests.quantize.onnx_models import gru, make
 
 
 def test_states_are_found_by_their_names():

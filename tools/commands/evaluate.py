@@ -95,7 +95,7 @@ def evaluate_pairs(bundle: Bundle, pairs: list[Pair], engine: str, jobs: int) ->
     tasks = [(clean, made[system]) for (_, clean), made in zip(recordings, outputs, strict=True) for system in SYSTEMS]
     with progress("scoring, recordings", len(tasks)) as done:
         scored = iter(score_all(tasks, jobs, done))
-    files = []
+    files: list[dict[str, Any]] = []
     for pair, made in zip(pairs, outputs, strict=True):
         by_system = {system: next(scored) for system in SYSTEMS}
         reasons = {
@@ -160,4 +160,4 @@ def figure(value: float | None, metric: str, sign: str = "") -> str:
     >>> figure(1.0, "pesq_wb"), figure(-0.00012, "stoi", sign="+"), figure(None, "si_sdr")
     ('1.000', '-0.0001', 'none')
     """
-    return "none" if value is None else f"{value:{sign}.{DIGITS[metric]}f}"
+    return "none" if value is None else f"{value:{sign}z.{DIGITS[metric]}f}"

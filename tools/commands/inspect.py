@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Any
 
-import numpy as np
 import typer
 from rich.table import Table
 
@@ -89,7 +88,7 @@ def _operator(graph: Graph, op: Operator, saturation: dict[str, float]) -> dict[
         "scale": float(out.scale[0]) if out.scale is not None else None,
         "zero_point": out.zero_point,
         "macs": weights.size if weights else 0,
-        "weight_scales": int(np.size(weights.scale)) if weights else 0,
+        "weight_scales": int(weights.scale.size) if weights and weights.scale is not None else 0,
         "saturation": saturation.get(op.outputs[0], 0.0),
     }
 

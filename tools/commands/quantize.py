@@ -262,7 +262,7 @@ def _output_snr(result: Quantised, vectors: dict[str, np.ndarray], source: Strea
 
 def _npz(arrays: dict[str, np.ndarray]) -> bytes:
     buffer = io.BytesIO()
-    np.savez(buffer, **arrays)
+    np.savez(buffer, allow_pickle=False, **arrays)
     return buffer.getvalue()
 
 

@@ -200,9 +200,9 @@ def _quality(
         clean = path.with_name(path.name.replace("_noisy", "_clean"))
         if with_pesq and clean != path and clean.is_file():
             reference_audio = read_audio(clean)
-            scores = [measure(reference_audio, aligned(x, frontend.delay))["pesq_wb"] for x in floats[-1]]
-            if None not in scores:
-                drops.append(scores[0] - scores[1])
+            before, after = (measure(reference_audio, aligned(x, frontend.delay))["pesq_wb"] for x in floats[-1])
+            if before is not None and after is not None:
+                drops.append(before - after)
     values = {"mask_snr_db": _joined_snr(masks), "output_snr_db": _joined_snr(floats)}
     return values | ({"pesq_drop": float(np.mean(drops))} if drops else {})
 
