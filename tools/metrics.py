@@ -152,11 +152,8 @@ def means(rows: list[dict[str, dict[str, float | None]]]) -> dict[str, dict[str,
     systems = list(rows[0]) if rows else []
     out: dict[str, dict[str, float | None]] = {system: {} for system in systems}
     for metric in METRICS:
-        complete = [row for row in rows if all(row[system].get(metric) is not None for system in systems)]
-        for system in systems:
-            out[system][metric] = _mean([row[system][metric] for row in complete])
+        values = [[row[system].get(metric) for system in systems] for row in rows]
+        complete = np.array([row for row in values if None not in row], np.float64).reshape(-1, len(systems))
+        for system, column in zip(systems, complete.T, strict=True):
+            out[system][metric] = round(float(column.mean()), DECIMALS) if len(column) else None
     return out
-
-
-def _mean(values: list[float]) -> float | None:
-    return round(float(np.mean(values)), DECIMALS) if values else None

@@ -154,7 +154,7 @@ def _drift(engines: dict[str, dict[str, Engine]], minutes: float) -> dict[str, d
     audio = speech_in_noise(60.0 * minutes, seed=3)
     results = {}
     for recipe, named in engines.items():
-        pair = {name: named[name] for name in ("numpy", "native") if name in named}
+        pair: dict[str, Engine] = {name: engine for name, engine in named.items() if name in ("numpy", "native")}
         if len(pair) == 2:
             results[recipe] = {"minutes": minutes, **equality(pair, audio, f"{recipe}, {minutes:g} min")}
     return results
