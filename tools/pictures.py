@@ -94,7 +94,7 @@ def _draw_difference(axis: Axes, reference: np.ndarray, other: np.ndarray, name:
     axis.fill_between(time, difference, signal, where=signal > difference, color="#35b779", alpha=0.15, linewidth=0)
     axis.plot(time, signal, color="#1f6f8b", linewidth=1.0, label=name)
     axis.plot(time, difference, color="#c8553d", linewidth=1.0, label=f"{other_name} minus {name}")
-    axis.set_title(f"level of {name} and of {other_name} minus {name}: the gap between them is the SNR")
+    axis.set_title("level: the gap is the SNR")
     axis.set_ylabel("level, dB")
     axis.set_xlabel("time, s")
     axis.set_ylim(10 * np.floor(float(difference.min()) / 10) - 5.0, 5.0)
