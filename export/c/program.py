@@ -150,23 +150,28 @@ def _name_everything(
     graph: Graph, steps: Sequence[Step], layout: Layout, sizes: Mapping[int, tuple[str, int]]
 ) -> _Scope:
     names, members, macros = Names(_LOCALS), Names(_CONTEXT_MEMBERS), Names(_MACROS)
-    ports = {name: members.take(names.take(macros.take(name))) for name in (*graph.inputs, *graph.outputs)}
+    # An input may be an output too, under another name in C.
+    inputs = {name: members.take(names.take(macros.take(name))) for name in graph.inputs}
+    outputs = {name: members.take(names.take(macros.take(name))) for name in graph.outputs}
     states = {state.input: members.take(state.input) for state in graph.states}
     owners = {place.name for place in layout.places.values() if place.kind == "arena"}
     written = [name for step in steps for name in step.writes if name in owners]
     local = {name: names.take(name) for name in written}
     buffers = {index: names.take(steps[index].name, "_scratch") for index in sizes}
 
-    owner_names = {**ports, **local, **{name: f"ctx->{member}" for name, member in states.items()}}
-    expressions = {name: owner_names[place.name] for name, place in layout.places.items() if place.kind != "constant"}
+    owners_in_c = {"input": inputs, "output": outputs, "arena": local}
+    owners_in_c["state"] = {name: f"ctx->{member}" for name, member in states.items()}
+    expressions = {
+        name: owners_in_c[place.kind][place.name] for name, place in layout.places.items() if place.kind != "constant"
+    }
     pointers = [_variable(graph.tensors[name], local[name], layout.arena.offsets[name]) for name in written]
     for index, (dtype, size) in sizes.items():
         offset = layout.arena.offsets[_scratch_buffer(index)]
         pointers.append(Variable(buffers[index], C_TYPES[dtype], size, f"{size} values of scratch", offset=offset))
     return _Scope(
         expressions,
-        tuple(_variable(graph.tensors[name], ports[name]) for name in graph.inputs),
-        tuple(_variable(graph.tensors[name], ports[name]) for name in graph.outputs),
+        tuple(_variable(graph.tensors[name], inputs[name]) for name in graph.inputs),
+        tuple(_variable(graph.tensors[name], outputs[name]) for name in graph.outputs),
         tuple(_variable(graph.tensors[name], member) for name, member in states.items()),
         tuple(pointers),
         buffers,

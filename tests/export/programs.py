@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import shlex
 import shutil
 import subprocess
 from pathlib import Path
@@ -14,10 +15,10 @@ from export.c import export_c
 from export.stamp import Stamp
 from quantize.graph import DTYPES, Graph
 
-STRICT = (
+STRICT = shlex.split(
     "-std=c99 -pedantic -Wall -Wextra -Wconversion -Wsign-conversion -Wshadow -Wdouble-promotion -Wundef -Wcast-align "
     "-Wstrict-prototypes -Wmissing-prototypes -Wcast-qual -Wwrite-strings -Wvla -Werror"
-).split()
+)
 BUILDS = {
     "gcc": ["gcc", "-O3"],
     "clang": ["clang", "-O2"],
@@ -76,5 +77,6 @@ class CNetwork:
     def _narrow(self, name: str, values: np.ndarray) -> np.ndarray:
         tensor = self.graph.tensors[name]
         narrow = np.ascontiguousarray(values, DTYPES[tensor.dtype])
-        assert narrow.shape == tensor.shape and (narrow == values).all()
+        assert narrow.shape == tensor.shape
+        assert (narrow == values).all()
         return narrow

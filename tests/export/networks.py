@@ -1,0 +1,64 @@
+"""Whole networks with their audio path, quantised once a session, and golden vectors from the numpy engine."""
+
+from __future__ import annotations
+
+import functools
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from firmware_sim.engines.base import Run
+from firmware_sim.engines.numpy_engine import NumpyEngine
+from models.audio import float_to_q15
+from models.frontend import FrontEnd
+from models.onnx_export import export_onnx
+from models.pipeline import FloatPipeline
+from quantize.graph import Graph
+from quantize.onnx_reader import read_onnx
+from quantize.pipeline import quantise
+from quantize.recipe import load_recipe
+from tests.helpers import OWN_CONFIG, random_network, speech_like
+
+CONFIGS = {
+    "published": None,
+    "own": OWN_CONFIG,
+    "long window": OWN_CONFIG | {"n_fft": 256, "analysis": 256, "features": "compressed"},
+}
+SECONDS = 0.5
+
+
+@dataclass(frozen=True)
+class Network:
+    """An integer graph with its front end, and half a second of what the numpy engine makes of it."""
+
+    graph: Graph
+    frontend: FrontEnd
+    audio_in_q15: np.ndarray
+    run: Run
+
+    @property
+    def vectors(self) -> dict[str, np.ndarray]:
+        """Arrays as a bundle's vectors.npz holds them."""
+        arrays = {"audio_in_q15": self.audio_in_q15, "audio_out_q15": self.run.audio_q15[0]}
+        for name in (*self.graph.inputs, *self.graph.outputs):
+            codes = self.run.tensors[name][0]
+            arrays[name] = codes.astype(self.graph.tensors[name].dtype).reshape(len(codes), -1)
+        return arrays
+
+
+@functools.cache
+def network(config: str = "own", recipe: str = "w8a16") -> Network:
+    """A network of seeded random weights, calibrated on a second of a made-up voice."""
+    model = random_network(CONFIGS[config])
+    frontend = model.config.front_end
+    frontend = frontend() if callable(frontend) else frontend
+    features = np.asarray(FloatPipeline(frontend, model).trace(speech_like(1.0)[None])["features"], np.float32)
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "float.onnx"
+        export_onnx(model, frontend, path)
+        _, source = read_onnx(path)
+    graph = quantise(source, load_recipe(recipe), [{source.inputs[0]: features[0]}]).graph
+    audio = np.asarray(float_to_q15(speech_like(SECONDS, seed=4, level_db=0.0)), np.int16)
+    return Network(graph, frontend, audio, NumpyEngine(graph, frontend).run(audio[None], trace=True))
