@@ -51,7 +51,7 @@ static int32_t compress(const stapes_audio_params *p, int32_t octaves_q24)
 {
     int32_t value_q20;
     if (p->features == STAPES_FEATURES_LOG) {
-        value_q20 = stapes_shift_round(octaves_q24, -4 - p->log_shift);
+        value_q20 = stapes_round_right(octaves_q24, 4 + p->log_shift);
         value_q20 = value_q20 < p->log_clip_q20 ? value_q20 : p->log_clip_q20;
         return value_q20 > -p->log_clip_q20 ? value_q20 : -p->log_clip_q20;
     }

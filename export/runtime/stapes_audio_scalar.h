@@ -7,6 +7,8 @@
 
 #include <stdint.h>
 
+#include "stapes_arithmetic.h"
+
 #if defined(__ICCARM__)
 #include <intrinsics.h>
 #endif
@@ -113,15 +115,16 @@ static inline int32_t stapes_log2_q16(uint32_t x)
     return (normal.exponent + 31) * 65536 + (int32_t)fraction;
 }
 
-/* x * 2^shift, half upwards where bits fall off; shift in -31..31, the result and x + 2^(-shift - 1) fit in 32 bits. */
-static inline int32_t stapes_shift_round(int32_t x, int32_t shift)
+/* round(x / 2^right), half upwards; right in 0..31, x + 2^(right - 1) fits in 32 bits. */
+static inline int32_t stapes_round_right(int32_t x, int32_t right)
 {
-    return shift < 0 ? (x + (int32_t)((1u << -shift) >> 1)) >> -shift : (int32_t)((uint32_t)x << shift);
+    return (x + (int32_t)((1u << right) >> 1)) >> right;
 }
 
-static inline uint32_t stapes_shift_round_unsigned(uint32_t x, int32_t shift)
+/* x * 2^shift, half upwards where bits fall off; shift in -31..31, the result fits in 32 bits. */
+static inline int32_t stapes_shift_round(int32_t x, int32_t shift)
 {
-    return shift < 0 ? (x + ((1u << -shift) >> 1)) >> -shift : x << shift;
+    return shift < 0 ? stapes_round_right(x, -shift) : stapes_shift_left(x, shift);
 }
 
 /* 2^x in Q20 of -20 <= x <= 10 in Q16: table with linear interpolation, within 4e-6 of the value and half a step. */
@@ -130,7 +133,7 @@ static inline int32_t stapes_exp2_q20(int32_t x_q16)
     const uint32_t *low = &stapes_exp2_q29_table[(x_q16 >> 9) & 127];
     const uint32_t fraction_q9 = (uint32_t)x_q16 & 511u;
     const uint32_t mantissa_q29 = low[0] + (((low[1] - low[0]) * fraction_q9 + (1u << 8)) >> 9);
-    return (int32_t)stapes_shift_round_unsigned(mantissa_q29, (x_q16 >> 16) - 9);
+    return stapes_shift_round((int32_t)mantissa_q29, (x_q16 >> 16) - 9);
 }
 
 /* round(a * b / 2^32), half upwards (the instruction SMMULR). */

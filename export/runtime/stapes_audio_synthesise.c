@@ -1,39 +1,53 @@
 #include "stapes_audio.h"
 #include "stapes_audio_scalar.h"
 
-/* Wiener gain times the floored mask; the gain alone where there is no mask. */
-static int32_t total_gain_q31(const stapes_audio_params *p, int32_t gain_q15, const int16_t *mask_q15)
+/* Wiener gain times the floored mask. */
+static int32_t masked_gain_q31(int32_t gain_q15, int32_t mask_q15, int32_t floor_q15)
 {
-    if (mask_q15 == NULL) {
-        return gain_q15 < 32768 ? gain_q15 << 16 : INT32_MAX;
-    }
-    return gain_q15 * (*mask_q15 > p->mask_floor_q15 ? *mask_q15 : p->mask_floor_q15) * 2;
+    return gain_q15 * (mask_q15 > floor_q15 ? mask_q15 : floor_q15) * 2;
 }
 
-static int32_t windowed_q25(const stapes_audio_params *p, const stapes_audio_state *state, const int32_t *frame,
-                            int32_t n)
+static int32_t gain_alone_q31(int32_t gain_q15)
 {
-    const int32_t shifted = stapes_shift_round(frame[n], p->synthesis_shift);
-    return stapes_shift_round(stapes_multiply_high(shifted, p->synthesis_window_q31[n]), -state->exponent);
+    return gain_q15 < 32768 ? gain_q15 << 16 : INT32_MAX;
+}
+
+/* filtered[bins][2]: twice the spectrum times the total gain. */
+static void filter(const stapes_audio_params *p, const stapes_audio_state *state, const int16_t *mask_q15,
+                   int32_t *filtered)
+{
+    const int32_t floor_q15 = p->mask_floor_q15;
+    for (int32_t k = 0; k < p->bins; k++) {
+        const int32_t gain_q15 = state->gain_q15[k];
+        const int32_t gain_q31 =
+            mask_q15 != NULL ? masked_gain_q31(gain_q15, mask_q15[k], floor_q15) : gain_alone_q31(gain_q15);
+        const int32_t real = stapes_multiply_high(state->spectrum_q31[2 * k], gain_q31);
+        const int32_t imag = stapes_multiply_high(state->spectrum_q31[2 * k + 1], gain_q31);
+        filtered[2 * k] = stapes_shift_left(real, 2);
+        filtered[2 * k + 1] = stapes_shift_left(imag, 2);
+    }
+}
+
+/* A sample of the inverse transform, brought to the level that it had before its exponent. */
+static inline int32_t windowed_q25(int32_t sample, int32_t window_q31, int32_t shift, int32_t exponent)
+{
+    return stapes_round_right(stapes_multiply_high(stapes_shift_left(sample, shift), window_q31), exponent);
 }
 
 void stapes_audio_synthesise(const stapes_audio_params *p, stapes_audio_state *state, const int16_t *mask_q15,
                              int16_t *output_q15)
 {
-    int32_t *filtered = state->transform_q31;
+    const int32_t hop = p->hop;
+    const int32_t shift = p->synthesis_shift;
+    const int32_t exponent = state->exponent;
+    const int32_t *window_q31 = p->synthesis_window_q31;
     const int32_t *frame = state->windowed_q30 + (p->analysis - p->synthesis);
-    for (int32_t k = 0; k < p->bins; k++) {
-        const int32_t gain_q31 = total_gain_q31(p, state->gain_q15[k], mask_q15 != NULL ? &mask_q15[k] : NULL);
-        const int32_t real = stapes_multiply_high(state->spectrum_q31[2 * k], gain_q31);
-        const int32_t imag = stapes_multiply_high(state->spectrum_q31[2 * k + 1], gain_q31);
-        filtered[2 * k] = stapes_shift_round(real, 2);
-        filtered[2 * k + 1] = stapes_shift_round(imag, 2);
-    }
-    stapes_irfft_q31(p->rfft, filtered, state->windowed_q30);
-    for (int32_t n = 0; n < p->hop; n++) {
-        const int32_t total_q25 = state->overlap_q25[n] + windowed_q25(p, state, frame, n);
-        const int32_t sample = stapes_shift_round(total_q25, -10);
-        output_q15[n] = (int16_t)(sample > INT16_MAX ? INT16_MAX : sample < INT16_MIN ? INT16_MIN : sample);
-        state->overlap_q25[n] = windowed_q25(p, state, frame, n + p->hop);
+
+    filter(p, state, mask_q15, state->transform_q31);
+    stapes_irfft_q31(p->rfft, state->transform_q31, state->windowed_q30);
+    for (int32_t n = 0; n < hop; n++) {
+        const int32_t total_q25 = state->overlap_q25[n] + windowed_q25(frame[n], window_q31[n], shift, exponent);
+        output_q15[n] = (int16_t)stapes_clamp(stapes_round_right(total_q25, 10), INT16_MIN, INT16_MAX);
+        state->overlap_q25[n] = windowed_q25(frame[hop + n], window_q31[hop + n], shift, exponent);
     }
 }

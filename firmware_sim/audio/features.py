@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from firmware_sim.audio.scalar import exp2_q20, isqrt, log2_q16, normalise, shift_round
+from firmware_sim.audio.scalar import exp2_q20, isqrt, log2_q16, normalise, round_right, shift_round
 from firmware_sim.audio.wiener import WienerFilter
 from models.frontend import FEATURES
 from quantize.audio_params import AudioParams
@@ -52,7 +52,7 @@ class FeatureExtractor:
         """The logarithm itself, or its power law."""
         p = self.params
         if self.mode == "log":
-            return np.clip(shift_round(octaves_q24, -4 - p.log_shift), -p.log_clip_q20, p.log_clip_q20)
+            return np.clip(round_right(octaves_q24, 4 + p.log_shift), -p.log_clip_q20, p.log_clip_q20)
         exponent_q16 = (octaves_q24 * p.compression_q31 + (1 << 38)) >> 39
         return np.minimum(exp2_q20(np.clip(exponent_q16, -20 << 16, 10 << 16)), p.compressed_clip_q20)
 

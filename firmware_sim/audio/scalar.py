@@ -1,7 +1,6 @@
 """Integer functions of one number that the audio path is made of, elementwise over arrays.
 
-The C twins stand in `export/runtime/` as `stapes_normalise` and `stapes_ratio` (`stapes_ratio.h`), `stapes_isqrt`,
-`stapes_log2_q16`, `stapes_exp2_q20` and `stapes_shift_round` (`stapes_shift.h`).
+The C twins stand in `export/runtime/stapes_audio_scalar.h` under the same names.
 """
 
 from __future__ import annotations
@@ -64,10 +63,14 @@ def exp2_q20(x_q16: np.ndarray) -> np.ndarray:
     return shift_round(mantissa_q29, (x_q16 >> 16) - 9)
 
 
-def shift_round(x: np.ndarray, shift: np.ndarray | int) -> np.ndarray:
+def round_right(x: np.ndarray, right: np.ndarray | int) -> np.ndarray:
+    """round(x / 2^right) of an int64, half upwards; right in 0..31."""
+    return (x + ((np.int64(1) << right) >> 1)) >> right
+
+
+def shift_round(x: np.ndarray, shift: np.ndarray) -> np.ndarray:
     """x * 2^shift of an int64, half upwards where bits fall off; shift in -31..31."""
-    left, right = np.maximum(shift, 0), np.maximum(np.negative(shift), 0)
-    return ((x << left) + ((np.int64(1) << right) >> 1)) >> right
+    return round_right(x << np.maximum(shift, 0), np.maximum(-shift, 0))
 
 
 def multiply_high(a: np.ndarray, b: np.ndarray) -> np.ndarray:

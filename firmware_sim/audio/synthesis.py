@@ -8,7 +8,7 @@ from __future__ import annotations
 import numpy as np
 
 from firmware_sim.audio.rfft_q31 import RfftQ31
-from firmware_sim.audio.scalar import multiply_high, shift_round
+from firmware_sim.audio.scalar import multiply_high, round_right
 from quantize.arithmetic import INT32_MAX
 from quantize.audio_params import AudioParams
 
@@ -35,10 +35,10 @@ class Synthesis:
         filtered = multiply_high(spectrum_q31, gain_q31[..., None]) << 2
         frame = self.rfft.inverse(filtered)[:, -p.synthesis :]
         windowed = multiply_high(frame << p.synthesis_shift, p.synthesis_window_q31)
-        windowed_q25 = shift_round(windowed, -exponent[:, None])
+        windowed_q25 = round_right(windowed, exponent[:, None])
         total_q25 = self.overlap_q25 + windowed_q25[:, : p.hop]
         self.overlap_q25 = windowed_q25[:, p.hop :]
-        return np.clip(shift_round(total_q25, -10), -(2**15), 2**15 - 1).astype(np.int16)
+        return np.clip(round_right(total_q25, 10), -(2**15), 2**15 - 1).astype(np.int16)
 
     def total_gain_q31(self, gain_q15: np.ndarray, mask_q15: np.ndarray | None) -> np.ndarray:
         """Wiener gain times the floored mask; the gain alone where there is no mask."""
