@@ -19,12 +19,31 @@ from models.frontend import SAMPLE_RATE
 
 SUFFIXES = (".wav", ".flac", ".ogg", ".aiff", ".aif", ".mp3")
 STREAMED_SIZE = 0xFFFFFFFF
+_WORDS = {
+    "PCM_S8": "8-bit",
+    "PCM_U8": "8-bit",
+    "PCM_24": "24-bit",
+    "PCM_32": "32-bit",
+    "FLOAT": "float",
+    "DOUBLE": "double",
+}
 
 
 def float_to_q15(audio: np.ndarray) -> np.ndarray:
     """Float in [-1, 1) -> int16, halves rounded up, saturating."""
     scaled = np.floor(np.asarray(audio, dtype=np.float64) * 32768.0 + 0.5)
     return np.clip(scaled, -32768, 32767).astype(np.int16)
+
+
+def as_q15(path: str | os.PathLike[str], audio: np.ndarray) -> np.ndarray:
+    """The samples of a file that `read_audio` gave -> int16; a warning says when they were not 16-bit, or too loud."""
+    subtype = soundfile.info(path).subtype
+    if subtype != "PCM_16":
+        warnings.warn(f"{path}: {_WORDS.get(subtype, subtype)} samples converted to 16-bit", stacklevel=2)
+    beyond = int(np.count_nonzero(np.abs(audio) > 1.0))
+    if beyond:
+        warnings.warn(f"{path}: {beyond} samples beyond full scale clipped", stacklevel=2)
+    return float_to_q15(audio)
 
 
 def q15_to_float(samples_q15: np.ndarray) -> np.ndarray:
@@ -91,10 +110,15 @@ def _refuse_truncated_wav(path: Path) -> None:
 
 def write_audio(path: str | os.PathLike[str], audio: np.ndarray) -> None:
     """Write (S,) float in [-1, 1) or int16 q15 as a 16-bit mono 16 kHz WAV file; a failure leaves no partial file."""
+    write_whole(path, wav_bytes(audio))
+
+
+def wav_bytes(audio: np.ndarray) -> bytes:
+    """(S,) float in [-1, 1) or int16 q15 -> a 16-bit mono 16 kHz WAV file."""
     samples_q15 = audio if audio.dtype == np.int16 else float_to_q15(audio)
     buffer = io.BytesIO()
     soundfile.write(buffer, samples_q15, SAMPLE_RATE, subtype="PCM_16", format="WAV")
-    write_whole(path, buffer.getvalue())
+    return buffer.getvalue()
 
 
 def list_audio(paths: Iterable[str | os.PathLike[str]]) -> list[Path]:

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from firmware_sim.compare import sha256_of
-from models.audio import float_to_q15, list_audio, read_audio
+from models.audio import as_q15, list_audio, read_audio
 
 AUDIO = Path(__file__).parent / "audio"
 CALIBRATION = AUDIO / "calibration"
@@ -43,7 +43,7 @@ class Batch:
 def read_batch(arguments: Sequence[Path]) -> Batch:
     """Read wav or flac files, or folders of them; raises StapesError for what is not sound audio."""
     paths = list_audio(arguments)
-    rows = [float_to_q15(read_audio(path)) for path in paths]
+    rows = [as_q15(path, read_audio(path)) for path in paths]
     longest = max(len(row) for row in rows)
     audio = np.zeros((len(rows), longest), np.int16)
     for index, row in enumerate(rows):

@@ -89,20 +89,20 @@ class Bundle:
         if not path.is_file():
             return {}
         try:
-            document = json.loads(path.read_text())
+            document = json.loads(path.read_bytes())
             outputs = {str(key): str(value) for key, value in document["outputs"].items()}
-            fits = document["bundle_sha256"] == self.hash and document["outputs_sha256"] == sha256(
-                canonical_json(outputs)
-            )
         except (ValueError, KeyError, AttributeError, TypeError):
-            fits, outputs = False, {}
-        if not fits:
+            outputs = {}
+        if path.read_bytes() != canonical_json(self._lock_document(outputs)):
             raise StapesError(f"{path}: damaged, or of another bundle; lock again with: stapes regress --update")
         return outputs
 
     def write_lock(self, outputs: dict[str, str]) -> None:
-        document = {"bundle_sha256": self.hash, "outputs": outputs, "outputs_sha256": sha256(canonical_json(outputs))}
-        write_whole(self.folder / LOCK, canonical_json(document))
+        write_whole(self.folder / LOCK, canonical_json(self._lock_document(outputs)))
+
+    def _lock_document(self, outputs: dict[str, str]) -> dict[str, Any]:
+        hashed = sha256(canonical_json(outputs))
+        return {"bundle_sha256": self.hash, "outputs": outputs, "outputs_sha256": hashed}
 
 
 def seal(folder: Path, manifest: dict[str, Any]) -> dict[str, Any]:

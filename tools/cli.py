@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import warnings
+from typing import NoReturn
 
 import typer
 
@@ -22,7 +24,6 @@ from tools.train import train
 app = typer.Typer(
     name="stapes",
     help="From a speech-enhancement checkpoint to hearing-aid firmware whose every bit is known in advance.",
-    no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode="markdown",
@@ -31,25 +32,35 @@ for command in (quantize, export, simulate, regress, inspect, evaluate, demo, tr
     app.command()(command)
 app.add_typer(corpus, name="corpus", help="Fetch, list and mix real speech and noise.")
 
+INTERRUPTED = 130  # what the shell expects after Ctrl-C
+
 
 def main() -> None:
     """Run the command line: faults of the user are one line on standard error and exit code 2."""
     warnings.showwarning = _remark
     try:
-        app(standalone_mode=True)
+        code = app(sys.argv[1:] or ["--help"], prog_name="stapes", standalone_mode=False)
+        sys.stdout.flush()
     except StapesError as error:
         _fail(str(error))
+    except typer.TyperException as error:
+        context = getattr(error, "ctx", None)
+        place = context.command_path if context else "stapes"
+        _fail(f"{error.format_message().rstrip('.')}; see: {place} --help")
     except MemoryError:
         _fail("out of memory; give fewer or shorter files at a time")
-    except KeyboardInterrupt:
-        err.print("stapes: stopped", markup=False)
-        sys.exit(130)
     except OSError as error:
-        _fail(f"{error.filename or 'file'}: {error.strerror or error}; check the path, its rights and the free space")
+        # What could not be written would be tried again, and complained about, at the very end.
+        sys.stdout = open(os.devnull, "w")  # noqa: SIM115
+        name = os.fsdecode(error.filename) if error.filename is not None else "standard output, or a temporary file"
+        _fail(f"{name}: {error.strerror or error}; check the path, its rights and the free space")
+    if code == INTERRUPTED:
+        err.print("stapes: stopped", markup=False)
+    sys.exit(code or 0)
 
 
-def _fail(message: str) -> None:
-    err.print(f"stapes: error: {message}", markup=False)
+def _fail(message: str) -> NoReturn:
+    err.print(f"stapes: error: {' '.join(message.splitlines())}", markup=False)
     sys.exit(2)
 
 

@@ -11,8 +11,8 @@ from typing import Any
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
-console = Console(highlight=False, width=None if Console().is_terminal else 120)
-err = Console(stderr=True, highlight=False, soft_wrap=True)
+console = Console(highlight=False, emoji=False, width=None if Console().is_terminal else 120)
+err = Console(stderr=True, highlight=False, emoji=False, soft_wrap=True)
 
 
 @contextmanager

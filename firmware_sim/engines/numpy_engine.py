@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from quantize.graph import DTYPES
+
 from ..network import NetworkSimulator
 from .pipeline import PipelineEngine
 
@@ -19,4 +21,8 @@ class NumpyEngine(PipelineEngine):
 
     def network(self, features: np.ndarray) -> tuple[np.ndarray, dict[str, np.ndarray]]:
         out = self._simulator.step({self.features.name: features}, keep=self._keep)
-        return out[self.mask.name], out if self._keep else {}
+        if self._keep is None:
+            return out[self.mask.name], {}
+        # Kept as narrow as they are: a traced minute of 64-bit integers would not fit into memory.
+        narrow = {name: codes.astype(DTYPES[self.graph.tensors[name].dtype]) for name, codes in out.items()}
+        return out[self.mask.name], narrow

@@ -14,8 +14,7 @@ import typer
 
 from export.c import export_c
 from export.stamp import Stamp
-from models.errors import StapesError
-from models.files import write_whole
+from models.files import made_folders, write_whole
 from tools.bundle import Bundle, load_bundle
 from tools.console import console
 
@@ -52,12 +51,9 @@ def export(
         console.print(f"{output}: {count} files, entry {opened.name}.h, bundle {opened.hash[:16]}", markup=False)
         return
     source = opened.folder / FILES[to]
-    try:
-        output.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise StapesError(f"{output}: cannot be made ({error.strerror}); give a folder that can be written") from None
     target = output / f"{opened.name}{source.suffix}"
-    write_whole(target, source.read_bytes())
+    with made_folders([output]):
+        write_whole(target, source.read_bytes())
     console.print(str(target), markup=False)
 
 

@@ -13,6 +13,7 @@ import numpy as np
 import typer
 from rich.table import Table
 
+from export.c.text import is_identifier
 from export.tflite import to_bytes
 from firmware_sim.compare import snr_db
 from firmware_sim.engines.numpy_engine import NumpyEngine
@@ -109,6 +110,8 @@ def make_bundle(
     if not checkpoint.is_file():
         raise StapesError(f"{checkpoint}: no such file; give a checkpoint (.pt, .pth, .tar) or a streaming .onnx file")
     name = name or identifier(checkpoint.stem)
+    if not is_identifier(name):
+        raise StapesError(f"--name {name!r}: no C identifier; use letters, digits and underscores, such as gru_mask")
     with whole_folder(output, MANIFEST) as folder:
         onnx_path = folder / "float.onnx"
         if checkpoint.suffix.lower() == ".onnx":
@@ -137,11 +140,11 @@ def make_bundle(
 def identifier(text: str) -> str:
     """A C identifier from a file name.
 
-    >>> identifier("gru-mask v2"), identifier("3rd")
-    ('gru_mask_v2', 'model_3rd')
+    >>> identifier("gru-mask v2"), identifier("3rd"), identifier("while")
+    ('gru_mask_v2', 'model_3rd', 'model_while')
     """
     cleaned = "".join(c if c.isascii() and c.isalnum() else "_" for c in text).strip("_").lower() or "model"
-    return cleaned if not cleaned[0].isdigit() else f"model_{cleaned}"
+    return cleaned if is_identifier(cleaned) else f"model_{cleaned}"
 
 
 def _front_end(source: StreamingOnnx, given: Path | None) -> FrontEnd | None:

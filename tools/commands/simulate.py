@@ -6,14 +6,17 @@ import os
 from pathlib import Path
 from typing import Annotated
 
+import numpy as np
 import typer
 
-from models.audio import q15_to_float, write_audio
+from models.audio import wav_bytes
 from models.errors import StapesError
+from models.files import made_folders, write_all
 from tools.audio_files import in_parts, read_batch
 from tools.bundle import load_bundle
 from tools.console import console, progress
 from tools.engines import make_engine
+from tools.metrics import with_tail
 
 
 def simulate(
@@ -41,18 +44,33 @@ def simulate(
         raise StapesError(f"{output}: is a folder; give the name of a wav file")
     if not single and output.is_file():
         raise StapesError(f"{output}: is a file; give the name of a folder")
+    targets = [output] if single else _targets(audio, output, batch.paths)
+    _refuse_loss(batch.paths, targets)
     runner = make_engine(engine, opened)
     parts = in_parts(batch)
-    total = sum(-(-max(part.lengths) // frontend.hop) for part in parts)
-    with progress(f"{engine} engine, frames", total) as done:
-        rows = [row for part in parts for row in part.trimmed(runner.run(part.audio_q15, progress=done).audio_q15)]
-    targets = [output] if single else _targets(audio, output, batch.paths)
-    for target, row in zip(targets, rows, strict=True):
-        target.parent.mkdir(parents=True, exist_ok=True)
-        write_audio(target, q15_to_float(row[frontend.delay :] if align and len(row) > frontend.delay else row))
+    shift = frontend.delay if align else 0
+    rows: list[np.ndarray] = []
+    with progress(f"{engine} engine, frames", sum(-(-max(part.lengths) // frontend.hop) for part in parts)) as done:
+        for part in parts:
+            made = runner.run(with_tail(part.audio_q15, shift), progress=done).audio_q15
+            rows += part.trimmed(made[:, shift:])
+    with made_folders([target.parent for target in targets]):
+        write_all({target: wav_bytes(row) for target, row in zip(targets, rows, strict=True)})
     console.print(f"{len(rows)} file(s), {batch.seconds:.1f} s of audio, engine {engine}: {output}", markup=False)
 
 
 def _targets(source: Path, folder: Path, paths: list[Path]) -> list[Path]:
     """Output paths in the folder's own layout, as wav."""
     return [folder / Path(os.path.relpath(path, source)).with_suffix(".wav") for path in paths]
+
+
+def _refuse_loss(sources: list[Path], targets: list[Path]) -> None:
+    """Two inputs must not share an output, and no output may take the place of an input."""
+    taken: dict[Path, Path] = {}
+    inputs = {path.resolve() for path in sources}
+    for source, target in zip(sources, targets, strict=True):
+        if target in taken:
+            raise StapesError(f"{source}: would be written to {target}, as {taken[target]}; rename one of them")
+        if target.resolve() in inputs:
+            raise StapesError(f"{target}: is an input and would be overwritten; give another output")
+        taken[target] = source

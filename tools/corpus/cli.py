@@ -19,9 +19,7 @@ from tools.corpus.manifest import load_manifest
 from tools.corpus.mix import Mix, make_set
 from tools.corpus.sources import SPLITS
 
-app = typer.Typer(
-    no_args_is_help=True, help="Real speech and noise from package registries, and pairs mixed from them."
-)
+app = typer.Typer(help="Real speech and noise from package registries, and pairs mixed from them.")
 _Folder = Annotated[Path, typer.Argument(help="The corpus folder.")]
 
 
