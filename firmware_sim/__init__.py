@@ -1,1 +1,9 @@
-"""firmware_sim."""
+"""Bits: what the device computes, in Python, and the engines that must agree with it.
+
+audio     the fixed-point audio path
+kernels   the integer operators in numpy
+network   the integer graph, frame by frame, batched over utterances
+engines   numpy, native, cortex-m7, tflm; float and litert beside them
+compare   the first place where two engines part
+cmsis_dsp where the C sources of CMSIS-DSP are
+"""

@@ -1,1 +1,22 @@
-"""quantize."""
+"""From a float graph to an integer graph, in the order in which data meets it.
+
+onnx_reader   a streaming ONNX file: checked, folded, its states found
+lowering      ONNX operators to operators that TFLite Micro has, family by family
+float_graph   the lowered graph, still in real numbers; back to ONNX for calibration
+calibrate     that graph over real frames in onnxruntime, every tensor watched
+recipe        every choice, as TOML; the built-in ones stand in recipes/
+ranges        from observed values to a range
+formats       which dtype, scale and zero point each tensor gets
+build         weights and biases to codes, QUANTIZE where formats meet: the integer graph
+conv_form     the same products as 1x1 convolutions
+graph         the integer graph itself
+prepare       parameters of its operators, computed once for the numpy kernels and for the C
+proof         no sum can overflow, whatever the input
+tflm_builds   which builds of TFLite Micro run it
+pipeline      all of it in one call
+
+arithmetic    rounding and multipliers, the only place for them in Python
+tables        sigmoid and tanh as TFLite Micro has them
+audio_params  the constants of the fixed-point audio path, for Python and for C
+log2_table    its logarithm and exponential
+"""

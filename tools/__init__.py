@@ -1,1 +1,13 @@
-"""tools."""
+"""What a user calls: the command line, corpora, training, measurements, reports.
+
+cli, commands   `stapes` and its sub-commands, one file each
+console         where they speak: tables on standard output, progress on standard error
+bundle          the folder that says all of a quantised model
+engines         engines by name
+audio_files     audio arguments; audio/ holds the recordings that come along
+corpus          real speech and noise from package registries
+train, training training of the networks in models/zoo
+enhance, metrics, scoring, pairs, pictures   evaluation
+bench           speed, and agreement over minutes
+setup_venv      what the Makefile runs first
+"""

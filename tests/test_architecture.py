@@ -1,0 +1,61 @@
+"""The walls of the house: imports run downwards, and nothing speaks of machines it was made on."""
+
+import ast
+import subprocess
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+MAY_IMPORT = {
+    "models": set(),
+    "quantize": {"models"},
+    "export": {"models", "quantize"},
+    "firmware_sim": {"models", "quantize"},
+    "tools": {"models", "quantize", "export", "firmware_sim"},
+}
+
+
+def modules():
+    return [path.relative_to(ROOT) for folder in MAY_IMPORT for path in sorted((ROOT / folder).rglob("*.py"))]
+
+
+@pytest.mark.parametrize("folder", MAY_IMPORT)
+def test_imports_run_downwards(folder):
+    allowed = MAY_IMPORT[folder] | {folder}
+    wrong = []
+    for path in sorted((ROOT / folder).rglob("*.py")):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
+            if isinstance(node, ast.ImportFrom) and not node.level:
+                names = [node.module or ""]
+            tops = {name.split(".")[0] for name in names}
+            wrong += [f"{path.relative_to(ROOT)}: {top}" for top in (tops & set(MAY_IMPORT)) - allowed]
+    assert not wrong
+
+
+def test_every_module_says_what_it_is():
+    missing = [str(path) for path in modules() if not ast.get_docstring(ast.parse((ROOT / path).read_text("utf-8")))]
+    assert not missing
+
+
+def test_no_checkpoint_is_loaded_in_a_way_that_runs_code():
+    for path in modules():
+        for node in ast.walk(ast.parse((ROOT / path).read_text("utf-8"))):
+            if isinstance(node, ast.Call) and ast.unparse(node.func) == "torch.load":
+                assert any(k.arg == "weights_only" and ast.unparse(k.value) == "True" for k in node.keywords), path
+            if isinstance(node, ast.Call) and ast.unparse(node.func) in ("np.load", "numpy.load"):
+                assert any(k.arg == "allow_pickle" and ast.unparse(k.value) == "False" for k in node.keywords), path
+
+
+def test_tracked_files_name_no_machine():
+    if not (ROOT / ".git").exists():
+        pytest.skip("not a git checkout")
+    listed = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    words = ["/".join(("", top, "")) for top in ("work", "root")] + ["index-url", "extra-index"]
+    for name in filter(None, listed.split("\0")):
+        path = ROOT / name
+        if path == Path(__file__) or not path.is_file() or path.suffix in (".pt", ".flac", ".png", ".npz"):
+            continue
+        text = path.read_text("utf-8", errors="replace")
+        assert not [word for word in words if word in text], name
