@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+import warnings
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -87,3 +88,19 @@ def read_pair(pair: Pair) -> tuple[np.ndarray, np.ndarray]:
             "cut both to the same stretch"
         )
     return noisy, clean
+
+
+def read_pairs(pairs: Sequence[Pair]) -> list[tuple[np.ndarray, np.ndarray]]:
+    """`read_pair` of each; what is said of many files, such as a conversion, is said once, as a warning."""
+    with warnings.catch_warnings(record=True) as remarks:
+        warnings.simplefilter("always")
+        recordings = [read_pair(pair) for pair in pairs]
+    # A remark of `read_audio` begins with the file's name.
+    by_words: dict[str, list[warnings.WarningMessage]] = {}
+    for remark in remarks:
+        by_words.setdefault(str(remark.message).rpartition(": ")[2], []).append(remark)
+    for words, alike in by_words.items():
+        more = f" (and {len(alike) - 1} more)" if len(alike) > 1 else ""
+        named = str(alike[0].message).removesuffix(f": {words}")
+        warnings.warn(f"{named}{more}: {words}", alike[0].category, stacklevel=2)
+    return recordings

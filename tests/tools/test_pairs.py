@@ -2,11 +2,12 @@
 
 import numpy as np
 import pytest
+import soundfile
 
 from models.audio import write_audio
 from models.errors import StapesError
 from tools.audio import DEMO
-from tools.pairs import Pair, find_pairs, read_pair
+from tools.pairs import Pair, find_pairs, read_pair, read_pairs
 
 
 def write(path, samples=160):
@@ -83,3 +84,15 @@ def test_partners_of_different_length_are_refused(tmp_path):
     write(tmp_path / "x_clean.wav", 161)
     with pytest.raises(StapesError, match=r"160 samples.*161"):
         read_pair(find_pairs(tmp_path)[0])
+
+
+def test_what_holds_for_many_files_is_said_once(tmp_path):
+    for name in ("a", "b", "c"):
+        for kind in ("noisy", "clean"):
+            soundfile.write(tmp_path / f"{name}_{kind}.wav", np.full(4800, 0.1), 48_000)
+    with pytest.warns(UserWarning, match="resampled") as said:
+        recordings = read_pairs(find_pairs(tmp_path))
+    assert [len(noisy) for noisy, _ in recordings] == [1600] * 3
+    assert [str(remark.message) for remark in said] == [
+        f"{tmp_path / 'a_noisy.wav'} (and 5 more): resampled from 48000 to 16000 Hz"
+    ]

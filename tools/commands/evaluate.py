@@ -13,7 +13,7 @@ from rich.table import Table
 
 from firmware_sim.compare import snr_db
 from firmware_sim.engines.float_engine import FloatEngine
-from models.audio import float_to_q15
+from models.audio import as_q15
 from models.errors import StapesError
 from models.frontend import SAMPLE_RATE
 from tools.audio_files import DEMO
@@ -22,7 +22,7 @@ from tools.console import console, print_json, progress
 from tools.engines import EXACT, make_engine
 from tools.enhance import SYSTEMS, enhance, frames_to_do
 from tools.metrics import DECIMALS, LABELS, METRICS, means
-from tools.pairs import Pair, find_pairs, read_pair
+from tools.pairs import Pair, find_pairs, read_pairs
 from tools.scoring import available_cores, score_all
 
 DIGITS = {"pesq_wb": 3, "stoi": 4, "estoi": 4, "si_sdr": 2}
@@ -88,8 +88,8 @@ def evaluate_pairs(bundle: Bundle, pairs: list[Pair], engine: str, jobs: int) ->
         raise StapesError(f"engine {engine!r} is not an integer engine; choose from {', '.join(EXACT)}")
     frontend = bundle.require_frontend()
     float_engine, integer_engine = FloatEngine(bundle.float_onnx, frontend), make_engine(engine, bundle)
-    recordings = [read_pair(pair) for pair in pairs]
-    noisy = [float_to_q15(noisy) for noisy, _ in recordings]
+    recordings = read_pairs(pairs)
+    noisy = [as_q15(pair.noisy, noisy) for pair, (noisy, _) in zip(pairs, recordings, strict=True)]
     with progress("enhancing, frames", frames_to_do(noisy, frontend)) as done:
         outputs = enhance(noisy, float_engine, integer_engine, done)
     tasks = [(clean, made[system]) for (_, clean), made in zip(recordings, outputs, strict=True) for system in SYSTEMS]
