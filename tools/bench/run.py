@@ -75,7 +75,7 @@ def measure_all(work: Path, seconds: float, minutes: float) -> dict[str, Any]:
     engines = {recipe: _engines(bundles[recipe]) for recipe in COMPARED}
     document: dict[str, Any] = {
         "machine": _machine(),
-        "skipped": unavailable(),
+        "skipped": {name: reason for name, reason in unavailable().items() if name in EXACT},
         "quantize_seconds": quantize_seconds,
         "equality": {recipe: equality(engines[recipe], stream, f"{recipe}, 1 stream") for recipe in COMPARED},
     }
