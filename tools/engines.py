@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from firmware_sim.engines.base import Engine
+from firmware_sim.engines.cortex_m7 import CortexM7Engine, require_qemu, require_unicorn
 from firmware_sim.engines.float_engine import FloatEngine
 from firmware_sim.engines.litert import LitertEngine
 from firmware_sim.engines.native import NativeEngine, find_compiler
@@ -25,6 +26,18 @@ def _native(bundle: Bundle) -> Engine:
         return NativeEngine(folder, bundle.graph, bundle.require_frontend())
 
 
+def _cortex_m7(bundle: Bundle) -> Engine:
+    require_unicorn()
+    with exported_c(bundle) as folder:
+        return CortexM7Engine(folder, bundle.graph, bundle.require_frontend())
+
+
+def _cortex_m7_qemu(bundle: Bundle) -> Engine:
+    require_qemu()
+    with exported_c(bundle) as folder:
+        return CortexM7Engine(folder, bundle.graph, bundle.require_frontend(), qemu=True)
+
+
 def _tflm(bundle: Bundle) -> Engine:
     return TflmEngine(bundle.tflite, bundle.graph, bundle.require_frontend())
 
@@ -43,8 +56,19 @@ MAKERS: dict[str, Callable[[Bundle], Engine]] = {
     "tflm": _tflm,
     "litert": _litert,
     "float": _float,
+    "cortex-m7": _cortex_m7,
+    "cortex-m7-qemu": _cortex_m7_qemu,
 }
+# Engines held to the bit; those of the device emulate each of its instructions, so that seconds of audio take seconds.
 EXACT = ("numpy", "native", "tflm")
+DEVICE = ("cortex-m7", "cortex-m7-qemu")
+
+_REQUIREMENTS: dict[str, Callable[[], object]] = {
+    "native": find_compiler,
+    "tflm": import_runtime,
+    "cortex-m7": require_unicorn,
+    "cortex-m7-qemu": require_qemu,
+}
 
 
 def make_engine(name: str, bundle: Bundle) -> Engine:
@@ -57,7 +81,7 @@ def make_engine(name: str, bundle: Bundle) -> Engine:
 def unavailable() -> dict[str, str]:
     """Exact engines that this machine cannot run, with the reason."""
     reasons = {}
-    for name, check in (("native", find_compiler), ("tflm", import_runtime)):
+    for name, check in _REQUIREMENTS.items():
         try:
             check()
         except StapesError as error:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import ctypes
 import os
 import shutil
-import subprocess
 import tempfile
 import weakref
 from pathlib import Path
@@ -14,36 +13,24 @@ import numpy as np
 
 from models.errors import StapesError
 from models.frontend import FrontEnd
-from quantize.graph import DTYPES, Graph
+from quantize.graph import Graph
 
 from ..cmsis_dsp import CmsisDsp, sources
 from .base import Engine, Progress, Run, no_progress
-
-SHIM = Path(__file__).with_name("native_shim.c")
-FAST = ("-O3", "-march=native")
-STRICT = (
-    "-Wall",
-    "-Wextra",
-    "-Wconversion",
-    "-Wsign-conversion",
-    "-Wshadow",
-    "-Wdouble-promotion",
-    "-Wundef",
-    "-Wcast-align",
+from .program import (
+    HOPS_A_CALL,
+    SHIM,
+    STRICT,
+    ProgramSource,
+    TracedTensor,
+    call_compiler,
+    program_defines,
+    program_files,
+    unpack_frames,
+    whole_hops,
 )
-HOPS_A_CALL = 500
 
-# Types of what the audio path traces; everything else is a tensor of the graph.
-_AUDIO_TYPES = {
-    "spectrum_q31": np.int32,
-    "exponent": np.int32,
-    "power_q40": np.uint64,
-    "noise_q40": np.uint64,
-    "speech": np.bool_,
-    "gain_q15": np.uint16,
-    "features_q20": np.int32,
-    "mask_q15": np.int16,
-}
+FAST = ("-O3", "-march=native")
 
 
 def find_compiler() -> str:
@@ -65,53 +52,42 @@ def build(
     compiler = (cc or find_compiler()).split()
     cmsis = sources()
     common = ["-std=c99", "-fPIC", *flags, *(f"-I{d}" for d in cmsis.include_dirs), *(f"-D{d}" for d in cmsis.defines)]
-    own = sorted([*folder.glob("*.c"), *(folder / "runtime").glob("*.c")])
-    own = [path for path in own if not path.name.endswith("_runner.c")]
-    names = [f"-DSTAPES_NAME={name}", f"-DSTAPES_NAME_UPPER={name.upper()}", f'-DSTAPES_HEADER="{name}.h"']
-    defines = [*names, *(["-DSTAPES_TRACE"] if trace else []), f"-I{folder}"]
+    defines = program_defines(folder, name, trace)
     with tempfile.TemporaryDirectory(prefix="stapes-build-") as work:
         objects = []
-        for index, path in enumerate([*own, SHIM]):
+        for index, path in enumerate([*program_files(folder), SHIM]):
             objects.append(f"{work}/{index}.o")
-            _call([*compiler, *common, *defines, "-c", str(path), "-o", objects[-1]])
+            call_compiler([*compiler, *common, *defines, "-c", str(path), "-o", objects[-1]])
         objects += _compile_cmsis(compiler, common, cmsis, Path(work))
-        _call([*compiler, *flags, "-shared", *objects, "-o", str(output)])
+        call_compiler([*compiler, *flags, "-shared", *objects, "-o", str(output)])
 
 
 def _compile_cmsis(compiler: list[str], common: list[str], cmsis: CmsisDsp, work: Path) -> list[str]:
     objects = []
     for path in cmsis.c_files:
         objects.append(str(work / f"cmsis_{path.stem}.o"))
-        _call([*compiler, *common, "-w", "-c", str(path), "-o", objects[-1]])
+        call_compiler([*compiler, *common, "-w", "-c", str(path), "-o", objects[-1]])
     return objects
-
-
-def _call(command: list[str]) -> None:
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    if done.returncode:
-        lines = (
-            [line for line in done.stderr.splitlines() if "error" in line] or done.stderr.splitlines() or ["no message"]
-        )
-        raise StapesError(f"{command[0]} cannot compile the exported C: {lines[0]}")
 
 
 class _Library:
     """One compiled variant of a program, loaded."""
 
-    def __init__(self, folder: Path, name: str, flags: tuple[str, ...], trace: bool, cc: str | None) -> None:
+    def __init__(self, source: ProgramSource, flags: tuple[str, ...], trace: bool, cc: str | None) -> None:
         work = tempfile.mkdtemp(prefix="stapes-native-")
         weakref.finalize(self, shutil.rmtree, work, ignore_errors=True)
-        path = Path(work) / f"{name}.so"
-        build(folder, name, path, flags=flags, trace=trace, cc=cc)
+        path = Path(work) / f"{source.name}.so"
+        build(source.folder, source.name, path, flags=flags, trace=trace, cc=cc)
         self.c = ctypes.CDLL(str(path))
         self.c.shim_context_bytes.restype = ctypes.c_size_t
         self.c.shim_init.argtypes = [ctypes.c_void_p]
         self.c.shim_run.argtypes = [ctypes.c_void_p] * 3 + [ctypes.c_size_t, ctypes.c_void_p, ctypes.c_size_t]
-        self.tensors: list[tuple[str, int]] = []
+        self.tensors: list[TracedTensor] = []
         if trace:
             self.c.shim_tensor_name.restype = ctypes.c_char_p
             count = self.c.shim_tensors()
-            self.tensors = [(self.c.shim_tensor_name(i).decode(), self.c.shim_tensor_bytes(i)) for i in range(count)]
+            names = [self.c.shim_tensor_name(index).decode() for index in range(count)]
+            self.tensors = [TracedTensor(name, self.c.shim_tensor_bytes(i)) for i, name in enumerate(names)]
 
     @property
     def context_bytes(self) -> int:
@@ -145,16 +121,14 @@ class NativeEngine(Engine):
     ) -> None:
         super().__init__(frontend)
         self._graph = graph
-        self._source = Path(tempfile.mkdtemp(prefix="stapes-c-"))
-        weakref.finalize(self, shutil.rmtree, self._source, ignore_errors=True)
-        shutil.copytree(folder, self._source, dirs_exist_ok=True)
-        self._options = (program or Path(folder).name, flags)
+        self._source = ProgramSource(folder, program)
+        self._flags = flags
         self._cc = cc
         self._fast = self._make(trace=False)
         self._traced: _Library | None = None
 
     def _make(self, trace: bool) -> _Library:
-        return _Library(self._source, *self._options, trace, self._cc)
+        return _Library(self._source, self._flags, trace, self._cc)
 
     @property
     def context_bytes(self) -> int:
@@ -168,17 +142,17 @@ class NativeEngine(Engine):
         library = self._traced if trace and self._traced else self._fast
         rows = [self._stream(library, row, trace, progress) for row in audio_q15]
         audio = np.stack([samples for samples, _ in rows])
-        return Run(audio, self._unpack(library, np.stack([frames for _, frames in rows])) if trace else {})
+        frames = np.stack([frames for _, frames in rows])
+        return Run(audio, unpack_frames(frames, library.tensors, self._graph) if trace else {})
 
     def _stream(
         self, library: _Library, audio: np.ndarray, trace: bool, progress: Progress
     ) -> tuple[np.ndarray, np.ndarray]:
         hop = self.frontend.hop
-        hops = -(-len(audio) // hop)
-        given = np.zeros(hops * hop, np.int16)
-        given[: len(audio)] = audio
+        given = whole_hops(audio, hop)
+        hops = len(given) // hop
         made = np.zeros_like(given)
-        frame_bytes = sum(size for _, size in library.tensors)
+        frame_bytes = sum(tensor.bytes for tensor in library.tensors)
         frames = np.zeros((hops, frame_bytes if trace else 0), np.uint8)
         context = library.start()
         for start in range(0, hops, HOPS_A_CALL):
@@ -193,14 +167,5 @@ class NativeEngine(Engine):
             progress(count)
         return made[: len(audio)], frames
 
-    def _unpack(self, library: _Library, frames: np.ndarray) -> dict[str, np.ndarray]:
-        """(B, T, bytes) -> tensor name -> (B, T, values)."""
-        tensors: dict[str, np.ndarray] = {}
-        offset = 0
-        for name, size in library.tensors:
-            known = self._graph.tensors.get(name)
-            dtype = DTYPES[known.dtype] if known else _AUDIO_TYPES[name]
-            raw = np.ascontiguousarray(frames[:, :, offset : offset + size])
-            tensors[name] = raw.view(dtype)
-            offset += size
-        return tensors
+
+__all__ = ["FAST", "STRICT", "NativeEngine", "build", "find_compiler"]

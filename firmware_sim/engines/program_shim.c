@@ -41,16 +41,18 @@ int shim_run(CONTEXT *ctx, const int16_t *in, int16_t *out, size_t hops, unsigne
     ctx->trace = frames ? shim_keep : 0;
     ctx->trace_user = &trace;
 #endif
-    for (size_t t = 0; t < hops; t++) {
-        const int status = (int)JOIN(STAPES_NAME, _process)(ctx, in + t * hop, out + t * hop);
-        if (status != 0) {
-            return status;
-        }
+    int status = 0;
+    for (size_t t = 0; t < hops && status == 0; t++) {
+        status = (int)JOIN(STAPES_NAME, _process)(ctx, in + t * hop, out + t * hop);
 #ifdef STAPES_TRACE
         trace.frame += frame_bytes;
 #endif
     }
+#ifdef STAPES_TRACE
+    ctx->trace = 0;
+    ctx->trace_user = 0;
+#endif
     (void)frames;
     (void)frame_bytes;
-    return 0;
+    return status;
 }

@@ -1,0 +1,116 @@
+/* Streams a file of samples through the program, hop by hop, from reset.
+ *
+ * audio.in -> audio.out, int16 little-endian, whole hops; ticks.out: the board's 25 MHz counter over each call, uint32;
+ * frames.out: every traced tensor of each hop, one behind the other, where the program was built with STAPES_TRACE.
+ * Compiled with the defines of the shim. An emulator without files calls the shim itself, on `device_context`.
+ */
+#include STAPES_HEADER
+
+#include "semihosting.h"
+
+#define JOIN_(a, b) a##b
+#define JOIN(a, b) JOIN_(a, b)
+#define CONTEXT JOIN(STAPES_NAME, _context)
+#define HOP JOIN(STAPES_NAME_UPPER, _HOP)
+#define EXCHANGE __attribute__((section(".exchange")))
+
+enum { HOPS_A_READ = 256 };
+enum { FAILED_FILE = 100, FAILED_INIT = 110, FAILED_PROCESS = 120 };
+
+int shim_init(CONTEXT *ctx);
+int shim_run(CONTEXT *ctx, const int16_t *in, int16_t *out, size_t hops, unsigned char *frames, size_t frame_bytes);
+
+CONTEXT device_context;
+
+EXCHANGE static int16_t samples_in[HOPS_A_READ * HOP];
+EXCHANGE static int16_t samples_out[HOPS_A_READ * HOP];
+EXCHANGE static uint32_t ticks[HOPS_A_READ];
+
+#ifdef STAPES_TRACE
+int shim_tensors(void);
+int shim_tensor_bytes(int tensor);
+
+EXCHANGE static unsigned char frame[64 * 1024];
+
+/* Nothing on the device reads the names, but the emulator's side does. */
+__attribute__((section(".kept"), used)) static const char *const *const names = JOIN(STAPES_NAME, _tensor_names);
+
+static size_t frame_size(void)
+{
+    size_t size = 0;
+    for (int tensor = 0; tensor < shim_tensors(); tensor++) {
+        size += (size_t)shim_tensor_bytes(tensor);
+    }
+    return size;
+}
+#else
+static unsigned char *const frame = NULL;
+
+static size_t frame_size(void) { return 0; }
+#endif
+
+#define COUNTER_25_MHZ (*(volatile const uint32_t *)0x40028018u)
+
+#define OPEN(name, mode) semihosting_open(name, sizeof(name) - 1u, mode)
+
+typedef struct {
+    int32_t in, out, ticks, frames;
+} files;
+
+static int run_hops(const files *file, size_t hops, size_t frame_bytes)
+{
+    for (size_t t = 0; t < hops; t++) {
+        const uint32_t before = COUNTER_25_MHZ;
+        const int status =
+            shim_run(&device_context, &samples_in[t * HOP], &samples_out[t * HOP], 1u, frame, frame_bytes);
+        ticks[t] = COUNTER_25_MHZ - before;
+        if (status != 0) {
+            return FAILED_PROCESS + status;
+        }
+        if (frame_bytes != 0u && semihosting_write(file->frames, frame, frame_bytes) != 0) {
+            return FAILED_FILE;
+        }
+    }
+    return 0;
+}
+
+static int stream(const files *file)
+{
+    const size_t frame_bytes = frame_size();
+    for (;;) {
+        const size_t hops = semihosting_read(file->in, samples_in, sizeof samples_in) / (HOP * sizeof samples_in[0]);
+        if (hops == 0u) {
+            return 0;
+        }
+        const int status = run_hops(file, hops, frame_bytes);
+        if (status != 0) {
+            return status;
+        }
+        if (semihosting_write(file->out, samples_out, hops * HOP * sizeof samples_out[0]) != 0 ||
+            semihosting_write(file->ticks, ticks, hops * sizeof ticks[0]) != 0) {
+            return FAILED_FILE;
+        }
+    }
+}
+
+int main(void)
+{
+    const files file = {
+        .in = OPEN("audio.in", SEMIHOSTING_READ_BINARY),
+        .out = OPEN("audio.out", SEMIHOSTING_WRITE_BINARY),
+        .ticks = OPEN("ticks.out", SEMIHOSTING_WRITE_BINARY),
+        .frames = OPEN("frames.out", SEMIHOSTING_WRITE_BINARY),
+    };
+    int status = shim_init(&device_context);
+    if (status != 0) {
+        return FAILED_INIT + status;
+    }
+    if (file.in < 0 || file.out < 0 || file.ticks < 0 || file.frames < 0) {
+        return FAILED_FILE;
+    }
+    status = stream(&file);
+    (void)semihosting_close(file.out);
+    (void)semihosting_close(file.ticks);
+    (void)semihosting_close(file.frames);
+    return status;
+}

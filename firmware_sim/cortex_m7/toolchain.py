@@ -1,0 +1,126 @@
+"""Compiles an exported program for the Cortex-M7: GCC for Arm when it is there, else Clang from the package ziglang."""
+
+from __future__ import annotations
+
+import importlib.util
+import shutil
+import subprocess
+import sys
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+from models.errors import StapesError
+
+from ..cmsis_dsp import sources
+from ..engines.program import SHIM, STRICT, call_compiler, program_defines, program_files
+
+HERE = Path(__file__).parent / "c"
+GCC = "arm-none-eabi-gcc"
+OPTIMISATION = "-O2"
+_CORE = ("-mcpu=cortex-m7", "-mthumb", "-mfpu=fpv5-d16", "-mfloat-abi=hard")
+_COMMON = (
+    "-std=c99",
+    OPTIMISATION,
+    "-gdwarf-4",
+    "-ffunction-sections",
+    "-fdata-sections",
+    "-fno-unwind-tables",
+    "-fno-asynchronous-unwind-tables",
+)
+REMEDY = (
+    "install gcc-arm-none-eabi and libnewlib-arm-none-eabi (Debian), or: pip install 'stapes[m7]', which brings ziglang"
+)
+
+
+@dataclass(frozen=True)
+class Toolchain:
+    """A cross compiler; `stack_usage` tells whether it writes the stack of each function to a file."""
+
+    name: str
+    command: tuple[str, ...]
+    flags: tuple[str, ...]
+    link_flags: tuple[str, ...]
+    stack_usage: bool
+
+    @property
+    def version(self) -> str:
+        """First line of what the compiler says of itself."""
+        done = subprocess.run([*self.command, "--version"], capture_output=True, text=True, check=False)
+        return (done.stdout.splitlines() or [self.name])[0]
+
+
+@dataclass(frozen=True)
+class Build:
+    """A linked program and its object files, by the name of their source."""
+
+    elf: Path
+    objects: dict[str, Path]
+
+
+def _gcc() -> Toolchain | None:
+    if shutil.which(GCC) is None or not _has_newlib():
+        return None
+    flags = (*_CORE, "-fstack-usage")
+    return Toolchain("gcc", (GCC,), flags, (*_CORE, "-nostartfiles"), stack_usage=True)
+
+
+def _has_newlib() -> bool:
+    """GCC echoes the bare name of a file that it does not find."""
+    done = subprocess.run([GCC, "-print-file-name=libc.a"], capture_output=True, text=True, check=False)
+    return Path(done.stdout.strip()).is_absolute()
+
+
+def _zig() -> Toolchain | None:
+    if importlib.util.find_spec("ziglang") is None:
+        return None
+    core = ("-target", "thumb-freestanding-eabihf", "-mcpu=cortex_m7")
+    flags = (*core, "-fno-sanitize=all", "-isystem", str(HERE / "freestanding"))
+    return Toolchain(
+        "zig", (sys.executable, "-m", "ziglang", "cc"), flags, (*core, "-Wl,-e,Reset_Handler"), stack_usage=False
+    )
+
+
+_FINDERS = {"gcc": _gcc, "zig": _zig}
+
+
+def available_toolchains() -> tuple[str, ...]:
+    """Names of the toolchains that are here, the preferred one first."""
+    return tuple(name for name, find in _FINDERS.items() if find() is not None)
+
+
+def find_toolchain(name: str | None = None) -> Toolchain:
+    """The toolchain `name` ("gcc" or "zig"), else the first that is here; raises StapesError when there is none."""
+    for finder in [_FINDERS[name]] if name else _FINDERS.values():
+        found = finder()
+        if found is not None:
+            return found
+    raise StapesError(f"engine cortex-m7: no compiler for the Cortex-M7 found; {REMEDY}")
+
+
+def build(folder: Path, name: str, work: Path, *, toolchain: Toolchain | None = None, trace: bool = False) -> Build:
+    """Compile and link an exported folder, the shim and the start-up code into `work`.
+
+    The project's own C is compiled with all of its warnings as errors, CMSIS-DSP without. Raises StapesError with the
+    compiler's first complaint.
+    """
+    chain = toolchain or find_toolchain()
+    cmsis = sources()
+    system = [option for folder in cmsis.include_dirs for option in ("-isystem", str(folder))]
+    common = [*chain.command, *chain.flags, *_COMMON, *system, *(f"-D{name}" for name in cmsis.defines)]
+    own = [*common, *STRICT, "-Werror", *program_defines(folder, name, trace)]
+    objects = {}
+    for path in [*program_files(folder), SHIM, *sorted(HERE.glob("*.c"))]:
+        objects[path.name] = work / f"{path.stem}.o"
+        call_compiler([*own, "-c", str(path), "-o", str(objects[path.name])])
+    for path in cmsis.c_files:
+        objects[path.name] = work / f"{path.stem}.o"
+        call_compiler([*common, "-w", "-c", str(path), "-o", str(objects[path.name])])
+    elf = work / f"{name}.elf"
+    link = ["-T", str(HERE / "m7.ld"), "-Wl,--gc-sections", *map(str, objects.values()), "-o", str(elf)]
+    call_compiler([*chain.command, *chain.link_flags, *link])
+    return Build(elf, objects)
+
+
+def new_work_folder() -> Path:
+    return Path(tempfile.mkdtemp(prefix="stapes-m7-"))

@@ -1,0 +1,93 @@
+"""Engines `cortex-m7` and `cortex-m7-qemu`: the exported C, cross-compiled, on an emulated Cortex-M7."""
+
+from __future__ import annotations
+
+import shutil
+import weakref
+from pathlib import Path
+
+import numpy as np
+
+from models.frontend import FrontEnd
+from quantize.graph import Graph
+
+from ..cortex_m7.firmware import Firmware, import_elftools
+from ..cortex_m7.qemu_device import find_qemu, run_in_qemu
+from ..cortex_m7.toolchain import build, find_toolchain, new_work_folder
+from ..cortex_m7.unicorn_device import import_unicorn
+from ..cortex_m7.unicorn_run import traced_tensors, unicorn_run
+from .base import Engine, Progress, Run, no_progress, to_blocks
+from .program import ProgramSource, TracedTensor, unpack_frames
+
+
+def require_unicorn() -> None:
+    """Raises StapesError naming what the engine `cortex-m7` lacks on this machine."""
+    import_elftools()
+    import_unicorn()
+    find_toolchain()
+
+
+def require_qemu() -> None:
+    """Raises StapesError naming what the engine `cortex-m7-qemu` lacks on this machine."""
+    import_elftools()
+    find_qemu()
+    find_toolchain()
+
+
+class _Image:
+    """One linked variant of a program; its files live as long as this object."""
+
+    def __init__(self, source: ProgramSource, toolchain: str | None, trace: bool) -> None:
+        work = new_work_folder()
+        weakref.finalize(self, shutil.rmtree, work, ignore_errors=True)
+        built = build(source.folder, source.name, work, toolchain=find_toolchain(toolchain), trace=trace)
+        self.elf: Path = built.elf
+        self.firmware = Firmware(built.elf)
+        self.tensors: list[TracedTensor] = traced_tensors(self.firmware, source.name) if trace else []
+
+
+class CortexM7Engine(Engine):
+    """The C of an exported folder on the device's own instruction set. The folder may be removed once it is made.
+
+    `toolchain` is "gcc", "zig" or None for the first that is here; `qemu` chooses that emulator instead of unicorn.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        graph: Graph,
+        frontend: FrontEnd,
+        *,
+        program: str = "",
+        toolchain: str | None = None,
+        qemu: bool = False,
+    ) -> None:
+        super().__init__(frontend)
+        (require_qemu if qemu else require_unicorn)()
+        self.name = "cortex-m7-qemu" if qemu else "cortex-m7"
+        self._graph = graph
+        self._toolchain = toolchain
+        self._qemu = qemu
+        self._source = ProgramSource(folder, program)
+        self._images: dict[bool, _Image] = {}
+        self._image(trace=False)
+
+    def _image(self, trace: bool) -> _Image:
+        if trace not in self._images:
+            self._images[trace] = _Image(self._source, self._toolchain, trace)
+        return self._images[trace]
+
+    def run(self, audio_q15: np.ndarray, trace: bool = False, progress: Progress = no_progress) -> Run:
+        samples = to_blocks(audio_q15, self.frontend.hop).transpose(1, 0, 2).reshape(len(np.atleast_2d(audio_q15)), -1)
+        image = self._image(trace)
+        rows = [self._stream(image, row, progress) for row in samples]
+        audio = np.stack([made for made, _ in rows])[:, : np.atleast_2d(audio_q15).shape[1]]
+        frames = np.stack([frames for _, frames in rows])
+        return Run(audio, unpack_frames(frames, image.tensors, self._graph) if trace else {})
+
+    def _stream(self, image: _Image, samples: np.ndarray, progress: Progress) -> tuple[np.ndarray, np.ndarray]:
+        if self._qemu:
+            done = run_in_qemu(image.elf, samples)
+            progress(len(samples) // self.frontend.hop)
+            return done.audio_q15, done.frames
+        return unicorn_run(image.firmware, samples, self.frontend.hop, image.tensors, progress)

@@ -1,0 +1,103 @@
+"""What every engine that runs an exported program needs: its sources, the shim around it, and its traced tensors.
+
+B utterances, S samples, T frames.
+"""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import tempfile
+import weakref
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from models.errors import StapesError
+from quantize.graph import DTYPES, Graph
+
+SHIM = Path(__file__).with_name("program_shim.c")
+STRICT = (
+    "-Wall",
+    "-Wextra",
+    "-Wconversion",
+    "-Wsign-conversion",
+    "-Wshadow",
+    "-Wdouble-promotion",
+    "-Wundef",
+    "-Wcast-align",
+)
+HOPS_A_CALL = 500
+
+# Types of what the audio path traces; everything else is a tensor of the graph.
+_AUDIO_TYPES = {
+    "spectrum_q31": np.int32,
+    "exponent": np.int32,
+    "power_q40": np.uint64,
+    "noise_q40": np.uint64,
+    "speech": np.bool_,
+    "gain_q15": np.uint16,
+    "features_q20": np.int32,
+    "mask_q15": np.int16,
+}
+
+
+@dataclass(frozen=True)
+class TracedTensor:
+    """A tensor as the program hands it out after each hop."""
+
+    name: str
+    bytes: int
+
+
+class ProgramSource:
+    """A copy of an exported folder that lives as long as this object: the folder may be removed."""
+
+    def __init__(self, folder: Path, name: str = "") -> None:
+        self.name = name or Path(folder).name
+        self.folder = Path(tempfile.mkdtemp(prefix="stapes-c-"))
+        weakref.finalize(self, shutil.rmtree, self.folder, ignore_errors=True)
+        shutil.copytree(folder, self.folder, dirs_exist_ok=True)
+
+
+def program_files(folder: Path) -> list[Path]:
+    """The C files of an exported program, without what replays its golden vectors."""
+    files = sorted([*folder.glob("*.c"), *(folder / "runtime").glob("*.c")])
+    return [path for path in files if not path.name.endswith(("_runner.c", "_vectors.c"))]
+
+
+def program_defines(folder: Path, name: str, trace: bool) -> list[str]:
+    """Compiler options under which the program and the shim see each other."""
+    names = [f"-DSTAPES_NAME={name}", f"-DSTAPES_NAME_UPPER={name.upper()}", f'-DSTAPES_HEADER="{name}.h"']
+    return [*names, *(["-DSTAPES_TRACE"] if trace else []), f"-I{folder}"]
+
+
+def call_compiler(command: Sequence[str]) -> None:
+    """Run a compiler; raises StapesError with its first complaint."""
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode:
+        said = done.stderr.splitlines()
+        lines = [line for line in said if "error" in line] or said or ["no message"]
+        raise StapesError(f"{Path(command[0]).name} cannot compile the exported C: {lines[0]}")
+
+
+def whole_hops(audio_q15: np.ndarray, hop: int) -> np.ndarray:
+    """(S,) int16 with zeros up to a whole number of hops."""
+    given = np.zeros(-(-len(audio_q15) // hop) * hop, np.int16)
+    given[: len(audio_q15)] = audio_q15
+    return given
+
+
+def unpack_frames(frames: np.ndarray, tensors: Sequence[TracedTensor], graph: Graph) -> dict[str, np.ndarray]:
+    """Traced bytes uint8 (B, T, bytes) -> tensor name -> (B, T, values)."""
+    unpacked: dict[str, np.ndarray] = {}
+    offset = 0
+    for tensor in tensors:
+        known = graph.tensors.get(tensor.name)
+        dtype = DTYPES[known.dtype] if known else _AUDIO_TYPES[tensor.name]
+        raw = np.ascontiguousarray(frames[:, :, offset : offset + tensor.bytes])
+        unpacked[tensor.name] = raw.view(dtype)
+        offset += tensor.bytes
+    return unpacked
