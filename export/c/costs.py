@@ -1,21 +1,25 @@
-"""What a program will take of the device, from its arrays alone: constants in flash, context in RAM, multiplications."""
+"""What a program takes of the device, from its arrays alone: constants in flash, context in RAM, multiplications."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-from export.c.program import build_program
+import numpy as np
+
+from export.c.program import Program, build_program
+from export.memory import aligned
 from models.frontend import FrontEnd
 from quantize.graph import Graph
 
-# The scalars and pointers of `stapes_audio_state` and of the context itself, with 4-byte pointers.
-AUDIO_STATE_BYTES = 80
-CONTEXT_BYTES = 8
+# Of the procedure call standard for Arm: pointers of 4 bytes, 64-bit integers on boundaries of 8.
+_POINTER = 4
+# Its scalars and pointers; the arrays that they point at are counted apart.
+_AUDIO_STATE_BYTES = 72
 
 
 @dataclass(frozen=True)
 class Costs:
-    """Bytes by part; code is not counted, it depends on the compiler."""
+    """Bytes by part; code is not counted, it depends on the compiler. The RAM is `sizeof` the context on a Cortex-M."""
 
     macs: int
     flash_by_part: dict[str, int]
@@ -35,10 +39,46 @@ def costs(graph: Graph, name: str, frontend: FrontEnd | None) -> Costs:
     alone = build_program(graph, name, None)
     whole = build_program(graph, name, frontend)
     flash = {"network": alone.weight_bytes, "audio path": whole.weight_bytes - alone.weight_bytes}
-    ram = {"states": whole.state_bytes, "arena": whole.arena_bytes}
-    if whole.audio is not None:
-        ram |= {
-            "audio path": whole.audio.array_bytes + AUDIO_STATE_BYTES,
-            "audio scratch": whole.audio.scratch_bytes,
-        }
-    return Costs(whole.multiplies, flash, {**ram, "context": CONTEXT_BYTES})
+    return Costs(whole.multiplies, flash, ram_by_part(whole))
+
+
+def ram_by_part(program: Program) -> dict[str, int]:
+    """Bytes of the context by part; the audio path and the network take turns with the scratch."""
+    parts = {"network states": program.state_bytes}
+    audio = program.audio
+    if audio is None:
+        parts["scratch"] = program.arena_bytes
+    else:
+        parts["audio path"] = audio.array_bytes + _AUDIO_STATE_BYTES
+        parts["network input and output"] = sum(_ends(program))
+        parts["scratch"] = max(audio.scratch_bytes, program.arena_bytes)
+    parts["pointer and padding"] = context_bytes(program) - sum(parts.values())
+    return parts
+
+
+def _ends(program: Program) -> tuple[int, int, int]:
+    """Bytes of features_q20 or mask_q15, of the network's input and of its output."""
+    assert program.audio is not None
+    frontend = program.audio.frontend
+    frame = max(4 * frontend.feature_size, 2 * frontend.bins)
+    return frame, program.audio.input.bytes, program.audio.output.bytes
+
+
+def context_bytes(program: Program) -> int:
+    """`sizeof` the context on a Cortex-M: its members in order, as (bytes, alignment)."""
+    members = [(_POINTER, _POINTER)]
+    for state in program.states:
+        width = np.dtype(state.type.removesuffix("_t")).itemsize
+        members.append((state.size * width, width))
+    audio = program.audio
+    if audio is not None:
+        frame, given, made = _ends(program)
+        members += [(_AUDIO_STATE_BYTES, 8), (aligned(audio.array_bytes, 8), 8), (aligned(frame, 4), 4)]
+        members += [(given, given // audio.input.size), (made, made // audio.output.size)]
+        members.append((aligned(max(audio.scratch_bytes, program.arena_bytes), 8), 8))
+    else:
+        members.append((program.arena_bytes, 4))
+    end = 0
+    for size, alignment in members:
+        end = aligned(end, alignment) + size
+    return aligned(end, max(alignment for _, alignment in members))

@@ -8,6 +8,7 @@ import jinja2
 import numpy as np
 
 from export.c.constants import Array
+from export.c.costs import ram_by_part
 from export.c.folder import MARK
 from export.c.program import Program, Traced, Variable
 from export.c.runtime import runtime_files, runtime_text
@@ -70,14 +71,6 @@ def _ports(program: Program) -> list[tuple[str, Variable]]:
     return [(kind, variable) for kind, variables in kinds for variable in variables]
 
 
-def _port_bytes(program: Program) -> int:
-    """Bytes of the context between the audio path and the network."""
-    if program.audio is None:
-        return 0
-    frontend = program.audio.frontend
-    return max(4 * frontend.feature_size, 2 * frontend.bins) + program.audio.input.bytes + program.audio.output.bytes
-
-
 def _traced(program: Program) -> tuple[Traced, ...]:
     """All traced tensors in the order in which a frame makes them."""
     if program.audio is None:
@@ -112,7 +105,7 @@ def render(program: Program, stamp: Stamp, vectors: Vectors | None) -> dict[str,
         "arena": "ctx->scratch.arena" if audio is not None else "ctx->arena",
         "warnings": WARNINGS,
         "ports": _ports(program),
-        "port_bytes": _port_bytes(program),
+        "ram": ram_by_part(program),
         **_signatures(program),
     }
     templates = {

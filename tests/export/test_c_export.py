@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from export.c import export_c
+from export.c.costs import ram_by_part
 from export.c.program import build_program
 from export.stamp import Stamp
 from firmware_sim.cmsis_dsp import sources
@@ -85,6 +86,40 @@ def run(program):
 def test_every_file_compiles_without_a_warning(config, recipe, trace, command, tmp_path, cmsis_options):
     export(tmp_path / "mask", network(config, recipe))
     objects(tmp_path / "mask", tmp_path / "work", command, "-O2", *trace, *cmsis_options)
+
+
+@pytest.fixture(scope="module")
+def cortex_m7(tmp_path_factory, cmsis_options):
+    """Clang for the device, with the three declarations of libc that the program asks for; objects only."""
+    if not shutil.which("clang"):
+        pytest.skip("no clang")
+    folder = tmp_path_factory.mktemp("libc")
+    declared = "#include <stddef.h>\nvoid *memcpy(void *, const void *, size_t);\nvoid *memset(void *, int, size_t);\n"
+    for name in ("string.h", "math.h", "stdlib.h"):
+        (folder / name).write_text(declared)
+    target = ["--target=armv7em-none-eabi", "-mcpu=cortex-m7", "-ffreestanding"]
+    return ["clang", *target, "-isystem", str(folder), *cmsis_options]
+
+
+def test_every_file_compiles_for_the_device_where_int32_is_long(exported, cortex_m7, tmp_path):
+    for path in sorted([*exported.glob("*.c"), *(exported / "runtime").glob("*.c")]):
+        if not path.name.endswith("_runner.c"):
+            subprocess.run([*cortex_m7, *STRICT, "-O2", "-c", str(path), "-o", str(tmp_path / "o.o")], check=True)
+
+
+@pytest.mark.parametrize(
+    ("config", "recipe"),
+    [("own", "w8a16"), ("published", "w8a8"), ("published", "w8a8_features16"), ("long window", "w8a16")],
+)
+def test_the_ram_told_is_the_size_of_the_context_on_the_device(config, recipe, cortex_m7, tmp_path):
+    net = network(config, recipe)
+    for frontend, options in ((net.frontend, {}), (None, {"vectors": None})):
+        export(tmp_path / "mask", net, frontend=frontend, **options)
+        told = sum(ram_by_part(build_program(net.graph, "mask", frontend)).values())
+        assert f"| all | {told:,} |" in (tmp_path / "mask" / "README.md").read_text()
+        probe = tmp_path / "probe.c"
+        probe.write_text(f'#include "mask/mask.h"\ntypedef char same[sizeof(mask_context) == {told} ? 1 : -1];\n')
+        subprocess.run([*cortex_m7, "-fsyntax-only", str(probe)], check=True)
 
 
 @pytest.mark.skipif(not shutil.which("g++"), reason="no g++")
