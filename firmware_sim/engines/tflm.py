@@ -20,7 +20,7 @@ def import_runtime():
     except ImportError:
         raise StapesError(
             "engine tflm: the package tflite-micro is not installed (it exists for Linux on x86-64 only); "
-            "install stapes[tflm], or leave this engine out"
+            "install stapes again on such a machine, or leave this engine out"
         ) from None
     return runtime
 

@@ -58,7 +58,8 @@ def evaluate(
     corpus: Annotated[
         Path,
         typer.Option(
-            help="Folder with NAME_noisy and NAME_clean files, or with the subfolders noisy and clean. Default: the demo recordings."
+            help="Folder with NAME_noisy and NAME_clean files, or with the subfolders noisy and clean. Default: the demo recordings.",
+            show_default=False,
         ),
     ] = DEMO,
     engine: Annotated[str, typer.Option(help="Engine of the integer pipeline: numpy, native or tflm.")] = "numpy",
