@@ -10,6 +10,7 @@ import os
 import pickle
 import re
 import sys
+import warnings
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -90,9 +91,11 @@ def _read(path: Path) -> Mapping[str, Any]:
     if path.suffix.lower() == ".onnx":
         raise StapesError(f"{path}: an ONNX file, not a torch checkpoint; give it as a streaming ONNX model")
     try:
-        content = torch.load(path, map_location="cpu", weights_only=True)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of torch, about formats of its own
+            content = torch.load(path, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
-        name = re.search(r"GLOBAL ([\w.]+)|Unsupported (?:class|global|operand) ([\w.]+)", str(error))
+        name = re.search(r"GLOBAL ([A-Za-z_][\w.]*)|Unsupported (?:class|global) ([A-Za-z_][\w.]*)", str(error))
         if name is None:
             raise StapesError(f"{path}: not a torch checkpoint; give a file that torch.save wrote") from error
         raise StapesError(

@@ -6,7 +6,7 @@ import dataclasses
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, get_args, get_type_hints
 
 import numpy as np
 
@@ -126,7 +126,16 @@ class FrontEnd:
             raise StapesError(
                 f"front end: unknown field {', '.join(unknown)}; the file is of a newer version or damaged"
             )
-        try:
-            return cls(**values)
-        except TypeError as error:
-            raise StapesError(f"front end: a field has the wrong type ({error}); write the file again") from error
+        require_types(cls, values, "front end")
+        return cls(**values)
+
+
+def require_types(cls: type, values: Mapping[str, Any], label: str) -> None:
+    """Raise StapesError for the first value that is not of its field's type, or not finite; integers serve as floats."""
+    hints = get_type_hints(cls)
+    for name, value in values.items():
+        kinds = get_args(hints[name]) or (hints[name],)
+        fits = type(value) in kinds or (type(value) is int and float in kinds)
+        if not fits or (isinstance(value, float) and not math.isfinite(value)):
+            words = " or ".join("nothing" if kind is type(None) else kind.__name__ for kind in kinds)
+            raise StapesError(f"{label}: {name} is {value!r}, it must be {words}; correct it and write the file again")

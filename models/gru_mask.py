@@ -14,7 +14,10 @@ import torch
 from torch import Tensor, nn
 
 from models.errors import StapesError
-from models.frontend import FrontEnd
+from models.frontend import FrontEnd, require_types
+
+# Far beyond what a hearing aid runs, and small enough that a damaged config cannot ask for all memory.
+LARGEST, LAYERS = 4096, 16
 
 
 @dataclass(frozen=True)
@@ -46,6 +49,10 @@ class GruMaskConfig:
             raise StapesError(
                 "model_config: n_fft, hidden_dim and num_layers are at least 1, narrow_dim and fc_dim at least 0"
             )
+        if max(self.n_fft, self.hidden_dim, self.narrow_dim, self.fc_dim or 0) > LARGEST or self.num_layers > LAYERS:
+            raise StapesError(
+                f"model_config: sizes are at most {LARGEST} and num_layers {LAYERS}; correct model_config"
+            )
 
     def front_end(self) -> FrontEnd:
         """The front end that the network was trained behind, other constants at their defaults."""
@@ -67,12 +74,8 @@ class GruMaskConfig:
         unknown = sorted(set(values) - {field.name for field in dataclasses.fields(cls)})
         if unknown:
             raise StapesError(f"model_config: unknown field {', '.join(unknown)}; the checkpoint is of another network")
-        try:
-            return cls(**values)
-        except TypeError as error:
-            raise StapesError(
-                f"model_config: a field has the wrong type ({error}); save the checkpoint again"
-            ) from error
+        require_types(cls, values, "model_config")
+        return cls(**values)
 
 
 class GruMask(nn.Module):

@@ -13,6 +13,7 @@ from models.errors import StapesError
 
 from .float_graph import FloatGraph, to_onnx
 from .graph import State
+from .onnx_reader import first_line
 
 MAX_FRAMES = 20_000
 
@@ -48,7 +49,7 @@ def run_float(
         for t in range(length):
             feed = {name: np.asarray(frames[t], np.float32).reshape(shapes[name]) for name, frames in sequence.items()}
             feed.update(state)
-            out = dict(zip(made, session.run(made, feed), strict=True))
+            out = dict(zip(made, _run(session, made, feed), strict=True))
             for name in names:
                 kept[name].append(np.ravel(out[name] if name in out else feed[name]))
             state = {s.input: out[s.output] for s in states}
@@ -63,7 +64,21 @@ def _session(model: onnx.ModelProto) -> onnxruntime.InferenceSession:
     options.log_severity_level = 3
     # Fusions would change the rounding from one machine to the next.
     options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
-    return onnxruntime.InferenceSession(model.SerializeToString(), options, providers=["CPUExecutionProvider"])
+    try:
+        return onnxruntime.InferenceSession(model.SerializeToString(), options, providers=["CPUExecutionProvider"])
+    except Exception as error:
+        raise _cannot_run(error) from None
+
+
+def _run(session: onnxruntime.InferenceSession, names: list[str], feed: dict[str, np.ndarray]) -> list[np.ndarray]:
+    try:
+        return session.run(names, feed)
+    except Exception as error:
+        raise _cannot_run(error) from None
+
+
+def _cannot_run(error: Exception) -> StapesError:
+    return StapesError(f"onnxruntime cannot run the network ({first_line(error)}); check the ONNX file there")
 
 
 def calibrate(

@@ -58,19 +58,28 @@ def read_onnx(path: str | Path) -> tuple[onnx.ModelProto, StreamingOnnx]:
         model = onnx.load(str(path))
         onnx.checker.check_model(model)
     except Exception as error:
-        reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
         raise StapesError(
-            f"{path}: not a readable ONNX model ({reason}); export it again with torch.onnx.export"
+            f"{path}: not a readable ONNX model ({first_line(error)}); export it again with torch.onnx.export"
         ) from None
     return model, check_model(model, str(path))
+
+
+def first_line(error: Exception) -> str:
+    """What an exception of a library says, in one line."""
+    return (str(error).strip().splitlines() or [type(error).__name__])[0]
 
 
 def check_model(model: onnx.ModelProto, label: str) -> StreamingOnnx:
     """The checks of `read_onnx` on a model in memory; `label` names it in errors."""
     _require_fixed_shapes(model, label)
     metadata = {entry.key: entry.value for entry in model.metadata_props}
-    folded = optimizer.optimize(model, num_iterations=2)
-    folded = onnx.shape_inference.infer_shapes(folded, strict_mode=True, data_prop=True)
+    try:
+        folded = optimizer.optimize(model, num_iterations=2)
+        folded = onnx.shape_inference.infer_shapes(folded, strict_mode=True, data_prop=True)
+    except Exception as error:
+        raise StapesError(
+            f"{label}: its shapes do not fit together ({first_line(error)}); export it again with torch.onnx.export"
+        ) from None
     graph = folded.graph
     constants = {tensor.name: numpy_helper.to_array(tensor) for tensor in graph.initializer}
     for node in graph.node:

@@ -17,8 +17,9 @@ mask_snr_db = 40.0             # what `stapes regress` holds the bundle to
 
 from __future__ import annotations
 
+import math
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
 from pathlib import Path
@@ -122,21 +123,16 @@ def parse_recipe(document: Mapping[str, Any], label: str) -> Recipe:
     _require_keys(activations, set(vars(Activations())), f"{label} [activations]")
     thresholds = document.get("thresholds", {})
     _require_keys(thresholds, set(THRESHOLDS), f"{label} [thresholds]")
-    overrides = []
-    for entry in document.get("tensor", []):
-        _require_keys(entry, {"match", "dtype", "range", "reason"}, f"{label} [[tensor]]")
-        match = entry.get("match", ())
-        patterns = (match,) if isinstance(match, str) else tuple(match)
-        if not patterns:
-            raise StapesError(f"{label} [[tensor]]: 'match' is missing; give name patterns, such as [\"gru0*\"]")
-        overrides.append(Override(patterns, entry.get("dtype"), entry.get("range"), entry.get("reason", "")))
+    _require_numbers(thresholds, thresholds, f"{label} [thresholds]")
+    _require_numbers(activations, ("percentile", "headroom"), f"{label} [activations]")
+    overrides = _overrides(document.get("tensor", []), f"{label} [[tensor]]")
     recipe = Recipe(
         name=str(document.get("name", Path(label).stem)),
         description=str(document.get("description", "")),
         granularity=weights.get("granularity", "channel"),
         form=weights.get("form", "fully_connected"),
         activations=Activations(**activations),
-        overrides=tuple(overrides),
+        overrides=overrides,
         thresholds={key: float(value) for key, value in thresholds.items()},
     )
     _require_one_of(recipe.granularity, GRANULARITIES, f"{label}: weights.granularity")
@@ -152,6 +148,28 @@ def parse_recipe(document: Mapping[str, Any], label: str) -> Recipe:
     return recipe
 
 
+def _overrides(entries: Any, label: str) -> tuple[Override, ...]:
+    if not isinstance(entries, list):
+        raise StapesError(f"{label}: expected tables; write [[tensor]] above each")
+    overrides = []
+    for entry in entries:
+        _require_keys(entry, {"match", "dtype", "range", "reason"}, label)
+        match = entry.get("match", ())
+        patterns = [match] if isinstance(match, str) else match
+        if not patterns or not isinstance(patterns, list) or not all(isinstance(p, str) for p in patterns):
+            raise StapesError(f"{label}: 'match' is missing or no text; give name patterns, such as [\"gru0*\"]")
+        reason = str(entry.get("reason", ""))
+        overrides.append(Override(tuple(patterns), entry.get("dtype"), entry.get("range"), reason))
+    return tuple(overrides)
+
+
+def _require_numbers(table: Mapping[str, Any], names: Iterable[str], label: str) -> None:
+    for name in names:
+        value = table.get(name, 0)
+        if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+            raise StapesError(f"{label}: {name} is {value!r}; give a number")
+
+
 def _require_keys(table: Mapping[str, Any], known: set[str], label: str) -> None:
     if not isinstance(table, Mapping):
         raise StapesError(f"{label}: expected a table with {', '.join(sorted(known))}")
@@ -160,6 +178,6 @@ def _require_keys(table: Mapping[str, Any], known: set[str], label: str) -> None
         raise StapesError(f"{label}: unknown key {unknown[0]!r}; known are {', '.join(sorted(known))}")
 
 
-def _require_one_of(value: str, known: tuple[str, ...], label: str) -> None:
+def _require_one_of(value: Any, known: tuple[str, ...], label: str) -> None:
     if value not in known:
         raise StapesError(f"{label} is {value!r}; it may be {', '.join(known)}")

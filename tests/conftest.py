@@ -1,1 +1,117 @@
-"""Shared by all tests."""
+"""Shared by all tests: the command line as a function, and bundles that are made once for all workers.
+
+Imports stand inside the fixtures: a test of one function should not wait for torch.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import functools
+import os
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+ZOO = ROOT / "models" / "zoo" / "gru_mask.pt"
+
+
+@dataclass(frozen=True)
+class Done:
+    """What a command left: exit code and both streams."""
+
+    code: int
+    stdout: str
+    stderr: str
+
+    @property
+    def error(self) -> str:
+        """The message of a command that must have refused its input, told as the project tells it."""
+        assert self.code == 2, self
+        assert self.stdout == "", self
+        lines = self.stderr.splitlines()
+        assert len(lines) == 1, self
+        assert lines[0].startswith("stapes: error: "), self
+        return lines[0].removeprefix("stapes: error: ")
+
+
+@pytest.fixture
+def stapes(monkeypatch, capsys):
+    """The real command line in this process: arguments -> `Done`."""
+    from tools.cli import main
+
+    def run(*arguments: object) -> Done:
+        monkeypatch.setattr(sys, "argv", ["stapes", *map(str, arguments)])
+        capsys.readouterr()
+        with pytest.raises(SystemExit) as left:
+            main()
+        streams = capsys.readouterr()
+        return Done(int(left.value.code or 0), streams.out, streams.err)
+
+    return run
+
+
+@pytest.fixture(scope="session")
+def once(tmp_path_factory) -> Callable[[str, Callable[[Path], object]], Path]:
+    """(name, make) -> a path that `make(path)` filled once for all workers of this session."""
+    base = tmp_path_factory.getbasetemp()
+    folder = (base.parent if os.environ.get("PYTEST_XDIST_WORKER") else base) / "shared"
+    folder.mkdir(exist_ok=True)
+
+    def get(name: str, make: Callable[[Path], object]) -> Path:
+        path = folder / name
+        with open(folder / f"{name}.lock", "w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            if not path.exists():
+                make(path)
+        return path
+
+    return get
+
+
+@pytest.fixture(scope="session")
+def few_clips(once) -> list[Path]:
+    """Two seconds of two calibration clips: enough for ranges, quick to calibrate on."""
+    from models.audio import read_audio, write_audio
+    from tools.audio import CALIBRATION
+
+    def make(clip: str) -> Path:
+        return once(
+            f"{clip}.wav", lambda path: write_audio(path, read_audio(CALIBRATION / f"{clip}.flac")[16_000:48_000])
+        )
+
+    return [make("reader_2_fire"), make("driver_1_drums")]
+
+
+@pytest.fixture(scope="session")
+def published(once) -> Path:
+    """A checkpoint in the published format, of random weights; its network begins with a LayerNorm."""
+    from tests.helpers import published_checkpoint
+
+    return once("published.pt", published_checkpoint)
+
+
+@pytest.fixture(scope="session")
+def bundle_of(once, few_clips, published):
+    """(network, recipe) -> bundle, only to be read; networks are `zoo` and `published`.
+
+    The zoo's network is calibrated as `stapes quantize` does it by itself, except for the form for CMSIS-NN.
+    """
+    from quantize.recipe import load_recipe
+    from tools.bundle import load_bundle
+    from tools.commands.quantize import make_bundle
+
+    @functools.cache
+    def get(network: str, recipe: str):
+        clips = None if network == "zoo" and not recipe.endswith("cmsis_nn") else few_clips
+        checkpoint = ZOO if network == "zoo" else published
+        folder = once(
+            f"{network}_{recipe}",
+            lambda path: make_bundle(checkpoint, path, recipe=load_recipe(recipe), calibration=clips),
+        )
+        return load_bundle(folder)
+
+    return get

@@ -24,4 +24,9 @@ def lower(source: StreamingOnnx) -> FloatGraph:
     return context.lower(source, REGISTRY)
 
 
-__all__ = ["REGISTRY", "lower"]
+def require_supported(source: StreamingOnnx) -> None:
+    """Raise the StapesError of `lower` without lowering."""
+    context.refuse_unsupported(context.Context(source, FloatGraph(source.name)), REGISTRY)
+
+
+__all__ = ["REGISTRY", "lower", "require_supported"]

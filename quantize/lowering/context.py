@@ -100,7 +100,7 @@ def lower(source: StreamingOnnx, registry: dict[str, Lowering]) -> FloatGraph:
     """
     graph = FloatGraph(source.name, metadata=dict(source.metadata))
     context = Context(source, graph)
-    _refuse_unsupported(context, registry)
+    refuse_unsupported(context, registry)
     for name in (*source.inputs, *(s.input for s in source.states)):
         context.bind(name, graph.add_tensor(name, canonical(source.shapes[name])))
     graph.inputs = list(source.inputs)
@@ -110,7 +110,8 @@ def lower(source: StreamingOnnx, registry: dict[str, Lowering]) -> FloatGraph:
     return graph
 
 
-def _refuse_unsupported(context: Context, registry: dict[str, Lowering]) -> None:
+def refuse_unsupported(context: Context, registry: dict[str, Lowering]) -> None:
+    """Raise StapesError that lists every node which cannot be lowered."""
     faults = []
     for index, node in enumerate(context.source.nodes):
         label = f"{node.op_type} ({node.name or node.output[0] or index})"

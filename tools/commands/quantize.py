@@ -29,6 +29,7 @@ from models.pipeline import FloatPipeline
 from quantize.calibrate import run_float
 from quantize.float_graph import to_onnx
 from quantize.graph import DTYPES
+from quantize.lowering import require_supported
 from quantize.onnx_reader import StreamingOnnx, read_onnx
 from quantize.pipeline import Quantised, quantise
 from quantize.proof import Bound
@@ -120,6 +121,7 @@ def make_bundle(
             network, frontend, _ = checkpoints.load(checkpoint)
             export_onnx(network, frontend, onnx_path)
         float_model, source = read_onnx(onnx_path if checkpoint.suffix.lower() != ".onnx" else checkpoint)
+        require_supported(source)
         frontend_used = _front_end(source, front_end)
         data = _calibration(calibration, frontend_used, source)
         frames = sum(len(next(iter(sequence.values()))) for sequence in data.sequences)
