@@ -9,17 +9,28 @@ import typer
 from rich.table import Table
 
 from export.c.costs import costs
+from models.errors import StapesError
 from quantize.graph import Graph, Operator
 from quantize.proof import prove
 from quantize.tflm_builds import tflm_builds
 from tools.bundle import Bundle, load_bundle
 from tools.commands.quantize import proof_table
 from tools.console import console, print_json
+from tools.device_report import INSTRUCTIONS_PER_CYCLE, device_document, print_device
 
 
 def inspect(
     bundle: Annotated[Path, typer.Argument(help="Bundle made by `stapes quantize`.")],
     proof: Annotated[bool, typer.Option(help="Print the overflow proof, operator by operator.")] = False,
+    device: Annotated[
+        bool, typer.Option(help="Count instructions, stack, flash and RAM on an emulated Cortex-M7 instead.")
+    ] = False,
+    compare: Annotated[
+        Path | None, typer.Option(help="With --device: another bundle, shown beside this one.", metavar="BUNDLE")
+    ] = None,
+    instructions_per_cycle: Annotated[
+        float, typer.Option(help="With --device: what the load at a clock assumes; 2 at most.")
+    ] = INSTRUCTIONS_PER_CYCLE,
     json: Annotated[bool, typer.Option("--json", help="Machine-readable result on standard output.")] = False,
 ) -> None:
     """Show operators, scales, multiply-accumulates, flash, RAM, latency, saturation, and where the .tflite runs.
@@ -29,8 +40,15 @@ def inspect(
     `stapes inspect build/mask`
 
     `stapes inspect build/mask --json | jq .macs_per_frame`
+
+    `stapes inspect build/mask --device --compare build/mask-int8`
     """
     opened = load_bundle(bundle)
+    if compare is not None and not device:
+        raise StapesError("--compare sets two bundles side by side on the device: give --device too")
+    if device:
+        _inspect_device([opened, *([load_bundle(compare)] if compare else [])], instructions_per_cycle, json)
+        return
     document = describe(opened)
     if json:
         print_json(document)
@@ -39,6 +57,15 @@ def inspect(
     if proof:
         console.print(proof_table(prove(opened.graph)))
     console.print(_summary_table(opened, document))
+
+
+def _inspect_device(bundles: list[Bundle], instructions_per_cycle: float, json: bool) -> None:
+    documents = [device_document(bundle, instructions_per_cycle) for bundle in bundles]
+    if json:
+        first, *others = documents
+        print_json({**first, "compare": others[0]} if others else first)
+    else:
+        print_device(documents)
 
 
 def describe(bundle: Bundle) -> dict[str, Any]:

@@ -1,0 +1,140 @@
+"""What a bundle costs on a Cortex-M7, as figures and as tables: instructions by stage, memory, load at several clocks."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from rich.table import Table
+
+from firmware_sim.cortex_m7.measure import DeviceReport, measure
+from models.errors import StapesError
+from tools.audio_files import DEMO, read_batch
+from tools.bundle import Bundle
+from tools.commands.export import exported_c
+from tools.console import console
+
+SECONDS = 2.0
+CLOCKS_MHZ = (216, 400, 480, 600)
+# An assumption: two instructions can start in a cycle, but loads, branches and slow memory hold them up.
+INSTRUCTIONS_PER_CYCLE = 1.0
+# TFLite Micro with CMSIS-NN on a GRU mask of 197,120 multiply-accumulates, one Invoke without the audio path: its own
+# flags for cortex-m7+fp, GCC 12, instructions counted in QEMU.
+PEERS = {
+    "TFLite Micro + CMSIS-NN, int8": (994_601, 5.05),
+    "TFLite Micro + CMSIS-NN, 16x8": (722_555, 3.67),
+}
+
+
+def device_document(bundle: Bundle, instructions_per_cycle: float = INSTRUCTIONS_PER_CYCLE) -> dict[str, Any]:
+    """Figures of a bundle, counted over the first seconds of a demo recording; the same on every run.
+
+    Raises StapesError where the machine lacks the compiler or the emulator, or the bundle an audio path.
+    """
+    if not 0.1 <= instructions_per_cycle <= 2.0:
+        raise StapesError(
+            f"instructions per cycle {instructions_per_cycle:g}: a Cortex-M7 starts two at most; give 0.1 to 2"
+        )
+    frontend = bundle.require_frontend()
+    recording = sorted(DEMO.glob("*_noisy.flac"))[:1]
+    audio = read_batch(recording).audio_q15[0, : int(SECONDS * frontend.sample_rate)]
+    with exported_c(bundle) as folder:
+        report = measure(folder, bundle.graph, frontend, audio)
+    return {
+        "name": bundle.name,
+        "bundle_sha256": bundle.hash,
+        "recipe": bundle.recipe.name,
+        "audio": f"first {SECONDS:g} s of {recording[0].name}",
+        **report.to_json(),
+        "instructions_per_cycle": instructions_per_cycle,
+        "deadline": deadline(report, instructions_per_cycle),
+        "peers": {name: {"instructions": n, "instructions_per_mac": m} for name, (n, m) in PEERS.items()},
+    }
+
+
+def deadline(report: DeviceReport, instructions_per_cycle: float) -> list[dict[str, float]]:
+    """Load of the processor at each clock: the time of the longest hop over the time between two hops."""
+    rows = []
+    for clock in CLOCKS_MHZ:
+        seconds = report.instructions_per_hop / instructions_per_cycle / (clock * 1e6)
+        rows.append({"mhz": clock, "ms": round(1e3 * seconds, 4), "load": round(seconds / report.hop_seconds, 4)})
+    return rows
+
+
+def print_device(documents: Sequence[dict[str, Any]]) -> None:
+    """Tables of one bundle, or of several side by side."""
+    for table in (_figures(documents), _stages(documents), _objects(documents), _deadlines(documents)):
+        console.print(table)
+    first = documents[0]
+    console.print(
+        f"Counted on an emulated Cortex-M7, {first['audio']}, the longest of {first['counted_hops']} hops; "
+        f"{first['compiler']}.\nInstructions are not cycles: the load assumes {first['instructions_per_cycle']:g} "
+        "instructions per cycle (--instructions-per-cycle).",
+        markup=False,
+    )
+
+
+def _headings(table: Table, first: str, documents: Sequence[dict[str, Any]]) -> Table:
+    table.add_column(first)
+    for document in documents:
+        table.add_column(f"{document['name']} {document['recipe']}\n{document['bundle_sha256'][:8]}", justify="right")
+    if len(documents) == 2:
+        table.add_column("change", justify="right")
+    return table
+
+
+def _row(table: Table, name: str, values: Sequence[float | None], digits: int = 0) -> None:
+    cells = ["" if value is None else f"{value:,.{digits}f}" for value in values]
+    if len(values) == 2:
+        before, after = values
+        cells.append(f"{100 * (after / before - 1):+.1f} %" if before and after is not None else "")
+    table.add_row(name, *cells)
+
+
+def _figures(documents: Sequence[dict[str, Any]]) -> Table:
+    table = _headings(Table(title="one hop on the device", title_justify="left"), "", documents)
+    for name, key, digits in (
+        ("instructions, longest hop", "instructions_per_hop", 0),
+        ("  mean of the counted hops", "instructions_per_hop_mean", 0),
+        ("  of the network", "instructions_network", 0),
+        ("  of the audio path", "instructions_audio", 0),
+        ("instructions of the network per MAC", "instructions_per_mac", 2),
+        ("multiply-accumulates (MACs)", "macs", 0),
+        ("flash, bytes", "flash_bytes", 0),
+        ("RAM, bytes: context and variables", "ram_bytes", 0),
+        ("stack, bytes", "stack_bytes", 0),
+    ):
+        _row(table, name, [document[key] for document in documents], digits)
+    for name, (_, per_mac) in PEERS.items():
+        table.add_row(f"[dim]per MAC: {name}[/]", *[f"[dim]{per_mac:.2f}[/]"] * len(documents))
+    return table
+
+
+def _stages(documents: Sequence[dict[str, Any]]) -> Table:
+    table = _headings(Table(title="instructions by stage", title_justify="left"), "stage", documents)
+    tables = [document["instructions_by_stage"] for document in documents]
+    for stage in dict.fromkeys(stage for stages in tables for stage in stages):
+        _row(table, stage, [stages.get(stage) for stages in tables])
+    _row(table, "sum", [sum(stages.values()) for stages in tables])
+    return table
+
+
+def _objects(documents: Sequence[dict[str, Any]]) -> Table:
+    table = _headings(Table(title="memory by file, bytes", title_justify="left"), "", documents)
+    for kind, key in (("flash", "flash_by_object"), ("RAM", "ram_by_object")):
+        tables = [document[key] for document in documents]
+        for name in dict.fromkeys(name for sizes in tables for name in sizes):
+            _row(table, f"{kind} {name}", [sizes.get(name) for sizes in tables])
+    return table
+
+
+def _deadlines(documents: Sequence[dict[str, Any]]) -> Table:
+    hop_ms = 1e3 * documents[0]["hop_seconds"]
+    table = Table(title=f"load for a hop of {hop_ms:g} ms", title_justify="left")
+    _headings(table, "clock", documents)
+    for rows in zip(*(document["deadline"] for document in documents), strict=True):
+        cells = [
+            f"{'too slow: ' if row['load'] > 1 else ''}{row['ms']:.2f} ms  {100 * row['load']:.1f} %" for row in rows
+        ]
+        table.add_row(f"{rows[0]['mhz']:g} MHz", *cells, *([""] if len(documents) == 2 else []))
+    return table
