@@ -23,7 +23,9 @@ def simulate(
     bundle: Annotated[Path, typer.Argument(help="Bundle made by `stapes quantize`.")],
     audio: Annotated[Path, typer.Argument(help="A wav or flac file, or a folder of them.")],
     output: Annotated[Path, typer.Option("-o", "--output", help="A wav file, or a folder when the input is a folder.")],
-    engine: Annotated[str, typer.Option(help="numpy, native, tflm, litert or float.")] = "native",
+    engine: Annotated[
+        str, typer.Option(help="numpy, native, tflm, litert, float, cortex-m7 or cortex-m7-qemu.")
+    ] = "native",
     align: Annotated[
         bool, typer.Option(help="Shift the output back by the stream's delay, so that it lies over the input.")
     ] = False,
