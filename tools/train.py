@@ -18,19 +18,21 @@ from models.errors import StapesError
 from models.frontend import FrontEnd
 from models.gru_mask import GruMask
 from tools.corpus.manifest import FILE_NAME
-from tools.training.loss import Resynthesis, SpeechLoss
+from tools.training.fake_quant import snap
+from tools.training.objective import make_objective
 from tools.training.pool import Batch, Pool
 from tools.training.recipe import Optimiser, Recipe, load_recipe
 from tools.training.state import MODEL_NAME, Folder
 from tools.training.validate import Validator
 
-LOG_EVERY = 50
+LOG_EVERY = 25
 
 
 def train(
     recipe: Annotated[Path, typer.Argument(help="The TOML recipe.")],
     corpus: Annotated[Path, typer.Option(help="The corpus folder, from `stapes corpus fetch`.")],
     output: Annotated[Path, typer.Option("--output", "-o", help="Folder for model.pt, log, curves and the state.")],
+    start: Annotated[Path | None, typer.Option("--from", help="Begin with the weights of this checkpoint.")] = None,
     save_every: Annotated[int, typer.Option(help="Steps between two copies of the state on disk.")] = 250,
     stop_after: Annotated[int | None, typer.Option(help="Stop at this step; a later call goes on.")] = None,
     threads: Annotated[int, typer.Option(help="Threads; the weights may differ in the last bit between numbers.")] = 1,
@@ -41,11 +43,14 @@ def train(
     \b
     Example:
       stapes train models/zoo/gru_mask.toml --corpus corpus -o training
+      stapes train models/zoo/gru_mask_qat.toml --from training/model.pt --corpus corpus -o training_qat
     """
     torch.set_num_threads(threads)
     chosen = load_recipe(recipe)
-    folder = Folder(output, {"recipe": chosen.to_dict(), "corpus": _corpus_hash(corpus)})
-    training = Training(chosen, corpus, folder)
+    identity = {"recipe": chosen.to_dict(), "corpus": _corpus_hash(corpus)}
+    if start is not None:
+        identity["from"] = _hash(start, "check the path")
+    training = Training(chosen, corpus, Folder(output, identity), start)
     last = min(chosen.optimiser.steps, stop_after if stop_after is not None else chosen.optimiser.steps)
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with Progress(*columns, console=Console(stderr=True), disable=quiet) as progress:
@@ -62,18 +67,20 @@ def train(
 class Training:
     """Network, optimiser, pool and folder of one training; `step` is the number of steps done."""
 
-    def __init__(self, recipe: Recipe, corpus: Path, folder: Folder) -> None:
+    def __init__(self, recipe: Recipe, corpus: Path, folder: Folder, start: Path | None = None) -> None:
         self.recipe, self.folder = recipe, folder
         torch.manual_seed(recipe.seed)
-        self.model = GruMask(recipe.model)
+        self.model = GruMask(recipe.model) if start is None else _started(start, recipe)
         self.frontend: FrontEnd = recipe.model.front_end()
         o = recipe.optimiser
         self.optimiser = torch.optim.AdamW(self.model.parameters(), o.learning_rate, weight_decay=o.weight_decay)
         self.pool = Pool(corpus, recipe, self.frontend)
-        self.resynthesis, self.loss = Resynthesis(self.frontend), SpeechLoss(recipe.loss)
+        self.objective = make_objective(recipe, self.model)
         self.validator = Validator(corpus, recipe, self.frontend)
         self.terms: list[dict[str, float]] = []
-        self.step = folder.resume(self.model, self.optimiser)
+        self.step, kept = folder.resume(self.model, self.optimiser)
+        if kept:
+            self.objective.restore(kept)
         if self.step == 0:
             wiener = self.validator.scores(None)
             folder.log({"step": 0, **{f"validation_{name}": value for name, value in wiener.items()}})
@@ -95,8 +102,7 @@ class Training:
 
     def _update(self, batch: Batch) -> dict[str, float]:
         self.model.train()
-        mask, _ = self.model(batch.features)
-        loss, terms = self.loss(self.resynthesis(batch, mask), batch.clean, batch.noisy)
+        loss, terms = self.objective(batch)
         if not torch.isfinite(loss):
             raise StapesError(
                 f"step {self.step}: the loss is {float(loss)}; lower optimiser.learning_rate and start anew"
@@ -108,15 +114,24 @@ class Training:
         return {"loss": float(loss.detach()), "gradient_norm": float(norm), **terms}
 
     def validate(self) -> None:
-        """Score the network, log the scores."""
-        scores = self.validator.scores(self.model)
+        """Score the network as it would be stored, log the scores."""
+        scores = self.validator.scores(self._stored())
         self.folder.log({"step": self.step, **{f"validation_{name}": value for name, value in scores.items()}})
 
     def save(self) -> None:
         """Keep the state, the network as a checkpoint, and the curves."""
-        self.folder.save(self.step, self.model, self.optimiser)
-        checkpoint.save(self.folder.path / MODEL_NAME, self.model, self.frontend)
+        self.folder.save(self.step, self.model, self.optimiser, self.objective.state())
+        checkpoint.save(self.folder.path / MODEL_NAME, self._stored(), self.frontend)
         self.folder.plot()
+
+    def _stored(self) -> GruMask:
+        """The network of the checkpoint: after fine-tuning for integer arithmetic with its weights on the int8 grid."""
+        if self.recipe.quantisation is None:
+            return self.model
+        stored = GruMask(self.recipe.model)
+        stored.load_state_dict(self.model.state_dict())
+        snap(stored)
+        return stored
 
 
 def learning_rate(step: int, optimiser: Optimiser) -> float:
@@ -127,10 +142,20 @@ def learning_rate(step: int, optimiser: Optimiser) -> float:
     return optimiser.learning_rate * 0.5 * (1.0 + math.cos(math.pi * done))
 
 
+def _started(start: Path, recipe: Recipe) -> GruMask:
+    model, _, _ = checkpoint.load(start)
+    if model.config != GruMask(recipe.model).config:
+        raise StapesError(f"{start}: another network than the recipe's [model]; give a checkpoint of that network")
+    return model
+
+
 def _corpus_hash(corpus: Path) -> str:
-    file = corpus / FILE_NAME
+    return _hash(corpus / FILE_NAME, f"run `stapes corpus fetch {corpus}` first")
+
+
+def _hash(file: Path, remedy: str) -> str:
     if not file.is_file():
-        raise StapesError(f"{corpus}: holds no {FILE_NAME}; run `stapes corpus fetch {corpus}` first")
+        raise StapesError(f"{file}: no such file; {remedy}")
     return hashlib.sha256(file.read_bytes()).hexdigest()
 
 

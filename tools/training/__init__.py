@@ -4,6 +4,8 @@ recipe    every number of a training, from a TOML file
 augment   pairs of speech and noise: speed, colour, level, pauses
 pool      pairs in memory with their Wiener gains and features, renewed piece by piece
 loss      resynthesis and what it is judged by
+fake_quant  the integer graph imitated in float
+objective what a step minimises
 validate  scores of a network on fixed pairs
 state     the half-done training on disk, its log and its curves
 """

@@ -74,6 +74,23 @@ class Validation:
 
 
 @dataclass(frozen=True)
+class Quantisation:
+    """Fine-tuning for integer arithmetic, see `fake_quant`; where a recipe has this table, training ends by snapping weights.
+
+    `snr_weight` is the worth of one dB between the masks of the float and of the integer network, up to `snr_limit_db`.
+    `term_reach`, `gate_reach` and `candidate_reach` bound what stands in front of the gates, at the price of `reach_weight`
+    times the mean square of the excess.
+    """
+
+    snr_weight: float = 0.015
+    snr_limit_db: float = 48.0
+    term_reach: float = 5.0
+    gate_reach: float = 5.0
+    candidate_reach: float = 2.5
+    reach_weight: float = 1.0
+
+
+@dataclass(frozen=True)
 class Recipe:
     """One training; `seed` draws the first weights, the pairs and the crops."""
 
@@ -83,10 +100,22 @@ class Recipe:
     optimiser: Optimiser = field(default_factory=Optimiser)
     loss: Loss = field(default_factory=Loss)
     validation: Validation = field(default_factory=Validation)
+    quantisation: Quantisation | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values; tuples become lists, as a file would hold them."""
-        return _plain(dataclasses.asdict(self))
+        values = _plain(dataclasses.asdict(self))
+        return values if self.quantisation else {name: v for name, v in values.items() if name != "quantisation"}
+
+
+_TABLES = {
+    "model": GruMaskConfig,
+    "data": Data,
+    "optimiser": Optimiser,
+    "loss": Loss,
+    "validation": Validation,
+    "quantisation": Quantisation,
+}
 
 
 def load_recipe(path: Path) -> Recipe:
@@ -113,11 +142,10 @@ def _fill(kind: type, values: dict[str, Any], where: str) -> Any:
         raise StapesError(f"unknown key {where}{unknown[0]}; known: {', '.join(fields)}")
     filled = {}
     for name, value in values.items():
-        nested = {"model": GruMaskConfig, "data": Data, "optimiser": Optimiser, "loss": Loss, "validation": Validation}
-        if not where and name in nested:
+        if not where and name in _TABLES:
             if not isinstance(value, dict):
                 raise StapesError(f"{name} is a table: write [{name}]")
-            filled[name] = _fill(nested[name], value, f"{name}.")
+            filled[name] = _fill(_TABLES[name], value, f"{name}.")
         else:
             filled[name] = tuple(value) if isinstance(value, list) else value
     return kind(**filled)

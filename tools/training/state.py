@@ -27,12 +27,15 @@ class Folder:
         self.identity = identity
         path.mkdir(parents=True, exist_ok=True)
 
-    def resume(self, model: GruMask, optimiser: torch.optim.Optimizer) -> int:
-        """Load what an earlier call left, if anything -> the next step. Raises StapesError when it was another training."""
+    def resume(self, model: GruMask, optimiser: torch.optim.Optimizer) -> tuple[int, dict[str, Any]]:
+        """Load what an earlier call left, if anything -> the next step, and what the objective had kept.
+
+        Raises StapesError when it was another training.
+        """
         file = self.path / STATE_NAME
         if not file.is_file():
             (self.path / LOG_NAME).unlink(missing_ok=True)
-            return 0
+            return 0, {}
         try:
             state = torch.load(file, weights_only=True)
             same = state["identity"] == self.identity
@@ -44,9 +47,11 @@ class Folder:
         optimiser.load_state_dict(state["optimiser"])
         kept = [line for line in self._lines() if line["step"] <= state["step"]]
         self._write(LOG_NAME, "".join(json.dumps(line) + "\n" for line in kept).encode())
-        return int(state["step"])
+        return int(state["step"]), state.get("objective", {})
 
-    def save(self, step: int, model: GruMask, optimiser: torch.optim.Optimizer) -> None:
+    def save(
+        self, step: int, model: GruMask, optimiser: torch.optim.Optimizer, objective: dict[str, Any] | None = None
+    ) -> None:
         """Keep the training after `step` steps."""
         buffer = io.BytesIO()
         state = {
@@ -54,6 +59,7 @@ class Folder:
             "step": step,
             "model": model.state_dict(),
             "optimiser": optimiser.state_dict(),
+            "objective": objective or {},
         }
         torch.save(state, buffer)
         self._write(STATE_NAME, buffer.getvalue())

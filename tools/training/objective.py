@@ -1,0 +1,86 @@
+"""What a step minimises: the task alone, or the task and the likeness of the float and the integer network."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from models.gru_mask import GruMask
+from tools.training.fake_quant import FakeQuantisedMask, Ranges
+from tools.training.loss import Resynthesis, SpeechLoss
+from tools.training.pool import Batch
+from tools.training.recipe import Quantisation, Recipe
+
+
+class FloatObjective:
+    """The task loss of the network."""
+
+    def __init__(self, recipe: Recipe, model: GruMask) -> None:
+        self.model = model
+        self.resynthesis, self.task = Resynthesis(model.config.front_end()), SpeechLoss(recipe.loss)
+
+    def __call__(self, batch: Batch) -> tuple[Tensor, dict[str, float]]:
+        """Loss, and the values for the log."""
+        mask, _ = self.model(batch.features)
+        return self._task(batch, mask)
+
+    def _task(self, batch: Batch, mask: Tensor) -> tuple[Tensor, dict[str, float]]:
+        return self.task(self.resynthesis(batch, mask), batch.clean, batch.noisy)
+
+    def state(self) -> dict[str, Any]:
+        """What a resumed training needs."""
+        return {}
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Take back what `state` gave."""
+
+
+class QuantisedObjective(FloatObjective):
+    """The task loss of the network with int8 weights, with float and with int8 activations, and the SNR between the two.
+
+    One half of the crops has its features in int8 as recipe w8a8, the other in float in place of the int16 of
+    w8a8_features16.
+    """
+
+    def __init__(self, recipe: Recipe, model: GruMask) -> None:
+        super().__init__(recipe, model)
+        q = recipe.quantisation
+        assert q is not None
+        self.settings: Quantisation = q
+        self.network = FakeQuantisedMask(model, Ranges(), q.term_reach, q.gate_reach, q.candidate_reach)
+
+    def __call__(self, batch: Batch) -> tuple[Tensor, dict[str, float]]:
+        q = self.settings
+        features_int8 = torch.arange(len(batch.features)) % 2 == 1
+        mask = self.network(batch.features, int8=False)
+        excess = self.network.excess
+        coarse = self.network(batch.features, int8=True, features_int8=features_int8)
+        loss, terms = self._task(batch, mask)
+        coarse_loss, coarse_terms = self._task(batch, coarse)
+        snr = {
+            "snr_features16_db": _snr_db(mask[~features_int8], coarse[~features_int8], q.snr_limit_db),
+            "snr_db": _snr_db(mask[features_int8], coarse[features_int8], q.snr_limit_db),
+        }
+        whole = loss + coarse_loss - q.snr_weight * sum(snr.values()) + q.reach_weight * excess
+        terms |= {f"int8_{name}": value for name, value in coarse_terms.items()}
+        terms |= {name: float(value.detach()) for name, value in snr.items()}
+        return whole, {**terms, "excess": float(excess.detach())}
+
+    def state(self) -> dict[str, Any]:
+        return {"ranges": self.network.ranges.values}
+
+    def restore(self, state: dict[str, Any]) -> None:
+        self.network.ranges.values = state["ranges"]
+
+
+def _snr_db(mask: Tensor, coarse: Tensor, limit_db: float) -> Tensor:
+    """Mean over the crops of masks (B, T, K); saturates at the limit, beyond which nothing is gained."""
+    signal = mask.square().mean((1, 2)).detach().clamp(min=1e-6)
+    noise = (coarse - mask).square().mean((1, 2))
+    return -10.0 * torch.log10(noise / signal + 10.0 ** (-limit_db / 10.0)).mean()
+
+
+def make_objective(recipe: Recipe, model: GruMask) -> FloatObjective:
+    return FloatObjective(recipe, model) if recipe.quantisation is None else QuantisedObjective(recipe, model)
