@@ -14,8 +14,8 @@ from tools.engines import unavailable
 
 
 @pytest.fixture(scope="module", params=["w8a16", "w8a8"])
-def bundle(request, zoo_bundle):
-    return zoo_bundle(request.param)
+def bundle(request, bundle_of):
+    return bundle_of("zoo", request.param)
 
 
 def test_material_is_as_long_as_asked_and_always_the_same():

@@ -29,11 +29,11 @@ def short_recordings(tmp_path, monkeypatch):
 
 
 @pytest.fixture
-def without_quantising(monkeypatch, zoo_bundle):
+def without_quantising(monkeypatch, bundle_of):
     """A bundle from elsewhere in place of the one that the demonstration makes first."""
 
     def copy(checkpoint, folder, *, recipe):
-        shutil.copytree(zoo_bundle(recipe.name).folder, folder)
+        shutil.copytree(bundle_of("zoo", recipe.name).folder, folder)
         return load_bundle(folder), None
 
     monkeypatch.setattr(command, "make_bundle", copy)

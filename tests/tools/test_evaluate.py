@@ -25,8 +25,8 @@ RATE = 16000
 
 
 @pytest.fixture(scope="module")
-def bundle(zoo_bundle):
-    return zoo_bundle("w8a16")
+def bundle(bundle_of):
+    return bundle_of("zoo", "w8a16")
 
 
 @pytest.fixture(scope="module")

@@ -109,9 +109,10 @@ def native_step(bundle: Bundle) -> Iterator[Step]:
         library.shim_init(address)
         run = getattr(library, f"{bundle.name}_network")
         run.argtypes = [ctypes.c_void_p] * 3
+        mask_address = mask.ctypes.data
 
         def step(codes: np.ndarray) -> np.ndarray:
-            run(address, codes.ctypes.data, mask.ctypes.data)
+            run(address, codes.ctypes.data, mask_address)
             return mask
 
         yield step

@@ -28,7 +28,7 @@ def goals(document: dict[str, Any]) -> dict[str, dict[str, Any]]:
         many = next(entry for name, entry in speeds.items() if name.startswith("numpy, "))
         at_least(f"{recipe}: numpy with 64 utterances, x real time", many["realtime_factor"], REALTIME_NUMPY_64)
     for recipe, seconds in document["quantize_seconds"].items():
-        found[f"{recipe}: quantize, s"] = {
+        found[f"{recipe}: quantize, s of one core"] = {
             "value": seconds,
             "limit": QUANTIZE_SECONDS,
             "ok": seconds <= QUANTIZE_SECONDS,

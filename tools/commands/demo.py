@@ -120,7 +120,13 @@ def _write_sound(folder: Path, pairs: Sequence[Pair], result: Evaluation) -> Non
     pair, outputs = pairs[0], result.outputs[0]
     signals = {"noisy": outputs["noisy"], "float pipeline": outputs["float"], "integer pipeline": outputs["integer"]}
     signals["clean"] = result.cleans[0]
-    draw_comparison(folder / PICTURE, f"{pair.name}: speech in noise, before and after", signals, "float pipeline", "integer pipeline")
+    draw_comparison(
+        folder / PICTURE,
+        f"{pair.name}: speech in noise, before and after",
+        signals,
+        "float pipeline",
+        "integer pipeline",
+    )
 
 
 def _document(bundle: Bundle, engines: dict[str, dict[str, Any]], result: Evaluation, folder: Path) -> dict[str, Any]:
