@@ -11,7 +11,8 @@ typedef enum {
     STAPES_OK = 0,
     STAPES_NULL_POINTER = 1,    /* a pointer argument is null */
     STAPES_NOT_INITIALISED = 2, /* the context was not initialised, or by a program of another bundle */
-    STAPES_WRONG_SIZE = 3       /* the caller's context has another size: headers and sources do not belong together */
+    STAPES_WRONG_SIZE = 3,      /* the caller's context has another size: headers and sources do not belong together */
+    STAPES_MISALIGNED = 4       /* a context or a block of samples does not stand where its type may stand */
 } stapes_status;
 
 #ifdef __cplusplus
