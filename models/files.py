@@ -74,8 +74,9 @@ def whole_folder(path: str | os.PathLike[str], marker: str) -> Iterator[Path]:
         raise StapesError(f"{path}: is a file; give the name of a folder")
     if path.is_dir() and any(path.iterdir()) and not (path / marker).is_file():
         raise StapesError(f"{path}: the folder holds other files; give a new folder or empty it")
-    # The real place: a link, or the folder one stands in, cannot be moved away by its own name.
-    target = Path(os.path.realpath(path))
+    target = Path(os.path.realpath(path))  # the folder itself moves, not a link to it
+    if Path(os.path.realpath(os.curdir)).is_relative_to(target):
+        raise StapesError(f"{path}: is the folder you are in; give the name of one inside, or go up")
     with made_folders([target.parent]):
         try:
             temporary = Path(tempfile.mkdtemp(prefix=f".{target.name}.", dir=target.parent))
@@ -89,6 +90,8 @@ def whole_folder(path: str | os.PathLike[str], marker: str) -> Iterator[Path]:
             if error.filename is not None and not Path(os.fsdecode(error.filename)).is_relative_to(temporary):
                 raise
             raise _cannot_write(path, error) from None
+        except StapesError as error:
+            raise StapesError(str(error).replace(str(temporary), str(path))) from None
         finally:
             shutil.rmtree(temporary, ignore_errors=True)
 

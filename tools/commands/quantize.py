@@ -170,6 +170,8 @@ def _calibration(paths: list[Path] | None, frontend: FrontEnd | None, source: St
             f"the audio path feeds one input, this network has {len(source.inputs)}: {', '.join(source.inputs)}"
         )
     batch = read_batch(paths or [CALIBRATION])
+    if np.count_nonzero(batch.audio_q15) < frontend.startup_frames * frontend.hop:
+        raise StapesError("calibration: the audio is next to nothing but silence; give audio of at least one second")
     rows = batch.trimmed(batch.audio_q15)
     out = FloatPipeline(frontend).analyse(q15_to_float(batch.audio_q15))["features"]
     (feature_name,) = source.inputs

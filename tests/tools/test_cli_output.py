@@ -1,0 +1,244 @@
+"""Output that cannot be written: one line, exit code 2, and the disk as it was before."""
+
+import contextlib
+import hashlib
+import os
+import resource
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import ROOT, ZOO
+
+COMMANDS = ("quantize", "export", "export tflite", "simulate", "simulate folder", "demo")
+
+
+@pytest.fixture(scope="module")
+def bundle(bundle_of):
+    return bundle_of("published", "w8a8")
+
+
+@pytest.fixture
+def arguments(bundle, published, few_clips):
+    """What a command needs besides `-o`; in each case it would succeed."""
+    return {
+        "quantize": ("quantize", published, "--recipe", "w8a8", "--calibration", few_clips[0]),
+        "export": ("export", bundle.folder),
+        "export tflite": ("export", bundle.folder, "--to", "tflite"),
+        "simulate": ("simulate", bundle.folder, few_clips[0], "--engine", "numpy"),
+        "simulate folder": ("simulate", bundle.folder, few_clips[0].parent / "clips", "--engine", "numpy"),
+        "demo": ("demo",),
+    }
+
+
+@pytest.fixture(scope="module", autouse=True)
+def clips(few_clips):
+    """The two clips in a folder of their own."""
+    folder = few_clips[0].parent / "clips"
+    folder.mkdir(exist_ok=True)
+    for clip in few_clips:
+        with contextlib.suppress(FileExistsError):
+            (folder / clip.name).symlink_to(clip)
+    return folder
+
+
+def snapshot(folder: Path) -> dict[str, str]:
+    """Every path in a folder with the hash of its content."""
+    return {
+        str(path.relative_to(folder)): hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else "folder"
+        for path in sorted(folder.rglob("*"))
+    }
+
+
+@pytest.fixture
+def refused(stapes, arguments, tmp_path):
+    """Run a command with an output it must refuse -> the message; nothing in the test's folder may change."""
+
+    def run(command: str, output: Path) -> str:
+        before = snapshot(tmp_path)
+        error = stapes(*arguments[command], "-o", output).error
+        assert snapshot(tmp_path) == before
+        return error
+
+    return run
+
+
+@pytest.mark.parametrize("command", ["quantize", "export", "export tflite", "simulate folder", "demo"])
+def test_a_file_where_a_folder_belongs(refused, tmp_path, command):
+    (tmp_path / "out").write_text("a letter")
+    assert f"{tmp_path / 'out'}: is a file" in refused(command, tmp_path / "out")
+
+
+def test_a_folder_where_a_file_belongs(refused, tmp_path):
+    (tmp_path / "out.wav").mkdir()
+    assert "is a folder; give the name of a wav file" in refused("simulate", tmp_path / "out.wav")
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_a_file_as_a_parent(refused, tmp_path, command):
+    (tmp_path / "letter").write_text("a letter")
+    error = refused(command, tmp_path / "letter" / "deep" / "out.wav")
+    assert "letter" in error
+    assert "cannot be written" in error or "is a file" in error
+
+
+@pytest.mark.parametrize("command", ["quantize", "demo"])
+def test_a_folder_that_holds_other_files(refused, tmp_path, command):
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "thesis.txt").write_text("years of work")
+    assert "the folder holds other files; give a new folder or empty it" in refused(command, tmp_path / "out")
+
+
+def test_a_file_of_somebody_else_is_not_taken_for_exported_code(refused, bundle, tmp_path):
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / f"{bundle.name}.c").write_text("int main(void) { return 0; }")
+    assert "was not generated" in refused("export", tmp_path / "out")
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full here")
+@pytest.mark.parametrize("device", ["/dev/full", "/dev/null"])
+@pytest.mark.parametrize("command", COMMANDS)
+def test_a_device_is_not_replaced_by_a_file(refused, command, device):
+    before = os.stat(device).st_rdev
+    assert device in refused(command, Path(device))
+    assert os.stat(device).st_rdev == before
+    assert not Path("/dev/.full.partial").exists()
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_a_name_that_is_too_long(refused, tmp_path, command):
+    assert "File name too long" in refused(command, tmp_path / ("n" * 300) / "out.wav")
+
+
+# ---- a disk that fills up
+
+
+@contextlib.contextmanager
+def largest_file(size: int):
+    """No file may grow beyond `size` bytes, as on a disk that is nearly full."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+
+@pytest.mark.parametrize("size", [0, 100_000])
+@pytest.mark.parametrize("command", ["quantize", "export", "export tflite", "simulate", "simulate folder"])
+def test_a_full_disk_leaves_nothing(refused, tmp_path, command, size):
+    if command.startswith("simulate") and size == 100_000:
+        size = 60_000  # of 64,044
+    with largest_file(size):
+        error = refused(command, tmp_path / "new" / "out.wav")
+    assert "cannot be written (File too large)" in error
+    assert ".out.wav." not in error
+    assert str(tmp_path / "new" / "out.wav") in error
+
+
+@pytest.mark.parametrize("command", ["export", "export tflite", "simulate"])
+def test_a_full_disk_leaves_an_earlier_output_as_it_was(stapes, refused, arguments, tmp_path, command):
+    output = tmp_path / "out.wav"
+    assert stapes(*arguments[command], "-o", output).code == 0
+    (output.with_name("keep.txt")).write_text("mine")
+    with largest_file(1000):
+        assert "cannot be written" in refused(command, output)
+
+
+def test_a_bundle_stays_as_it_was_when_a_new_one_fails(stapes, arguments, refused, bundle_of, tmp_path, few_clips):
+    output = tmp_path / "out"
+    output.mkdir()
+    for path in bundle_of("published", "w8a8").folder.iterdir():
+        (output / path.name).write_bytes(path.read_bytes())
+    with largest_file(1000):
+        assert "cannot be written" in refused("quantize", output)
+    (tmp_path / "bad.pt").write_text("not a checkpoint")
+    before = snapshot(tmp_path)
+    assert "not a torch checkpoint" in stapes("quantize", tmp_path / "bad.pt", "-o", output).error
+    assert snapshot(tmp_path) == before
+
+
+def test_a_compiler_that_cannot_write_is_told_from_an_output_that_cannot(stapes, bundle, few_clips, tmp_path):
+    with largest_file(70_000):
+        error = stapes("simulate", bundle.folder, few_clips[0], "-o", tmp_path / "out.wav", "--engine", "native").error
+    assert "out.wav" not in error
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full here")
+def test_results_that_nobody_can_take_are_an_error(bundle):
+    command = [sys.executable, "-m", "tools.cli", "inspect", str(bundle.folder), "--json"]
+    with open("/dev/full", "w") as full:
+        done = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True, cwd=ROOT, check=False)
+    assert done.returncode == 2
+    assert done.stderr.splitlines() == [
+        "stapes: error: standard output, or a temporary file: No space left on device; "
+        "check the path, its rights and the free space"
+    ]
+
+
+# ---- what may be written to
+
+
+def test_an_empty_folder_and_an_older_bundle_are_replaced(stapes, arguments, tmp_path):
+    here = tmp_path / "here"
+    here.mkdir()
+    (tmp_path / "link").symlink_to(here)
+    done = stapes(*arguments["quantize"], "-o", here)
+    assert done.code == 0, done
+    first = snapshot(here)
+    assert set(first) == {"float.onnx", "manifest.json", "model.tflite", "recipe.toml", "vectors.npz"}
+    done = stapes(*arguments["quantize"], "-o", tmp_path / "link")
+    assert done.code == 0, done
+    assert snapshot(here) == first
+    assert (tmp_path / "link").is_symlink()
+    assert {path.name for path in tmp_path.iterdir()} == {"here", "link"}
+
+
+def test_the_folder_one_is_in_is_not_pulled_away(refused, tmp_path, monkeypatch):
+    (tmp_path / "here" / "inside").mkdir(parents=True)
+    monkeypatch.chdir(tmp_path / "here" / "inside")
+    assert "the folder you are in" in refused("quantize", Path("."))
+
+
+# ---- options
+
+
+@pytest.mark.parametrize(
+    ("line", "words"),
+    [
+        (("--frobnicate",), "No such option: --frobnicate; see: stapes --help"),
+        (("frobnicate",), "No such command 'frobnicate'; see: stapes --help"),
+        (("simulate",), "see: stapes simulate --help"),
+        (("simulate", "a", "b"), "'--output'"),
+        (("inspect", "a", "--frobnicate", "--json"), "No such option: --frobnicate; see: stapes inspect --help"),
+        (("inspect", "a", "b", "--json"), "see: stapes inspect --help"),
+        (("export", "a", "-o", "b", "--to", "rust"), "'rust' is not one of 'c', 'tflite', 'onnx', 'vectors'"),
+        (("evaluate", "a", "--jobs", "many", "--json"), "'--jobs'"),
+        (("evaluate", "a", "--jobs", "-1", "--json"), "'--jobs'"),
+        (("corpus",), "Missing command; see: stapes corpus --help"),
+        (("inspect", "absent\nfolder", "--json"), "absent folder: no such folder"),
+        (("inspect", "[red]absent[/red]", "--json"), "[red]absent[/red]: no such folder"),
+        (("inspect", ":warning:", "--json"), ":warning:: no such folder"),
+    ],
+)
+def test_what_the_command_line_does_not_know(stapes, line, words):
+    assert words in stapes(*line).error
+
+
+def test_help_is_no_error(stapes):
+    for line in ((), ("--help",), ("quantize", "--help"), ("corpus", "--help")):
+        done = stapes(*line)
+        assert (done.code, done.stderr) == (0, "")
+        assert "Usage: stapes" in done.stdout
+
+
+def test_the_installed_command_says_the_same_in_a_process_of_its_own(tmp_path):
+    command = [sys.executable, "-m", "tools.cli", "quantize", str(ZOO), "-o", str(tmp_path / "out"), "--recipe", "w1"]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, check=False)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert len(done.stderr.splitlines()) == 1
+    assert done.stderr.startswith("stapes: error: recipe 'w1': not built in")
+    assert list(tmp_path.iterdir()) == []
