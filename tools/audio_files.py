@@ -35,6 +35,10 @@ class Batch:
         hashes = [sha256_of(row) for row in self.trimmed(self.audio_q15)]
         return hashlib.sha256("".join(hashes).encode()).hexdigest()
 
+    def frames(self, hop: int) -> int:
+        """What an engine's progress counts: every row as long as the longest."""
+        return len(self.paths) * -(-self.audio_q15.shape[1] // hop)
+
     @property
     def seconds(self) -> float:
         return sum(self.lengths) / 16000.0

@@ -41,29 +41,9 @@ def enhance(
         _hand_out(made, rows, "wiener", aligned(wiener, delay))
         _hand_out(made, rows, "float", aligned(trace["output"], delay))
     for rows, batch in _batches(noisy_q15, INTEGER_BATCH, delay):
-        share = _Share(progress, len(rows) * -(-batch.shape[1] // frontend.hop))
-        output = integer_engine.run(batch, progress=share.step)
-        share.finish()
+        output = integer_engine.run(batch, progress=progress)
         _hand_out(made, rows, "integer", aligned(q15_to_float(output.audio_q15), delay))
     return made
-
-
-class _Share:
-    """The part of a progress bar that belongs to one call: not more than `total`, and all of it in the end.
-
-    Engines that take a batch in one go count its frames once, the others for each recording.
-    """
-
-    def __init__(self, progress: Progress, total: int) -> None:
-        self._progress, self._left = progress, total
-
-    def step(self, frames: int) -> None:
-        frames = min(frames, self._left)
-        self._left -= frames
-        self._progress(frames)
-
-    def finish(self) -> None:
-        self.step(self._left)
 
 
 def frames_to_do(noisy_q15: Sequence[np.ndarray], frontend: FrontEnd) -> int:

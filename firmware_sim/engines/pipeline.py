@@ -67,6 +67,6 @@ class PipelineEngine(Engine):
                 named = {name: before[name] for name in BEFORE}
                 for name, value in {**named, self.features.name: codes, **tensors, "mask_q15": mask_q15}.items():
                     kept.setdefault(name, []).append(np.asarray(value).reshape(batch, -1))
-            progress(1)
+            progress(batch)
         tensors = {name: np.stack(frames, axis=1) for name, frames in kept.items()}
         return Run(from_blocks(made, audio_q15.shape[1]), tensors)

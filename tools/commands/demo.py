@@ -93,9 +93,8 @@ def run_engines(bundle: Bundle, batch: Batch) -> dict[str, dict[str, Any]]:
                 raise
             entries[name] = {"skipped": str(error)}
             continue
-        frames = -(-batch.audio_q15.shape[1] // engine.frontend.hop)
         start = time.process_time()
-        with progress(f"{name} engine, frames", frames) as done:
+        with progress(f"{name} engine, frames", batch.frames(engine.frontend.hop)) as done:
             audio_q15 = engine.run(batch.audio_q15, progress=done).audio_q15
         seconds = time.process_time() - start
         joined = np.concatenate(batch.trimmed(audio_q15))

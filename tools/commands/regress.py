@@ -153,7 +153,7 @@ def _chosen(engines: list[str] | None, report: Report) -> list[str]:
 
 def _timed(name: str, engine: Engine, batch: Batch, report: Report) -> list[np.ndarray]:
     parts = in_parts(batch)
-    total = sum(-(-max(part.lengths) // engine.frontend.hop) for part in parts)
+    total = sum(part.frames(engine.frontend.hop) for part in parts)
     rows: list[np.ndarray] = []
     start = time.perf_counter()
     with progress(f"{name} engine, frames", total) as done:

@@ -52,7 +52,7 @@ def simulate(
     parts = in_parts(batch)
     shift = frontend.delay if align else 0
     rows: list[np.ndarray] = []
-    with progress(f"{engine} engine, frames", sum(-(-max(part.lengths) // frontend.hop) for part in parts)) as done:
+    with progress(f"{engine} engine, frames", sum(part.frames(frontend.hop) for part in parts)) as done:
         for part in parts:
             made = runner.run(with_tail(part.audio_q15, shift), progress=done).audio_q15
             rows += part.trimmed(made[:, shift:])
