@@ -100,6 +100,7 @@ def run_regression(bundle: Bundle, batch: Batch, engines: list[str] | None = Non
     """Compare engines, lock and thresholds over a batch."""
     report = Report()
     names = _chosen(engines, report)
+    lock = {} if update else bundle.lock()
     outputs: dict[str, list[np.ndarray]] = {}
     made = {}
     for name in names:
@@ -112,7 +113,6 @@ def run_regression(bundle: Bundle, batch: Batch, engines: list[str] | None = Non
         if report.first_difference is None and not equal:
             report.first_difference = locate(made[REFERENCE], made[name], part, expected, outputs[name])
     key, value = batch.sha256(), report.engines[REFERENCE]["sha256"]
-    lock = {} if update else bundle.lock()
     if update:
         if not report.identical:
             raise StapesError("engines disagree; nothing was locked. Run without --update to see where")
