@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -66,19 +67,56 @@ class UnicornDevice:
 
         Raises StapesError where the program faults.
         """
+        return self._result(name, self._enter(name, arguments, STACK_TOP))
+
+    def call_interrupted(self, call: tuple[Any, ...], interrupt: tuple[Any, ...], every: int) -> int:
+        """Run `call` (name, arguments) and after each `every` instructions `interrupt`, on the same stack.
+
+        Returns how often it was interrupted; raises StapesError where one of them faults or answers other than 0.
+        """
+        name, *arguments = call
+        at, interruptions = self._enter(name, arguments, STACK_TOP), 0
+        while at != _RETURN:
+            self._run(name, at, every)
+            at = self.register("pc")
+            if at != _RETURN:
+                interruptions += 1
+                saved = self._uc.context_save()
+                other, *others = interrupt
+                below = (self.register("sp") - 8) & ~7
+                self._require_zero(other, self._result(other, self._enter(other, others, below)))
+                self._uc.context_restore(saved)
+        self._require_zero(name, self.register("r0"))
+        return interruptions
+
+    def _require_zero(self, name: str, result: int) -> None:
+        if result:
+            raise StapesError(f"engine cortex-m7: {name} answers {result}")
+
+    def _enter(self, name: str, arguments: Sequence[int], stack: int) -> int:
+        """Set the registers for a call; returns where it starts."""
         stacked = arguments[4:]
-        stack = STACK_TOP - (4 * len(stacked) + 7) // 8 * 8
+        stack -= (4 * len(stacked) + 7) // 8 * 8
         for index, value in enumerate(arguments[:4]):
             self._uc.reg_write(self._arm.UC_ARM_REG_R0 + index, value)
         for index, value in enumerate(stacked):
             self.write(stack + 4 * index, value.to_bytes(4, "little"))
         self._uc.reg_write(self._arm.UC_ARM_REG_SP, stack)
         self._uc.reg_write(self._arm.UC_ARM_REG_LR, _RETURN | 1)
+        return self.firmware.symbol(name).address
+
+    def _run(self, name: str, address: int, instructions: int = 0) -> None:
+        """Up to the return from the outermost call, or for a number of instructions."""
+        if instructions:
+            self._uc.ctl_flush_tb()  # code that was translated before does not count
         try:
-            self._uc.emu_start(self.firmware.symbol(name).address | 1, _RETURN)
+            self._uc.emu_start(address | 1, _RETURN, count=instructions)
         except self._error as error:
             where = self._function_at(self.register("pc"))
             raise StapesError(f"engine cortex-m7: {name} faults in {where}: {error}") from None
+
+    def _result(self, name: str, address: int) -> int:
+        self._run(name, address)
         result = self.register("r0")
         return result - (1 << 32) if result & (1 << 31) else result
 

@@ -49,7 +49,8 @@ class _Image:
 class CortexM7Engine(Engine):
     """The C of an exported folder on the device's own instruction set. The folder may be removed once it is made.
 
-    `toolchain` is "gcc", "zig" or None for the first that is here; `qemu` chooses that emulator instead of unicorn.
+    `toolchain` is "gcc", "zig" or None for the first that is here; `qemu` chooses that emulator instead of unicorn;
+    `trace` compiles the traced variant at once instead of the plain one, the other follows when it is needed.
     """
 
     def __init__(
@@ -61,6 +62,7 @@ class CortexM7Engine(Engine):
         program: str = "",
         toolchain: str | None = None,
         qemu: bool = False,
+        trace: bool = False,
     ) -> None:
         super().__init__(frontend)
         (require_qemu if qemu else require_unicorn)()
@@ -70,7 +72,7 @@ class CortexM7Engine(Engine):
         self._qemu = qemu
         self._source = ProgramSource(folder, program)
         self._images: dict[bool, _Image] = {}
-        self._image(trace=False)
+        self._image(trace)
 
     def _image(self, trace: bool) -> _Image:
         if trace not in self._images:

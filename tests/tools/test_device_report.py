@@ -1,0 +1,119 @@
+"""What a bundle costs on the device, as `stapes inspect --device` tells it, and the device in `stapes regress`."""
+
+import json
+from functools import partial
+
+import numpy as np
+import pytest
+
+from firmware_sim.cortex_m7.measure import measure
+from firmware_sim.engines.base import Run
+from models.audio import write_audio
+from tools import device_report
+from tools.commands import regress as regress_command
+from tools.engines import make_engine, unavailable
+
+needs_device = pytest.mark.skipif("cortex-m7" in unavailable(), reason=unavailable().get("cortex-m7", ""))
+
+
+@pytest.fixture
+def short(monkeypatch):
+    """Forty hops of which three are counted, so that a report takes seconds."""
+    monkeypatch.setattr(device_report, "SECONDS", 0.16)
+    monkeypatch.setattr(device_report, "measure", partial(measure, counted_hops=3))
+
+
+@needs_device
+@pytest.mark.usefixtures("short")
+def test_the_json_holds_the_figures_their_sums_and_the_deadline(stapes, bundle_of):
+    folder = bundle_of("zoo", "w8a16").folder
+    done = stapes("inspect", folder, "--device", "--instructions-per-cycle", "1.25", "--json")
+    assert done.code == 0, done.stderr
+    document = json.loads(done.stdout)
+    hop = document["instructions_per_hop"]
+    assert sum(document["instructions_by_stage"].values()) == hop
+    assert document["instructions_per_mac"] > 0.5
+    assert document["stack_bytes"] > 0
+    assert document["flash_bytes"] > 190_000
+    assert document["ram_bytes"] > 1_000
+    assert [row["mhz"] for row in document["deadline"]] == [216, 400, 480, 600]
+    for row in document["deadline"]:
+        assert row["load"] == pytest.approx(hop / 1.25 / (row["mhz"] * 1e6) / 0.004, abs=1e-4)
+
+
+@needs_device
+@pytest.mark.usefixtures("short")
+def test_two_bundles_stand_side_by_side(stapes, bundle_of):
+    first, second = (bundle_of("zoo", recipe) for recipe in ("w8a16", "w8a8"))
+    done = stapes("inspect", first.folder, "--device", "--compare", second.folder)
+    assert done.code == 0, done.stderr
+    assert first.hash[:8] in done.stdout
+    assert second.hash[:8] in done.stdout
+    for words in ("w8a16", "w8a8", "change", "rfft", "overlap-add", "216 MHz", "1 instructions per cycle", "CMSIS-NN"):
+        assert words in done.stdout, words
+    assert done.stderr == ""
+
+
+def test_what_the_options_cannot_mean_is_refused(stapes, bundle_of):
+    folder = bundle_of("zoo", "w8a16").folder
+    assert "give --device too" in stapes("inspect", folder, "--compare", folder).error
+    assert (
+        "a Cortex-M7 starts two at most" in stapes("inspect", folder, "--device", "--instructions-per-cycle", "3").error
+    )
+
+
+def test_a_machine_without_the_compiler_says_what_to_install(stapes, bundle_of, monkeypatch):
+    monkeypatch.setattr("firmware_sim.cortex_m7.toolchain._FINDERS", {})
+    done = stapes("inspect", bundle_of("zoo", "w8a16").folder, "--device")
+    assert "install gcc-arm-none-eabi" in done.error
+
+
+class OneBitOff:
+    """The reference with one bit of its output turned, under another engine's name."""
+
+    def __init__(self, bundle, name, sample):
+        self.engine, self.name, self.sample = make_engine("numpy", bundle), name, sample
+        self.frontend = self.engine.frontend
+
+    def run(self, audio_q15, trace=False, progress=lambda frames: None):
+        run = self.engine.run(audio_q15, trace, progress)
+        audio = run.audio_q15.copy()
+        audio[0, self.sample : self.sample + 1] ^= 1
+        return Run(audio, run.tensors)
+
+
+@pytest.fixture
+def recording(tmp_path):
+    path = tmp_path / "noise.wav"
+    write_audio(path, 0.1 * np.random.default_rng(0).standard_normal(24_000))
+    return path
+
+
+@pytest.mark.parametrize(("engine", "seconds"), [([], 1.0), (["--engine", "cortex-m7"], 1.5)], ids=["default", "asked"])
+def test_regress_sees_one_bit_of_the_device_and_says_how_much_it_ran(
+    engine, seconds, stapes, bundle_of, recording, monkeypatch
+):
+    def make(name, bundle):
+        return OneBitOff(bundle, name, 7000) if name == "cortex-m7" else make_engine(name, bundle)
+
+    monkeypatch.setattr(regress_command, "make_engine", make)
+    monkeypatch.setattr(regress_command, "unavailable", lambda: {"native": "not here", "tflm": "not here"})
+    done = stapes("regress", bundle_of("zoo", "w8a16").folder, recording, *engine, "--json")
+    assert done.code == 1
+    document = json.loads(done.stdout)
+    assert not document["identical"]
+    assert document["engines"]["cortex-m7"]["bits"] == "differ"
+    assert document["engines"]["cortex-m7"]["seconds"] == seconds
+    found = document["first_difference"]
+    assert (found["engine"], found["tensor"], found["frame"]) == ("cortex-m7", "audio_q15", 7000 // 64)
+
+
+def test_regress_takes_the_device_over_one_second_unless_it_is_asked_for(stapes, bundle_of, recording, monkeypatch):
+    def make(name, bundle):
+        return OneBitOff(bundle, name, 16_000) if name == "cortex-m7" else make_engine(name, bundle)
+
+    monkeypatch.setattr(regress_command, "make_engine", make)
+    monkeypatch.setattr(regress_command, "unavailable", lambda: {"native": "not here", "tflm": "not here"})
+    folder = bundle_of("zoo", "w8a16").folder
+    assert "equal, first 1 s (all with --engine cortex-m7)" in stapes("regress", folder, recording).stdout
+    assert "DIFFER" in stapes("regress", folder, recording, "--engine", "cortex-m7").stdout
