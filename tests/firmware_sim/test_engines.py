@@ -1,0 +1,191 @@
+"""Three engines, one set of bits: numpy, the exported C and TFLite Micro, tensor by tensor, on speech and at the extremes."""
+
+import numpy as np
+import pytest
+
+from firmware_sim.compare import first_difference
+from firmware_sim.engines.base import Run, from_blocks, to_blocks
+from firmware_sim.engines.native import NativeEngine
+from models.errors import StapesError
+from tests.firmware_sim.audio_signals import extremes
+from tools.bench.material import speech_in_noise
+from tools.commands.export import exported_c
+from tools.engines import make_engine, unavailable
+
+RATE = 16000
+HOP = 64
+# Untraced runs and traced ones are two compilations of the same C; neither needs the optimiser's full effort here.
+FLAGS = ("-O2",)
+CASES = [
+    (network, recipe)
+    for network in ("zoo", "published")
+    for recipe in ("w8a16", "w8a8", "w8a8_features16", "w8a16_cmsis_nn")
+]
+# The recipes that the project answers for run over more than a minute, the others over a quarter of it.
+MINUTE = [("zoo", "w8a16"), ("zoo", "w8a8")]
+
+
+@pytest.fixture(scope="module")
+def engines_of(bundle_of):
+    """(network, recipe) -> the exact engines that this machine has, numpy first; the C is compiled once a worker."""
+    made = {}
+
+    def get(network, recipe):
+        if (network, recipe) not in made:
+            bundle = bundle_of(network, recipe)
+            engines = [make_engine("numpy", bundle)]
+            if "native" not in unavailable():
+                with exported_c(bundle) as folder:
+                    engines.append(NativeEngine(folder, bundle.graph, bundle.require_frontend(), flags=FLAGS))
+            if "tflm" not in unavailable():
+                engines.append(make_engine("tflm", bundle))
+            made[network, recipe] = engines
+        return made[network, recipe]
+
+    return get
+
+
+def compare(engines, audio_q15) -> Run:
+    """Hold every engine, traced, to the first; returns the first one's run."""
+    reference = engines[0].run(audio_q15, trace=True)
+    for engine in engines[1:]:
+        run = engine.run(audio_q15, trace=True)
+        if engine.name == "tflm":
+            assert set(run.tensors) == set(reference.tensors)
+        states = {state.input: state.output for state in engines[0].graph.states}
+        assert set(run.tensors) - set(states) <= set(reference.tensors)
+        for given in set(run.tensors) & set(states):
+            # What a frame starts from is what the frame before it left.
+            np.testing.assert_array_equal(run.tensors[given][:, 1:], reference.tensors[states[given]][:, :-1])
+        assert {"spectrum_q31", "noise_q40", "gain_q15", "mask_q15", "features"} <= set(run.tensors)
+        difference = first_difference(engine.name, reference, run, HOP)
+        assert difference is None, str(difference)
+    return reference
+
+
+# ---- speech
+
+
+@pytest.mark.parametrize(("network", "recipe"), CASES)
+def test_engines_agree_in_every_tensor_over_speech_in_noise(engines_of, network, recipe):
+    audio = speech_in_noise(64.0 if (network, recipe) in MINUTE else 16.0, seed=11).reshape(16, -1)
+    run = compare(engines_of(network, recipe), audio)
+    # It was speech, and the network had something to say about it.
+    assert np.ptp(run.tensors["mask_q15"]) > 1000
+    assert 0.02 < run.tensors["speech"].mean() < 0.98
+    assert len(np.unique(run.audio_q15)) > 5000
+
+
+@pytest.mark.skipif("native" in unavailable(), reason="no C compiler")
+def test_native_does_not_drift_from_numpy_over_a_minute(engines_of):
+    numpy_engine, native = engines_of("zoo", "w8a16")[:2]
+    audio = speech_in_noise(60.0, seed=3)[None]
+    assert audio.shape == (1, 960_000)
+    np.testing.assert_array_equal(native.run(audio).audio_q15, numpy_engine.run(audio).audio_q15)
+
+
+# ---- extremes
+
+
+def signals(samples: int) -> dict[str, np.ndarray]:
+    """What breaks fixed point, by name, int16 of one length."""
+    time = np.arange(samples)
+    impulse = np.zeros(samples, np.int16)
+    impulse[samples // 2] = 32767
+    rng = np.random.default_rng(1)
+    noise = np.round(32768 * 10**-4.5 * rng.standard_normal(samples)).astype(np.int16)
+    return extremes(samples) | {
+        "DC, positive": np.full(samples, 32767, np.int16),
+        "DC, one step": np.full(samples, 1, np.int16),
+        "single impulse": impulse,
+        "noise at -90 dB": noise,
+        "square of the hop": np.where(time // 64 % 2, -32768, 32767).astype(np.int16),
+        "silence, then full scale": np.where(time < samples // 2, 0, rng.integers(-32768, 32768, samples)).astype(
+            np.int16
+        ),
+        "full scale, then silence": np.where(time < samples // 2, rng.integers(-32768, 32768, samples), 0).astype(
+            np.int16
+        ),
+        "sweep": np.round(32767 * np.sin(np.pi * time**2 / samples / 2)).astype(np.int16),
+    }
+
+
+@pytest.mark.parametrize(("network", "recipe"), CASES)
+def test_engines_agree_in_every_tensor_at_the_extremes(engines_of, network, recipe):
+    given = signals(RATE // 2)
+    run = compare(engines_of(network, recipe), np.stack(list(given.values())))
+    output = dict(zip(given, run.audio_q15, strict=True))
+    assert not output["silence"].any()
+    assert np.abs(output["DC, one step"].astype(int)).max() <= 1
+    # Nothing wraps around: what comes out is never louder than what went in by more than the window's ripple.
+    for name, audio in given.items():
+        assert np.abs(output[name].astype(int)).max() <= 1.5 * np.abs(audio.astype(int)).max() + 1, name
+    for name in ("mask_q15", "gain_q15"):
+        assert run.tensors[name].min() >= 0, name
+
+
+def test_every_operator_of_the_graph_is_compared(engines_of):
+    engines = engines_of("published", "w8a16")
+    run = engines[0].run(np.ones((1, HOP), np.int16), trace=True)
+    made = {name for op in engines[0].graph.operators for name in op.outputs}
+    assert made <= set(run.tensors)
+    assert len(made) > 40
+
+
+# ---- batches and streams
+
+
+@pytest.mark.parametrize("index", [0, 1, 2])
+def test_a_row_of_a_batch_is_what_it_is_alone(engines_of, index):
+    engines = engines_of("published", "w8a8")
+    if index >= len(engines):
+        pytest.skip("this engine cannot run here")
+    audio = speech_in_noise(3.0, seed=5).reshape(3, -1)
+    together = engines[index].run(audio).audio_q15
+    for row, alone in zip(together, audio, strict=True):
+        np.testing.assert_array_equal(row, engines[index].run(alone).audio_q15[0])
+
+
+@pytest.mark.parametrize("index", [0, 1, 2])
+def test_output_depends_on_nothing_that_comes_later_or_came_before_the_run(engines_of, index):
+    engines = engines_of("published", "w8a8")
+    if index >= len(engines):
+        pytest.skip("this engine cannot run here")
+    audio = speech_in_noise(1.0, seed=6)[None]
+    whole = engines[index].run(audio).audio_q15
+    for samples in (HOP, 2 * HOP, 120 * HOP):
+        np.testing.assert_array_equal(engines[index].run(audio[:, :samples]).audio_q15, whole[:, :samples])
+    np.testing.assert_array_equal(engines[index].run(audio).audio_q15, whole)
+
+
+@pytest.mark.parametrize("index", [0, 1, 2])
+def test_a_trace_does_not_change_the_audio(engines_of, index):
+    engines = engines_of("published", "w8a8")
+    if index >= len(engines):
+        pytest.skip("this engine cannot run here")
+    audio = speech_in_noise(1.0, seed=7)[None]
+    np.testing.assert_array_equal(engines[index].run(audio).audio_q15, engines[index].run(audio, trace=True).audio_q15)
+    assert engines[index].run(audio[:, :HOP]).tensors == {}
+
+
+def test_progress_tells_every_frame(engines_of):
+    for engine in engines_of("published", "w8a8"):
+        done = []
+        engine.run(np.zeros((1, 10 * HOP + 1), np.int16), progress=done.append)
+        assert sum(done) == 11, engine.name
+
+
+def test_samples_that_are_not_q15_are_refused(engines_of):
+    engine = engines_of("published", "w8a8")[0]
+    with pytest.raises(StapesError, match="int16"):
+        engine.run(np.zeros((1, HOP), np.float32))
+    with pytest.raises(StapesError, match="no samples"):
+        engine.run(np.zeros((1, 0), np.int16))
+
+
+def test_blocks_are_put_together_again():
+    audio = np.arange(1, 131, dtype=np.int16).reshape(2, 65)
+    blocks = to_blocks(audio, HOP)
+    assert blocks.shape == (2, 2, HOP)
+    assert blocks[1, :, 1:].max() == 0
+    np.testing.assert_array_equal(from_blocks(list(blocks), 65), audio)
