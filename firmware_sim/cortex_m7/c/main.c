@@ -13,6 +13,7 @@
 #define CONTEXT JOIN(STAPES_NAME, _context)
 #define HOP JOIN(STAPES_NAME_UPPER, _HOP)
 #define EXCHANGE __attribute__((section(".exchange")))
+#define KEPT __attribute__((section(".kept"), used))
 
 enum { HOPS_A_READ = 256 };
 enum { FAILED_FILE = 100, FAILED_INIT = 110, FAILED_PROCESS = 120 };
@@ -21,6 +22,14 @@ int shim_init(CONTEXT *ctx);
 int shim_run(CONTEXT *ctx, const int16_t *in, int16_t *out, size_t hops, unsigned char *frames, size_t frame_bytes);
 
 CONTEXT device_context;
+
+/* What a firmware calls; the linker would drop what only an emulator calls by name. */
+typedef void (*entry_point)(void);
+KEPT static const entry_point entry_points[] = {
+    (entry_point)JOIN(STAPES_NAME, _init),
+    (entry_point)JOIN(STAPES_NAME, _reset),
+    (entry_point)JOIN(STAPES_NAME, _process),
+};
 
 EXCHANGE static int16_t samples_in[HOPS_A_READ * HOP];
 EXCHANGE static int16_t samples_out[HOPS_A_READ * HOP];
@@ -33,7 +42,7 @@ int shim_tensor_bytes(int tensor);
 EXCHANGE static unsigned char frame[64 * 1024];
 
 /* Nothing on the device reads the names, but the emulator's side does. */
-__attribute__((section(".kept"), used)) static const char *const *const names = JOIN(STAPES_NAME, _tensor_names);
+KEPT static const char *const *const names = JOIN(STAPES_NAME, _tensor_names);
 
 static size_t frame_size(void)
 {
