@@ -18,7 +18,7 @@ from models.frontend import FrontEnd
 from quantize.graph import Graph
 
 from ..engines.numpy_engine import NumpyEngine
-from ..engines.program import whole_hops
+from ..engines.program import streams
 from .counting import Count, InstructionCounter
 from .firmware import Firmware
 from .footprint import footprint, stack_usage
@@ -82,9 +82,7 @@ def measure(
     compiler or the emulator, and where the device's bits are not those of the graph.
     """
     name = program or Path(folder).name
-    samples = whole_hops(np.asarray(audio_q15), frontend.hop)
-    if not len(samples):
-        raise StapesError("no samples to count instructions on: give at least one")
+    samples = streams(audio_q15, frontend.hop)[0]
     with tempfile.TemporaryDirectory(prefix="stapes-m7-") as work:
         chain = find_toolchain(toolchain)
         built = build(folder, name, Path(work), toolchain=chain)

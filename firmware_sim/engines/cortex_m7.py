@@ -16,8 +16,8 @@ from ..cortex_m7.qemu_device import find_qemu, run_in_qemu
 from ..cortex_m7.toolchain import build, find_toolchain, new_work_folder
 from ..cortex_m7.unicorn_device import import_unicorn
 from ..cortex_m7.unicorn_run import traced_tensors, unicorn_run
-from .base import Engine, Progress, Run, no_progress, to_blocks
-from .program import ProgramSource, TracedTensor, unpack_frames
+from .base import Engine, Progress, Run, no_progress
+from .program import ProgramSource, TracedTensor, streams, unpack_frames
 
 
 def require_unicorn() -> None:
@@ -80,10 +80,10 @@ class CortexM7Engine(Engine):
         return self._images[trace]
 
     def run(self, audio_q15: np.ndarray, trace: bool = False, progress: Progress = no_progress) -> Run:
-        samples = to_blocks(audio_q15, self.frontend.hop).transpose(1, 0, 2).reshape(len(np.atleast_2d(audio_q15)), -1)
+        audio_q15 = np.atleast_2d(audio_q15)
         image = self._image(trace)
-        rows = [self._stream(image, row, progress) for row in samples]
-        audio = np.stack([made for made, _ in rows])[:, : np.atleast_2d(audio_q15).shape[1]]
+        rows = [self._stream(image, row, progress) for row in streams(audio_q15, self.frontend.hop)]
+        audio = np.stack([made for made, _ in rows])[:, : audio_q15.shape[1]]
         frames = np.stack([frames for _, frames in rows])
         return Run(audio, unpack_frames(frames, image.tensors, self._graph) if trace else {})
 

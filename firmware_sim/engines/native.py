@@ -26,8 +26,8 @@ from .program import (
     call_compiler,
     program_defines,
     program_files,
+    streams,
     unpack_frames,
-    whole_hops,
 )
 
 FAST = ("-O3", "-march=native")
@@ -140,16 +140,15 @@ class NativeEngine(Engine):
         if trace and self._traced is None:
             self._traced = self._make(trace=True)
         library = self._traced if trace and self._traced else self._fast
-        rows = [self._stream(library, row, trace, progress) for row in audio_q15]
-        audio = np.stack([samples for samples, _ in rows])
+        rows = [self._stream(library, row, trace, progress) for row in streams(audio_q15, self.frontend.hop)]
+        audio = np.stack([samples for samples, _ in rows])[:, : audio_q15.shape[1]]
         frames = np.stack([frames for _, frames in rows])
         return Run(audio, unpack_frames(frames, library.tensors, self._graph) if trace else {})
 
     def _stream(
-        self, library: _Library, audio: np.ndarray, trace: bool, progress: Progress
+        self, library: _Library, given: np.ndarray, trace: bool, progress: Progress
     ) -> tuple[np.ndarray, np.ndarray]:
         hop = self.frontend.hop
-        given = whole_hops(audio, hop)
         hops = len(given) // hop
         made = np.zeros_like(given)
         frame_bytes = sum(tensor.bytes for tensor in library.tensors)
@@ -165,7 +164,7 @@ class NativeEngine(Engine):
             if status:
                 raise StapesError(f"engine native: process returned status {status}")
             progress(count)
-        return made[: len(audio)], frames
+        return made, frames
 
 
 __all__ = ["FAST", "STRICT", "NativeEngine", "build", "find_compiler"]

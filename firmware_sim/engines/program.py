@@ -18,6 +18,8 @@ import numpy as np
 from models.errors import StapesError
 from quantize.graph import DTYPES, Graph
 
+from .base import to_blocks
+
 SHIM = Path(__file__).with_name("program_shim.c")
 STRICT = (
     "-Wall",
@@ -83,11 +85,10 @@ def call_compiler(command: Sequence[str]) -> None:
         raise StapesError(f"{Path(command[0]).name} cannot compile the exported C: {lines[0]}")
 
 
-def whole_hops(audio_q15: np.ndarray, hop: int) -> np.ndarray:
-    """(S,) int16 with zeros up to a whole number of hops."""
-    given = np.zeros(-(-len(audio_q15) // hop) * hop, np.int16)
-    given[: len(audio_q15)] = audio_q15
-    return given
+def streams(audio_q15: np.ndarray, hop: int) -> np.ndarray:
+    """(B, S) int16, the last hop filled with zeros. Raises StapesError for another dtype or no samples."""
+    blocks = to_blocks(audio_q15, hop)
+    return np.ascontiguousarray(blocks.transpose(1, 0, 2)).reshape(blocks.shape[1], -1)
 
 
 def unpack_frames(frames: np.ndarray, tensors: Sequence[TracedTensor], graph: Graph) -> dict[str, np.ndarray]:
