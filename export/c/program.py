@@ -16,7 +16,7 @@ from export.c.statements import Writer, scratch, statements
 from export.c.text import C_TYPES, Names, comment, shape
 from models.errors import StapesError
 from models.frontend import FrontEnd
-from quantize.graph import DTYPES, Graph, Tensor
+from quantize.graph import DTYPES, Graph, Operator, Tensor
 
 # Members of the context and words of the network function that tensors must not be named after.
 _CONTEXT_MEMBERS = ("bundle", "audio", "audio_arrays", "frame", "scratch", "arena", "trace", "trace_user")
@@ -196,17 +196,15 @@ def _heading(step: Step, previous: Step | None, graph: Graph) -> str | None:
     return comment(f"{graph.region(region).kind}: {region}") if region else ""
 
 
-def _multiplies(graph: Graph) -> int:
-    """Multiply-accumulates of one frame in FULLY_CONNECTED, CONV_2D and BATCH_MATMUL."""
-    total = 0
-    for op in graph.operators:
-        output = graph.tensors[op.outputs[0]]
-        if op.kind in ("FULLY_CONNECTED", "CONV_2D"):
-            weights = graph.tensors[op.inputs[1]]
-            total += output.size * (weights.size // weights.shape[0])
-        elif op.kind == "BATCH_MATMUL":
-            total += output.size * graph.tensors[op.inputs[0]].shape[-1]
-    return total
+def multiplies(graph: Graph, op: Operator) -> int:
+    """Multiply-accumulates of one frame in a FULLY_CONNECTED, CONV_2D or BATCH_MATMUL, 0 in another operator."""
+    output = graph.tensors[op.outputs[0]]
+    if op.kind in ("FULLY_CONNECTED", "CONV_2D"):
+        weights = graph.tensors[op.inputs[1]]
+        return output.size * (weights.size // weights.shape[0])
+    if op.kind == "BATCH_MATMUL":
+        return output.size * graph.tensors[op.inputs[0]].shape[-1]
+    return 0
 
 
 def build_program(graph: Graph, name: str, frontend: FrontEnd | None = None, fuse: bool = True) -> Program:
@@ -257,7 +255,7 @@ def build_program(graph: Graph, name: str, frontend: FrontEnd | None = None, fus
         traced=tuple(traced),
         functions=frozenset(writer.functions),
         arena_bytes=layout.arena.size,
-        multiplies=_multiplies(graph),
+        multiplies=sum(multiplies(graph, op) for op in graph.operators),
     )
 
 

@@ -6,9 +6,11 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+from rich.markup import escape
 from rich.table import Table
 
 from export.c.costs import costs
+from export.c.program import multiplies
 from models.errors import StapesError
 from quantize.graph import Graph, Operator
 from quantize.proof import prove
@@ -114,7 +116,7 @@ def _operator(graph: Graph, op: Operator, saturation: dict[str, float]) -> dict[
         "shape": list(out.shape),
         "scale": float(out.scale[0]) if out.scale is not None else None,
         "zero_point": out.zero_point,
-        "macs": weights.size if weights else 0,
+        "macs": multiplies(graph, op),
         "weight_scales": int(weights.scale.size) if weights and weights.scale is not None else 0,
         "saturation": saturation.get(op.outputs[0], 0.0),
     }
@@ -129,7 +131,7 @@ def _operators_table(document: dict[str, Any]) -> Table:
         shape = "x".join(map(str, op["shape"]))
         saturated = f"{100 * op['saturation']:.3f} %" if op["saturation"] else ""
         macs = f"{op['macs']:,}" if op["macs"] else ""
-        table.add_row(op["name"], op["kind"], op["dtype"], shape, scale, str(op["zero_point"]), macs, saturated)
+        table.add_row(escape(op["name"]), op["kind"], op["dtype"], shape, scale, str(op["zero_point"]), macs, saturated)
     return table
 
 
@@ -139,7 +141,7 @@ def _parts(parts: dict[str, int]) -> str:
 
 def _summary_table(bundle: Bundle, document: dict[str, Any]) -> Table:
     table = Table(show_header=False)
-    table.add_row("recipe", f"{bundle.recipe.name}: {bundle.recipe.description}")
+    table.add_row("recipe", escape(f"{bundle.recipe.name}: {bundle.recipe.description}"))
     table.add_row("parameters", f"{document['parameters']:,}")
     table.add_row("MACs a frame", f"{document['macs_per_frame']:,}")
     table.add_row(
@@ -156,7 +158,7 @@ def _summary_table(bundle: Bundle, document: dict[str, Any]) -> Table:
     verdict = "impossible" if document["overflow_free"] else "POSSIBLE"
     table.add_row(
         "overflow",
-        f"{verdict}: {len(document['overflow_bounds'])} bounds, nearest {worst['operator']} ({worst['bits']} bits, {worst['what']})",
+        f"{verdict}: {len(document['overflow_bounds'])} bounds, nearest {escape(worst['operator'])} ({worst['bits']} bits, {worst['what']})",
     )
     for build in document["tflm_builds"]:
         words = ("runs, same bits" if build["same_bits"] else "runs") if build["runs"] else "refuses"

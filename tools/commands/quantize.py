@@ -11,6 +11,7 @@ from typing import Annotated
 
 import numpy as np
 import typer
+from rich.markup import escape
 from rich.table import Table
 
 from export.c.text import is_identifier
@@ -310,27 +311,29 @@ def proof_table(bounds: list[Bound]) -> Table:
             heading, justify="right" if heading in ("rows", "worst row", "bound", "bits", "allowed") else "left"
         )
     for b in bounds:
-        table.add_row(b.operator, b.kind, str(b.rows), str(b.row), str(b.largest), str(b.bits), str(b.allowed), b.what)
+        table.add_row(
+            escape(b.operator), b.kind, str(b.rows), str(b.row), str(b.largest), str(b.bits), str(b.allowed), b.what
+        )
     return table
 
 
 def summary_table(bundle: Bundle, result: Quantised) -> Table:
     """What came out, in a few lines."""
     graph = result.graph
-    table = Table(title=f"{bundle.folder}", title_justify="left", show_header=False)
+    table = Table(title=escape(str(bundle.folder)), title_justify="left", show_header=False)
     dtypes = [tensor.dtype for tensor in graph.activations]
     worst = max(result.bounds, key=lambda bound: bound.largest / bound.allowed)
     saturated = max(result.saturation.items(), key=lambda item: item[1], default=("none", 0.0))
-    table.add_row("recipe", f"{bundle.recipe.name}: {bundle.recipe.description}")
+    table.add_row("recipe", escape(f"{bundle.recipe.name}: {bundle.recipe.description}"))
     table.add_row("operators", f"{len(graph.operators)} in {len(graph.regions)} regions, stock TFLite Micro builtins")
     table.add_row("activations", ", ".join(f"{dtypes.count(d)} {d}" for d in ("int8", "int16") if d in dtypes))
     table.add_row("constants", f"{sum(t.bytes for t in graph.constants):,} bytes")
     table.add_row("calibration", f"{result.frames} frames of {len(bundle.manifest['calibration']['files'])} file(s)")
     table.add_row(
         "overflow",
-        f"impossible: {len(result.bounds)} bounds hold, nearest {worst.operator} ({worst.bits} bits, {worst.what})",
+        f"impossible: {len(result.bounds)} bounds hold, nearest {escape(worst.operator)} ({worst.bits} bits, {worst.what})",
     )
-    table.add_row("saturation", f"worst {saturated[0]}: {100 * saturated[1]:.3f} % of values")
+    table.add_row("saturation", f"worst {escape(saturated[0])}: {100 * saturated[1]:.3f} % of values")
     table.add_row(
         "against float",
         f"{bundle.manifest['quality']['vectors_snr_db']:.1f} dB SNR of the network's output, golden vectors",

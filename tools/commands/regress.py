@@ -9,6 +9,7 @@ from typing import Annotated, Any
 
 import numpy as np
 import typer
+from rich.markup import escape
 from rich.table import Table
 
 from firmware_sim.compare import Difference, first_difference, sha256_of, snr_db
@@ -246,7 +247,7 @@ def _print(report: Report, batch: Batch) -> None:
             bits += f", first {entry['seconds']:g} s (all with --engine {name})"
         table.add_row(name, entry["sha256"][:16], f"{entry['realtime_factor']:.1f}", bits)
     for name, reason in report.skipped.items():
-        table.add_row(name, "skipped", "", reason)
+        table.add_row(name, "skipped", "", escape(reason))
     console.print(table)
     if report.first_difference:
         console.print(f"first difference: {report.first_difference}", markup=False)

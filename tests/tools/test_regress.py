@@ -1,0 +1,257 @@
+"""`stapes regress` and `stapes inspect`: what scripts rely on, and that a fault does not pass."""
+
+import json
+import shutil
+
+import numpy as np
+import pytest
+
+from firmware_sim.compare import sha256_of
+from firmware_sim.engines.base import Run
+from models import checkpoint
+from models.audio import read_audio, write_audio
+from quantize.recipe import load_recipe
+from tests.conftest import ZOO
+from tools.audio import DEMO
+from tools.audio_files import read_batch
+from tools.bundle import load_bundle
+from tools.commands import regress as command
+from tools.commands.quantize import make_bundle
+from tools.engines import unavailable
+
+HOP = 64
+TFLM = pytest.mark.skipif("tflm" in unavailable(), reason="tflite-micro is not installed")
+
+
+@pytest.fixture(scope="module")
+def original(bundle_of):
+    return bundle_of("published", "w8a16")
+
+
+@pytest.fixture
+def bundle(original, tmp_path):
+    """A copy that may be locked."""
+    return load_bundle(shutil.copytree(original.folder, tmp_path / "bundle"))
+
+
+@pytest.fixture(scope="module")
+def recordings(tmp_path_factory):
+    """Two noisy recordings of different length with their clean partners."""
+    folder = tmp_path_factory.mktemp("recordings")
+    for name, length in (("machine", 9_000), ("water", 6_001)):
+        for kind in ("noisy", "clean"):
+            write_audio(
+                folder / f"{name}_{kind}.wav", read_audio(DEMO / f"{name}_{kind}.flac")[16_000 : 16_000 + length]
+            )
+    return folder
+
+
+@pytest.fixture
+def noisy(recordings):
+    return [recordings / "machine_noisy.wav", recordings / "water_noisy.wav"]
+
+
+def check(stapes, bundle, *arguments, code=0):
+    done = stapes("regress", bundle.folder, *arguments, "--json")
+    assert done.code == code, done
+    return json.loads(done.stdout)
+
+
+# ---- all is well
+
+
+@TFLM
+@pytest.mark.skipif("native" in unavailable(), reason="no C compiler")
+def test_engines_agree_and_scripts_find_what_they_were_promised(stapes, bundle, noisy):
+    document = check(stapes, bundle, *noisy, "--engine", "native", "--engine", "tflm")
+    assert document["identical"] is True
+    assert document["first_difference"] is None
+    assert list(document["engines"]) == ["numpy", "native", "tflm"]
+    for entry in document["engines"].values():
+        assert {"sha256", "realtime_factor"} <= set(entry)
+        assert len(entry["sha256"]) == 64
+        assert entry["sha256"] == document["engines"]["numpy"]["sha256"]
+        assert entry["realtime_factor"] > 0
+    assert set(document["thresholds"]) == {"mask_snr_db", "output_snr_db", "pesq_drop"}
+    for name, entry in document["thresholds"].items():
+        assert set(entry) == {"value", "limit", "ok"}
+        assert entry["limit"] == bundle.recipe.thresholds[name]
+        assert entry["ok"] is (
+            entry["value"] <= entry["limit"] if name == "pesq_drop" else entry["value"] >= entry["limit"]
+        )
+
+
+def test_the_hash_is_of_the_samples_that_simulate_writes(stapes, bundle, noisy, tmp_path):
+    document = check(stapes, bundle, noisy[0], "--engine", "numpy")
+    assert stapes("simulate", bundle.folder, noisy[0], "-o", tmp_path / "out.wav", "--engine", "numpy").code == 0
+    samples = (read_audio(tmp_path / "out.wav") * 32768).astype(np.int16)
+    assert document["engines"]["numpy"]["sha256"] == sha256_of(samples)
+
+
+def test_people_get_a_table_and_a_verdict(stapes, bundle, noisy):
+    done = stapes("regress", bundle.folder, *noisy, "--engine", "numpy")
+    assert done.code == 0, done
+    assert "2 file(s), 0.9 s" in done.stdout
+    assert "reference" in done.stdout
+    assert done.stdout.rstrip().endswith("passed")
+
+
+def test_a_recording_without_a_clean_partner_says_what_is_not_checked(stapes, bundle, tmp_path, noisy):
+    shutil.copy(noisy[1], tmp_path / "alone.wav")
+    done = stapes("regress", bundle.folder, tmp_path / "alone.wav", "--engine", "numpy", "--json")
+    assert "pesq_drop" not in json.loads(done.stdout)["thresholds"]
+    assert [line.startswith("stapes: note: threshold pesq_drop needs") for line in done.stderr.splitlines()] == [True]
+
+
+def test_an_engine_that_this_machine_lacks_is_skipped_unless_it_was_asked_for(stapes, bundle, noisy, monkeypatch):
+    missing = {name: f"{name} is not [here]" for name in ("native", "tflm", "cortex-m7", "cortex-m7-qemu")}
+    monkeypatch.setattr(command, "unavailable", lambda: missing)
+    monkeypatch.setattr(command, "_thresholds", lambda *arguments: {})
+    document = check(stapes, bundle, noisy[1])
+    assert list(document["engines"]) == ["numpy"]
+    assert {"native", "tflm"} <= set(document["skipped"])
+    assert "native is not [here]" in stapes("regress", bundle.folder, noisy[1]).stdout
+
+
+# ---- an engine is wrong
+
+
+class Broken:
+    """An engine with one bit of one tensor wrong in a frame of the recording that is `length` samples long."""
+
+    def __init__(self, engine, length, tensor, frame, index):
+        self.engine, self.place = engine, (length, tensor, frame, index)
+        self.name, self.frontend = "tflm", engine.frontend
+
+    def run(self, audio_q15, trace=False, progress=lambda frames: None):
+        length, tensor, frame, index = self.place
+        run = self.engine.run(audio_q15, trace, progress)
+        audio, tensors = run.audio_q15.copy(), dict(run.tensors)
+        for row, given in enumerate(audio_q15):
+            # The other recording begins otherwise; this one keeps its beginning when only that is run again.
+            if not np.array_equal(given[:640], length[:640]):
+                continue
+            audio[row, frame * HOP + 40] ^= 4
+            if trace and tensor in tensors and frame < tensors[tensor].shape[1]:
+                tensors[tensor] = tensors[tensor].copy()
+                tensors[tensor][row, frame, index] ^= 1
+        return Run(audio, tensors)
+
+
+@pytest.mark.parametrize(
+    ("tensor", "frame", "index"),
+    [("h1_out", 33, 100), ("mask_q15", 88, 64), ("audio_q15", 7, 40), ("gru0/rhn", 90, 0)],
+)
+@pytest.mark.parametrize("which", [0, 1])
+def test_a_wrong_bit_fails_the_run_and_is_located(stapes, bundle, noisy, monkeypatch, which, tensor, frame, index):
+    make = command.make_engine
+    given = (read_audio(noisy[which]) * 32768).astype(np.int16)
+    monkeypatch.setattr(command, "_thresholds", lambda *arguments: {})
+
+    def broken(name, bundle):
+        return Broken(make("numpy", bundle), given, tensor, frame, index) if name == "tflm" else make(name, bundle)
+
+    monkeypatch.setattr(command, "make_engine", broken)
+    document = check(stapes, bundle, *noisy, "--engine", "tflm", code=1)
+    assert document["identical"] is False
+    assert document["engines"]["tflm"]["sha256"] != document["engines"]["numpy"]["sha256"]
+    difference = document["first_difference"]
+    assert {"engine", "tensor", "frame", "index"} <= set(difference)
+    assert [difference[key] for key in ("engine", "tensor", "frame", "index")] == ["tflm", tensor, frame, index]
+    assert difference["utterance"] == which
+    assert abs(difference["got"] - difference["expected"]) == (4 if tensor == "audio_q15" else 1)
+
+
+def test_a_difference_is_told_to_people_and_nothing_is_locked(stapes, bundle, noisy, monkeypatch):
+    make = command.make_engine
+    given = (read_audio(noisy[0]) * 32768).astype(np.int16)
+    monkeypatch.setattr(command, "_thresholds", lambda *arguments: {})
+    monkeypatch.setattr(command, "make_engine", lambda name, b: Broken(make("numpy", b), given, "h0_out", 12, 3) if name == "tflm" else make(name, b))  # fmt: skip
+    done = stapes("regress", bundle.folder, *noisy, "--engine", "tflm")
+    assert done.code == 1
+    assert "DIFFER" in done.stdout
+    assert "first difference: tflm: tensor 'h0_out', utterance 0, frame 12, index 3:" in done.stdout
+    assert done.stdout.rstrip().endswith("FAILED")
+    assert "nothing was locked" in stapes("regress", bundle.folder, *noisy, "--engine", "tflm", "--update").error
+    assert bundle.lock() == {}
+
+
+# ---- the output changed
+
+
+def test_output_is_locked_found_again_and_its_change_is_found(stapes, bundle, noisy, monkeypatch):
+    monkeypatch.setattr(command, "_thresholds", lambda *arguments: {})
+    line = ("--engine", "numpy")
+    assert check(stapes, bundle, *noisy, *line)["locked"] == "not locked"
+    assert check(stapes, bundle, *noisy, *line, "--update")["locked"] == "updated"
+    assert check(stapes, bundle, *noisy, *line)["locked"] == "equal"
+    assert check(stapes, bundle, noisy[0], *line)["locked"] == "not locked"
+    assert check(stapes, bundle, noisy[0], *line, "--update")["locked"] == "updated"
+    assert check(stapes, bundle, *noisy, *line)["locked"] == "equal"
+    # Not the engines but the product itself changed: the lock holds what it once put out.
+    lock = bundle.lock()
+    bundle.write_lock({key: "0" * 64 for key in lock})
+    document = check(stapes, bundle, *noisy, *line, code=1)
+    assert document["locked"] == "differs"
+    assert document["identical"] is True
+    assert check(stapes, bundle, *noisy, *line, "--update")["locked"] == "updated"
+    assert check(stapes, bundle, *noisy, *line)["locked"] == "equal"
+
+
+def test_a_missed_threshold_fails_the_run(stapes, published, few_clips, noisy, tmp_path, monkeypatch):
+    recipe = tmp_path / "strict.toml"
+    text = load_recipe("w8a8").to_toml().replace("mask_snr_db = 20.0", "mask_snr_db = 90.0\npesq_drop = 4.0")
+    recipe.write_text(text.replace('name = "w8a8"', 'name = "strict"'))
+    bundle, _ = make_bundle(published, tmp_path / "b", recipe=load_recipe(recipe), calibration=few_clips)
+    batch = read_batch(noisy)
+    report = command.run_regression(bundle, batch, ["numpy"])
+    document = report.to_json()
+    assert document["identical"] is True
+    assert document["thresholds"]["mask_snr_db"]["ok"] is False
+    assert document["thresholds"]["mask_snr_db"]["value"] < 90.0 == document["thresholds"]["mask_snr_db"]["limit"]
+    assert document["thresholds"]["pesq_drop"]["ok"] is True
+    monkeypatch.setattr(command, "run_regression", lambda *arguments: report)
+    done = stapes("regress", bundle.folder, *noisy)
+    assert done.code == 1
+    assert "MISSED mask_snr_db" in done.stdout
+    assert done.stdout.rstrip().endswith("FAILED")
+
+
+# ---- inspect
+
+
+@pytest.mark.parametrize(("network", "recipe"), [("published", "w8a16"), ("zoo", "w8a16"), ("zoo", "w8a8")])
+def test_inspect_tells_scripts_what_the_network_costs(stapes, bundle_of, published, network, recipe):
+    original = bundle_of(network, recipe)
+    done = stapes("inspect", original.folder, "--json")
+    assert (done.code, done.stderr) == (0, "")
+    document = json.loads(done.stdout)
+    state = checkpoint.load(ZOO if network == "zoo" else published)[0].state_dict()
+    weights = sum(tensor.numel() for tensor in state.values() if tensor.dim() == 2)
+    trained = sum(tensor.numel() for tensor in state.values())
+    # A LayerNorm costs a mean, a variance and a root besides the matrices.
+    extra = 1000 if network == "published" else 0
+    assert weights <= document["macs_per_frame"] <= weights + extra
+    assert weights < document["parameters"] <= trained + 3 * extra
+    assert weights < document["flash_bytes"] < 1.4 * weights
+    state_bytes = sum(original.graph.tensors[s.input].bytes for s in original.graph.states)
+    assert state_bytes < document["ram_bytes"] < 32_768
+    assert document["flash_bytes"] == sum(document["flash_by_part"].values())
+    assert (document["latency_ms"], document["hop_ms"]) == (8.0, 4.0)
+    assert document["overflow_free"] is True
+    assert [op["name"] for op in document["operators"]] == [op.name for op in original.graph.operators]
+    assert sum(op["macs"] for op in document["operators"]) == document["macs_per_frame"]
+
+
+def test_inspect_tells_people_the_same(stapes, original):
+    done = stapes("inspect", original.folder, "--proof")
+    assert (done.code, done.stderr) == (0, "")
+    for words in (
+        "8 ms algorithmic",
+        "a new hop each 4 ms",
+        "impossible",
+        "overflow proof",
+        "TFLM",
+        original.hash[:16],
+    ):
+        assert words in done.stdout
