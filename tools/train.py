@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import math
 from pathlib import Path
@@ -21,7 +22,7 @@ from tools.corpus.manifest import FILE_NAME
 from tools.training.fake_quant import snap
 from tools.training.objective import make_objective
 from tools.training.pool import Batch, Pool
-from tools.training.recipe import Optimiser, Recipe, load_recipe
+from tools.training.recipe import Deployment, Optimiser, Recipe, load_recipe
 from tools.training.state import MODEL_NAME, Folder
 from tools.training.validate import Validator
 
@@ -121,7 +122,7 @@ class Training:
     def save(self) -> None:
         """Keep the state, the network as a checkpoint, and the curves."""
         self.folder.save(self.step, self.model, self.optimiser, self.objective.state())
-        checkpoint.save(self.folder.path / MODEL_NAME, self._stored(), self.frontend)
+        checkpoint.save(self.folder.path / MODEL_NAME, *deployed(self._stored(), self.frontend, self.recipe.deployment))
         self.folder.plot()
 
     def _stored(self) -> GruMask:
@@ -132,6 +133,15 @@ class Training:
         stored.load_state_dict(self.model.state_dict())
         snap(stored)
         return stored
+
+
+def deployed(model: GruMask, frontend: FrontEnd, deployment: Deployment) -> tuple[GruMask, FrontEnd]:
+    """The network and the front end that are saved for use; both inputs stay as they are."""
+    changes = {name: value for name, value in vars(deployment).items() if value is not None}
+    frontend = dataclasses.replace(frontend, **changes)
+    used = GruMask(dataclasses.replace(model.config, mask_floor_db=frontend.mask_floor_db))
+    used.load_state_dict(model.state_dict())
+    return used, frontend
 
 
 def learning_rate(step: int, optimiser: Optimiser) -> float:

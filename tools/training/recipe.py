@@ -91,6 +91,14 @@ class Quantisation:
 
 
 @dataclass(frozen=True)
+class Deployment:
+    """What the saved checkpoint's front end has other than training had; None leaves a value alone. No weight depends on it."""
+
+    mask_floor_db: float | None = None
+    vad_hold_frames: int | None = None
+
+
+@dataclass(frozen=True)
 class Recipe:
     """One training; `seed` draws the first weights, the pairs and the crops."""
 
@@ -101,6 +109,7 @@ class Recipe:
     loss: Loss = field(default_factory=Loss)
     validation: Validation = field(default_factory=Validation)
     quantisation: Quantisation | None = None
+    deployment: Deployment = field(default_factory=Deployment)
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values; tuples become lists, as a file would hold them."""
@@ -115,6 +124,7 @@ _TABLES = {
     "loss": Loss,
     "validation": Validation,
     "quantisation": Quantisation,
+    "deployment": Deployment,
 }
 
 
