@@ -55,3 +55,26 @@ def extremes(samples: int, seed: int = 0) -> dict[str, np.ndarray]:
         "last bit": rng.integers(-1, 2, samples).astype(np.int16),
         "noise, then 60 dB louder": to_q15(np.where(time < samples // 2, 3e-4, 0.3) * rng.standard_normal(samples)),
     }
+
+
+def pipeline_extremes(samples: int) -> dict[str, np.ndarray]:
+    """`extremes` and what the whole pipeline must survive besides, int16 of one length by name."""
+    time = np.arange(samples)
+    impulse = np.zeros(samples, np.int16)
+    impulse[samples // 2] = 32767
+    rng = np.random.default_rng(1)
+    noise = np.round(32768 * 10**-4.5 * rng.standard_normal(samples)).astype(np.int16)
+    return extremes(samples) | {
+        "DC, positive": np.full(samples, 32767, np.int16),
+        "DC, one step": np.full(samples, 1, np.int16),
+        "single impulse": impulse,
+        "noise at -90 dB": noise,
+        "square of the hop": np.where(time // 64 % 2, -32768, 32767).astype(np.int16),
+        "silence, then full scale": np.where(time < samples // 2, 0, rng.integers(-32768, 32768, samples)).astype(
+            np.int16
+        ),
+        "full scale, then silence": np.where(time < samples // 2, rng.integers(-32768, 32768, samples), 0).astype(
+            np.int16
+        ),
+        "sweep": np.round(32767 * np.sin(np.pi * time**2 / samples / 2)).astype(np.int16),
+    }

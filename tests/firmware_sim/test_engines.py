@@ -7,7 +7,7 @@ from firmware_sim.compare import first_difference
 from firmware_sim.engines.base import Run, from_blocks, to_blocks
 from firmware_sim.engines.native import FAST, NativeEngine
 from models.errors import StapesError
-from tests.firmware_sim.audio_signals import extremes
+from tests.firmware_sim.audio_signals import pipeline_extremes
 from tools.bench.material import speech_in_noise
 from tools.commands.export import exported_c
 from tools.engines import make_engine, unavailable
@@ -87,32 +87,9 @@ def test_native_does_not_drift_from_numpy_over_a_minute(engines_of):
 # ---- extremes
 
 
-def signals(samples: int) -> dict[str, np.ndarray]:
-    """What breaks fixed point, by name, int16 of one length."""
-    time = np.arange(samples)
-    impulse = np.zeros(samples, np.int16)
-    impulse[samples // 2] = 32767
-    rng = np.random.default_rng(1)
-    noise = np.round(32768 * 10**-4.5 * rng.standard_normal(samples)).astype(np.int16)
-    return extremes(samples) | {
-        "DC, positive": np.full(samples, 32767, np.int16),
-        "DC, one step": np.full(samples, 1, np.int16),
-        "single impulse": impulse,
-        "noise at -90 dB": noise,
-        "square of the hop": np.where(time // 64 % 2, -32768, 32767).astype(np.int16),
-        "silence, then full scale": np.where(time < samples // 2, 0, rng.integers(-32768, 32768, samples)).astype(
-            np.int16
-        ),
-        "full scale, then silence": np.where(time < samples // 2, rng.integers(-32768, 32768, samples), 0).astype(
-            np.int16
-        ),
-        "sweep": np.round(32767 * np.sin(np.pi * time**2 / samples / 2)).astype(np.int16),
-    }
-
-
 @pytest.mark.parametrize(("network", "recipe"), CASES)
 def test_engines_agree_in_every_tensor_at_the_extremes(engines_of, network, recipe):
-    given = signals(RATE // 2)
+    given = pipeline_extremes(RATE // 2)
     run = compare(engines_of(network, recipe), np.stack(list(given.values())))
     output = dict(zip(given, run.audio_q15, strict=True))
     assert not output["silence"].any()
