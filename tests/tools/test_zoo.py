@@ -1,0 +1,31 @@
+"""The shipped network keeps its quality in integers, on speech that neither training nor calibration has heard."""
+
+import pytest
+
+from tools.audio import DEMO
+from tools.audio_files import read_batch
+from tools.bench.checks import closeness
+from tools.bench.material import speech_in_noise
+from tools.commands.regress import run_regression
+
+MASK_SNR_DB = {"w8a16": 50.0, "w8a8_features16": 40.0, "w8a8": 28.0}
+
+
+@pytest.mark.parametrize("recipe", MASK_SNR_DB)
+def test_the_integer_mask_stays_close_to_float(bundle_of, recipe):
+    snr = closeness(bundle_of("zoo", recipe), speech_in_noise(16.0, seed=21).reshape(4, -1))
+    assert snr["mask_snr_db"] >= MASK_SNR_DB[recipe], snr
+
+
+def test_int16_activations_cost_nothing_that_one_hears(bundle_of):
+    report = run_regression(bundle_of("zoo", "w8a16"), read_batch(sorted(DEMO.glob("*_noisy.flac"))), ["numpy"])
+    assert report.passed, report.thresholds
+    assert report.thresholds["output_snr_db"]["value"] >= 35.0
+    assert report.thresholds["pesq_drop"]["value"] <= 0.01
+
+
+@pytest.mark.parametrize("recipe", MASK_SNR_DB)
+def test_hardly_a_value_saturates_in_calibration(bundle_of, recipe):
+    manifest = bundle_of("zoo", recipe).manifest
+    assert max(manifest["saturation"].values(), default=0.0) < 0.005, manifest["saturation"]
+    assert manifest["quality"]["lowering_error"] < 1e-5
