@@ -2,6 +2,7 @@
 
 cli, commands   `stapes` and its sub-commands, one file each
 console         where they speak: tables on standard output, progress on standard error
+proof_table     the overflow proof for people
 bundle          the folder that says all of a quantised model
 engines         engines by name
 audio_files     audio arguments; audio/ holds the recordings that come along

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 import sys
 import warnings
@@ -10,27 +11,45 @@ from typing import NoReturn
 import typer
 
 from models.errors import StapesError
-from tools.commands.demo import demo
-from tools.commands.evaluate import evaluate
-from tools.commands.export import export
-from tools.commands.inspect import inspect
-from tools.commands.quantize import quantize
-from tools.commands.regress import regress
-from tools.commands.simulate import simulate
 from tools.console import err
-from tools.corpus.cli import app as corpus
-from tools.train import train
 
-app = typer.Typer(
-    name="stapes",
-    help="From a speech-enhancement checkpoint to hearing-aid firmware whose every bit is known in advance.",
-    add_completion=False,
-    pretty_exceptions_enable=False,
-    rich_markup_mode="markdown",
-)
-for command in (quantize, export, simulate, regress, inspect, evaluate, demo, train):
-    app.command()(command)
-app.add_typer(corpus, name="corpus", help="Fetch, list and mix real speech and noise.")
+# Where each sub-command stands, in the order of the help. Only the one that is called is imported: together they take seconds.
+COMMANDS = {
+    "quantize": "tools.commands.quantize",
+    "export": "tools.commands.export",
+    "simulate": "tools.commands.simulate",
+    "regress": "tools.commands.regress",
+    "inspect": "tools.commands.inspect",
+    "evaluate": "tools.commands.evaluate",
+    "demo": "tools.commands.demo",
+    "train": "tools.train",
+    "corpus": "tools.corpus.cli",
+}
+
+
+def make_app(arguments: list[str]) -> typer.Typer:
+    """The program with the command that the arguments name, or with all of them where they name none."""
+    app = typer.Typer(
+        name="stapes",
+        help="From a speech-enhancement checkpoint to hearing-aid firmware whose every bit is known in advance.",
+        add_completion=False,
+        pretty_exceptions_enable=False,
+        rich_markup_mode="markdown",
+    )
+
+    @app.callback()
+    def stapes() -> None:
+        """Keep sub-commands where there is only one."""
+
+    stapes.__doc__ = None
+    for name in [arguments[0]] if arguments and arguments[0] in COMMANDS else COMMANDS:
+        module = importlib.import_module(COMMANDS[name])
+        if name == "corpus":
+            app.add_typer(module.app, name=name, help="Fetch, list and mix real speech and noise.")
+        else:
+            app.command(name)(getattr(module, name))
+    return app
+
 
 INTERRUPTED = 130  # what the shell expects after Ctrl-C
 
@@ -39,7 +58,8 @@ def main() -> None:
     """Run the command line: faults of the user are one line on standard error and exit code 2."""
     warnings.showwarning = _remark
     try:
-        code = app(sys.argv[1:] or ["--help"], prog_name="stapes", standalone_mode=False)
+        arguments = sys.argv[1:] or ["--help"]
+        code = make_app(arguments)(arguments, prog_name="stapes", standalone_mode=False)
         sys.stdout.flush()
     except StapesError as error:
         _fail(str(error))

@@ -16,9 +16,9 @@ from quantize.graph import Graph, Operator
 from quantize.proof import prove
 from quantize.tflm_builds import tflm_builds
 from tools.bundle import Bundle, load_bundle
-from tools.commands.quantize import proof_table
 from tools.console import console, print_json
 from tools.device_report import INSTRUCTIONS_PER_CYCLE, device_document, print_device
+from tools.proof_table import proof_table
 
 
 def inspect(

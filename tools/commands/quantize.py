@@ -33,11 +33,11 @@ from quantize.graph import DTYPES
 from quantize.lowering import require_supported
 from quantize.onnx_reader import StreamingOnnx, read_onnx
 from quantize.pipeline import Quantised, quantise
-from quantize.proof import Bound
 from quantize.recipe import Recipe, load_recipe
 from tools.audio_files import CALIBRATION, read_batch
 from tools.bundle import MANIFEST, Bundle, load_bundle, seal, sha256
 from tools.console import console, progress
+from tools.proof_table import proof_table
 
 VECTOR_SAMPLES = 16_000
 VECTOR_FRAMES = 250
@@ -301,20 +301,6 @@ def _manifest(
 
 def _counted(saturation: dict[str, float]) -> dict[str, float]:
     return {tensor: round(fraction, 8) for tensor, fraction in saturation.items() if fraction > 0}
-
-
-def proof_table(bounds: list[Bound]) -> Table:
-    """The overflow proof, one line a bound."""
-    table = Table(title="overflow proof: bounds over every possible input", title_justify="left")
-    for heading in ("operator", "kind", "rows", "worst row", "bound", "bits", "allowed", "what"):
-        table.add_column(
-            heading, justify="right" if heading in ("rows", "worst row", "bound", "bits", "allowed") else "left"
-        )
-    for b in bounds:
-        table.add_row(
-            escape(b.operator), b.kind, str(b.rows), str(b.row), str(b.largest), str(b.bits), str(b.allowed), b.what
-        )
-    return table
 
 
 def summary_table(bundle: Bundle, result: Quantised) -> Table:
