@@ -21,7 +21,8 @@ class Hint:
     """What lowering knows about a tensor's integer format before anything is measured.
 
     `fixed`: dtype -> (scale, zero point) that the operator demands or that makes a region exact.
-    `limit`: the tensor may saturate at +-limit, because its consumer is flat beyond.
+    `limit`: the tensor may saturate at +-limit, because its consumer is flat beyond; `limit_int8`: the same in int8 alone,
+    whose steps are worth more than the tails.
     `span`: a range proved by construction, used instead of a measured one.
     `power_of_two`: round the scale up to a power of two in int16.
     `dtype`: the only dtype allowed, whatever the recipe says.
@@ -30,6 +31,7 @@ class Hint:
 
     fixed: Mapping[str, tuple[float, int]] | None = None
     limit: float | None = None
+    limit_int8: float | None = None
     span: tuple[float, float] | None = None
     power_of_two: bool = False
     dtype: str | None = None
@@ -95,6 +97,17 @@ class FloatGraph:
 
     def consumers(self, tensor: str) -> list[Operator]:
         return [op for op in self.operators if tensor in op.inputs]
+
+    def limit_int8(self, tensor: str, limit: float) -> None:
+        """Let a tensor saturate in int8, unless something else reads it too or its format is fixed."""
+        known = self.tensors[tensor]
+        if (
+            known.data is None
+            and not known.hint.fixed
+            and self.producer(tensor) is not None
+            and not self.consumers(tensor)
+        ):
+            self.tensors[tensor] = replace(known, hint=replace(known.hint, limit_int8=limit))
 
     def replace_operator(self, old: Operator, **changes: object) -> None:
         self.operators[self.operators.index(old)] = replace(old, **changes)  # type: ignore[arg-type]

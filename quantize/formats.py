@@ -132,6 +132,7 @@ class Assigner:
             # A power of two brings headroom of its own.
             low, high = low * choice.headroom, high * choice.headroom
         limits = [hint.limit for hint in hints if hint.limit]
+        limits += [hint.limit_int8 for hint in hints if hint.limit_int8 and dtype == "int8"]
         return (max(low, -min(limits)), min(high, min(limits))) if limits else (low, high)
 
 

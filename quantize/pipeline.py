@@ -71,7 +71,7 @@ def quantise(
 
 
 def _may_saturate(hint: Hint) -> bool:
-    return hint.limit is not None or (hint.fixed is not None and hint.dtype == "int16")
+    return hint.limit is not None or hint.limit_int8 is not None or (hint.fixed is not None and hint.dtype == "int16")
 
 
 def _saturation(graph: Graph, seen: Observations) -> dict[str, float]:

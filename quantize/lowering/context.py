@@ -67,6 +67,11 @@ class Context:
     def bind(self, value: str, tensor: str) -> None:
         self.bound[value] = tensor
 
+    def used_once(self, value: str) -> bool:
+        """Whether exactly one node, and nothing outside, reads an ONNX value."""
+        outside = (*self.source.outputs, *(s.output for s in self.source.states))
+        return value not in outside and sum(list(node.input).count(value) for node in self.source.nodes) == 1
+
     def reshaped(self, tensor: str, shape: tuple[int, ...], label: str) -> str:
         """The tensor itself where it has the shape already, else a RESHAPE of it."""
         if self.graph.tensors[tensor].shape == tuple(shape):

@@ -51,8 +51,15 @@ def lower_div(context: Context, node: onnx.NodeProto) -> None:
     context.bind(node.output[0], context.graph.add("MUL", (a, b), node.output[0], shape))
 
 
+def _limit_int8(context: Context, node: onnx.NodeProto, limit: float) -> None:
+    """The input of a sigmoid or tanh may saturate in int8 where the function is flat, if it feeds nothing else."""
+    if context.used_once(node.input[0]):
+        context.graph.limit_int8(context.tensor(node.input[0]), limit)
+
+
 def lower_sigmoid(context: Context, node: onnx.NodeProto) -> None:
     x = context.tensor(node.input[0])
+    _limit_int8(context, node, 8.0)
     context.bind(
         node.output[0],
         context.graph.add("LOGISTIC", (x,), node.output[0], context.graph.tensors[x].shape, hint=SIGMOID),
@@ -61,6 +68,7 @@ def lower_sigmoid(context: Context, node: onnx.NodeProto) -> None:
 
 def lower_tanh(context: Context, node: onnx.NodeProto) -> None:
     x = context.tensor(node.input[0])
+    _limit_int8(context, node, 4.0)
     context.bind(
         node.output[0], context.graph.add("TANH", (x,), node.output[0], context.graph.tensors[x].shape, hint=TANH)
     )

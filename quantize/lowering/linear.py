@@ -60,7 +60,7 @@ def fold_bias(context: Context, node: onnx.NodeProto) -> bool:
     graph = context.graph
     for product, constant in (node.input[:2], node.input[1::-1]):
         vector = context.constant(constant)
-        if vector is None or context.constant(product) is not None or not _used_once(context, product):
+        if vector is None or context.constant(product) is not None or not context.used_once(product):
             continue
         op = graph.producer(context.tensor(product))
         if op is None or op.kind != "FULLY_CONNECTED" or op.region or op.options.get("fused_activation_function"):
@@ -80,16 +80,11 @@ def fold_bias(context: Context, node: onnx.NodeProto) -> bool:
 def fold_relu(context: Context, node: onnx.NodeProto) -> bool:
     """Take a Relu into the FULLY_CONNECTED before it; True when that was possible."""
     op = context.graph.producer(context.tensor(node.input[0]))
-    if op is None or op.kind != "FULLY_CONNECTED" or op.region or not _used_once(context, node.input[0]):
+    if op is None or op.kind != "FULLY_CONNECTED" or op.region or not context.used_once(node.input[0]):
         return False
     context.graph.replace_operator(op, options={**op.options, "fused_activation_function": "RELU"})
     context.bind(node.output[0], op.outputs[0])
     return True
-
-
-def _used_once(context: Context, value: str) -> bool:
-    outside = (*context.source.outputs, *(s.output for s in context.source.states))
-    return value not in outside and sum(list(node.input).count(value) for node in context.source.nodes) == 1
 
 
 LOWERINGS = {"Gemm": Lowering(lower_gemm, check_gemm), "MatMul": Lowering(lower_matmul, check_matmul)}
