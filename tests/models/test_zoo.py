@@ -1,5 +1,6 @@
 """The shipped checkpoint: what its recipe describes, and better than the Wiener filter that it stands behind."""
 
+import dataclasses
 import tomllib
 from pathlib import Path
 
@@ -25,9 +26,13 @@ def shipped():
 
 def test_shipped_checkpoint_is_the_network_of_its_recipe(shipped):
     model, frontend, info = shipped
-    asked = tomllib.loads((ZOO / "gru_mask.toml").read_text())["model"]
+    recipe = tomllib.loads((ZOO / "gru_mask_qat_2.toml").read_text())
+    for name in ("gru_mask.toml", "gru_mask_qat.toml"):
+        assert tomllib.loads((ZOO / name).read_text())["model"] == recipe["model"]
+    used = {name: value for name, value in recipe["deployment"].items() if name in info["model_config"]}
+    asked = {**recipe["model"], **used}
     assert {name: info["model_config"][name] for name in asked} == asked
-    assert frontend == model.config.front_end()
+    assert frontend == dataclasses.replace(model.config.front_end(), **recipe["deployment"])
     assert info["format"] == "own"
 
 
