@@ -68,7 +68,8 @@ def compare(engines, audio_q15) -> Run:
 
 @pytest.mark.parametrize(("network", "recipe"), CASES)
 def test_engines_agree_in_every_tensor_over_speech_in_noise(engines_of, network, recipe):
-    audio = speech_in_noise(64.0 if (network, recipe) in MINUTE else 16.0, seed=11).reshape(16, -1)
+    seconds = 64.0 if (network, recipe) in MINUTE else 16.0
+    audio = speech_in_noise(seconds, seed=11).reshape(16, -1)
     run = compare(engines_of(network, recipe), audio)
     # It was speech, and the network had something to say about it.
     assert np.ptp(run.tensors["mask_q15"]) > 1000
