@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import os
+import time
 from pathlib import Path
 from typing import Annotated
 
 import numpy as np
 import typer
 
+from firmware_sim.compare import sha256_of
 from models.audio import wav_bytes
 from models.errors import StapesError
 from models.files import made_folders, write_all
 from tools.audio_files import in_parts, read_batch
 from tools.bundle import load_bundle
-from tools.console import console, progress
+from tools.console import console, print_json, progress
 from tools.engines import make_engine
 from tools.metrics import with_tail
 
@@ -29,6 +31,7 @@ def simulate(
     align: Annotated[
         bool, typer.Option(help="Shift the output back by the stream's delay, so that it lies over the input.")
     ] = False,
+    json: Annotated[bool, typer.Option("--json", help="Machine-readable result on standard output.")] = False,
 ) -> None:
     """Run the device's pipeline over audio and write what the device would play.
 
@@ -37,6 +40,8 @@ def simulate(
     `stapes simulate build/mask noisy.wav -o enhanced.wav`
 
     `stapes simulate build/mask recordings/ -o enhanced/ --engine numpy`
+
+    `stapes simulate build/mask noisy.wav -o enhanced.wav --json | jq -r .files[0].sha256`
     """
     opened = load_bundle(bundle)
     frontend = opened.require_frontend()
@@ -52,12 +57,22 @@ def simulate(
     parts = in_parts(batch)
     shift = frontend.delay if align else 0
     rows: list[np.ndarray] = []
+    start = time.perf_counter()
     with progress(f"{engine} engine, frames", sum(part.frames(frontend.hop) for part in parts)) as done:
         for part in parts:
             made = runner.run(with_tail(part.audio_q15, shift), progress=done).audio_q15
             rows += part.trimmed(made[:, shift:])
+    seconds = time.perf_counter() - start
     with made_folders([target.parent for target in targets]):
         write_all({target: wav_bytes(row) for target, row in zip(targets, rows, strict=True)})
+    if json:
+        files = [
+            {"input": str(path), "output": str(target), "samples": len(row), "sha256": sha256_of(row)}
+            for path, target, row in zip(batch.paths, targets, rows, strict=True)
+        ]
+        factor = round(batch.seconds / seconds, 2)
+        print_json({"engine": engine, "bundle_sha256": opened.hash, "files": files, "realtime_factor": factor})
+        return
     console.print(f"{len(rows)} file(s), {batch.seconds:.1f} s of audio, engine {engine}: {output}", markup=False)
 
 
