@@ -11,6 +11,7 @@ import torch
 from onnx import helper
 
 from models.onnx_export import FRONT_END_KEY
+from tests.conftest import ZOO
 from tests.helpers import PUBLISHED_CONFIG, random_network
 from tests.quantize.onnx_models import gru
 
@@ -173,7 +174,7 @@ def test_a_pickle_that_would_run_code_does_not(refused, tmp_path, kind):
 
 
 def test_an_unknown_recipe_network_or_name(refused):
-    zoo = Path("models/zoo/gru_mask.pt")
+    zoo = ZOO
     assert "recipe 'w4a4': not built in (w8a16, " in refused(zoo, "--recipe", "w4a4")
     assert "--model 'gtcrn'" in refused(zoo, "--model", "gtcrn")
     assert "--name 'gru-mask': no C identifier" in refused(zoo, "--name", "gru-mask")
@@ -201,7 +202,7 @@ def test_an_unknown_recipe_network_or_name(refused):
 def test_a_recipe_that_says_nonsense(refused, tmp_path, text, words):
     recipe = tmp_path / "mine.toml"
     recipe.write_text(text)
-    error = refused(Path("models/zoo/gru_mask.pt"), "--recipe", recipe)
+    error = refused(ZOO, "--recipe", recipe)
     assert "mine.toml" in error
     assert words in error
 
@@ -209,8 +210,8 @@ def test_a_recipe_that_says_nonsense(refused, tmp_path, text, words):
 def test_a_recipe_that_is_not_text(refused, tmp_path):
     recipe = tmp_path / "mine.toml"
     recipe.write_bytes(b"\xff\xfe\x00\x00")
-    assert "mine.toml" in refused(Path("models/zoo/gru_mask.pt"), "--recipe", recipe)
-    assert "no such file" in refused(Path("models/zoo/gru_mask.pt"), "--recipe", tmp_path)
+    assert "mine.toml" in refused(ZOO, "--recipe", recipe)
+    assert "no such file" in refused(ZOO, "--recipe", tmp_path)
 
 
 # ---- ONNX
