@@ -50,7 +50,13 @@ def test_region_formats_are_those_that_make_fusing_exact(recipe):
     graph = quantised(recipe).graph
     roles = graph.regions[0].roles
     wide = recipe == "w8a16"
-    expected = {"r": -15 if wide else -8, "z": -15 if wide else -8, "n": -15 if wide else -7, "h": -15 if wide else -7, "d": -14 if wide else -6}
+    expected = {
+        "r": -15 if wide else -8,
+        "z": -15 if wide else -8,
+        "n": -15 if wide else -7,
+        "h": -15 if wide else -7,
+        "d": -14 if wide else -6,
+    }
     for role, exponent in expected.items():
         assert float(graph.tensors[roles[role]].scale[0]) == 2.0**exponent
     for state in graph.states:
