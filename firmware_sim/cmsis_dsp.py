@@ -16,20 +16,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from models.errors import StapesError
+from quantize.audio_params import CMSIS_DEFINES, CMSIS_SOURCES
 
 VERSION = "1.10.3"
 ENVIRONMENT = "STAPES_CMSIS_DSP"
 _SHA256 = "307d32298faa7c58db912851027fce35f886fec7eb1a27c4b309ce1a97f47519"
 _KEPT = ("Include", "PrivateInclude", "Source", "LICENSE")
-_C_FILES = (
-    "TransformFunctions/arm_rfft_q31.c",
-    "TransformFunctions/arm_cfft_q31.c",
-    "TransformFunctions/arm_cfft_radix4_q31.c",
-    "TransformFunctions/arm_bitreversal2.c",
-    "TransformFunctions/arm_bitreversal.c",
-    "BasicMathFunctions/arm_shift_q31.c",
-)
-_DEFINES = ("__GNUC_PYTHON__", "ARM_MATH_LOOPUNROLL")
 
 
 @dataclass(frozen=True)
@@ -52,7 +44,7 @@ def sources() -> CmsisDsp:
     """
     own = os.environ.get(ENVIRONMENT)
     root = Path(own) if own else _cached()
-    missing = [name for name in ("Include/dsp/transform_functions.h", *_under_source()) if not (root / name).is_file()]
+    missing = [name for name in ("Include/dsp/transform_functions.h", *CMSIS_SOURCES) if not (root / name).is_file()]
     if missing:
         remedy = (
             "set it to the CMSIS-DSP folder that holds Include and Source"
@@ -61,11 +53,7 @@ def sources() -> CmsisDsp:
         )
         raise StapesError(f"{ENVIRONMENT if own else 'CMSIS-DSP'} {root}: {missing[0]} is not there; {remedy}")
     include_dirs = tuple(root / name for name in ("Include", "PrivateInclude") if (root / name).is_dir())
-    return CmsisDsp(include_dirs, tuple(root / name for name in _under_source()), _DEFINES)
-
-
-def _under_source() -> tuple[str, ...]:
-    return tuple(f"Source/{name}" for name in _C_FILES)
+    return CmsisDsp(include_dirs, tuple(root / name for name in CMSIS_SOURCES), CMSIS_DEFINES)
 
 
 def _cache_folder() -> Path:

@@ -28,6 +28,18 @@ _TWIDDLE_ROUNDING = 0.05
 # |feature| in Q20 stays below: |X| * G of full-scale audio at N = 1024 is under 2 / pi * 1024, the other modes are clipped.
 _FEATURE_LIMIT_Q20 = {"magnitude": 2**30, "log": 2**23, "compressed": 2**24}
 
+# CMSIS-DSP's real Q31 transform, the only code of others on the path: its files below the folder of CMSIS-DSP. The defines serve for
+# the host and for a Cortex-M7 alike: the first keeps CMSIS-Core's headers out (GCC, Clang), the second unrolls loops, with equal bits.
+CMSIS_SOURCES = (
+    "Source/TransformFunctions/arm_rfft_q31.c",
+    "Source/TransformFunctions/arm_cfft_q31.c",
+    "Source/TransformFunctions/arm_cfft_radix4_q31.c",
+    "Source/TransformFunctions/arm_bitreversal2.c",
+    "Source/TransformFunctions/arm_bitreversal.c",
+    "Source/BasicMathFunctions/arm_shift_q31.c",
+)
+CMSIS_DEFINES = ("__GNUC_PYTHON__", "ARM_MATH_LOOPUNROLL")
+
 
 @dataclass(frozen=True, eq=False)
 class RfftTables:

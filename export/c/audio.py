@@ -10,7 +10,15 @@ from export.c.constants import Constants
 from export.c.text import SUFFIXES, Names, initialiser, shape
 from models.errors import StapesError
 from models.frontend import FrontEnd
-from quantize.audio_params import AudioParams, TensorScaling, audio_params, feature_scaling, mask_scaling
+from quantize.audio_params import (
+    CMSIS_DEFINES,
+    CMSIS_SOURCES,
+    AudioParams,
+    TensorScaling,
+    audio_params,
+    feature_scaling,
+    mask_scaling,
+)
 from quantize.graph import Graph, Tensor
 
 # What the audio path is compiled from, besides what its headers ask for.
@@ -23,15 +31,6 @@ _SOURCES = (
     "stapes_audio_tensors.c",
     "stapes_audio_wiener.c",
     "stapes_rfft_q31.c",
-)
-# The real transform of CMSIS-DSP, below its folder.
-_CMSIS = (
-    "Source/TransformFunctions/arm_rfft_q31.c",
-    "Source/TransformFunctions/arm_cfft_q31.c",
-    "Source/TransformFunctions/arm_cfft_radix4_q31.c",
-    "Source/TransformFunctions/arm_bitreversal2.c",
-    "Source/TransformFunctions/arm_bitreversal.c",
-    "Source/BasicMathFunctions/arm_shift_q31.c",
 )
 
 
@@ -71,7 +70,11 @@ class AudioProgram:
 
     @property
     def cmsis(self) -> tuple[str, ...]:
-        return _CMSIS
+        return CMSIS_SOURCES
+
+    @property
+    def cmsis_defines(self) -> tuple[str, ...]:
+        return CMSIS_DEFINES
 
     @property
     def input_suffix(self) -> str:

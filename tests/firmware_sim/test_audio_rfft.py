@@ -9,7 +9,7 @@ import pytest
 from firmware_sim import cmsis_dsp
 from firmware_sim.audio.rfft_q31 import RfftQ31, wheel_has_these_bits
 from models.errors import StapesError
-from quantize.audio_params import rfft_tables
+from quantize.audio_params import CMSIS_SOURCES, rfft_tables
 from tests.firmware_sim.audio_c import BUILDS, c_rfft_tables, pointer_to
 
 LENGTHS = (32, 64, 128, 256, 512, 1024)
@@ -95,7 +95,7 @@ def test_a_folder_without_cmsis_dsp_is_refused(tmp_path, monkeypatch):
 
 
 def test_a_pack_of_the_users_own_is_taken(tmp_path, monkeypatch):
-    for name in ("Include/dsp/transform_functions.h", *cmsis_dsp._under_source()):
+    for name in ("Include/dsp/transform_functions.h", *CMSIS_SOURCES):
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).touch()
     monkeypatch.setenv("STAPES_CMSIS_DSP", str(tmp_path))
