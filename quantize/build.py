@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from .float_graph import FloatGraph
-from .formats import COPIES, Assigner, Format
+from .formats import Assigner, Format
 from .graph import DTYPES, LIMITS, Graph, Operator, Tensor
 from .recipe import Recipe
 
@@ -136,6 +136,3 @@ def _with_real_inputs(source: FloatGraph, builder: Builder):
         x = region.roles["x"]
         variants = [out for (name, _), out in builder._converted.items() if name == x and out in read]
         yield replace(region, roles={**region.roles, "x": variants[0] if variants and x not in read else x})
-
-
-__all__ = ["COPIES", "Builder", "build", "quantise_weights"]

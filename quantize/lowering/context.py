@@ -11,7 +11,7 @@ import onnx
 
 from models.errors import StapesError
 
-from ..float_graph import FloatGraph, Hint
+from ..float_graph import FloatGraph
 from ..graph import State
 from ..onnx_reader import StreamingOnnx
 
@@ -155,6 +155,3 @@ def _name_outputs(context: Context) -> None:
             graph.outputs.append(tensor)
         else:
             graph.states.append(State(next(s.input for s in source.states if s.output == name), tensor))
-
-
-__all__ = ["Check", "Context", "Hint", "Lower", "Lowering", "canonical", "lower"]

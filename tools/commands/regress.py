@@ -13,7 +13,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from firmware_sim.compare import Difference, first_difference, sha256_of, snr_db
-from firmware_sim.engines.base import Engine, Run
+from firmware_sim.engines.base import Engine
 from firmware_sim.engines.float_engine import FloatEngine
 from models.audio import q15_to_float, read_audio
 from models.errors import StapesError
@@ -28,7 +28,6 @@ REFERENCE = "numpy"
 # Unless it is asked for, the emulated device runs over the beginning of the first file only.
 DEVICE_ENGINE = "cortex-m7"
 DEVICE_SECONDS = 1.0
-TRACE_BEFORE = 2
 
 
 @dataclass
@@ -215,7 +214,7 @@ def _quality(
     for row, (path, output) in enumerate(zip(batch.paths, outputs, strict=True)):
         audio = batch.audio_q15[row : row + 1, : batch.lengths[row]]
         out = reference.trace_float(q15_to_float(audio))
-        mask_q15 = _masks(engine.run(audio, trace=True))
+        mask_q15 = engine.run(audio, trace=True).tensors["mask_q15"]
         masks.append((out["mask"][0].ravel(), mask_q15[0].ravel() / 32768.0))
         floats.append((out["output"][0], output / 32768.0))
         clean = path.with_name(path.name.replace("_noisy", "_clean"))
@@ -226,10 +225,6 @@ def _quality(
                 drops.append(before - after)
     values = {"mask_snr_db": _joined_snr(masks), "output_snr_db": _joined_snr(floats)}
     return values | ({"pesq_drop": float(np.mean(drops))} if drops else {})
-
-
-def _masks(run: Run) -> np.ndarray:
-    return run.tensors["mask_q15"]
 
 
 def _joined_snr(pairs: list[tuple[np.ndarray, np.ndarray]]) -> float:

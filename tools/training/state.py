@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import io
 import json
-import os
 from pathlib import Path
 from typing import Any
 
 import torch
 
 from models.errors import StapesError
+from models.files import write_whole
 from models.gru_mask import GruMask
 
 STATE_NAME = "training.pt"
@@ -94,9 +94,7 @@ class Folder:
         return [json.loads(line) for line in file.read_text().splitlines()] if file.is_file() else []
 
     def _write(self, name: str, content: bytes) -> None:
-        temporary = self.path / f".{name}.partial"
-        temporary.write_bytes(content)
-        os.replace(temporary, self.path / name)
+        write_whole(self.path / name, content)
 
 
 def _rounded(value: float) -> float:
