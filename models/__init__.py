@@ -5,7 +5,8 @@ frontend    the constants of the path around the network, and its windows
 stft        analysis and overlap-add, streaming and whole files
 wiener      the 8 ms Wiener gain with its voice activity decision
 features    what the network sees
-gru_mask    the network
+gru_mask    one network: a real mask from magnitudes
+gtcrn       the other: a complex mask from complex spectra
 checkpoint  networks from and to files
 pipeline    the whole path in float, streaming and whole files
 onnx_export the network as a streaming ONNX file

@@ -1,4 +1,5 @@
-"""Checkpoints of the GRU mask: the published format, the bare state dict, and this project's own, which extends the first.
+"""Checkpoints: of the GRU mask the published format, the bare state dict, and this project's own, which extends the first; of GTCRN
+the official format and the bare state dict.
 
 Files are read with `weights_only`, so that no checkpoint can run code.
 """
@@ -13,51 +14,81 @@ import sys
 import warnings
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, overload
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from models.errors import StapesError
 from models.files import write_whole
 from models.frontend import FrontEnd
 from models.gru_mask import GruMask, GruMaskConfig
+from models.gtcrn import Gtcrn
 
+NETWORKS = ("gru-mask", "gtcrn")
 # Parameter names that give a network away, for the message to a user who took the wrong file.
 OTHER_NETWORKS = {
-    "GTCRN": ("erb.", "encoder.en_convs", "dpgrnn1."),
     "DeepFilterNet": ("enc.erb_conv0", "df_dec.", "erb_dec."),
     "RNNoise": ("gru1.", "gru2.", "dense_out."),
     "FullSubNet": ("fb_model.", "sb_model."),
     "Conv-TasNet": ("masker.", "separator.", "TCN."),
     "Demucs": ("encoder.0.0.", "lstm.lstm."),
 }
+GTCRN_TELLS = ("erb.", "encoder.en_convs", "dpgrnn1.", "decoder.de_convs")
 WRAPPERS = ("model_state_dict", "state_dict", "model", "net", "generator")
 
 
-def load(path: str | os.PathLike[str]) -> tuple[GruMask, FrontEnd, dict[str, Any]]:
-    """Read a checkpoint -> network in evaluation mode, its front end, and info.
+@overload
+def load(path: str | os.PathLike[str], network: Literal["gru-mask"]) -> tuple[GruMask, FrontEnd, dict[str, Any]]: ...
+@overload
+def load(path: str | os.PathLike[str], network: Literal["gtcrn"]) -> tuple[Gtcrn, FrontEnd, dict[str, Any]]: ...
+@overload
+def load(path: str | os.PathLike[str], network: str = "auto") -> tuple[GruMask | Gtcrn, FrontEnd, dict[str, Any]]: ...
 
-    `info`: `format` (`published`, `bare`, `own`), `model_config`, `parameters` (their number).
+
+def load(path: str | os.PathLike[str], network: str = "auto") -> tuple[GruMask | Gtcrn, FrontEnd, dict[str, Any]]:
+    """Read a checkpoint -> network in evaluation mode, its front end, and info; `network` is `auto` or one of NETWORKS.
+
+    `info`: `network`, `format` (`published`, `bare`, `own`), `model_config` (of the GRU mask), `parameters` (their number).
     Raises StapesError, with what the file looks like and what to do, when it is not a sound checkpoint of this network.
     """
     path = Path(path)
     content = _read(path)
     state = _state_dict(path, content)
-    _refuse_other_network(path, state)
+    kind = _recognise(path, state)
+    if network not in ("auto", kind):
+        raise StapesError(f"{path}: a checkpoint of {kind}, not of {network}; give --model {kind}, or auto")
+    model, frontend, info = _gtcrn(path, content, state) if kind == "gtcrn" else _gru_mask(path, content, state)
+    info["network"] = kind
+    info["parameters"] = sum(parameter.numel() for parameter in model.parameters())
+    return model.eval(), frontend, info
+
+
+def _gru_mask(
+    path: Path, content: Mapping[str, Any], state: Mapping[str, Tensor]
+) -> tuple[GruMask, FrontEnd, dict[str, Any]]:
     wrapped = "model_state_dict" in content
     config = _config(path, content, state) if wrapped else _infer_config(path, state)
     frontend = _front_end(path, content if wrapped else {}, config)
     _check_front_end(path, frontend, config)
     model = GruMask(config)
-    _check_state(path, model, state)
+    _check_state(path, model, state, "model_config asks for", "correct model_config")
     model.load_state_dict(state)
-    info = {
-        "format": "own" if wrapped and "front_end" in content else "published" if wrapped else "bare",
-        "model_config": config.to_dict(),
-        "parameters": sum(parameter.numel() for parameter in model.parameters()),
-    }
-    return model.eval(), frontend, info
+    form = "own" if wrapped and "front_end" in content else "published" if wrapped else "bare"
+    return model, frontend, {"format": form, "model_config": config.to_dict()}
+
+
+def _gtcrn(
+    path: Path, content: Mapping[str, Any], state: Mapping[str, Tensor]
+) -> tuple[Gtcrn, FrontEnd, dict[str, Any]]:
+    model = Gtcrn()
+    _check_state(path, model, state, "GTCRN's is", "only the official widths are supported, retrain with those")
+    for name, value in state.items():
+        if name.endswith("running_var") and not (value >= 0).all():
+            raise StapesError(f"{path}: tensor {name} holds a negative variance; the file is damaged, copy it again")
+    model.load_state_dict(state)
+    form = "bare" if state.keys() == content.keys() else "published"
+    return model, model.front_end(), {"format": form}
 
 
 def save(path: str | os.PathLike[str], model: GruMask, frontend: FrontEnd) -> None:
@@ -122,20 +153,27 @@ def _state_dict(path: Path, content: Mapping[str, Any]) -> dict[str, Tensor]:
     return state
 
 
-def _refuse_other_network(path: Path, state: Mapping[str, Tensor]) -> None:
+def _recognise(path: Path, state: Mapping[str, Tensor]) -> str:
+    """Which of NETWORKS the parameters' names are of; raises StapesError for every other one."""
     if any(name.startswith("gru.weight_ih_l0") for name in state):
-        return
+        return "gru-mask"
+    if _tells(state, GTCRN_TELLS) >= 2:
+        return "gtcrn"
     for network, tells in OTHER_NETWORKS.items():
-        if sum(any(name.startswith(tell) for name in state) for tell in tells) >= 2:
+        if _tells(state, tells) >= 2:
             raise StapesError(
-                f"{path}: looks like a checkpoint of {network}, not of the GRU mask; "
+                f"{path}: looks like a checkpoint of {network}, not of the GRU mask or GTCRN; "
                 "export it from its own code as a streaming ONNX file and give that"
             )
     some = ", ".join(list(state)[:3])
     raise StapesError(
-        f"{path}: a checkpoint of an unknown network (tensors {some}, ...), not of the GRU mask; "
+        f"{path}: a checkpoint of an unknown network (tensors {some}, ...), not of the GRU mask or GTCRN; "
         "export it from its own code as a streaming ONNX file and give that"
     )
+
+
+def _tells(state: Mapping[str, Tensor], tells: tuple[str, ...]) -> int:
+    return sum(any(name.startswith(tell) for name in state) for tell in tells)
 
 
 def _config(path: Path, content: Mapping[str, Any], state: Mapping[str, Tensor]) -> GruMaskConfig:
@@ -180,21 +218,27 @@ def _check_front_end(path: Path, frontend: FrontEnd, config: GruMaskConfig) -> N
             raise StapesError(f"{path}: front_end and model_config disagree on {name}; save the checkpoint again")
 
 
-def _check_state(path: Path, model: GruMask, state: Mapping[str, Tensor]) -> None:
+def _check_state(path: Path, model: nn.Module, state: Mapping[str, Tensor], wants: str, remedy: str) -> None:
+    """Names, shapes, dtypes, finite values; `wants` and `remedy` go into the message about a wrong shape."""
     expected = model.state_dict()
     missing, extra = sorted(set(expected) - set(state)), sorted(set(state) - set(expected))
     if missing or extra:
-        parts = [f"missing {', '.join(missing)}"] * bool(missing) + [f"unexpected {', '.join(extra)}"] * bool(extra)
+        parts = [f"missing {_some(missing)}"] * bool(missing) + [f"unexpected {_some(extra)}"] * bool(extra)
         raise StapesError(f"{path}: tensors do not fit the network: {'; '.join(parts)}; save the whole state dict")
     for name, value in state.items():
         if value.shape != expected[name].shape:
             raise StapesError(
-                f"{path}: tensor {name} has shape {tuple(value.shape)}, model_config asks for {tuple(expected[name].shape)}; "
-                "correct model_config"
+                f"{path}: tensor {name} has shape {tuple(value.shape)}, {wants} {tuple(expected[name].shape)}; {remedy}"
             )
+        if not expected[name].is_floating_point():  # a counter of BatchNorm
+            continue
         if not value.is_floating_point():
             raise StapesError(f"{path}: tensor {name} is {value.dtype}, not float; give the float checkpoint")
-        if not torch.isfinite(value).all():
+        if not torch.isfinite(value.to(expected[name].dtype)).all():
             raise StapesError(
                 f"{path}: tensor {name} holds NaN or Inf; the training diverged, take an earlier checkpoint"
             )
+
+
+def _some(names: list[str], most: int = 8) -> str:
+    return ", ".join(names[:most]) + f" and {len(names) - most} more" * (len(names) > most)

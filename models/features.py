@@ -1,4 +1,5 @@
-"""What the network sees of a frame: magnitudes, level-normalised logarithms, or their power law, and the Wiener gains.
+"""What the network sees of a frame: magnitudes, level-normalised logarithms, or their power law, and the Wiener gains; or the
+spectrum itself.
 
 B utterances, F bins.
 """
@@ -17,6 +18,13 @@ LOG_RANGE = 8.0
 LOG_CLIP = 4.0
 COMPRESSION = 0.15
 COMPRESSED_CLIP = 8.0
+MAGNITUDE_FLOOR = 1e-12
+
+
+def complex_features(spectrum: np.ndarray) -> np.ndarray:
+    """Spectra (..., F) complex -> (..., 3 F) float64: sqrt(|X|^2 + 1e-12), real parts, imaginary parts; GTCRN's input."""
+    magnitude = np.sqrt(spectrum.real**2 + spectrum.imag**2 + MAGNITUDE_FLOOR)
+    return np.concatenate([magnitude, spectrum.real, spectrum.imag], axis=-1)
 
 
 class FeatureExtractor:

@@ -13,7 +13,8 @@ import numpy as np
 from models.errors import StapesError
 
 SAMPLE_RATE = 16000
-FEATURES = ("magnitude", "log", "compressed")
+# With the first three the network's mask is a gain after the Wiener gain; with the last it is complex, and there is no Wiener filter.
+FEATURES = ("magnitude", "log", "compressed", "complex")
 
 
 @dataclass(frozen=True)
@@ -55,6 +56,10 @@ class FrontEnd:
             )
         if self.features not in FEATURES:
             raise StapesError(f"features '{self.features}': unknown; give one of {', '.join(FEATURES)}")
+        if self.complex_mask and (self.gain_input or self.mask_floor_db is not None):
+            raise StapesError(
+                "front end: complex features have neither a Wiener gain nor a mask floor; leave gain_input and mask_floor_db out"
+            )
         if not (
             0 < self.noise_smoothing < 1 and 0 < self.xi_smoothing < 1 and self.noise_floor > 0 and self.gamma_max > 1
         ):
@@ -71,8 +76,19 @@ class FrontEnd:
         return self.analysis // 2 + 1
 
     @property
+    def complex_mask(self) -> bool:
+        """Whether the network sees complex spectra and gives complex factors, with no Wiener filter before it."""
+        return self.features == "complex"
+
+    @property
     def feature_size(self) -> int:
-        return self.bins * (2 if self.gain_input else 1)
+        """Values that the network takes a frame; complex: magnitudes, real parts and imaginary parts."""
+        return self.bins * (3 if self.complex_mask else 2 if self.gain_input else 1)
+
+    @property
+    def mask_size(self) -> int:
+        """Values that the network gives a frame; complex: real parts and imaginary parts."""
+        return self.bins * (2 if self.complex_mask else 1)
 
     @property
     def latency(self) -> int:

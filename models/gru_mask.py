@@ -45,6 +45,8 @@ class GruMaskConfig:
             raise StapesError(
                 f"model_config: analysis {self.analysis} and n_fft {self.n_fft} differ; give one value for both"
             )
+        if self.features == "complex":
+            raise StapesError("model_config: the GRU mask has no complex features; give magnitude, log or compressed")
         if min(self.n_fft, self.hidden_dim, self.num_layers) < 1 or self.narrow_dim < 0 or (self.fc_dim or 0) < 0:
             raise StapesError(
                 "model_config: n_fft, hidden_dim and num_layers are at least 1, narrow_dim and fc_dim at least 0"

@@ -1,4 +1,4 @@
-"""The whole path of the device in float: analysis, Wiener gain, features, mask, synthesis.
+"""The whole path of the device in float: analysis, Wiener gain, features, mask, synthesis; or analysis, complex mask, synthesis.
 
 `process` is the stream, one hop a call; `run` is the same over whole files, with one call of the network.
 B utterances, S samples, T frames, K bins.
@@ -10,17 +10,29 @@ import numpy as np
 import torch
 
 from models.errors import StapesError
-from models.features import FeatureExtractor
+from models.features import FeatureExtractor, complex_features
 from models.frontend import FrontEnd
 from models.gru_mask import GruMask
+from models.gtcrn import Gtcrn, GtcrnStates
 from models.stft import StreamingStft, istft, stft
 from models.wiener import WienerFilter
 
 
-class FloatPipeline:
-    """Float reference; without a model the Wiener filter alone. Network float32, everything else float64."""
+def apply_mask(frontend: FrontEnd, spectrum: np.ndarray, gain: np.ndarray, mask: np.ndarray) -> np.ndarray:
+    """`spectrum` (..., K) complex, `gain` (..., K), `mask` (..., mask_size) -> enhanced spectrum (..., K) complex.
 
-    def __init__(self, frontend: FrontEnd, model: GruMask | None = None) -> None:
+    A real mask is a factor of the gain, not under its floor; a complex one is a factor of the spectrum.
+    """
+    if frontend.complex_mask:
+        real, imaginary = np.split(mask, 2, axis=-1)
+        return spectrum * (real + 1j * imaginary)
+    return spectrum * (gain * np.maximum(mask, frontend.mask_floor))
+
+
+class FloatPipeline:
+    """Float reference; without a model the Wiener filter alone, if there is one. Network float32, everything else float64."""
+
+    def __init__(self, frontend: FrontEnd, model: GruMask | Gtcrn | None = None) -> None:
         if model is not None and (model.bins, model.feature_size) != (frontend.bins, frontend.feature_size):
             raise StapesError(
                 f"network of {model.feature_size} features and {model.bins} bins behind a front end of "
@@ -31,7 +43,7 @@ class FloatPipeline:
         self.stft = StreamingStft(frontend, 1)
         self.wiener = WienerFilter(frontend, 1)
         self.extractor = FeatureExtractor(frontend, 1)
-        self.states: torch.Tensor | None = None
+        self.states: torch.Tensor | GtcrnStates | None = None
 
     def reset(self) -> None:
         """Back to the start of a stream."""
@@ -47,21 +59,26 @@ class FloatPipeline:
                 f"process takes {self.frontend.hop} samples a call, not an array of shape {np.shape(samples)}"
             )
         spectrum = self.stft.analyse(np.asarray(samples, dtype=np.float64)[None])
-        frame = self.wiener.step(spectrum)
-        gain = frame.gain
-        if self.model is not None:
-            features = torch.from_numpy(self.extractor.step(frame)).float()
-            with torch.inference_mode():
-                mask, self.states = self.model(features[None], self.states)
-            gain = gain * np.maximum(mask[0].double().numpy(), self.frontend.mask_floor)
-        return self.stft.synthesise(spectrum * gain)[0]
+        if self.frontend.complex_mask:
+            gain, features = np.ones(spectrum.shape), complex_features(spectrum)
+        else:
+            frame = self.wiener.step(spectrum)
+            gain, features = frame.gain, self.extractor.step(frame)
+        if self.model is None:
+            return self.stft.synthesise(spectrum * gain)[0]
+        with torch.inference_mode():
+            mask, self.states = self.model(torch.from_numpy(features).float()[None], self.states)
+        return self.stft.synthesise(apply_mask(self.frontend, spectrum, gain, mask[0].double().numpy()))[0]
 
     def analyse(self, audio: np.ndarray) -> dict[str, np.ndarray]:
         """Everything before the network for `audio` (B, S) or (S,): arrays by name.
 
         spectrum (B, T, K) complex128; features (B, T, feature_size), gain (B, T, K) float64; vad, silent (B, T) bool.
+        Without a Wiener filter the gain is one, and vad and silent are left out.
         """
         spectrum = stft(np.atleast_2d(audio), self.frontend)
+        if self.frontend.complex_mask:
+            return {"spectrum": spectrum, "features": complex_features(spectrum), "gain": np.ones(spectrum.shape)}
         batch, frames, bins = spectrum.shape
         wiener, extractor = WienerFilter(self.frontend, batch), FeatureExtractor(self.frontend, batch)
         out = {
@@ -78,16 +95,16 @@ class FloatPipeline:
         return out
 
     def trace(self, audio: np.ndarray) -> dict[str, np.ndarray]:
-        """As `analyse`, with mask (B, T, K), the network's own, before the floor, and output (B, S) float64."""
+        """As `analyse`, with mask (B, T, mask_size), the network's own, before the floor, and output (B, S) float64."""
         audio = np.atleast_2d(audio)
         out = self.analyse(audio)
-        gain = out["gain"]
+        enhanced = out["spectrum"] * out["gain"]
         if self.model is not None:
             with torch.inference_mode():
                 mask, _ = self.model(torch.from_numpy(out["features"]).float())
             out["mask"] = mask.double().numpy()
-            gain = gain * np.maximum(out["mask"], self.frontend.mask_floor)
-        out["output"] = istft(out["spectrum"] * gain, self.frontend)[:, : audio.shape[1]]
+            enhanced = apply_mask(self.frontend, out["spectrum"], out["gain"], out["mask"])
+        out["output"] = istft(enhanced, self.frontend)[:, : audio.shape[1]]
         return out
 
     def run(self, audio: np.ndarray) -> np.ndarray:

@@ -159,6 +159,10 @@ def rfft_tables(length: int) -> RfftTables:
 
 def _check(frontend: FrontEnd) -> None:
     """Refuse what the fixed-point formats cannot hold."""
+    if frontend.complex_mask:
+        raise StapesError(
+            "front end: complex features have no fixed-point path in this version; export the network alone"
+        )
     if not SHORTEST_ANALYSIS <= frontend.analysis <= LONGEST_ANALYSIS:
         raise StapesError(
             f"analysis {frontend.analysis}: the fixed-point transform takes {SHORTEST_ANALYSIS} to {LONGEST_ANALYSIS} samples"

@@ -153,7 +153,7 @@ def learning_rate(step: int, optimiser: Optimiser) -> float:
 
 
 def _started(start: Path, recipe: Recipe) -> GruMask:
-    model, _, _ = checkpoint.load(start)
+    model, _, _ = checkpoint.load(start, "gru-mask")
     if model.config != GruMask(recipe.model).config:
         raise StapesError(f"{start}: another network than the recipe's [model]; give a checkpoint of that network")
     return model

@@ -105,7 +105,10 @@ def _ends(graph: Graph, frontend: FrontEnd) -> tuple[Tensor, Tensor]:
             "needs one of each, or export the network alone"
         )
     features, mask = graph.tensors[graph.inputs[0]], graph.tensors[graph.outputs[0]]
-    for tensor, size, what in ((features, frontend.feature_size, "features"), (mask, frontend.bins, "mask values")):
+    for tensor, size, what in (
+        (features, frontend.feature_size, "features"),
+        (mask, frontend.mask_size, "mask values"),
+    ):
         if tensor.size != size:
             raise StapesError(
                 f"tensor '{tensor.name}' has shape {shape(tensor.shape)}; the front end has {size} {what} a frame"

@@ -8,7 +8,7 @@ import numpy as np
 
 from models.audio import float_to_q15, q15_to_float
 from models.frontend import FrontEnd
-from models.pipeline import FloatPipeline
+from models.pipeline import FloatPipeline, apply_mask
 from models.stft import istft
 from quantize.calibrate import run_float
 from quantize.onnx_reader import read_onnx
@@ -27,15 +27,15 @@ class FloatEngine(Engine):
         self._model, self._source = read_onnx(onnx_path)
 
     def trace_float(self, audio: np.ndarray, progress: Progress = no_progress) -> dict[str, np.ndarray]:
-        """Float audio (B, S) in [-1, 1) -> features, gain, vad, mask (B, T, ...) and output (B, S) float64."""
+        """Float audio (B, S) in [-1, 1) -> spectrum, features, gain, mask (B, T, ...) and output (B, S) float64."""
         audio = np.atleast_2d(audio)
         out = FloatPipeline(self.frontend).analyse(audio)
         (feature_name,), (mask_name,) = self._source.inputs, self._source.outputs
         sequences = [{feature_name: features.astype(np.float32)} for features in out["features"]]
         masks = run_float(self._model, self._source.states, sequences, [mask_name], progress)
         out["mask"] = np.stack([result[mask_name] for result in masks]).astype(np.float64)
-        gain = out["gain"] * np.maximum(out["mask"], self.frontend.mask_floor)
-        out["output"] = istft(out["spectrum"] * gain, self.frontend)[:, : audio.shape[1]]
+        enhanced = apply_mask(self.frontend, out["spectrum"], out["gain"], out["mask"])
+        out["output"] = istft(enhanced, self.frontend)[:, : audio.shape[1]]
         return out
 
     def run(self, audio_q15: np.ndarray, trace: bool = False, progress: Progress = no_progress) -> Run:

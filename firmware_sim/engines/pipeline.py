@@ -25,10 +25,10 @@ def network_ends(graph: Graph, frontend: FrontEnd) -> tuple[Tensor, Tensor]:
             "the audio path needs one feature vector and one mask"
         )
     features, mask = graph.tensors[graph.inputs[0]], graph.tensors[graph.outputs[0]]
-    if features.size != frontend.feature_size or mask.size != frontend.bins:
+    if features.size != frontend.feature_size or mask.size != frontend.mask_size:
         raise StapesError(
-            f"network {graph.name!r} takes {features.size} features and gives {mask.size} bins; the front end has "
-            f"{frontend.feature_size} and {frontend.bins}: quantise it with the front end it was trained with"
+            f"network {graph.name!r} takes {features.size} features and gives {mask.size} mask values; the front end has "
+            f"{frontend.feature_size} and {frontend.mask_size}: quantise it with the front end it was trained with"
         )
     return features, mask
 

@@ -9,6 +9,7 @@ import torch
 from models import checkpoint
 from models.errors import StapesError
 from tests.helpers import OWN_CONFIG, PUBLISHED_CONFIG, published_checkpoint, random_network
+from tests.models.gtcrn.networks import random_gtcrn
 
 
 def test_published_checkpoint_loads_as_it_is(tmp_path):
@@ -75,14 +76,9 @@ class RunsCode:
         return (print, ("this must never be printed",))
 
 
-def _gtcrn(path):
-    names = [
-        "erb.erb_fc.weight",
-        "erb.ierb_fc.weight",
-        "encoder.en_convs.0.conv.weight",
-        "dpgrnn1.intra_rnn.rnn1.weight",
-    ]
-    torch.save({"epoch": 3, "optimizer": {}, "model": {name: torch.zeros(3) for name in names}}, path)
+def _deep_filter_net(path):
+    names = ["enc.erb_conv0.1.weight", "erb_dec.conv3p.0.weight", "df_dec.df_gru.weight"]
+    torch.save({name: torch.zeros(3) for name in names}, path)
 
 
 def _changed(change):
@@ -110,7 +106,7 @@ BAD = {
     "scalar": (lambda p: torch.save({"best": np.float64(1), "model": {}}, p), "would run code"),
     "tensor": (lambda p: torch.save(torch.zeros(3), p), "holds a Tensor"),
     "dict": (lambda p: torch.save({"a": 1}, p), "no state dict"),
-    "gtcrn": (_gtcrn, "looks like a checkpoint of GTCRN"),
+    "deep_filter_net": (_deep_filter_net, "looks like a checkpoint of DeepFilterNet"),
     "unknown": (lambda p: torch.save({"conv.weight": torch.zeros(3)}, p), "unknown network"),
     "missing": (_changed(lambda s, c: s.pop("fc1.bias")), "missing fc1.bias"),
     "extra": (_changed(lambda s, c: s.update({"fc3.bias": torch.zeros(2)})), "unexpected fc3.bias"),
@@ -158,3 +154,62 @@ def test_failed_save_leaves_nothing(tmp_path):
     with pytest.raises(StapesError, match="cannot be written"):
         checkpoint.save(tmp_path / "absent" / "a.pt", network, network.config.front_end())
     assert list(tmp_path.iterdir()) == []
+
+
+def gtcrn_checkpoint(path, change=lambda state: None):
+    state = random_gtcrn().state_dict()
+    change(state)
+    torch.save({"epoch": 96, "optimizer": {"state": {}}, "model": state}, path)
+    return path
+
+
+def test_gtcrn_loads_in_the_official_form_and_bare(tmp_path):
+    expected = random_gtcrn().state_dict()
+    torch.save(expected, tmp_path / "bare.pth")
+    for path, form in ((gtcrn_checkpoint(tmp_path / "a.tar"), "published"), (tmp_path / "bare.pth", "bare")):
+        model, frontend, info = checkpoint.load(path)
+        assert (info["network"], info["format"], info["parameters"]) == ("gtcrn", form, 48_245)
+        assert (frontend.analysis, frontend.hop, frontend.features) == (512, 256, "complex")
+        assert all(torch.equal(value, expected[name]) for name, value in model.state_dict().items())
+        assert not model.training
+
+
+BAD_GTCRN = {
+    "missing": (lambda s: s.pop("dpgrnn2.inter_ln.bias"), "missing dpgrnn2.inter_ln.bias; save the whole state dict"),
+    "extra": (lambda s: s.update({"encoder.en_convs.5.conv.weight": torch.zeros(1)}), "unexpected encoder.en_convs.5"),
+    "width": (
+        lambda s: s.update({"erb.erb_fc.weight": torch.zeros(32, 192)}),
+        r"erb.erb_fc.weight has shape \(32, 192\), GTCRN's is \(64, 192\); only the official widths",
+    ),
+    "nan": (lambda s: s["encoder.en_convs.3.depth_conv.bias"].fill_(float("nan")), "3.depth_conv.bias holds NaN"),
+    "inf": (
+        lambda s: s["decoder.de_convs.4.bn.running_mean"].fill_(float("inf")),
+        "4.bn.running_mean holds NaN or Inf",
+    ),
+    "large": (
+        lambda s: s.update({"dpgrnn1.intra_fc.bias": torch.full((16,), 1e300, dtype=torch.float64)}),
+        "dpgrnn1.intra_fc.bias holds NaN or Inf",
+    ),
+    "variance": (lambda s: s["encoder.en_convs.0.bn.running_var"].fill_(-1.0), "0.bn.running_var holds a negative"),
+    "integer": (
+        lambda s: s.update({"dpgrnn1.intra_fc.bias": torch.zeros(16, dtype=torch.int8)}),
+        "dpgrnn1.intra_fc.bias is torch.int8, not float",
+    ),
+}
+
+
+@pytest.mark.parametrize("kind", BAD_GTCRN)
+def test_bad_checkpoint_of_gtcrn_is_refused_by_one_line_that_names_the_tensor(tmp_path, kind):
+    change, words = BAD_GTCRN[kind]
+    path = gtcrn_checkpoint(tmp_path / "bad.tar", change)
+    with pytest.raises(StapesError, match=words) as caught:
+        checkpoint.load(path)
+    assert str(caught.value).startswith(str(path))
+    assert "\n" not in str(caught.value)
+
+
+def test_a_checkpoint_of_another_network_than_asked_for_is_refused(tmp_path):
+    with pytest.raises(StapesError, match=r"a checkpoint of gtcrn, not of gru-mask; give --model gtcrn"):
+        checkpoint.load(gtcrn_checkpoint(tmp_path / "a.tar"), "gru-mask")
+    with pytest.raises(StapesError, match="a checkpoint of gru-mask, not of gtcrn"):
+        checkpoint.load(published_checkpoint(tmp_path / "b.pt"), "gtcrn")

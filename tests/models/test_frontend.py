@@ -5,6 +5,7 @@ import pytest
 
 from models.errors import StapesError
 from models.frontend import FrontEnd
+from models.gru_mask import GruMaskConfig
 from models.stft import StreamingStft, istft, stft
 
 SIZES = [FrontEnd(), FrontEnd(analysis=256), FrontEnd(analysis=512), FrontEnd(analysis=256, synthesis=256, hop=128)]
@@ -66,3 +67,18 @@ def test_front_end_survives_the_way_to_a_dict_and_back():
 def test_front_end_that_cannot_work_is_refused(values, word):
     with pytest.raises(StapesError, match=word):
         FrontEnd.from_dict(values)
+
+
+def test_a_complex_front_end_has_neither_wiener_gain_nor_floor():
+    frontend = FrontEnd(analysis=512, synthesis=512, hop=256, features="complex")
+    assert (frontend.complex_mask, frontend.feature_size, frontend.mask_size) == (True, 771, 514)
+    assert (frontend.latency, frontend.delay) == (512, 256)
+    assert FrontEnd.from_dict(frontend.to_dict()) == frontend
+    for wrong in ({"gain_input": True}, {"mask_floor_db": -20.0}):
+        with pytest.raises(StapesError, match="complex features have neither"):
+            FrontEnd(features="complex", **wrong)
+
+
+def test_the_gru_mask_takes_no_complex_features():
+    with pytest.raises(StapesError, match="no complex features"):
+        GruMaskConfig(features="complex")

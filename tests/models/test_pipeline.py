@@ -5,8 +5,9 @@ import pytest
 
 from models.errors import StapesError
 from models.frontend import FrontEnd
-from models.pipeline import FloatPipeline
+from models.pipeline import FloatPipeline, apply_mask
 from tests.helpers import OWN_CONFIG, PUBLISHED_CONFIG, random_network, speech_like
+from tests.models.gtcrn.networks import random_gtcrn
 
 CONFIGS = {
     "published": PUBLISHED_CONFIG,
@@ -38,6 +39,36 @@ def test_stream_equals_whole_file(name, kind):
     pipeline.reset()
     again = np.concatenate([pipeline.process(block) for block in audio.reshape(-1, frontend.hop)])
     assert np.array_equal(stream, again)
+
+
+@pytest.mark.parametrize("kind", ["silence", "speech", "between silences"])
+def test_stream_equals_whole_file_with_a_complex_mask(kind):
+    network = random_gtcrn()
+    audio = signal(kind)
+    audio = audio[: len(audio) // 256 * 256]
+    pipeline = FloatPipeline(network.front_end(), network)
+    whole = pipeline.run(audio)
+    assert (np.abs(whole).max() > 0.01) == (kind != "silence")
+    for _ in range(2):
+        stream = np.concatenate([pipeline.process(block) for block in audio.reshape(-1, 256)])
+        assert np.abs(whole - stream).max() < 1e-5
+        pipeline.reset()
+
+
+def test_a_complex_mask_turns_and_scales_the_spectrum():
+    frontend = FrontEnd(analysis=512, synthesis=512, hop=256, features="complex")
+    spectrum = np.array([[1 + 2j, -3j]])
+    turned = apply_mask(frontend, spectrum, np.ones(spectrum.shape), np.array([[0.5, 0.0, 0.0, 1.0]]))
+    assert np.array_equal(turned, [[0.5 + 1j, 3 + 0j]])
+
+
+def test_without_a_network_and_without_a_wiener_filter_the_path_is_a_delay():
+    audio = speech_like(1.0)[: 256 * 60]
+    pipeline = FloatPipeline(FrontEnd(analysis=512, synthesis=512, hop=256, features="complex"))
+    stream = np.concatenate([pipeline.process(block) for block in audio.reshape(-1, 256)])
+    assert np.abs(stream[256:] - audio[:-256]).max() < 1e-12
+    assert np.abs(stream - pipeline.run(audio)).max() < 1e-12
+    assert set(pipeline.trace(audio)) == {"spectrum", "features", "gain", "output"}
 
 
 def test_batch_equals_each_utterance_alone():
@@ -93,6 +124,8 @@ def test_trace_names_everything_a_calibration_needs():
 def test_network_behind_the_wrong_front_end_is_refused():
     with pytest.raises(StapesError, match="130 features"):
         FloatPipeline(FrontEnd(), random_network(OWN_CONFIG))
+    with pytest.raises(StapesError, match="771 features"):
+        FloatPipeline(FrontEnd(analysis=512, synthesis=512, hop=256), random_gtcrn())
 
 
 def test_block_of_the_wrong_length_is_refused():

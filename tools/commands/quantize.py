@@ -25,6 +25,7 @@ from models.audio import q15_to_float
 from models.errors import StapesError
 from models.files import whole_folder
 from models.frontend import FrontEnd
+from models.gtcrn import Gtcrn
 from models.onnx_export import FRONT_END_KEY, export_onnx
 from models.pipeline import FloatPipeline
 from quantize.calibrate import run_float
@@ -59,7 +60,7 @@ class Calibration:
 def quantize(
     checkpoint: Annotated[Path, typer.Argument(help="A .pt, .pth or .tar checkpoint, or a streaming .onnx file.")],
     output: Annotated[Path, typer.Option("-o", "--output", help="Folder for the bundle.")],
-    model: Annotated[str, typer.Option(help="Network of a checkpoint: auto or gru-mask.")] = "auto",
+    model: Annotated[str, typer.Option(help="Network of a checkpoint: auto, gru-mask or gtcrn.")] = "auto",
     recipe: Annotated[str, typer.Option(help="A built-in recipe or a TOML file; see `quantize/recipes`.")] = "w8a16",
     calibration: Annotated[
         list[Path] | None,
@@ -107,8 +108,10 @@ def make_bundle(
     name: str = "",
 ) -> tuple[Bundle, Quantised]:
     """What `stapes quantize` does, without the tables. Raises StapesError for every fault of the input."""
-    if model not in ("auto", "gru-mask"):
-        raise StapesError(f"--model {model!r}: this version knows gru-mask, and auto, which finds it")
+    if model not in ("auto", *checkpoints.NETWORKS):
+        raise StapesError(
+            f"--model {model!r}: unknown; give {', '.join(checkpoints.NETWORKS)}, or auto, which finds it"
+        )
     if not checkpoint.is_file():
         raise StapesError(f"{checkpoint}: no such file; give a checkpoint (.pt, .pth, .tar) or a streaming .onnx file")
     name = name or identifier(checkpoint.stem)
@@ -119,7 +122,9 @@ def make_bundle(
         if checkpoint.suffix.lower() == ".onnx":
             onnx_path.write_bytes(checkpoint.read_bytes())
         else:
-            network, frontend, _ = checkpoints.load(checkpoint)
+            network, frontend, _ = checkpoints.load(checkpoint, model)
+            if isinstance(network, Gtcrn):
+                raise StapesError(f"{checkpoint}: a sound checkpoint of GTCRN, which this version cannot quantise yet")
             export_onnx(network, frontend, onnx_path)
         float_model, source = read_onnx(onnx_path if checkpoint.suffix.lower() != ".onnx" else checkpoint)
         require_supported(source)

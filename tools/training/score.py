@@ -37,7 +37,7 @@ def score(
       python -m tools.training.score models/zoo/gru_mask.pt --corpus corpus
     """
     torch.set_num_threads(1)
-    network, frontend, _ = checkpoint.load(model)
+    network, frontend, _ = checkpoint.load(model, "gru-mask")
     mixes = make_set(corpus, split, pairs, seconds, snr or [0.0, 5.0, 10.0], seed)
     noisy, clean = np.stack([m.noisy for m in mixes]), np.stack([m.clean for m in mixes])
     delay = frontend.delay
