@@ -15,6 +15,8 @@ from models.frontend import FrontEnd
 from quantize.graph import DTYPES, Graph
 
 AUDIO_IN, AUDIO_OUT = "audio_in_q15", "audio_out_q15"
+# Of the start of the vectors a program's self-test keeps so many: past the start-up of the noise estimate, some 65 KB.
+SELF_TEST_FRAMES = 100
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,6 +35,14 @@ class Vectors:
     def frames(self) -> int:
         """Frames of the network part, 0 without one."""
         return len(next(iter(self.network.values()))) if self.network else 0
+
+    def first(self, frames: int, hop: int) -> Vectors:
+        """The first `frames` frames of the network and as many hops of the audio."""
+        network = {name: data[:frames] for name, data in self.network.items()}
+        if self.audio_in_q15 is None or self.audio_out_q15 is None:
+            return Vectors(network)
+        samples = frames * hop
+        return Vectors(network, self.audio_in_q15[:samples], self.audio_out_q15[:samples])
 
     @classmethod
     def from_arrays(cls, arrays: Mapping[str, np.ndarray], graph: Graph, frontend: FrontEnd | None) -> Vectors:

@@ -2,7 +2,7 @@
 
 In the order in which a graph meets them: `schedule` (steps, fused regions), `layout` (memory), `fields` and `shapes`
 (parameters as C structs), `statements` (calls), `constants` (arrays), `program` (all of it as data), `audio` (the path
-around the network), `templates/` and `text` (C), `runtime` (files that come along), `folder` (writing).
+around the network), `self_test`, `templates/` and `text` (C), `runtime` (files that come along), `folder` (writing).
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from export.c.folder import write_folder
 from export.c.program import build_program
 from export.c.text import is_identifier
 from export.stamp import Stamp
-from export.vectors import Vectors
+from export.vectors import SELF_TEST_FRAMES, Vectors
 from models.errors import StapesError
 from models.frontend import FrontEnd
 from quantize.graph import Graph
@@ -37,8 +37,8 @@ def export_c(
 ) -> list[Path]:
     """Write the program `name` of a graph into `folder` and return the paths of its files.
 
-    `frontend` (or its `to_dict()`) adds the audio path around the network; `vectors` (see `export.vectors`) add golden
-    vectors and a runner; `fuse` False runs every region operator by operator. The same arguments give the same bytes.
+    `frontend` (or its `to_dict()`) adds the audio path around the network; `vectors` (see `export.vectors`) add a
+    self-test on their first `SELF_TEST_FRAMES` frames, and its runner; `fuse` False runs every region operator by operator. The same arguments give the same bytes.
     Raises `StapesError` for a name that is no C identifier, for what C cannot run, for vectors and a front end that do
     not fit the graph, and for a folder that cannot be written.
     """
@@ -46,7 +46,10 @@ def export_c(
         raise StapesError(f"name '{name}' is no C identifier; use letters, digits and underscores, such as gru_mask")
     if isinstance(frontend, Mapping):
         frontend = FrontEnd.from_dict(frontend)
-    golden = Vectors.from_arrays(vectors, graph, frontend) if vectors is not None else None
+    golden = None
+    if vectors is not None:
+        whole = Vectors.from_arrays(vectors, graph, frontend)
+        golden = whole.first(SELF_TEST_FRAMES, frontend.hop if frontend is not None else 0)
     return write_folder(Path(folder), render(build_program(graph, name, frontend, fuse), stamp, golden))
 
 

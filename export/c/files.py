@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import jinja2
-import numpy as np
 
-from export.c.constants import Array
 from export.c.costs import ram_by_part
 from export.c.folder import MARK
 from export.c.program import Program, Traced, Variable
 from export.c.runtime import runtime_files, runtime_text
+from export.c.self_test import FUNCTIONS, self_test
 from export.c.text import comment, listed, shape, string
 from export.stamp import Stamp
 from export.vectors import Vectors
@@ -54,17 +54,6 @@ def _signatures(program: Program) -> dict[str, str]:
     }
 
 
-def _vector_arrays(program: Program, vectors: Vectors | None) -> list[Array]:
-    if vectors is None:
-        return []
-    named: list[tuple[str, np.ndarray]] = []
-    if vectors.network:
-        named += [(v.name, vectors.network[v.tensor]) for v in (*program.inputs, *program.outputs)]
-    if vectors.audio_in_q15 is not None and vectors.audio_out_q15 is not None:
-        named += [("audio_in_q15", vectors.audio_in_q15), ("audio_out_q15", vectors.audio_out_q15)]
-    return [Array(f"{program.name}_vector_{name}", data, shape(data.shape)) for name, data in named]
-
-
 def _ports(program: Program) -> list[tuple[str, Variable]]:
     """What the table of the network lists."""
     kinds = (("input", program.inputs), ("output", program.outputs), ("state", program.states))
@@ -85,10 +74,14 @@ def _traced(program: Program) -> tuple[Traced, ...]:
 def render(program: Program, stamp: Stamp, vectors: Vectors | None) -> dict[str, str]:
     """Relative name -> text of every file."""
     name, audio = program.name, program.audio
-    copied = runtime_files(program.functions, audio.sources if audio is not None else ())
-    sources = [f"{name}.c", f"{name}_weights.c", *(f"runtime/{file}" for file in copied if file.endswith(".c"))]
+    functions = (*program.functions, *(FUNCTIONS if vectors is not None else ()))
+    copied = runtime_files(functions, audio.sources if audio is not None else ())
+    own = ["", "_weights", *(("_self_test", "_vectors") if vectors is not None else ())]
+    sources = [f"{name}{part}.c" for part in own]
+    sources += [f"runtime/{file}" for file in copied if file.endswith(".c")]
+    guard, vector_guard = (f"{name}_{what}_{stamp.short_hash}" for what in ("bundle", "vectors"))
     mark = f"{MARK} {stamp.version} from bundle {stamp.bundle_hash}, recipe {stamp.recipe}; do not edit."
-    values = {
+    values: dict[str, Any] = {
         "name": name,
         "NAME": name.upper(),
         "program": program,
@@ -98,8 +91,9 @@ def render(program: Program, stamp: Stamp, vectors: Vectors | None) -> dict[str,
         "stamp": stamp,
         "mark": mark,
         "banner": f"/* {comment(mark)} */",
-        "guard": f"{name}_bundle_{stamp.short_hash}",
-        "vector_guard": f"{name}_vectors_{stamp.short_hash}",
+        "guard": guard,
+        "guard_size": len(stamp.bundle_hash) + 1,
+        "vector_guard": vector_guard,
         "vectors": vectors,
         "sources": sources,
         "arena": "ctx->scratch.arena" if audio is not None else "ctx->arena",
@@ -108,6 +102,8 @@ def render(program: Program, stamp: Stamp, vectors: Vectors | None) -> dict[str,
         "ram": ram_by_part(program),
         **_signatures(program),
     }
+    if vectors is not None:
+        values["self_test"] = self_test(program, vectors, copied, (guard, vector_guard), stamp.bundle_hash)
     templates = {
         f"{name}.h": "program.h.j2",
         f"{name}.c": "program.c.j2",
@@ -120,11 +116,6 @@ def render(program: Program, stamp: Stamp, vectors: Vectors | None) -> dict[str,
     environment = _environment()
     files = {file: environment.get_template(template).render(values) for file, template in templates.items()}
     if vectors is not None:
-        values["arrays"] = tuple(_vector_arrays(program, vectors))
-        for file, template in (
-            ("vectors.h", "vectors.h.j2"),
-            ("vectors.c", "vectors.c.j2"),
-            ("runner.c", "runner.c.j2"),
-        ):
-            files[f"{name}_{file}"] = environment.get_template(template).render(values)
+        for file in ("vectors.h", "vectors.c", "self_test.h", "self_test.c", "runner.c"):
+            files[f"{name}_{file}"] = environment.get_template(f"{file}.j2").render(values)
     return files | {f"runtime/{file}": runtime_text(file) for file in copied}

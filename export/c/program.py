@@ -13,7 +13,7 @@ from export.c.constants import Array, Constants
 from export.c.layout import Layout, lay_out
 from export.c.schedule import Step, schedule
 from export.c.statements import Writer, scratch, statements
-from export.c.text import C_TYPES, Names, comment, shape
+from export.c.text import C_TYPES, SUFFIXES, Names, comment, shape
 from models.errors import StapesError
 from models.frontend import FrontEnd
 from quantize.graph import DTYPES, Graph, Operator, Tensor
@@ -41,6 +41,11 @@ class Variable:
     def macro(self) -> str:
         """The name as part of a macro."""
         return self.name.upper()
+
+    @property
+    def suffix(self) -> str:
+        """The type in the names of runtime functions."""
+        return SUFFIXES[self.type.removesuffix("_t")]
 
 
 @dataclass(frozen=True)

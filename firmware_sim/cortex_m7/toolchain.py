@@ -13,7 +13,7 @@ from pathlib import Path
 from models.errors import StapesError
 
 from ..cmsis_dsp import sources
-from ..engines.program import SHIM, STRICT, call_compiler, program_defines, program_files
+from ..engines.program import SHIM, STRICT, call_compiler, program_defines, program_files, self_test_files
 
 HERE = Path(__file__).parent / "c"
 GCC = "arm-none-eabi-gcc"
@@ -98,8 +98,16 @@ def find_toolchain(name: str | None = None) -> Toolchain:
     raise StapesError(f"engine cortex-m7: no compiler for the Cortex-M7 found; {REMEDY}")
 
 
-def build(folder: Path, name: str, work: Path, *, toolchain: Toolchain | None = None, trace: bool = False) -> Build:
-    """Compile and link an exported folder, the shim and the start-up code into `work`.
+def build(
+    folder: Path,
+    name: str,
+    work: Path,
+    *,
+    toolchain: Toolchain | None = None,
+    trace: bool = False,
+    self_test: bool = False,
+) -> Build:
+    """Compile and link an exported folder, the shim and the start-up code into `work`; its self-test too where asked.
 
     The project's own C is compiled with all of its warnings as errors, CMSIS-DSP without. Raises StapesError with the
     compiler's first complaint.
@@ -109,8 +117,12 @@ def build(folder: Path, name: str, work: Path, *, toolchain: Toolchain | None = 
     system = [option for folder in cmsis.include_dirs for option in ("-isystem", str(folder))]
     common = [*chain.command, *chain.flags, *_COMMON, *system, *(f"-D{name}" for name in cmsis.defines)]
     own = [*common, *STRICT, "-Werror", *program_defines(folder, name, trace)]
+    files = program_files(folder)
+    if self_test:
+        files += self_test_files(folder, name)
+        own.append(f'-DSTAPES_SELF_TEST_HEADER="{name}_self_test.h"')
     objects = {}
-    for path in [*program_files(folder), SHIM, *sorted(HERE.glob("*.c"))]:
+    for path in [*files, SHIM, *sorted(HERE.glob("*.c"))]:
         objects[path.name] = work / f"{path.stem}.o"
         call_compiler([*own, "-c", str(path), "-o", str(objects[path.name])])
     for path in cmsis.c_files:

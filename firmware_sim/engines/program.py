@@ -65,9 +65,18 @@ class ProgramSource:
 
 
 def program_files(folder: Path) -> list[Path]:
-    """The C files of an exported program, without what replays its golden vectors."""
+    """The C files of an exported program, without its self-test."""
     files = sorted([*folder.glob("*.c"), *(folder / "runtime").glob("*.c")])
-    return [path for path in files if not path.name.endswith(("_runner.c", "_vectors.c"))]
+    return [path for path in files if not path.name.endswith(("_runner.c", "_self_test.c", "_vectors.c"))]
+
+
+def self_test_files(folder: Path, name: str) -> list[Path]:
+    """The C files of a program's self-test; raises StapesError where it was exported without golden vectors."""
+    files = [folder / f"{name}_self_test.c", folder / f"{name}_vectors.c"]
+    for path in files:
+        if not path.is_file():
+            raise StapesError(f"{path}: not there; export the program with golden vectors")
+    return files
 
 
 def program_defines(folder: Path, name: str, trace: bool) -> list[str]:

@@ -6,6 +6,10 @@
  */
 #include STAPES_HEADER
 
+#ifdef STAPES_SELF_TEST_HEADER
+#include STAPES_SELF_TEST_HEADER
+#endif
+
 #include "semihosting.h"
 
 #define JOIN_(a, b) a##b
@@ -29,6 +33,9 @@ KEPT static const entry_point entry_points[] = {
     (entry_point)JOIN(STAPES_NAME, _init),
     (entry_point)JOIN(STAPES_NAME, _reset),
     (entry_point)JOIN(STAPES_NAME, _process),
+#ifdef STAPES_SELF_TEST_HEADER
+    (entry_point)JOIN(STAPES_NAME, _self_test),
+#endif
 };
 
 EXCHANGE static int16_t samples_in[HOPS_A_READ * HOP];

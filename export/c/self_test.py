@@ -1,0 +1,119 @@
+"""What the self-test of a program holds: the checksum of every constant array, and the golden vectors."""
+
+from __future__ import annotations
+
+import re
+import zlib
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import numpy as np
+
+from export.c.constants import Array
+from export.c.program import Program
+from export.c.runtime import runtime_text
+from export.c.text import shape
+from export.vectors import Vectors
+
+FUNCTIONS = ("stapes_check_arrays", "stapes_compare_s8", "stapes_compare_s16", "stapes_crc32")
+_TABLE = re.compile(r"^(?:STAPES_\w+ )*const u?int(\d+)_t (\w+)\[\d+\] = \{(.*?)\};", re.DOTALL | re.MULTILINE)
+
+
+@dataclass(frozen=True)
+class Checked:
+    """An array by its C name, and the CRC-32 of its bytes as a C constant."""
+
+    name: str
+    crc32: str
+
+
+@dataclass(frozen=True)
+class Part:
+    """Golden vectors of one kind, "network" or "audio"."""
+
+    name: str
+    arrays: tuple[Array, ...]
+
+    @property
+    def macro(self) -> str:
+        """What leaves it out."""
+        return f"STAPES_SELF_TEST_{self.name.upper()}"
+
+    @property
+    def bytes(self) -> int:
+        return sum(array.data.nbytes for array in self.arrays)
+
+    @property
+    def checked(self) -> tuple[Checked, ...]:
+        return tuple(_checked(array) for array in self.arrays)
+
+
+@dataclass(frozen=True)
+class SelfTest:
+    """`constants` are all arrays but the vectors; `table_headers` declare those of the runtime."""
+
+    constants: tuple[Checked, ...]
+    table_headers: tuple[str, ...]
+    parts: tuple[Part, ...]
+
+    @property
+    def bytes(self) -> int:
+        """Flash of the vectors."""
+        return sum(part.bytes for part in self.parts)
+
+
+def self_test(
+    program: Program, vectors: Vectors, runtime: Iterable[str], hashes: Iterable[str], bundle_hash: str
+) -> SelfTest:
+    """The self-test of a program with these runtime files; `hashes` are the arrays that hold the bundle's hash as text."""
+    runtime = tuple(runtime)
+    tables = [table for file in runtime if file.endswith(".c") for table in runtime_tables(runtime_text(file))]
+    headers = [file for file in runtime if file.endswith(".h") and _declares(runtime_text(file), tables)]
+    text = crc32(bundle_hash.encode("ascii") + b"\0")
+    constants = (*(Checked(name, text) for name in hashes), *map(_checked, program.arrays), *tables)
+    return SelfTest(constants, tuple(headers), tuple(_parts(program, vectors)))
+
+
+def crc32(data: bytes) -> str:
+    """The CRC-32 of bytes as a C constant.
+
+    >>> crc32(b"123456789")
+    '0xCBF43926u'
+    """
+    return f"0x{zlib.crc32(data):08X}u"
+
+
+def _checked(array: Array) -> Checked:
+    little_endian = array.data.astype(array.data.dtype.newbyteorder("<"))
+    return Checked(array.name, crc32(little_endian.tobytes()))
+
+
+def runtime_tables(text: str) -> list[Checked]:
+    """The global constant arrays that a runtime file defines.
+
+    >>> runtime_tables("const uint16_t t[3] = {1u, 2u, 3u};")
+    [Checked(name='t', crc32='0xBBC9A1CAu')]
+    """
+    found = []
+    for bits, name, values in _TABLE.findall(text):
+        numbers = [int(number, 0) for number in re.findall(r"-?(?:0x[0-9A-Fa-f]+|\d+)", values)]
+        data = b"".join(number.to_bytes(int(bits) // 8, "little", signed=number < 0) for number in numbers)
+        found.append(Checked(name, crc32(data)))
+    return found
+
+
+def _declares(header: str, tables: Iterable[Checked]) -> bool:
+    return any(re.search(rf"^extern const \w+ {table.name}\[", header, re.MULTILINE) for table in tables)
+
+
+def _parts(program: Program, vectors: Vectors) -> Iterable[Part]:
+    if vectors.network:
+        ports = (*program.inputs, *program.outputs)
+        yield Part("network", tuple(_vector(program, port.name, vectors.network[port.tensor]) for port in ports))
+    if vectors.audio_in_q15 is not None and vectors.audio_out_q15 is not None:
+        signals = (("audio_in_q15", vectors.audio_in_q15), ("audio_out_q15", vectors.audio_out_q15))
+        yield Part("audio", tuple(_vector(program, name, data) for name, data in signals))
+
+
+def _vector(program: Program, name: str, data: np.ndarray) -> Array:
+    return Array(f"{program.name}_vector_{name}", data, shape(data.shape))
