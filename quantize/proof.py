@@ -6,6 +6,7 @@ Bounds hold for every input in the dtype's range, not only for what calibration 
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,10 +14,23 @@ import numpy as np
 from .graph import Graph, Operator
 from .prepare.batch_matmul import prepare_batch_matmul
 from .prepare.elementwise import prepare_add, prepare_mul
-from .prepare.linear import prepare_conv_2d, prepare_fully_connected
+from .prepare.linear import (
+    Conv2DParams,
+    DepthwiseConv2DParams,
+    FullyConnectedParams,
+    prepare_conv_2d,
+    prepare_depthwise_conv_2d,
+    prepare_fully_connected,
+)
 
 INT32_BITS = 31
 INT64_BITS = 63
+
+_PRODUCTS: dict[str, Callable[[Graph, Operator], FullyConnectedParams | Conv2DParams | DepthwiseConv2DParams]] = {
+    "FULLY_CONNECTED": prepare_fully_connected,
+    "CONV_2D": prepare_conv_2d,
+    "DEPTHWISE_CONV_2D": prepare_depthwise_conv_2d,
+}
 
 
 @dataclass(frozen=True)
@@ -44,7 +58,7 @@ def prove(graph: Graph) -> list[Bound]:
     """Bounds of every operator that accumulates or multiplies; the graph is safe when all of them hold."""
     bounds: list[Bound] = []
     for op in graph.operators:
-        if op.kind in ("FULLY_CONNECTED", "CONV_2D"):
+        if op.kind in _PRODUCTS:
             bounds += _product_bounds(graph, op)
         elif op.kind == "BATCH_MATMUL":
             bounds += _batch_matmul_bounds(graph, op)
@@ -70,7 +84,7 @@ def _reach(graph: Graph, name: str) -> int:
 
 
 def _product_bounds(graph: Graph, op: Operator) -> list[Bound]:
-    params = prepare_fully_connected(graph, op) if op.kind == "FULLY_CONNECTED" else prepare_conv_2d(graph, op)
+    params = _PRODUCTS[op.kind](graph, op)
     weights = np.abs(params.weights.astype(np.int64)).reshape(len(params.weights), -1)
     rows = weights.sum(axis=1) * _reach(graph, op.inputs[0]) + np.abs(params.bias.astype(np.int64))
     worst = int(np.argmax(rows))

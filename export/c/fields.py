@@ -18,6 +18,7 @@ from quantize.arithmetic import INT32_MAX, INT32_MIN
 from quantize.graph import Tensor
 from quantize.prepare import (
     Conv2DParams,
+    DepthwiseConv2DParams,
     FullyConnectedParams,
     LutParams,
     PadParams,
@@ -129,6 +130,39 @@ def conv_2d_fields(what: str, label: str, params: Conv2DParams, x: Tensor, array
         "padding_left": params.padding[1],
         "input_zero_point": params.input_zero_point,
         **_channel_fields(what, label, params, x, arrays),
+    }
+
+
+def depthwise_conv_2d_fields(what: str, params: DepthwiseConv2DParams, x: Tensor, arrays: Constants) -> Fields:
+    """Fields of `stapes_depthwise_conv_2d_params`; its kernel subtracts the zero point, for taps outside have none."""
+    if x.shape[0] != 1:
+        raise StapesError(f"operator '{what}': the first axis of '{x.name}' is {x.shape[0]}; a frame has 1")
+    _, input_height, input_width, channels = x.shape
+    _, output_height, output_width, _ = params.output_shape
+    _, kernel_height, kernel_width = params.weights.shape
+    _require_shifts(what, params.shift, 14 if params.wide else 30)
+    return {
+        "input_height": input_height,
+        "input_width": input_width,
+        "channels": channels,
+        "output_height": output_height,
+        "output_width": output_width,
+        "kernel_height": kernel_height,
+        "kernel_width": kernel_width,
+        "stride_height": params.stride[0],
+        "stride_width": params.stride[1],
+        "dilation_height": params.dilation[0],
+        "dilation_width": params.dilation[1],
+        "padding_top": params.padding[0],
+        "padding_left": params.padding[1],
+        "input_zero_point": params.input_zero_point,
+        "weights": arrays.add(f"{what} weights", np.moveaxis(params.weights, 0, -1)),
+        "bias": arrays.add(f"{what} bias", params.bias.astype(np.int32)),
+        "multiplier_q31": arrays.add(f"{what} multiplier_q31", params.multiplier_q31.astype(np.int32)),
+        "shift": arrays.add(f"{what} shift", params.shift.astype(np.int8)),
+        "output_zero_point": params.output_zero_point,
+        "activation_min": params.activation_min,
+        "activation_max": params.activation_max,
     }
 
 

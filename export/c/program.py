@@ -202,11 +202,14 @@ def _heading(step: Step, previous: Step | None, graph: Graph) -> str | None:
 
 
 def multiplies(graph: Graph, op: Operator) -> int:
-    """Multiply-accumulates of one frame in a FULLY_CONNECTED, CONV_2D or BATCH_MATMUL, 0 in another operator."""
+    """Multiply-accumulates of one frame in a matrix product or convolution, 0 in another operator."""
     output = graph.tensors[op.outputs[0]]
     if op.kind in ("FULLY_CONNECTED", "CONV_2D"):
         weights = graph.tensors[op.inputs[1]]
         return output.size * (weights.size // weights.shape[0])
+    if op.kind == "DEPTHWISE_CONV_2D":
+        weights = graph.tensors[op.inputs[1]]
+        return output.size * (weights.size // weights.shape[-1])
     if op.kind == "BATCH_MATMUL":
         return output.size * graph.tensors[op.inputs[0]].shape[-1]
     return 0

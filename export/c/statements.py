@@ -15,6 +15,7 @@ from export.c.fields import (
     broadcast_fields,
     concatenation_fields,
     conv_2d_fields,
+    depthwise_conv_2d_fields,
     fully_connected_fields,
     is_pointwise,
     lut_fields,
@@ -33,6 +34,7 @@ from quantize.graph import DTYPES, Graph, Operator, Tensor
 from quantize.prepare import (
     BatchMatMulParams,
     Conv2DParams,
+    DepthwiseConv2DParams,
     FullyConnectedParams,
     LutParams,
     MeanParams,
@@ -129,6 +131,14 @@ def _conv_2d(w: Writer, op: Operator, params: Conv2DParams, patch: str) -> list[
     return [w.call(f"stapes_conv_2d_{SUFFIXES[x.dtype]}", reference, w.at(x.name), patch, w.at(y.name))]
 
 
+def _depthwise_conv_2d(w: Writer, op: Operator, patch: str) -> list[str]:
+    x, y = w.tensors(op)
+    params = prepare(w.graph, op)
+    assert isinstance(params, DepthwiseConv2DParams)
+    reference = w.struct("depthwise_conv_2d_params", op.name, depthwise_conv_2d_fields(op.name, params, x, w.arrays))
+    return [w.call(f"stapes_depthwise_conv_2d_{SUFFIXES[x.dtype]}", reference, w.at(x.name), w.at(y.name))]
+
+
 def _two_operands(kind: str) -> Callable[[Writer, Operator, str], list[str]]:
     def statements(w: Writer, op: Operator, patch: str) -> list[str]:
         a, y = w.tensors(op)
@@ -180,9 +190,8 @@ def _batch_matmul(w: Writer, op: Operator, patch: str) -> list[str]:
     params = prepare(w.graph, op)
     assert isinstance(params, BatchMatMulParams)
     rows, columns = y.shape[-2], y.shape[-1]
-    reference = w.struct(
-        "batch_matmul_params", op.name, {"rows": rows, "columns": columns, **scalar_fields(op.name, params)}
-    )
+    sizes = {"matrices": y.size // (rows * columns), "rows": rows, "columns": columns}
+    reference = w.struct("batch_matmul_params", op.name, {**sizes, **scalar_fields(op.name, params)})
     return [w.call("stapes_batch_matmul_s16", reference, w.at(x_1.name), w.at(op.inputs[1]), w.at(y.name))]
 
 
@@ -238,6 +247,7 @@ def _pad(w: Writer, op: Operator, patch: str) -> list[str]:
 STATEMENTS: dict[str, Callable[[Writer, Operator, str], list[str]]] = {
     "FULLY_CONNECTED": _products,
     "CONV_2D": _products,
+    "DEPTHWISE_CONV_2D": _depthwise_conv_2d,
     "BATCH_MATMUL": _batch_matmul,
     "ADD": _two_operands("add"),
     "SUB": _two_operands("add"),

@@ -29,6 +29,21 @@ static inline int32_t stapes_mul(const stapes_mul_params *p, int32_t x_1, int32_
     return stapes_clamp_offset(scaled, p->output_zero_point, p->activation_min, p->activation_max);
 }
 
+/* LEAKY_RELU: a negative slope rounds as its magnitude does, and the sign follows. */
+static inline int32_t stapes_leaky_relu(const stapes_leaky_relu_params *p, int32_t x)
+{
+    const int32_t value = x - p->input_zero_point;
+    int32_t scaled;
+    if (value >= 0) {
+        scaled = stapes_requantise_double(value, p->multiplier_identity_q31, p->shift_identity);
+    } else if (p->multiplier_alpha_q31 >= 0) {
+        scaled = stapes_requantise_double(value, p->multiplier_alpha_q31, p->shift_alpha);
+    } else {
+        scaled = -stapes_requantise_double(value, -p->multiplier_alpha_q31, p->shift_alpha);
+    }
+    return stapes_clamp_offset(scaled, p->output_zero_point, p->output_min, p->output_max);
+}
+
 /* ADD of int16 with scales that are powers of two and zero points 0. */
 static inline int32_t stapes_aligned_add(const stapes_aligned_add_params *p, int32_t x_1, int32_t x_2)
 {

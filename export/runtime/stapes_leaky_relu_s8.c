@@ -1,13 +1,8 @@
-#include "stapes_arithmetic.h"
-#include "stapes_nn.h"
+#include "stapes_elementwise.h"
 
 void stapes_leaky_relu_s8(const stapes_leaky_relu_params *p, int32_t size, const int8_t *x, int8_t *y)
 {
     for (int32_t i = 0; i < size; i++) {
-        const int32_t value = x[i] - p->input_zero_point;
-        const int32_t scaled =
-            value >= 0 ? stapes_requantise_double(value, p->multiplier_identity_q31, p->shift_identity)
-                       : stapes_requantise_double(value, p->multiplier_alpha_q31, p->shift_alpha);
-        y[i] = (int8_t)stapes_clamp_offset(scaled, p->output_zero_point, p->output_min, p->output_max);
+        y[i] = (int8_t)stapes_leaky_relu(p, x[i]);
     }
 }

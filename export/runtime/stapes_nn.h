@@ -74,15 +74,42 @@ typedef struct {
 void stapes_conv_2d_s8(const stapes_conv_2d_params *p, const int8_t *x, int8_t *patch, int8_t *y);
 void stapes_conv_2d_s16(const stapes_conv_2d_params *p, const int16_t *x, int16_t *patch, int16_t *y);
 
+/* ---- DEPTHWISE_CONV_2D ---------------------------------------------------------------------------------------- */
+
+typedef struct {
+    int32_t input_height, input_width, channels;
+    int32_t output_height, output_width;
+    int32_t kernel_height, kernel_width;
+    int32_t stride_height, stride_width;
+    int32_t dilation_height, dilation_width;
+    int32_t padding_top, padding_left;
+    int32_t input_zero_point;
+    const int8_t *weights;         /* [kernel_height][kernel_width][channels] */
+    const int32_t *bias;           /* [channels] */
+    const int32_t *multiplier_q31; /* [channels] */
+    const int8_t *shift;           /* [channels] */
+    int32_t output_zero_point;
+    int32_t activation_min;
+    int32_t activation_max;
+} stapes_depthwise_conv_2d_params;
+
+/* y[height][width][channels] of x[height][width][channels], a kernel for each channel; batch 1. Taps outside count as
+ * the input's zero point. int16 is requantised by requantise_64, int8 by requantise_double.
+ */
+void stapes_depthwise_conv_2d_s8(const stapes_depthwise_conv_2d_params *p, const int8_t *x, int8_t *y);
+void stapes_depthwise_conv_2d_s16(const stapes_depthwise_conv_2d_params *p, const int16_t *x, int16_t *y);
+
 /* ---- BATCH_MATMUL --------------------------------------------------------------------------------------------- */
 
 typedef struct {
-    int32_t rows, columns, depth;
+    int32_t matrices, rows, columns, depth;
     int32_t multiplier_q31, shift;
     int32_t output_min, output_max;
 } stapes_batch_matmul_params;
 
-/* y[rows][columns] = requantise_64(x_1[rows][depth] * transposed x_2[columns][depth]); the sums have 64 bits. */
+/* y[rows][columns] = requantise_64(x_1[rows][depth] * transposed x_2[columns][depth]) for each of `matrices` triples; the
+ * sums have 64 bits.
+ */
 void stapes_batch_matmul_s16(const stapes_batch_matmul_params *p, const int16_t *x_1, const int16_t *x_2, int16_t *y);
 
 /* ---- ADD, SUB, MUL -------------------------------------------------------------------------------------------- */

@@ -17,6 +17,7 @@ from firmware_sim.kernels.add import add
 from firmware_sim.kernels.batch_matmul import batch_matmul
 from firmware_sim.kernels.batching import constant
 from firmware_sim.kernels.conv_2d import conv_2d
+from firmware_sim.kernels.depthwise_conv_2d import depthwise_conv_2d
 from firmware_sim.kernels.fully_connected import fully_connected
 from firmware_sim.kernels.leaky_relu import leaky_relu
 from firmware_sim.kernels.mean import mean
@@ -42,6 +43,7 @@ _KERNELS: dict[str, tuple[Callable[..., Any], slice]] = {
     "BATCH_MATMUL": (batch_matmul, _TWO),
     "CONCATENATION": (copies.concatenation, _ALL),
     "CONV_2D": (conv_2d, _ONE),
+    "DEPTHWISE_CONV_2D": (depthwise_conv_2d, _ONE),
     "FULLY_CONNECTED": (fully_connected, _ONE),
     "LEAKY_RELU": (leaky_relu, _ONE),
     "LOGISTIC": (_lookup, _ONE),

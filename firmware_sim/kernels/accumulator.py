@@ -1,4 +1,4 @@
-"""Sums of products in floating point, exact: what FULLY_CONNECTED and CONV_2D share."""
+"""Sums of products in floating point, exact: what FULLY_CONNECTED, CONV_2D and DEPTHWISE_CONV_2D share."""
 
 from __future__ import annotations
 
@@ -8,7 +8,9 @@ from weakref import WeakKeyDictionary
 import numpy as np
 
 from quantize.arithmetic import requantise_64_of_float, requantise_double
-from quantize.prepare import Conv2DParams, FullyConnectedParams
+from quantize.prepare import Conv2DParams, DepthwiseConv2DParams, FullyConnectedParams
+
+Products = FullyConnectedParams | Conv2DParams | DepthwiseConv2DParams
 
 
 @dataclass(frozen=True, eq=False)
@@ -26,17 +28,17 @@ class FloatWeights:
         return self.matrix.dtype
 
 
-_CACHE: WeakKeyDictionary[FullyConnectedParams | Conv2DParams, FloatWeights] = WeakKeyDictionary()
+_CACHE: WeakKeyDictionary[Products, FloatWeights] = WeakKeyDictionary()
 
 
-def float_weights(params: FullyConnectedParams | Conv2DParams, groups: int = 1) -> FloatWeights:
+def float_weights(params: Products, groups: int = 1) -> FloatWeights:
     """The layer's weights in floating point, made once; the input's zero point is moved into the bias."""
     if params not in _CACHE:
         _CACHE[params] = _float_weights(params, groups)
     return _CACHE[params]
 
 
-def _float_weights(params: FullyConnectedParams | Conv2DParams, groups: int) -> FloatWeights:
+def _float_weights(params: Products, groups: int) -> FloatWeights:
     rows = params.weights.reshape(len(params.weights), -1).astype(np.int64)
     bias = params.bias - params.input_zero_point * rows.sum(axis=1)
     # BLAS may add in any order: all partial sums are bounded by this one, and integers below 2**24 (2**53) are exact
@@ -48,7 +50,7 @@ def _float_weights(params: FullyConnectedParams | Conv2DParams, groups: int) -> 
     return FloatWeights(np.ascontiguousarray(matrix, dtype), bias.astype(dtype))
 
 
-def requantised(params: FullyConnectedParams | Conv2DParams, sums: np.ndarray) -> np.ndarray:
+def requantised(params: Products, sums: np.ndarray) -> np.ndarray:
     """Sums (..., O) without bias, overwritten -> int64 (..., O)."""
     sums += float_weights(params).bias
     if params.wide:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from firmware_sim.kernels.accumulator import float_weights, requantised
-from quantize.prepare import Conv2DParams
+from quantize.prepare import Conv2DParams, DepthwiseConv2DParams
 
 
 def conv_2d(params: Conv2DParams, x: np.ndarray) -> np.ndarray:
@@ -24,6 +24,11 @@ def conv_2d(params: Conv2DParams, x: np.ndarray) -> np.ndarray:
 def _patches(params: Conv2DParams, x: np.ndarray) -> np.ndarray:
     """x (M, H, W, I) -> what each output sees: (M * OH * OW, KH * KW, groups, I / groups)."""
     kernel_h, kernel_w, depth = params.weights.shape[1:]
+    return np.stack(taps(params, x, kernel_h, kernel_w), axis=3).reshape(-1, kernel_h * kernel_w, params.groups, depth)
+
+
+def taps(params: Conv2DParams | DepthwiseConv2DParams, x: np.ndarray, kernel_h: int, kernel_w: int) -> list[np.ndarray]:
+    """x (M, H, W, C) -> KH * KW views (M, OH, OW, C): the value that each output sees under one weight of its kernel."""
     (stride_h, stride_w), (dilation_h, dilation_w) = params.stride, params.dilation
     _, out_h, out_w, _ = params.output_shape
     top, left = params.padding
@@ -31,7 +36,7 @@ def _patches(params: Conv2DParams, x: np.ndarray) -> np.ndarray:
     right = max((out_w - 1) * stride_w + (kernel_w - 1) * dilation_w + 1 - left - x.shape[2], 0)
     # The zero point is in the bias, so padding with it adds nothing.
     x = np.pad(x, ((0, 0), (top, bottom), (left, right), (0, 0)), constant_values=params.input_zero_point)
-    seen = [
+    return [
         x[
             :,
             row * dilation_h : row * dilation_h + (out_h - 1) * stride_h + 1 : stride_h,
@@ -40,4 +45,3 @@ def _patches(params: Conv2DParams, x: np.ndarray) -> np.ndarray:
         for row in range(kernel_h)
         for column in range(kernel_w)
     ]
-    return np.stack(seen, axis=3).reshape(-1, kernel_h * kernel_w, params.groups, depth)

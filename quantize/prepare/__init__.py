@@ -42,8 +42,10 @@ from quantize.prepare.elementwise import (
 )
 from quantize.prepare.linear import (
     Conv2DParams,
+    DepthwiseConv2DParams,
     FullyConnectedParams,
     prepare_conv_2d,
+    prepare_depthwise_conv_2d,
     prepare_fully_connected,
 )
 from quantize.prepare.lookup import LutParams, SigmoidParams, prepare_lookup
@@ -52,6 +54,7 @@ from quantize.prepare.reduce import MeanParams, prepare_mean
 Params = (
     FullyConnectedParams
     | Conv2DParams
+    | DepthwiseConv2DParams
     | BatchMatMulParams
     | AddParams
     | MulParams
@@ -73,6 +76,7 @@ Params = (
 PREPARE: dict[str, Callable[[Graph, Operator], Any]] = {
     "FULLY_CONNECTED": prepare_fully_connected,
     "CONV_2D": prepare_conv_2d,
+    "DEPTHWISE_CONV_2D": prepare_depthwise_conv_2d,
     "BATCH_MATMUL": prepare_batch_matmul,
     "ADD": prepare_add,
     "SUB": prepare_add,

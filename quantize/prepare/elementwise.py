@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from quantize.arithmetic import quantize_multiplier
+from quantize.arithmetic import INT32_MIN, quantize_multiplier
 from quantize.graph import Graph, Operator, Tensor
 from quantize.prepare.common import (
     activation_range,
@@ -210,6 +210,7 @@ def prepare_leaky_relu(graph: Graph, op: Operator) -> LeakyReluParams:
     require(bool(np.isfinite(alpha)), op, f"alpha is {alpha}; use a number")
     positive = quantize_multiplier(scale(op, x) / scale(op, y))
     negative = quantize_multiplier(scale(op, x) * alpha / scale(op, y))
+    require(negative[0] > INT32_MIN, op, f"alpha {alpha} is too close to a power of two; change it by one in 10^6")
     return LeakyReluParams(x.zero_point, *positive, *negative, y.zero_point, *y.limits)
 
 

@@ -1,4 +1,4 @@
-"""FULLY_CONNECTED and CONV_2D: integer weights, one multiplier an output channel."""
+"""FULLY_CONNECTED, CONV_2D and DEPTHWISE_CONV_2D: integer weights, one multiplier an output channel."""
 
 from __future__ import annotations
 
@@ -64,26 +64,47 @@ class Conv2DParams:
     groups: int
 
 
-def _weight_scales(op: Operator, weights: Tensor, channels: int) -> np.ndarray:
+@dataclass(frozen=True, eq=False)
+class DepthwiseConv2DParams:
+    """As `Conv2DParams`, with one kernel for each channel: weights int8 (C, KH, KW)."""
+
+    input_zero_point: int
+    weights: np.ndarray
+    bias: np.ndarray
+    multiplier_q31: np.ndarray
+    shift: np.ndarray
+    wide: bool
+    output_zero_point: int
+    activation_min: int
+    activation_max: int
+    output_shape: tuple[int, ...]
+    stride: tuple[int, int]
+    dilation: tuple[int, int]
+    padding: tuple[int, int]
+
+
+def _weight_scales(op: Operator, weights: Tensor, channels: int, axis: int) -> np.ndarray:
     """float32 (1,) or (O,)."""
     require(weights.scale is not None, op, f"weights '{weights.name}' need a scale")
     scales = np.asarray(weights.scale, np.float32).reshape(-1)
     require(weights.zero_point == 0, op, f"weights '{weights.name}' must have zero point 0")
     require(bool(np.all(np.isfinite(scales) & (scales > 0))), op, f"weights '{weights.name}' need positive scales")
     require(
-        scales.size == 1 or (scales.size == channels and weights.axis == 0),
+        scales.size == 1 or (scales.size == channels and weights.axis == axis),
         op,
         f"weights '{weights.name}' have {scales.size} scales along axis {weights.axis};"
-        f" use one, or {channels} along axis 0",
+        f" use one, or {channels} along axis {axis}",
     )
     return scales
 
 
-def _multipliers(op: Operator, x: Tensor, weights: Tensor, y: Tensor, channels: int) -> tuple[np.ndarray, np.ndarray]:
+def _multipliers(
+    op: Operator, x: Tensor, weights: Tensor, y: Tensor, channels: int, axis: int = 0
+) -> tuple[np.ndarray, np.ndarray]:
     """multiplier_q31 and shift int32 (O,), all in float64 as in the oracle, also where one scale holds for all channels."""
     pairs = [
         quantize_multiplier(scale(op, x) * float(value) / scale(op, y))
-        for value in _weight_scales(op, weights, channels)
+        for value in _weight_scales(op, weights, channels, axis)
     ]
     pairs = pairs if len(pairs) == channels else pairs * channels
     return read_only([m for m, _ in pairs], np.int32), read_only([s for _, s in pairs], np.int32)
@@ -153,6 +174,22 @@ def _pad_before(size: int, kernel: int, stride: int, dilation: int, padding: str
     return output, max((output - 1) * stride + reach - size, 0) // 2
 
 
+def _window(
+    op: Operator, x: Tensor, y: Tensor, kernel: tuple[int, ...], channels: int
+) -> tuple[tuple[int, int], tuple[int, int], tuple[int, int]]:
+    """(stride, dilation, padding before the first value), each (height, width); the output's shape is checked."""
+    padding = str(op.options.get("padding", "SAME"))
+    require(padding in ("SAME", "VALID"), op, f"padding {padding} is unknown; use SAME or VALID")
+    stride = int(op.options.get("stride_h", 1)), int(op.options.get("stride_w", 1))
+    dilation = int(op.options.get("dilation_h_factor", 1)), int(op.options.get("dilation_w_factor", 1))
+    require(min(*stride, *dilation) > 0, op, f"strides {stride} and dilations {dilation} must be positive")
+    height, top = _pad_before(x.shape[1], kernel[0], stride[0], dilation[0], padding)
+    width, left = _pad_before(x.shape[2], kernel[1], stride[1], dilation[1], padding)
+    expected = (x.shape[0], height, width, channels)
+    require(y.shape == expected, op, f"output '{y.name}' has shape {y.shape}; use {expected}")
+    return stride, dilation, (top, left)
+
+
 def prepare_conv_2d(graph: Graph, op: Operator) -> Conv2DParams:
     """Parameters of CONV_2D, grouped where the filter is less deep than the input.
 
@@ -162,16 +199,9 @@ def prepare_conv_2d(graph: Graph, op: Operator) -> Conv2DParams:
     require_same_dtype(op, x, y)
     require_symmetric_int16(op, x, y)
     require(len(x.shape) == 4 and len(weights.shape) == 4, op, "input and weights need four axes (NHWC, OHWI)")
-    channels, kernel_h, kernel_w, depth = weights.shape
+    channels, depth = weights.shape[0], weights.shape[3]
     require(x.shape[3] % depth == 0 and channels % (x.shape[3] // depth) == 0, op, "channels do not divide into groups")
-    padding = str(op.options.get("padding", "SAME"))
-    require(padding in ("SAME", "VALID"), op, f"padding {padding} is unknown; use SAME or VALID")
-    stride = int(op.options.get("stride_h", 1)), int(op.options.get("stride_w", 1))
-    dilation = int(op.options.get("dilation_h_factor", 1)), int(op.options.get("dilation_w_factor", 1))
-    out_h, pad_h = _pad_before(x.shape[1], kernel_h, stride[0], dilation[0], padding)
-    out_w, pad_w = _pad_before(x.shape[2], kernel_w, stride[1], dilation[1], padding)
-    expected = (x.shape[0], out_h, out_w, channels)
-    require(y.shape == expected, op, f"output '{y.name}' has shape {y.shape}; use {expected}")
+    stride, dilation, before = _window(op, x, y, weights.shape[1:3], channels)
     multiplier_q31, shift = _multipliers(op, x, weights, y, channels)
     bias, wide = _bias(graph, op, x, channels)
     data = read_only(weights.data, np.int8).reshape(weights.shape)
@@ -189,6 +219,42 @@ def prepare_conv_2d(graph: Graph, op: Operator) -> Conv2DParams:
         y.shape,
         stride,
         dilation,
-        (pad_h, pad_w),
+        before,
         x.shape[3] // depth,
+    )
+
+
+def prepare_depthwise_conv_2d(graph: Graph, op: Operator) -> DepthwiseConv2DParams:
+    """Parameters of DEPTHWISE_CONV_2D with one output for each input channel.
+
+    Source: `DepthwiseConvParams` and `PopulateConvolutionQuantizationParams` of TensorFlow Lite.
+    """
+    x, weights, y = operand(graph, op, 0), constant(graph, op, 1, ("int8",)), result(graph, op)
+    require_same_dtype(op, x, y)
+    require_symmetric_int16(op, x, y)
+    require(len(x.shape) == 4 and len(weights.shape) == 4, op, "input and weights need four axes (NHWC, 1HWC)")
+    channels = x.shape[3]
+    given = int(op.options.get("depth_multiplier", 1)), weights.shape[0], weights.shape[3]
+    require(given == (1, 1, channels), op, f"weights have shape {weights.shape}; use depth multiplier 1, (1, H, W, C)")
+    stride, dilation, before = _window(op, x, y, weights.shape[1:3], channels)
+    multiplier_q31, shift = _multipliers(op, x, weights, y, channels, axis=3)
+    bias, wide = _bias(graph, op, x, channels)
+    require(x.dtype == "int8" or wide, op, "the bias is int32, which TFLite Micro misreads here; use int64")
+    assert weights.data is not None
+    data = read_only(np.moveaxis(weights.data.reshape(weights.shape)[0], 2, 0), np.int8)
+    _require_one_rounding(op, wide, shift)
+    _require_int32_sums(op, x, data, bias)
+    return DepthwiseConv2DParams(
+        x.zero_point,
+        data,
+        bias,
+        multiplier_q31,
+        shift,
+        wide,
+        y.zero_point,
+        *activation_range(op, y),
+        y.shape,
+        stride,
+        dilation,
+        before,
     )

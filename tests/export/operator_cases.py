@@ -46,16 +46,17 @@ class Cases:
         self.operators.append(Operator(kind, name, tuple(operands), tuple(results), options))
         self.outputs += results
 
-    def weights(self, name: str, shape, x: str, channels: bool, wide: str) -> tuple[str, str]:
-        """int8 weights over their whole range and a bias that matters."""
-        scale = self.rng.uniform(0.2, 2.0, shape[0] if channels else 1).astype(np.float32) / 127
+    def weights(self, name: str, shape, x: str, channels: bool, wide: str, axis: int = 0) -> tuple[str, str]:
+        """int8 weights over their whole range, the output channels along `axis`, and a bias that matters."""
+        outputs = shape[axis]
+        scale = self.rng.uniform(0.2, 2.0, outputs if channels else 1).astype(np.float32) / 127
         data = self.rng.integers(-127, 128, shape).astype(np.int8)
-        axis = 0 if channels else None
-        self.tensors[f"{name}/w"] = Tensor(f"{name}/w", tuple(shape), "int8", scale, 0, axis, data)
+        axes = (axis, 0) if channels else (None, None)
+        self.tensors[f"{name}/w"] = Tensor(f"{name}/w", tuple(shape), "int8", scale, 0, axes[0], data)
         bias_scale = scale * self.tensors[x].scale
         reach = 2**12 if wide == WIDE["int8"] else 2**20
-        bias = self.rng.integers(-reach, reach, shape[0]).astype(wide)
-        self.tensors[f"{name}/b"] = Tensor(f"{name}/b", (shape[0],), wide, bias_scale, 0, axis, bias)
+        bias = self.rng.integers(-reach, reach, outputs).astype(wide)
+        self.tensors[f"{name}/b"] = Tensor(f"{name}/b", (outputs,), wide, bias_scale, 0, axes[1], bias)
         return f"{name}/w", f"{name}/b"
 
     def graph(self) -> Graph:
@@ -92,6 +93,27 @@ def _products(c: Cases, dtype: str) -> None:
               fused_activation_function="RELU" if index == 1 else "NONE")  # fmt: skip
 
 
+def _depthwise(c: Cases, dtype: str) -> None:
+    cases = [
+        # height, width, channels, kernel, stride, dilation, padding
+        (3, 33, 16, (3, 3), (1, 1), (1, 1), "VALID"),
+        (5, 17, 7, (2, 3), (1, 2), (2, 3), "VALID"),
+        (7, 9, 1, (3, 5), (2, 2), (1, 1), "SAME"),
+        (2, 12, 6, (3, 3), (1, 1), (1, 2), "SAME"),
+    ]
+    for index, (h, w, channels, kernel, stride, dilation, padding) in enumerate(cases):
+        name = f"depthwise_conv_2d_{dtype}_{index}"
+        x = c.input(f"{name}/x", (1, h, w, channels), dtype)
+        names = c.weights(name, (1, *kernel, channels), x, channels=index != 2, wide=WIDE[dtype], axis=3)
+        reach = [(k - 1) * d + 1 for k, d in zip(kernel, dilation, strict=True)]
+        rest = (0, 0) if padding == "SAME" else (reach[0] - 1, reach[1] - 1)
+        out = [-(-(n - r) // s) for n, r, s in zip((h, w), rest, stride, strict=True)]
+        y = c.tensor(f"{name}/y", (1, *out, channels), dtype, 5.0 / LIMITS[dtype][1])
+        c.add("DEPTHWISE_CONV_2D", name, (x, *names), [y], padding=padding, stride_h=stride[0], stride_w=stride[1],
+              dilation_h_factor=dilation[0], dilation_w_factor=dilation[1], depth_multiplier=1,
+              fused_activation_function="RELU" if index == 1 else "NONE")  # fmt: skip
+
+
 def _two_operands(c: Cases, dtype: str) -> None:
     shapes = [((1, 1), (1, 1)), ((1, 65), (1, 65)), ((1, 257), (1, 1)), ((1, 1), (1, 31)), ((3, 1, 5), (1, 4, 1)),
               ((2, 3, 2, 5), (1, 3, 1, 5)), ((7,), (2, 7))]  # fmt: skip
@@ -119,8 +141,9 @@ def _one_operand(c: Cases, dtype: str) -> None:
             name = f"{kind.lower()}_{dtype}_{size}"
             x = c.input(f"{name}/x", (1, size), dtype, scale)
             c.add(kind, name, (x,), [c.tensor(f"{name}/y", (1, size), dtype, *made)])
+    slopes = {1: 1.7, 65: 0.1, 257: -0.5}
     for size in sizes:
-        for kind, options in (("RELU", {}), ("LEAKY_RELU", {"alpha": 0.1}), ("ABS", {})):
+        for kind, options in (("RELU", {}), ("LEAKY_RELU", {"alpha": slopes[size]}), ("ABS", {})):
             name = f"{kind.lower()}_{dtype}_{size}"
             x = c.input(f"{name}/x", (1, size), dtype, 0.01)
             c.add(kind, name, (x,), [c.tensor(f"{name}/y", (1, size), dtype, 0.01 if size == 65 else 0.013)], **options)
@@ -184,15 +207,17 @@ def operator_cases(seed: int = 0) -> Graph:
     c = Cases(np.random.default_rng(seed))
     for dtype in ("int8", "int16"):
         _products(c, dtype)
+        _depthwise(c, dtype)
         _two_operands(c, dtype)
         _one_operand(c, dtype)
         _mean(c, dtype)
         _copies(c, dtype)
     _quantize(c)
-    for rows, columns, depth in ((1, 1, 65), (3, 2, 33)):
+    for matrices, rows, columns, depth in ((), 1, 1, 65), ((), 3, 2, 33), ((8,), 1, 1, 31):
         name = f"batch_matmul_{depth}"
-        a, b = c.input(f"{name}/a", (rows, depth), "int16"), c.input(f"{name}/b", (columns, depth), "int16")
-        y = c.tensor(f"{name}/y", (rows, columns), "int16", 2.0 * np.sqrt(depth) / 2**15)
+        a = c.input(f"{name}/a", (*matrices, rows, depth), "int16")
+        b = c.input(f"{name}/b", (*matrices, columns, depth), "int16")
+        y = c.tensor(f"{name}/y", (*matrices, rows, columns), "int16", 2.0 * np.sqrt(depth) / 2**15)
         c.add("BATCH_MATMUL", name, (a, b), [y], adj_x=False, adj_y=True)
     return c.graph()
 

@@ -32,6 +32,7 @@ def full_graph(seed: int = 0) -> Graph:
     weights = rng.integers(-127, 128, (6, 8)).astype(np.int8)
     weight_scale = rng.uniform(0.002, 0.004, 6).astype(np.float32)
     kernel = rng.integers(-127, 128, (4, 1, 3, 2)).astype(np.int8)
+    kernels = rng.integers(-127, 128, (1, 2, 1, 4)).astype(np.int8)
     s15 = _scale(2.0**-15)
     q8 = {"scale": _scale(0.05), "zero_point": -7}
     q16 = {"scale": _scale(2.0**-12)}
@@ -53,6 +54,7 @@ def full_graph(seed: int = 0) -> Graph:
         Tensor("mean", (1, 1), "int16", **q16),
         Tensor("energy", (1, 1), "int16", **q16),
         Tensor("filtered", (1, 3, 5, 4), "int16", **q16),
+        Tensor("smoothed", (1, 2, 3, 4), "int16", **q16),
         Tensor("left", (1, 3, 5, 2), "int16", **q16),
         Tensor("right", (1, 3, 5, 2), "int16", **q16),
         Tensor("both", (1, 3, 5, 4), "int16", **q16),
@@ -69,6 +71,7 @@ def full_graph(seed: int = 0) -> Graph:
         _constant("bias", rng.integers(-999, 999, 6), "int32", weight_scale * np.float32(0.05), 0),
         _constant("kernel", kernel, "int8", _scale(0.003, 0.002, 0.001, 0.004), 0),
         _constant("wide_bias", [5, -7, 2**40 // 2**12, 0], "int64", _scale(1e-6, 2e-6, 3e-6, 4e-6), 0),
+        _constant("kernels", kernels, "int8", _scale(0.003, 0.002, 0.001, 0.004), 3),
         _constant("axes", [1]),
         _constant("split_axis", 3),
         _constant("permutation", [0, 2, 1, 3]),
@@ -101,6 +104,13 @@ def full_graph(seed: int = 0) -> Graph:
             ("image", "kernel", "wide_bias"),
             ("filtered",),
             {**none, "padding": "SAME", "stride_h": 1, "stride_w": 1, "dilation_h_factor": 1, "dilation_w_factor": 2},
+        ),
+        Operator(
+            "DEPTHWISE_CONV_2D",
+            "smooth",
+            ("filtered", "kernels", "wide_bias"),
+            ("smoothed",),
+            {**none, "padding": "VALID", "stride_h": 1, "stride_w": 2, "dilation_h_factor": 1, "depth_multiplier": 1},
         ),
         Operator("SPLIT", "split", ("split_axis", "filtered"), ("left", "right"), {"num_splits": 2}),
         Operator("CONCATENATION", "join", ("right", "left"), ("both",), {"axis": -1, **none}),

@@ -50,18 +50,34 @@ def conv_2d(random: Random, dtype: str) -> Graph:
     kernel = (random.integer(1, 3), random.integer(1, 5))
     if random.rng.random() < 0.3:
         kernel = (1, 1)
-    stride, dilation = (random.integer(1, 2), random.integer(1, 3)), (random.integer(1, 2), random.integer(1, 3))
     size = (random.integer(6, 9), random.integer(14, 40))
+    weights = random.rng.integers(-128, 128, (outputs, *kernel, depth))
+    wide = dtype == "int16" and random.rng.random() < 0.7
+    return _convolution(random, dtype, "CONV_2D", (2, *size, depth * groups), weights, 0, wide)
+
+
+def depthwise_conv_2d(random: Random, dtype: str) -> Graph:
+    kernel, channels = (random.integer(1, 3), random.integer(1, 5)), random.integer(1, 20)
+    size = (random.integer(6, 9), random.integer(14, 40))
+    weights = random.rng.integers(-128, 128, (1, *kernel, channels))
+    return _convolution(random, dtype, "DEPTHWISE_CONV_2D", (2, *size, channels), weights, 3, dtype == "int16")
+
+
+def _convolution(
+    random: Random, dtype: str, kind: str, shape: tuple[int, ...], weights: np.ndarray, axis: int, wide: bool
+) -> Graph:
+    """A convolution of x (2, H, W, I) with strides, dilations, both paddings, with and without a bias; outputs along `axis`."""
+    outputs, kernel, size = weights.shape[axis], weights.shape[1:3], shape[1:3]
+    stride, dilation = (random.integer(1, 2), random.integer(1, 3)), (random.integer(1, 2), random.integer(1, 3))
     padding = "SAME" if random.coin() else "VALID"
     spread = [(k - 1) * d + 1 for k, d in zip(kernel, dilation, strict=True)]
     out = [
         -(-n // s) if padding == "SAME" else -(-(n - r + 1) // s) for n, s, r in zip(size, stride, spread, strict=True)
     ]
-    x = random.tensor("x", (2, *size, depth * groups), dtype)
-    weights = random.rng.integers(-128, 128, (outputs, *kernel, depth))
-    wide = dtype == "int16" and random.rng.random() < 0.7
+    x = random.tensor("x", shape, dtype)
     scales = np.array([random.scale(-14, -4) for _ in range(outputs if random.coin() else 1)], np.float32)
-    reach = float(x.scale[0]) * float(scales.max()) * np.abs(weights).sum(axis=(1, 2, 3)).max() * x.limits[1]
+    largest = np.abs(np.moveaxis(weights, axis, 0)).reshape(outputs, -1).sum(axis=1).max()
+    reach = float(x.scale[0]) * float(scales.max()) * largest * x.limits[1]
     y = random.tensor("y", (2, *out, outputs), dtype, reach / x.limits[1] / 2.0 ** random.rng.uniform(1, 6))
     biases = np.round(random.rng.normal(0, 2.0 ** random.rng.uniform(0, 26), outputs))
     bias = constant("b", np.clip(biases, -(2**28), 2**28), "int64" if wide else "int32", x.scale[0] * scales)
@@ -72,18 +88,18 @@ def conv_2d(random: Random, dtype: str) -> Graph:
         "dilation_h_factor": dilation[0],
         "dilation_w_factor": dilation[1],
         **activation(random),
+        **({"depth_multiplier": 1} if kind == "DEPTHWISE_CONV_2D" else {}),
     }
     has_bias = random.rng.random() < 0.9
-    return one_operator(
-        "CONV_2D", [x, constant("w", weights, "int8", scales), *([bias] if has_bias else [])], [y], options
-    )
+    given = [x, constant("w", weights, "int8", scales, axis=axis), *([bias] if has_bias else [])]
+    return one_operator(kind, given, [y], options)
 
 
 def _second(random: Random, dtype: str) -> Tensor:
-    """A second operand: an activation of the same shape, or a constant that is broadcast."""
+    """A second operand: an activation or a constant, of the same shape or broadcast."""
     shape = [(ROWS, WIDTH), (1, 1), (1, WIDTH), (WIDTH,), (ROWS, 1)][random.integer(0, 4)]
     b = random.tensor("b", shape, dtype)
-    if shape == (ROWS, WIDTH):
+    if shape == (ROWS, WIDTH) or random.coin():
         return b
     data = random.values(b)
     return Tensor("b", shape, dtype, b.scale, b.zero_point, None, data.astype(dtype))
@@ -138,7 +154,7 @@ def relu(random: Random, dtype: str) -> Graph:
 def leaky_relu(random: Random, dtype: str) -> Graph:
     x = random.tensor("x", (ROWS, WIDTH), dtype)
     y = random.tensor("y", x.shape, dtype, x.scale[0] * random.scale(-3, 4))
-    alpha = float(random.rng.choice([0.0, 0.01, 0.2, 0.25, 1.0, random.rng.uniform(0, 2)]))
+    alpha = float(random.rng.choice([0.0, 0.01, 0.2, 0.25, 1.0, -1.0, *random.rng.uniform(-3, 3, 3)]))
     return one_operator("LEAKY_RELU", [x], [y], {"alpha": alpha})
 
 
@@ -181,9 +197,10 @@ def mean(random: Random, dtype: str) -> Graph:
 
 def batch_matmul(random: Random, dtype: str) -> Graph:
     depth, rows, columns = random.integer(1, 140), random.integer(1, 50), random.integer(1, 50)
-    a, b = random.tensor("a", (1, rows, depth), dtype), random.tensor("b", (1, columns, depth), dtype)
+    matrices = [(), (1,), (random.integer(2, 9),), (2, 3)][random.integer(0, 3)]
+    a, b = random.tensor("a", (*matrices, rows, depth), dtype), random.tensor("b", (*matrices, columns, depth), dtype)
     reach = float(a.scale[0]) * float(b.scale[0]) * depth * 2.0**15
-    y = random.tensor("y", (1, rows, columns), dtype, reach / 2.0 ** random.rng.uniform(0, 6))
+    y = random.tensor("y", (*matrices, rows, columns), dtype, reach / 2.0 ** random.rng.uniform(0, 6))
     return one_operator("BATCH_MATMUL", [a, b], [y], {"adj_x": False, "adj_y": True})
 
 
@@ -208,6 +225,8 @@ def concatenation(random: Random, dtype: str) -> Graph:
 def split(random: Random, dtype: str) -> Graph:
     axis, count = random.integer(0, 2), random.integer(2, 4)
     shape = [8, 12, 24]
+    if random.rng.random() < 0.1:
+        axis, count, shape = 0, random.integer(30, 70), [1, 1, 16]
     shape[axis] = count * random.integer(1, 8)
     x, like = _moved(random, dtype, tuple(shape))
     part = tuple(n // count if i == axis else n for i, n in enumerate(shape))
@@ -279,6 +298,7 @@ MOVED = ("int8", "int16", "int32")
 CASES: dict[str, tuple[Callable[[Random, str], Graph], tuple[str, ...]]] = {
     "FULLY_CONNECTED": (fully_connected, NARROW),
     "CONV_2D": (conv_2d, NARROW),
+    "DEPTHWISE_CONV_2D": (depthwise_conv_2d, NARROW),
     "BATCH_MATMUL": (batch_matmul, ("int16",)),
     "ADD": (add, NARROW),
     "SUB": (sub, NARROW),

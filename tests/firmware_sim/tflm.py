@@ -63,12 +63,14 @@ def one_operator(
     )
 
 
-def constant(name: str, data: object, dtype: str = "int32", scale: object = None, zero_point: int = 0) -> Tensor:
-    """A constant; a scale of several values is per channel along the first axis."""
+def constant(
+    name: str, data: object, dtype: str = "int32", scale: object = None, zero_point: int = 0, axis: int = 0
+) -> Tensor:
+    """A constant; a scale of several values is per channel along `axis`."""
     array = np.array(data, dtype)
     scales = None if scale is None else np.atleast_1d(np.asarray(scale, np.float32))
-    axis = 0 if scales is not None and scales.size > 1 else None
-    return Tensor(name, array.shape, dtype, scales, zero_point, axis, array)
+    channels = axis if scales is not None and scales.size > 1 else None
+    return Tensor(name, array.shape, dtype, scales, zero_point, channels, array)
 
 
 SIGMOID_OUTPUTS = {

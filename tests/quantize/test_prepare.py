@@ -114,7 +114,36 @@ def _binary(kind: str, a: Tensor, b: Tensor, y: Tensor, **options: object) -> Gr
 int8, int16 = _tensor("x"), _tensor("x", "int16")
 y8, y16 = _tensor("y"), _tensor("y", "int16")
 
+
+def _depthwise(x: Tensor, bias: str, shape=(1, 1, 2, 4), axis: int | None = 3, **options: object) -> Graph:
+    scales = np.full(4 if axis is not None else 1, 0.01, np.float32)
+    weights = dataclasses.replace(constant("w", np.ones(shape), "int8", scales), axis=axis)
+    operands = [x, weights, constant("b", np.zeros(4), bias, 0.0005)]
+    return one_operator("DEPTHWISE_CONV_2D", operands, [_tensor("y", x.dtype, shape=(1, 1, 4, 4))], options)
+
+
+image8, image16 = _tensor("x", shape=(1, 1, 4, 4)), _tensor("x", "int16", shape=(1, 1, 4, 4))
+
 REFUSED = {
+    "a depthwise bias that is misread": (_depthwise(image16, "int32"), "use int64"),
+    "two outputs a channel": (_depthwise(image8, "int32", depth_multiplier=2), "multiplier 1"),
+    "depthwise scales along the height": (_depthwise(image8, "int32", axis=1), "along axis 3"),
+    "kernels as CONV_2D has them": (_depthwise(image8, "int32", (4, 1, 2, 1), 0), r"\(1, H, W, C\)"),
+    "a stride of zero": (_depthwise(image8, "int32", stride_w=0), "positive"),
+    "a slope next to a power of two": (
+        _unary("LEAKY_RELU", _tensor("x", scale=1 + 2.0**-23), _tensor("y", scale=1.0), alpha=-(1 - 2.0**-23)),
+        "alpha",
+    ),
+    "matrices in different numbers": (
+        _binary(
+            "BATCH_MATMUL",
+            _tensor("a", "int16", shape=(2, 1, 4)),
+            _tensor("b", "int16", shape=(1, 1, 4)),
+            _tensor("y", "int16", shape=(2, 1, 1)),
+            adj_y=True,
+        ),
+        "different numbers of matrices",
+    ),
     "unknown operator": (_unary("SOFTMAX", int8, y8), "SOFTMAX is not supported"),
     "mixed dtypes": (_layer(y=_tensor("y", "int16", shape=(1, 3))), "insert a QUANTIZE"),
     "weights that vary": (_layer(w=dataclasses.replace(_weights(), data=None)), "must be a constant"),
