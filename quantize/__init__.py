@@ -2,7 +2,8 @@
 
 onnx_reader   a streaming ONNX file: checked, folded, its states found
 lowering      ONNX operators to operators that TFLite Micro has, family by family
-float_graph   the lowered graph, still in real numbers; back to ONNX for calibration
+float_graph   the lowered graph, still in real numbers
+float_onnx    that graph back to ONNX, for calibration
 calibrate     that graph over real frames in onnxruntime, every tensor watched
 recipe        every choice, as TOML; the built-in ones stand in recipes/
 ranges        from observed values to a range

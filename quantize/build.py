@@ -11,17 +11,18 @@ from .formats import Assigner, Format
 from .graph import DTYPES, LIMITS, Graph, Operator, Tensor
 from .recipe import Recipe
 
-PRODUCTS = ("FULLY_CONNECTED", "CONV_2D")
+# The products of weights, and the axis of the weights along which the output channels stand.
+PRODUCTS = {"FULLY_CONNECTED": 0, "CONV_2D": 0, "DEPTHWISE_CONV_2D": 3}
 
 
-def quantise_weights(weights: np.ndarray, granularity: str) -> tuple[np.ndarray, np.ndarray]:
-    """Weights (O, ...) as int8 codes and float32 scales, `(O,)` per channel or `(1,)` per tensor; symmetric, +-127."""
-    peaks = np.abs(weights.reshape(len(weights), -1)).max(axis=1)
+def quantise_weights(weights: np.ndarray, granularity: str, axis: int = 0) -> tuple[np.ndarray, np.ndarray]:
+    """Weights as int8 codes and float32 scales, `(O,)` per channel along `axis` or `(1,)` per tensor; symmetric, +-127."""
+    peaks = np.abs(weights).max(axis=tuple(a for a in range(weights.ndim) if a != axis))
     if granularity == "tensor":
         peaks = peaks.max(keepdims=True)
     # A row of zeros still needs a scale; any will do.
     scales = np.where(peaks > 0, peaks / 127.0, 1.0).astype(np.float32)
-    shaped = scales.astype(np.float64).reshape(-1, *([1] * (weights.ndim - 1)))
+    shaped = scales.astype(np.float64).reshape([-1 if a == axis else 1 for a in range(weights.ndim)])
     return np.clip(np.round(weights / shaped), -127, 127).astype(np.int8), scales
 
 
@@ -60,7 +61,9 @@ class Builder:
         return self._converted[key]
 
     def add(self, op: Operator) -> None:
-        out = self.activation(op.outputs[0])
+        for name in op.outputs:
+            self.activation(name)
+        out = self.assigner.format(op.outputs[0])
         operands = []
         for index, name in enumerate(op.inputs):
             tensor = self.source.tensors[name]
@@ -70,6 +73,8 @@ class Builder:
             elif tensor.data.dtype == np.int32:
                 self.tensors[name] = Tensor(name, tensor.shape, "int32", data=tensor.data)
                 operands.append(name)
+            elif tensor.hint.fixed:
+                operands.append(self._state_constant(name, out.dtype))
             elif op.kind in PRODUCTS:
                 operands.append(self._product_constant(op, index, operands[0]))
             else:
@@ -82,8 +87,9 @@ class Builder:
         data = self.source.tensors[name].data
         assert data is not None
         if index == 1:
-            codes, scales = quantise_weights(data, self.recipe.granularity)
-            axis = 0 if self.recipe.granularity == "channel" else None
+            channels = PRODUCTS[op.kind]
+            codes, scales = quantise_weights(data, self.recipe.granularity, channels)
+            axis = channels if self.recipe.granularity == "channel" else None
             self.tensors[name] = Tensor(name, data.shape, "int8", scales, 0, axis, codes)
             return name
         source, weights = self.tensors[x], self.tensors[op.inputs[1]]
@@ -91,10 +97,22 @@ class Builder:
         assert weights.scale is not None
         dtype = "int64" if source.dtype == "int16" else "int32"
         scales = (source.scale[0] * weights.scale).astype(np.float32)
+        axis = None if weights.axis is None else 0
         codes = np.round(data / scales.astype(np.float64))
         # Clipped here, refused by the proof: a bias that does not fit is named there with its row.
         codes = np.clip(codes, *LIMITS["int32"]).astype(DTYPES[dtype])
-        self.tensors[name] = Tensor(name, data.shape, dtype, scales, 0, weights.axis, codes)
+        self.tensors[name] = Tensor(name, data.shape, dtype, scales, 0, axis, codes)
+        return name
+
+    def _state_constant(self, name: str, dtype: str) -> str:
+        """A constant that stands where an activation with a fixed format stands, as the first state of a sequence does."""
+        tensor = self.source.tensors[name]
+        assert tensor.data is not None
+        assert tensor.hint.fixed is not None
+        scale, zero_point = tensor.hint.fixed[dtype]
+        codes = np.clip(np.round(tensor.data / scale) + zero_point, *LIMITS[dtype]).astype(DTYPES[dtype])
+        scales = np.array([scale], np.float32)
+        self.tensors[name] = Tensor(name, tensor.shape, dtype, scales, zero_point, None, codes)
         return name
 
     def _elementwise_constant(self, name: str, dtype: str) -> str:

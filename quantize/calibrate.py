@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,19 +11,28 @@ import onnxruntime
 
 from models.errors import StapesError
 
-from .float_graph import FloatGraph, to_onnx
+from .float_graph import COPIES, FloatGraph
+from .float_onnx import to_onnx
 from .graph import State
 from .onnx_reader import first_line
 
 MAX_FRAMES = 20_000
+# What may be kept of all frames, in numbers; beyond that every second frame is, or every third, and so on.
+MAX_KEPT = 64_000_000
 
 
 @dataclass(frozen=True)
 class Observations:
-    """What calibration saw: `values[name]` is float32 `(T, size)`, T frames of all sequences in order."""
+    """What calibration saw: `values[name]` is float32 `(T, size)`, every `stride`-th of `frames` frames in order.
+
+    `extremes[name]` are the least and the largest value of all frames. Tensors that only move the values of others are
+    left out.
+    """
 
     values: dict[str, np.ndarray]
+    extremes: dict[str, tuple[float, float]]
     frames: int
+    stride: int = 1
 
 
 def run_float(
@@ -39,23 +48,34 @@ def run_float(
     `names`, which may be inputs, states or outputs.
     """
     session = _session(model)
-    shapes = {value.name: value.shape for value in session.get_inputs()}
-    made = [value.name for value in session.get_outputs()]
     results = []
     for sequence in sequences:
-        state = {s.input: np.zeros(shapes[s.input], np.float32) for s in states}
-        length = len(next(iter(sequence.values())))
         kept: dict[str, list[np.ndarray]] = {name: [] for name in names}
-        for t in range(length):
-            feed = {name: np.asarray(frames[t], np.float32).reshape(shapes[name]) for name, frames in sequence.items()}
-            feed.update(state)
-            out = dict(zip(made, _run(session, made, feed), strict=True))
+        for values in _frames(session, states, sequence, names):
             for name in names:
-                kept[name].append(np.ravel(out[name] if name in out else feed[name]))
-            state = {s.input: out[s.output] for s in states}
+                kept[name].append(values[name])
             progress(1)
-        results.append({name: np.asarray(rows, np.float32).reshape(length, -1) for name, rows in kept.items()})
+        results.append({name: np.asarray(rows, np.float32).reshape(len(rows), -1) for name, rows in kept.items()})
     return results
+
+
+def _frames(
+    session: onnxruntime.InferenceSession,
+    states: Sequence[State],
+    sequence: dict[str, np.ndarray],
+    names: Sequence[str],
+) -> Iterator[dict[str, np.ndarray]]:
+    """One sequence frame by frame: the values of `names`, float32 `(size,)` each."""
+    shapes = {value.name: value.shape for value in session.get_inputs()}
+    state = {s.input: np.zeros(shapes[s.input], np.float32) for s in states}
+    known = {value.name for value in session.get_outputs()}
+    wanted = list(dict.fromkeys([*(name for name in names if name in known), *(s.output for s in states)]))
+    for t in range(len(next(iter(sequence.values())))):
+        feed = {name: np.asarray(frames[t], np.float32).reshape(shapes[name]) for name, frames in sequence.items()}
+        feed.update(state)
+        out = dict(zip(wanted, _run(session, wanted, feed), strict=True))
+        yield {name: np.ravel(out[name] if name in out else feed[name]) for name in names}
+        state = {s.input: out[s.output] for s in states}
 
 
 def _session(model: onnx.ModelProto) -> onnxruntime.InferenceSession:
@@ -101,6 +121,27 @@ def calibrate(
         got = taken[0][name].reshape(len(taken[0][name]), -1).shape[1] if name in taken[0] else 0
         if got != size:
             raise StapesError(f"calibration: input {name!r} needs {size} values a frame, the data has {got}")
-    names = [name for name, tensor in graph.tensors.items() if tensor.data is None]
-    results = run_float(to_onnx(graph), graph.states, taken, names, progress)
-    return Observations({name: np.concatenate([r[name] for r in results]) for name in names}, total)
+    session = _session(to_onnx(graph))
+    names = watched(graph)
+    stride = -(-total * sum(int(np.prod(graph.tensors[name].shape)) for name in names) // MAX_KEPT)
+    kept: dict[str, list[np.ndarray]] = {name: [] for name in names}
+    low: dict[str, list[float]] = {name: [] for name in names}
+    high: dict[str, list[float]] = {name: [] for name in names}
+    for sequence in taken:
+        for t, values in enumerate(_frames(session, graph.states, sequence, names)):
+            for name, value in values.items():
+                low[name].append(value.min())
+                high[name].append(value.max())
+                if t % stride == 0:
+                    kept[name].append(value)
+            progress(1)
+    # NaN stays NaN here, for the formats to refuse.
+    extremes = {name: (float(np.min(low[name])), float(np.max(high[name]))) for name in names}
+    return Observations({name: np.asarray(rows, np.float32) for name, rows in kept.items()}, extremes, total, stride)
+
+
+def watched(graph: FloatGraph) -> list[str]:
+    """The activations that hold values of their own, not those that another tensor or the frame before had."""
+    moved = {out for op in graph.operators if op.kind in COPIES for out in op.outputs}
+    moved.update(state.input for state in graph.states)
+    return [name for name, tensor in graph.tensors.items() if tensor.data is None and name not in moved]

@@ -1,19 +1,20 @@
 """The float graph after lowering: real numbers, but already in the vocabulary of the integer operators.
 
 Every tensor that the integer graph will have is a tensor here, so calibration sees all of them, the inside of a GRU
-included. It goes back to ONNX for that (`to_onnx`), one or two nodes an operator.
+included. It goes back to ONNX for that (`float_onnx`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
-import onnx
-from onnx import TensorProto, helper, numpy_helper
 
 from .graph import Operator, Region, State
+
+# Operators that move values, by the index of the tensor that they move.
+COPIES = {"RESHAPE": 0, "TRANSPOSE": 0, "STRIDED_SLICE": 0, "PAD": 0, "SPLIT": 1}
 
 
 @dataclass(frozen=True)
@@ -92,6 +93,29 @@ class FloatGraph:
         self.operators.append(Operator(kind, name, inputs, (name,), dict(options or {}), region))
         return name
 
+    def add_split(self, tensor: str, axis: int, labels: Sequence[str], *, region: str | None = None) -> tuple[str, ...]:
+        """Append a SPLIT of a tensor into equal parts along an axis; returns the parts' names."""
+        shape = list(self.tensors[tensor].shape)
+        shape[axis] //= len(labels)
+        parts = tuple(self.add_tensor(label, tuple(shape)) for label in labels)
+        where = self.add_constant(f"{parts[0]}/axis", np.asarray(axis, np.int32).reshape(1))
+        options = {"num_splits": len(parts)}
+        self.operators.append(Operator("SPLIT", parts[0], (where, tensor), parts, options, region))
+        return parts
+
+    def remove_unused(self, wanted: Sequence[str]) -> None:
+        """Drop every operator that no wanted tensor needs, and every tensor that nothing reads."""
+        needed, kept = set(wanted), []
+        for op in reversed(self.operators):
+            if needed & set(op.outputs):
+                kept.append(op)
+                needed.update(op.inputs)
+        self.operators = kept[::-1]
+        regions = {op.region for op in kept}
+        self.regions = [region for region in self.regions if region.name in regions]
+        needed.update(self.inputs, *(op.outputs for op in kept), (state.input for state in self.states))
+        self.tensors = {name: tensor for name, tensor in self.tensors.items() if name in needed}
+
     def producer(self, tensor: str) -> Operator | None:
         return next((op for op in self.operators if tensor in op.outputs), None)
 
@@ -131,64 +155,3 @@ class FloatGraph:
             for op in self.operators
         ]
         self.regions = [replace(r, roles={k: swap.get(v, v) for k, v in r.roles.items()}) for r in self.regions]
-
-
-_SAME_IN_ONNX = {"ADD": "Add", "SUB": "Sub", "MUL": "Mul", "LOGISTIC": "Sigmoid", "TANH": "Tanh", "RELU": "Relu"}
-
-
-def _nodes(graph: FloatGraph, op: Operator) -> list[onnx.NodeProto]:
-    """One operator as ONNX nodes (opset 18)."""
-    (out,) = op.outputs[:1]
-    ins = list(op.inputs)
-    relu = op.options.get("fused_activation_function") == "RELU"
-    target = f"{out}::linear" if relu else out
-    tail = [helper.make_node("Relu", [target], [out])] if relu else []
-    if op.kind == "FULLY_CONNECTED":
-        return [helper.make_node("Gemm", [name for name in ins if name], [target], transB=1), *tail]
-    if op.kind == "BATCH_MATMUL":
-        rank = len(graph.tensors[ins[1]].shape)
-        swapped = [*range(rank - 2), rank - 1, rank - 2]
-        turned = helper.make_node("Transpose", [ins[1]], [f"{out}::turned"], perm=swapped)
-        return [turned, helper.make_node("MatMul", [ins[0], f"{out}::turned"], [out])]
-    if op.kind in _SAME_IN_ONNX:
-        return [helper.make_node(_SAME_IN_ONNX[op.kind], ins, [target]), *tail]
-    if op.kind == "LEAKY_RELU":
-        return [helper.make_node("LeakyRelu", ins, [out], alpha=float(op.options["alpha"]))]
-    if op.kind == "CONCATENATION":
-        return [helper.make_node("Concat", ins, [out], axis=op.options["axis"])]
-    if op.kind == "TRANSPOSE":
-        return [helper.make_node("Transpose", ins[:1], [out], perm=graph.tensors[ins[1]].data.tolist())]  # type: ignore[union-attr]
-    if op.kind == "RESHAPE":
-        return [helper.make_node("Reshape", [ins[0], f"{ins[1]}::int64"], [out])]
-    if op.kind == "STRIDED_SLICE":
-        rank = len(graph.tensors[ins[0]].shape)
-        axes = helper.make_node("Constant", [], [f"{out}::axes"], value_ints=list(range(rank)))
-        return [
-            axes,
-            helper.make_node(
-                "Slice", [ins[0], *(f"{n}::int64" for n in ins[1:3]), f"{out}::axes", f"{ins[3]}::int64"], [out]
-            ),
-        ]
-    raise AssertionError(f"lowering made an operator without an ONNX form: {op.kind}")
-
-
-def to_onnx(graph: FloatGraph) -> onnx.ModelProto:
-    """The graph as ONNX with every activation as an output, for onnxruntime (float32)."""
-    nodes = [node for op in graph.operators for node in _nodes(graph, op)]
-    constants = []
-    for tensor in graph.tensors.values():
-        if tensor.data is None:
-            continue
-        if tensor.data.dtype == np.int32:
-            constants.append(numpy_helper.from_array(tensor.data.astype(np.int64), f"{tensor.name}::int64"))
-        else:
-            constants.append(numpy_helper.from_array(tensor.data.astype(np.float32), tensor.name))
-    given = [*graph.inputs, *(state.input for state in graph.states)]
-    made = [out for op in graph.operators for out in op.outputs]
-    info = {
-        name: helper.make_tensor_value_info(name, TensorProto.FLOAT, graph.tensors[name].shape) for name in given + made
-    }
-    body = helper.make_graph(nodes, graph.name, [info[n] for n in given], [info[n] for n in made], constants)
-    model = helper.make_model(body, opset_imports=[helper.make_opsetid("", 18)], ir_version=10)
-    onnx.checker.check_model(model)
-    return model

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -11,13 +12,12 @@ import numpy as np
 from models.errors import StapesError
 
 from .calibrate import Observations
-from .float_graph import FloatGraph, Hint
+from .float_graph import COPIES, FloatGraph, Hint
 from .graph import LIMITS
 from .ranges import observed_range
 from .recipe import Recipe
 
 SCALE_BITS = 8
-COPIES = ("RESHAPE", "TRANSPOSE", "STRIDED_SLICE")
 
 
 @dataclass(frozen=True)
@@ -59,17 +59,17 @@ class Assigner:
         activations = [name for name, tensor in graph.tensors.items() if tensor.data is None]
         self._same_format = Groups(activations)
         self._same_dtype = Groups(activations)
+        self._producers = {out: op for op in graph.operators for out in op.outputs}
         for op in graph.operators:
             if op.kind in COPIES:
-                self._same_format.join(op.inputs[0], op.outputs[0])
+                for out in op.outputs:
+                    self._join(op.inputs[COPIES[op.kind]], out)
         for state in graph.states:
-            self._same_format.join(state.output, state.input)
+            self._join(state.output, state.input)
         for name in activations:
             if like := graph.tensors[name].hint.like:
-                self._same_format.join(like, name)
-        for members in self._same_format.members().values():
-            for name in members[1:]:
-                self._same_dtype.join(members[0], name)
+                self._join(like, name)
+        self._join_parts()
         for region in graph.regions:
             inside = [name for role, name in region.roles.items() if role != "x"]
             for name in inside[1:]:
@@ -77,6 +77,25 @@ class Assigner:
         self._format_members = self._same_format.members()
         self._dtype_members = self._same_dtype.members()
         self._cache: dict[tuple[str, str], Format] = {}
+
+    def _join(self, source: str, copy: str) -> None:
+        """One format for both; one dtype too, unless a region wants its copy wider."""
+        self._same_format.join(source, copy)
+        if self._graph.tensors[copy].hint.dtype is None or self._graph.tensors[source].hint.dtype is not None:
+            self._same_dtype.join(source, copy)
+
+    def _join_parts(self) -> None:
+        """What is made only to be concatenated is made in the format of the whole: one rounding less."""
+        readers = Counter(name for op in self._graph.operators for name in set(op.inputs))
+        for op in self._graph.operators:
+            if op.kind != "CONCATENATION":
+                continue
+            for part in op.inputs:
+                made = self._producers.get(part)
+                hint = self._graph.tensors[part].hint
+                free = not (hint.fixed or hint.span or hint.limit or hint.dtype or hint.power_of_two)
+                if made is not None and made.kind not in COPIES and free and readers[part] == 1:
+                    self._join(op.outputs[0], part)
 
     def dtype(self, name: str) -> str:
         """The dtype of a tensor: forced by lowering, else the recipe's for it or for anything that must agree with it."""
@@ -91,7 +110,7 @@ class Assigner:
     def _names(self, name: str) -> tuple[str, ...]:
         """What a recipe may call a tensor: its name, `@input` at or right behind an input, `@output` at an output."""
         names = [name]
-        op = self._graph.producer(name)
+        op = self._producers.get(name)
         if name in self._graph.inputs or (op is not None and set(op.inputs) & set(self._graph.inputs)):
             names.append("@input")
         if name in self._graph.outputs:
@@ -121,13 +140,17 @@ class Assigner:
         if spans:
             return min(s[0] for s in spans), max(s[1] for s in spans)
         choice = self._recipe.for_tensor(tuple(name for member in members for name in self._names(member)))
-        values = np.concatenate([np.ravel(self._seen.values[member]) for member in members])
-        if not np.isfinite(values).all():
+        seen = [member for member in members if member in self._seen.values]
+        values = np.concatenate([np.ravel(self._seen.values[member]) for member in seen])
+        extremes = np.array([self._seen.extremes[member] for member in seen])
+        if not np.isfinite(extremes).all():
             raise StapesError(
                 f"calibration: tensor {members[0]!r} becomes NaN or infinite; check the checkpoint and the audio"
             )
         symmetric = dtype == "int16"
-        low, high = observed_range(values, choice.range, 2**16 if symmetric else 2**8, symmetric, choice.percentile)
+        ends = float(extremes[:, 0].min()), float(extremes[:, 1].max())
+        levels = 2**16 if symmetric else 2**8
+        low, high = observed_range(values, choice.range, levels, symmetric, choice.percentile, ends)
         if symmetric and not any(hint.power_of_two for hint in hints):
             # A power of two brings headroom of its own.
             low, high = low * choice.headroom, high * choice.headroom

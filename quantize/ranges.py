@@ -9,14 +9,21 @@ SHRINK = np.linspace(0.25, 1.0, 61)
 
 
 def observed_range(
-    values: np.ndarray, method: str, levels: int, symmetric: bool, percentile: float = 99.99
+    values: np.ndarray,
+    method: str,
+    levels: int,
+    symmetric: bool,
+    percentile: float = 99.99,
+    extremes: tuple[float, float] | None = None,
 ) -> tuple[float, float]:
     """The real range (low <= 0 <= high) that an integer format should cover.
 
     `values`: any shape; `levels`: number of codes (256 or 65536); `symmetric`: zero point 0, range +-max.
-    `percentile` is two-sided: 99.99 leaves 0.005 % outside on each side.
+    `percentile` is two-sided: 99.99 leaves 0.005 % outside on each side. `extremes`: the least and the largest value,
+    where `values` are only a sample.
     """
-    low, high = min(float(values.min()), 0.0), max(float(values.max()), 0.0)
+    ends = extremes or (float(values.min()), float(values.max()))
+    low, high = min(ends[0], 0.0), max(ends[1], 0.0)
     if symmetric:
         high = max(-low, high)
         low = -high

@@ -1,20 +1,23 @@
 """From ONNX operators to operators that TFLite Micro has, family by family.
 
-`context.py` holds the run itself; every other file lowers one family: `linear.py`, `elementwise.py`, `shape.py`,
-and the regions `gru.py` and `layer_norm.py`.
+`context.py` holds the run itself; every other file lowers one family: `linear.py`, `conv.py`, `elementwise.py`,
+`shape.py`, `reduce.py` with the region `energy.py`, `recurrent.py` with the regions `gru.py` (one step) and
+`gru_sequence.py` (over the positions of a frame), and the region `layer_norm.py`.
 """
 
 from __future__ import annotations
 
 from ..float_graph import FloatGraph
 from ..onnx_reader import StreamingOnnx
-from . import context, elementwise, gru, layer_norm, linear, shape
+from . import context, conv, elementwise, layer_norm, linear, recurrent, reduce, shape
 
 REGISTRY = {
     **linear.LOWERINGS,
     **elementwise.LOWERINGS,
     **shape.LOWERINGS,
-    **gru.LOWERINGS,
+    **conv.LOWERINGS,
+    **reduce.LOWERINGS,
+    **recurrent.LOWERINGS,
     **layer_norm.LOWERINGS,
 }
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -28,11 +28,16 @@ def canonical(shape: tuple[int, ...]) -> tuple[int, ...]:
 
 @dataclass
 class Context:
-    """State of one lowering run: `bound` maps ONNX values to tensors of the float graph."""
+    """State of one lowering run: `bound` maps ONNX values to tensors of the float graph.
+
+    `factors`: values bound to a tensor that still has to be multiplied by a number; linear consumers take it into their
+    weights.
+    """
 
     source: StreamingOnnx
     graph: FloatGraph
     bound: dict[str, str] = field(default_factory=dict)
+    factors: dict[str, float] = field(default_factory=dict)
     counts: dict[str, int] = field(default_factory=dict)
 
     def attribute(self, node: onnx.NodeProto, name: str, default: Any = None) -> Any:
@@ -62,10 +67,25 @@ class Context:
             self.bound[name] = self.graph.add_constant(
                 name, np.asarray(data, np.float64).reshape(canonical(data.shape))
             )
+        if name in self.factors:
+            factor = self.graph.add_constant(f"{name}/factor", np.full((1, 1), self.factors.pop(name)))
+            shape = self.graph.tensors[self.bound[name]].shape
+            self.bound[name] = self.graph.add("MUL", (self.bound[name], factor), name, shape)
         return self.bound[name]
 
-    def bind(self, value: str, tensor: str) -> None:
+    def linear_operand(self, name: str) -> tuple[str, float]:
+        """As `tensor`, for a consumer that can take a factor into its weights."""
+        factor = self.factors.get(name, 1.0)
+        return (self.bound[name], factor) if name in self.factors else (self.tensor(name), 1.0)
+
+    def bind(self, value: str, tensor: str, factor: float = 1.0) -> None:
         self.bound[value] = tensor
+        if factor != 1.0:
+            self.factors[value] = factor
+
+    def users(self, value: str) -> list[onnx.NodeProto]:
+        """The nodes that read an ONNX value."""
+        return [node for node in self.source.nodes if value in node.input]
 
     def used_once(self, value: str) -> bool:
         """Whether exactly one node, and nothing outside, reads an ONNX value."""
@@ -73,11 +93,30 @@ class Context:
         return value not in outside and sum(list(node.input).count(value) for node in self.source.nodes) == 1
 
     def reshaped(self, tensor: str, shape: tuple[int, ...], label: str) -> str:
-        """The tensor itself where it has the shape already, else a RESHAPE of it."""
+        """The tensor itself where it has the shape already, else a RESHAPE of it; a RESHAPE of a RESHAPE is one."""
+        made = self.graph.producer(tensor)
+        while made is not None and made.kind == "RESHAPE" and made.region is None:
+            tensor = made.inputs[0]
+            made = self.graph.producer(tensor)
         if self.graph.tensors[tensor].shape == tuple(shape):
             return tensor
         target = self.graph.add_constant(f"{label}/shape", np.asarray(shape, np.int32))
         return self.graph.add("RESHAPE", (tensor, target), label, tuple(shape), options={"new_shape": list(shape)})
+
+    def transposed(self, tensor: str, shape: tuple[int, ...], order: Sequence[int], label: str) -> str:
+        """A TRANSPOSE of a tensor whose ONNX shape is `shape`; next to its inverse both vanish, unit axes cost nothing."""
+        kept = [axis for axis in order if shape[axis] != 1]
+        perm = [sorted(kept).index(axis) for axis in kept]
+        made = self.graph.producer(tensor)
+        if made is not None and made.kind == "TRANSPOSE" and made.region is None and len(perm) > 1:
+            first = self.graph.tensors[made.inputs[1]].data
+            assert first is not None
+            perm, tensor = [int(first[axis]) for axis in perm], made.inputs[0]
+        if perm == sorted(perm):
+            return tensor
+        constant = self.graph.add_constant(f"{label}/perm", np.asarray(perm, np.int32))
+        source = self.graph.tensors[tensor].shape
+        return self.graph.add("TRANSPOSE", (tensor, constant), label, tuple(source[axis] for axis in perm))
 
     def numbered(self, stem: str) -> str:
         """`gru0`, `gru1`, ...: names for regions, in order."""
@@ -110,7 +149,10 @@ def lower(source: StreamingOnnx, registry: dict[str, Lowering]) -> FloatGraph:
         context.bind(name, graph.add_tensor(name, canonical(source.shapes[name])))
     graph.inputs = list(source.inputs)
     for node in source.nodes:
-        registry[node.op_type].lower(context, node)
+        if not all(name in context.bound for name in node.output if name):
+            registry[node.op_type].lower(context, node)
+    outside = (*source.outputs, *(s.output for s in source.states))
+    graph.remove_unused([context.tensor(name) for name in outside])
     _name_outputs(context)
     return graph
 

@@ -57,35 +57,50 @@ def _limit_int8(context: Context, node: onnx.NodeProto, limit: float) -> None:
         context.graph.limit_int8(context.tensor(node.input[0]), limit)
 
 
-def lower_sigmoid(context: Context, node: onnx.NodeProto) -> None:
+def _unary(context: Context, node: onnx.NodeProto, kind: str, hint: Hint | None = None, **options: object) -> None:
+    """An operator on every value; a TRANSPOSE in front moves behind it, where it may meet its inverse."""
+    graph, out = context.graph, node.output[0]
     x = context.tensor(node.input[0])
+    made = graph.producer(x)
+    if made is None or made.kind != "TRANSPOSE" or made.region or not context.used_once(node.input[0]):
+        context.bind(out, graph.add(kind, (x,), out, graph.tensors[x].shape, options=options, hint=hint))
+        return
+    before, perm = made.inputs
+    order = graph.tensors[perm].data
+    assert order is not None
+    shape = graph.tensors[before].shape
+    inner = graph.add(kind, (before,), f"{out}/turned", shape, options=options, hint=hint)
+    context.bind(out, context.transposed(inner, shape, order.tolist(), out))
+
+
+def lower_sigmoid(context: Context, node: onnx.NodeProto) -> None:
     _limit_int8(context, node, 8.0)
-    context.bind(
-        node.output[0],
-        context.graph.add("LOGISTIC", (x,), node.output[0], context.graph.tensors[x].shape, hint=SIGMOID),
-    )
+    _unary(context, node, "LOGISTIC", SIGMOID)
 
 
 def lower_tanh(context: Context, node: onnx.NodeProto) -> None:
-    x = context.tensor(node.input[0])
     _limit_int8(context, node, 4.0)
-    context.bind(
-        node.output[0], context.graph.add("TANH", (x,), node.output[0], context.graph.tensors[x].shape, hint=TANH)
-    )
+    _unary(context, node, "TANH", TANH)
 
 
 def lower_relu(context: Context, node: onnx.NodeProto) -> None:
-    if fold_relu(context, node):
-        return
-    x = context.tensor(node.input[0])
-    context.bind(node.output[0], context.graph.add("RELU", (x,), node.output[0], context.graph.tensors[x].shape))
+    if not fold_relu(context, node):
+        _unary(context, node, "RELU")
 
 
 def lower_leaky_relu(context: Context, node: onnx.NodeProto) -> None:
-    x = context.tensor(node.input[0])
-    options = {"alpha": float(context.attribute(node, "alpha", 0.01))}
-    name = context.graph.add("LEAKY_RELU", (x,), node.output[0], context.graph.tensors[x].shape, options=options)
-    context.bind(node.output[0], name)
+    _unary(context, node, "LEAKY_RELU", alpha=float(context.attribute(node, "alpha", 0.01)))
+
+
+def check_prelu(context: Context, node: onnx.NodeProto) -> str | None:
+    slope = context.constant(node.input[1])
+    if slope is None:
+        return "the slope must be a constant"
+    return None if np.ptp(slope) == 0 else "only one slope for all channels is supported"
+
+
+def lower_prelu(context: Context, node: onnx.NodeProto) -> None:
+    _unary(context, node, "LEAKY_RELU", alpha=float(np.ravel(context.array(node.input[1]))[0]))
 
 
 LOWERINGS = {
@@ -95,4 +110,5 @@ LOWERINGS = {
     "Tanh": Lowering(lower_tanh),
     "Relu": Lowering(lower_relu),
     "LeakyRelu": Lowering(lower_leaky_relu),
+    "PRelu": Lowering(lower_prelu, check_prelu),
 }

@@ -45,12 +45,12 @@ def lower_matmul(context: Context, node: onnx.NodeProto) -> None:
 
 def _add_fully_connected(context: Context, node: onnx.NodeProto, weights: np.ndarray, bias: np.ndarray | None) -> None:
     graph, out = context.graph, node.output[0]
-    x = context.tensor(node.input[0])
+    x, factor = context.linear_operand(node.input[0])
     rows = graph.tensors[x].shape[:-1]
     if graph.tensors[x].shape[-1] != weights.shape[1]:
         rows = (int(np.prod(canonical(context.shape(node.input[0])))) // weights.shape[1],)
         x = context.reshaped(x, (*rows, weights.shape[1]), f"{out}/rows")
-    w = graph.add_constant(f"{out}/weights", weights)
+    w = graph.add_constant(f"{out}/weights", weights * factor)
     b = graph.add_constant(f"{out}/bias", np.zeros(len(weights)) if bias is None else bias)
     context.bind(out, graph.add("FULLY_CONNECTED", (x, w, b), out, (*rows, weights.shape[0])))
 

@@ -1,4 +1,4 @@
-"""Operators that only move or rename values: Reshape and its kin, Transpose, Concat, Split, Slice, Gather of one row."""
+"""Operators that only move or rename values: Reshape and its kin, Transpose, Concat, Split, Slice, Gather of one row, Pad."""
 
 from __future__ import annotations
 
@@ -11,21 +11,15 @@ from .context import Context, Lowering, canonical
 def lower_reshape(context: Context, node: onnx.NodeProto) -> None:
     """Reshape, Squeeze, Unsqueeze, Flatten, Identity, Dropout: nothing to do where only unit axes come or go."""
     shape = canonical(context.shape(node.output[0]))
-    context.bind(node.output[0], context.reshaped(context.tensor(node.input[0]), shape, node.output[0]))
+    x, factor = context.linear_operand(node.input[0])
+    context.bind(node.output[0], context.reshaped(x, shape, node.output[0]), factor)
 
 
 def lower_transpose(context: Context, node: onnx.NodeProto) -> None:
     shape = context.shape(node.input[0])
     order = context.attribute(node, "perm", list(range(len(shape)))[::-1])
-    kept = [axis for axis in order if shape[axis] != 1]
-    x = context.tensor(node.input[0])
-    if kept == sorted(kept):
-        context.bind(node.output[0], x)
-        return
-    perm = [sorted(kept).index(axis) for axis in kept]
-    constant = context.graph.add_constant(f"{node.output[0]}/perm", np.asarray(perm, np.int32))
-    out = context.graph.add("TRANSPOSE", (x, constant), node.output[0], canonical(context.shape(node.output[0])))
-    context.bind(node.output[0], out)
+    x, factor = context.linear_operand(node.input[0])
+    context.bind(node.output[0], context.transposed(x, shape, order, node.output[0]), factor)
 
 
 def _axis(shape: tuple[int, ...], axis: int) -> int:
@@ -56,8 +50,11 @@ def _slice(context: Context, source: str, value: str, begin: list[int], end: lis
     full = context.shape(source)
     keep = [axis for axis, n in enumerate(full) if n != 1]
     pad = max(0, 2 - len(keep))
+    if all(range(b, max(e, -1), s) == range(n) for b, e, s, n in zip(begin, end, stride, full, strict=True)):
+        context.bind(value, context.tensor(source))
+        return
     arrays = [[fill] * pad + [v[axis] for axis in keep] for fill, v in ((0, begin), (1, end), (1, stride))]
-    shape = tuple(len(range(b, e, s)) for b, e, s in zip(*arrays, strict=True))
+    shape = tuple(len(range(b, max(e, -1), s)) for b, e, s in zip(*arrays, strict=True))
     constants = [
         context.graph.add_constant(f"{value}/{label}", np.asarray(array, np.int32))
         for label, array in zip(("begin", "end", "strides"), arrays, strict=True)
@@ -83,8 +80,6 @@ def lower_split(context: Context, node: onnx.NodeProto) -> None:
 def check_slice(context: Context, node: onnx.NodeProto) -> str | None:
     if any(name and context.constant(name) is None for name in node.input[1:]):
         return "starts, ends, axes and steps must be constants"
-    if len(node.input) > 4 and np.any(np.asarray(context.constant(node.input[4])) < 1):
-        return "negative steps are not supported"
     return None
 
 
@@ -98,11 +93,39 @@ def lower_slice(context: Context, node: onnx.NodeProto) -> None:
     )
     begin, end, stride = [0] * len(shape), list(shape), [1] * len(shape)
     for axis, first, last, step in zip(axes, starts, ends, steps, strict=True):
-        begin[axis], end[axis], stride[axis] = (
-            *slice(int(first), int(last), int(step)).indices(shape[axis])[:2],
-            int(step),
-        )
+        taken = range(*slice(int(first), int(last), int(step)).indices(shape[axis]))
+        # The end before the first row is written as -n - 1: -1 would be the last row.
+        stop = taken.stop if taken.stop >= 0 else -shape[axis] - 1
+        begin[axis], end[axis], stride[axis] = taken.start, stop, taken.step
     _slice(context, node.input[0], node.output[0], begin, end, stride)
+
+
+def check_pad(context: Context, node: onnx.NodeProto) -> str | None:
+    if context.attribute(node, "mode", "constant") != "constant":
+        return "only padding with a constant is supported"
+    amounts, fill = (context.constant(name) if name else None for name in (*node.input[1:3], "")[:2])
+    if amounts is None:
+        return "the amounts must be constants"
+    if np.any(np.asarray(amounts) < 0):
+        return "negative amounts are not supported; use Slice"
+    if fill is not None and np.any(np.asarray(fill) != 0):
+        return "only padding with zeros is supported"
+    return "axes are not supported" if len(node.input) > 3 and node.input[3] else None
+
+
+def lower_pad(context: Context, node: onnx.NodeProto) -> None:
+    shape, amounts = context.shape(node.input[0]), np.ravel(context.array(node.input[1])).tolist()
+    before, after = amounts[: len(shape)], amounts[len(shape) :]
+    # An axis of one that grows is no unit axis any more: it stands in the shape before the padding.
+    axes = [axis for axis, n in enumerate(shape) if n != 1 or before[axis] or after[axis]]
+    fill = max(0, 2 - len(axes))
+    x = context.reshaped(
+        context.tensor(node.input[0]), (1,) * fill + tuple(shape[axis] for axis in axes), f"{node.output[0]}/x"
+    )
+    pairs = [(0, 0)] * fill + [(before[axis], after[axis]) for axis in axes]
+    made = tuple(n + sum(pair) for n, pair in zip(context.graph.tensors[x].shape, pairs, strict=True))
+    constant = context.graph.add_constant(f"{node.output[0]}/amounts", np.asarray(pairs, np.int32))
+    context.bind(node.output[0], context.graph.add("PAD", (x, constant), node.output[0], made))
 
 
 def check_gather(context: Context, node: onnx.NodeProto) -> str | None:
@@ -126,4 +149,5 @@ LOWERINGS = {
     "Split": Lowering(lower_split),
     "Slice": Lowering(lower_slice, check_slice),
     "Gather": Lowering(lower_gather, check_gather),
+    "Pad": Lowering(lower_pad, check_pad),
 }

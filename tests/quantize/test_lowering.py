@@ -6,7 +6,7 @@ from onnx import helper
 
 from models.errors import StapesError
 from quantize.calibrate import run_float
-from quantize.float_graph import to_onnx
+from quantize.float_onnx import to_onnx
 from quantize.lowering import lower
 from quantize.onnx_reader import check_model
 from tests.quantize.onnx_models import gru, make

@@ -29,7 +29,7 @@ from models.gtcrn import Gtcrn
 from models.onnx_export import FRONT_END_KEY, export_onnx
 from models.pipeline import FloatPipeline
 from quantize.calibrate import run_float
-from quantize.float_graph import to_onnx
+from quantize.float_onnx import to_onnx
 from quantize.graph import DTYPES
 from quantize.lowering import require_supported
 from quantize.onnx_reader import StreamingOnnx, read_onnx

@@ -1,0 +1,112 @@
+"""The lowered float graph back to ONNX, one to four nodes an operator, so that onnxruntime can show every tensor of it."""
+
+from __future__ import annotations
+
+import onnx
+from onnx import NodeProto, TensorProto, helper, numpy_helper
+
+from .float_graph import FloatGraph
+from .graph import Operator
+
+_SAME_IN_ONNX = {"ADD": "Add", "SUB": "Sub", "MUL": "Mul", "LOGISTIC": "Sigmoid", "TANH": "Tanh", "RELU": "Relu"}
+_TO_NCHW, _TO_NHWC = [0, 3, 1, 2], [0, 2, 3, 1]
+
+
+def _nodes(graph: FloatGraph, op: Operator) -> list[NodeProto]:
+    """One operator as ONNX nodes (opset 18)."""
+    (out,) = op.outputs[:1]
+    ins = list(op.inputs)
+    relu = op.options.get("fused_activation_function") == "RELU"
+    target = f"{out}::linear" if relu else out
+    tail = [helper.make_node("Relu", [target], [out])] if relu else []
+    if op.kind == "FULLY_CONNECTED":
+        return [helper.make_node("Gemm", [name for name in ins if name], [target], transB=1), *tail]
+    if op.kind in ("CONV_2D", "DEPTHWISE_CONV_2D"):
+        return [*_convolution(graph, op, target), *tail]
+    if op.kind == "BATCH_MATMUL":
+        rank = len(graph.tensors[ins[1]].shape)
+        swapped = [*range(rank - 2), rank - 1, rank - 2]
+        turned = helper.make_node("Transpose", [ins[1]], [f"{out}::turned"], perm=swapped)
+        return [turned, helper.make_node("MatMul", [ins[0], f"{out}::turned"], [out])]
+    if op.kind in _SAME_IN_ONNX:
+        return [helper.make_node(_SAME_IN_ONNX[op.kind], ins, [target]), *tail]
+    if op.kind == "LEAKY_RELU":
+        return [helper.make_node("LeakyRelu", ins, [out], alpha=float(op.options["alpha"]))]
+    if op.kind == "MEAN":
+        axes = graph.tensors[ins[1]].data.tolist()  # type: ignore[union-attr]
+        constant = helper.make_node("Constant", [], [f"{out}::axes"], value_ints=axes)
+        return [constant, helper.make_node("ReduceMean", [ins[0], f"{out}::axes"], [out], keepdims=1)]
+    return _copy(graph, op)
+
+
+def _convolution(graph: FloatGraph, op: Operator, target: str) -> list[NodeProto]:
+    """NHWC in TensorFlow Lite, NCHW in ONNX; SAME is SAME_UPPER."""
+    x, weights, bias = op.inputs
+    depthwise = op.kind == "DEPTHWISE_CONV_2D"
+    channels = graph.tensors[x].shape[3]
+    groups = channels if depthwise else channels // graph.tensors[weights].shape[3]
+    names = [f"{target}::nchw", f"{target}::kernel", bias]
+    kernel = [3, 0, 1, 2] if depthwise else _TO_NCHW
+    options = op.options
+    return [
+        helper.make_node("Transpose", [x], names[:1], perm=_TO_NCHW),
+        helper.make_node("Transpose", [weights], names[1:2], perm=kernel),
+        helper.make_node(
+            "Conv",
+            names,
+            [f"{target}::made"],
+            strides=[options["stride_h"], options["stride_w"]],
+            dilations=[options["dilation_h_factor"], options["dilation_w_factor"]],
+            auto_pad="SAME_UPPER" if options["padding"] == "SAME" else "VALID",
+            group=groups,
+        ),
+        helper.make_node("Transpose", [f"{target}::made"], [target], perm=_TO_NHWC),
+    ]
+
+
+def _copy(graph: FloatGraph, op: Operator) -> list[NodeProto]:
+    """Operators that move values."""
+    (out,) = op.outputs[:1]
+    ins = list(op.inputs)
+    if op.kind == "CONCATENATION":
+        return [helper.make_node("Concat", ins, [out], axis=op.options["axis"])]
+    if op.kind == "TRANSPOSE":
+        return [helper.make_node("Transpose", ins[:1], [out], perm=graph.tensors[ins[1]].data.tolist())]  # type: ignore[union-attr]
+    if op.kind == "RESHAPE":
+        return [helper.make_node("Reshape", [ins[0], f"{ins[1]}::int64"], [out])]
+    if op.kind == "SPLIT":
+        axis = int(graph.tensors[ins[0]].data[0])  # type: ignore[index]
+        return [helper.make_node("Split", ins[1:], list(op.outputs), axis=axis, num_outputs=len(op.outputs))]
+    if op.kind == "PAD":
+        # TensorFlow Lite pairs the amounts by axis, ONNX lists all before all.
+        amounts = graph.tensors[ins[1]].data.T.ravel().tolist()  # type: ignore[union-attr]
+        pads = helper.make_node("Constant", [], [f"{out}::pads"], value_ints=amounts)
+        return [pads, helper.make_node("Pad", [ins[0], f"{out}::pads"], [out])]
+    if op.kind == "STRIDED_SLICE":
+        rank = len(graph.tensors[ins[0]].shape)
+        axes = helper.make_node("Constant", [], [f"{out}::axes"], value_ints=list(range(rank)))
+        begin, end, stride = (f"{n}::int64" for n in ins[1:4])
+        return [axes, helper.make_node("Slice", [ins[0], begin, end, f"{out}::axes", stride], [out])]
+    raise AssertionError(f"lowering made an operator without an ONNX form: {op.kind}")
+
+
+def to_onnx(graph: FloatGraph) -> onnx.ModelProto:
+    """The graph as ONNX with every activation as an output, for onnxruntime (float32)."""
+    nodes = [node for op in graph.operators for node in _nodes(graph, op)]
+    constants = []
+    for tensor in graph.tensors.values():
+        if tensor.data is None:
+            continue
+        if tensor.data.dtype.kind == "i":
+            constants.append(numpy_helper.from_array(tensor.data.astype("int64"), f"{tensor.name}::int64"))
+        else:
+            constants.append(numpy_helper.from_array(tensor.data.astype("float32"), tensor.name))
+    given = [*graph.inputs, *(state.input for state in graph.states)]
+    made = [out for op in graph.operators for out in op.outputs]
+    info = {
+        name: helper.make_tensor_value_info(name, TensorProto.FLOAT, graph.tensors[name].shape) for name in given + made
+    }
+    body = helper.make_graph(nodes, graph.name, [info[n] for n in given], [info[n] for n in made], constants)
+    model = helper.make_model(body, opset_imports=[helper.make_opsetid("", 18)], ir_version=10)
+    onnx.checker.check_model(model)
+    return model

@@ -1,0 +1,277 @@
+"""Conv and ConvTranspose over one frame: CONV_2D and DEPTHWISE_CONV_2D, with a BatchNormalization behind them folded in.
+
+Channels stand last in TensorFlow Lite. A TRANSPOSE goes in front and one behind; where the ONNX model transposes too, as
+it does to reach ONNX's own order, both vanish (`Context.transposed`). Axes: N, C channels in, O out, H rows, W columns.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import onnx
+
+from .context import Context, Lowering, canonical
+
+_NHWC, _NCHW = (0, 2, 3, 1), (0, 3, 1, 2)
+
+
+@dataclass(frozen=True)
+class _Convolution:
+    """One convolution: kernel (O, C / groups, KH, KW), bias (O,), before and after the zeros around (H, W)."""
+
+    kernel: np.ndarray
+    bias: np.ndarray
+    strides: tuple[int, int]
+    dilations: tuple[int, int]
+    before: tuple[int, int]
+    after: tuple[int, int]
+    groups: int
+
+    def outputs(self, size: tuple[int, int]) -> tuple[int, int]:
+        """(H, W) of the result for (H, W) of the input."""
+        reach = [(k - 1) * d + 1 for k, d in zip(self.kernel.shape[2:], self.dilations, strict=True)]
+        h, w = (
+            (n + b + a - r) // s + 1
+            for n, b, a, r, s in zip(size, self.before, self.after, reach, self.strides, strict=True)
+        )
+        return h, w
+
+    def padding(self, size: tuple[int, int]) -> str | None:
+        """SAME or VALID where TensorFlow Lite would put the same zeros, else None."""
+        if not any((*self.before, *self.after)):
+            return "VALID"
+        for n, k, s, d, b, a in zip(
+            size, self.kernel.shape[2:], self.strides, self.dilations, self.before, self.after, strict=True
+        ):
+            total = max((-(-n // s) - 1) * s + (k - 1) * d + 1 - n, 0)
+            if (total // 2, total - total // 2) != (b, a):
+                return None
+        return "SAME"
+
+
+def _pair(values: list[int] | None, default: int) -> tuple[int, int]:
+    """A spatial attribute as (H, W); one axis of space is W."""
+    given = [default, default] if not values else [int(v) for v in values]
+    return (default, given[0]) if len(given) == 1 else (given[0], given[1])
+
+
+def _four_axes(shape: tuple[int, ...]) -> tuple[int, ...]:
+    return (*shape[:2], 1, shape[2]) if len(shape) == 3 else shape
+
+
+def _pads(context: Context, node: onnx.NodeProto) -> tuple[tuple[int, int], tuple[int, int]]:
+    pads = context.attribute(node, "pads", []) or [0, 0, 0, 0]
+    half = len(pads) // 2
+    return _pair(pads[:half], 0), _pair(pads[half:], 0)
+
+
+def check_conv(context: Context, node: onnx.NodeProto) -> str | None:
+    kernel = context.constant(node.input[1])
+    if kernel is None or (len(node.input) > 2 and node.input[2] and context.constant(node.input[2]) is None):
+        return "kernel and bias must be constants"
+    if kernel.ndim not in (3, 4):
+        return f"the kernel has shape {kernel.shape}; one or two axes of space are supported"
+    if context.shape(node.input[0])[0] != 1:
+        return f"the input {context.shape(node.input[0])} holds more than one frame; the first axis must be 1"
+    if context.attribute(node, "auto_pad", "NOTSET") not in ("NOTSET", "VALID"):
+        return "auto_pad is not supported; write the pads out"
+    before, after = _pads(context, node)
+    return "negative pads are not supported; use Slice" if min(*before, *after) < 0 else None
+
+
+def check_conv_transpose(context: Context, node: onnx.NodeProto) -> str | None:
+    if reason := check_conv(context, node):
+        return reason
+    if _four_axes(context.shape(node.input[0]))[2] != 1 or _four_axes(context.array(node.input[1]).shape)[2] != 1:
+        return "only one row is supported: upsample along the last axis, and keep past frames in a history"
+    if _pair(context.attribute(node, "dilations"), 1) != (1, 1):
+        return "dilations are not supported"
+    return "output_shape is not supported; write the pads out" if context.attribute(node, "output_shape") else None
+
+
+def _kernel(context: Context, node: onnx.NodeProto) -> np.ndarray:
+    kernel = np.asarray(context.array(node.input[1]), np.float64)
+    return kernel.reshape(_four_axes(kernel.shape))
+
+
+def _bias(context: Context, node: onnx.NodeProto, channels: int) -> np.ndarray:
+    given = len(node.input) > 2 and node.input[2]
+    return np.ravel(np.asarray(context.array(node.input[2]), np.float64)) if given else np.zeros(channels)
+
+
+def _batch_norm(context: Context, value: str) -> tuple[np.ndarray, np.ndarray, str] | None:
+    """Factor (O,), offset (O,) and result of the BatchNormalization that alone reads a value, or None."""
+    users = context.users(value)
+    if len(users) != 1 or users[0].op_type != "BatchNormalization" or not context.used_once(value):
+        return None
+    node = users[0]
+    gamma, beta, mean, variance = (np.asarray(context.array(name), np.float64) for name in node.input[1:5])
+    factor = gamma / np.sqrt(variance + context.attribute(node, "epsilon", 1e-5))
+    return factor, beta - mean * factor, node.output[0]
+
+
+def lower_conv(context: Context, node: onnx.NodeProto) -> None:
+    kernel, value = _kernel(context, node), node.output[0]
+    bias = _bias(context, node, len(kernel))
+    if folded := _batch_norm(context, value):
+        factor, offset, value = folded
+        kernel, bias = kernel * factor[:, None, None, None], bias * factor + offset
+    before, after = _pads(context, node)
+    strides, dilations = (_pair(context.attribute(node, name), 1) for name in ("strides", "dilations"))
+    groups = int(context.attribute(node, "group", 1))
+    convolution = _Convolution(kernel, bias, strides, dilations, before, after, groups)
+    made, shape = _add(context, node, value, convolution)
+    _bind_channels_first(context, value, made, shape)
+
+
+def _add(
+    context: Context, node: onnx.NodeProto, value: str, convolution: _Convolution
+) -> tuple[str, tuple[int, int, int]]:
+    """Add the operators of a convolution; returns the result, `canonical`, and its (H, W, O)."""
+    _, channels, *size = _four_axes(context.shape(node.input[0]))
+    height, width = size
+    x = context.tensor(node.input[0])
+    x = context.transposed(x, (1, channels, height, width), _NHWC, f"{value}/channels_last")
+    out_h, out_w = convolution.outputs((height, width))
+    outputs = len(convolution.kernel)
+    pointwise = convolution.kernel.shape[1:] == (channels, 1, 1) and convolution.strides == (1, 1)
+    if pointwise and (out_h, out_w) == (height, width):
+        made = _as_fully_connected(context, value, x, convolution, height * width)
+    else:
+        made = _as_convolution(context, value, x, (height, width, channels), convolution)
+    shape = canonical((out_h, out_w, outputs))
+    return context.reshaped(made, shape, value), (out_h, out_w, outputs)
+
+
+def _as_fully_connected(context: Context, value: str, x: str, convolution: _Convolution, rows: int) -> str:
+    outputs, channels = convolution.kernel.shape[:2]
+    x = context.reshaped(x, (rows, channels), f"{value}/x")
+    weights = context.graph.add_constant(f"{value}/weights", convolution.kernel.reshape(outputs, channels))
+    bias = context.graph.add_constant(f"{value}/bias", convolution.bias)
+    return context.graph.add("FULLY_CONNECTED", (x, weights, bias), f"{value}/made", (rows, outputs))
+
+
+def _as_convolution(context: Context, value: str, x: str, size: tuple[int, int, int], convolution: _Convolution) -> str:
+    graph, (height, width, channels) = context.graph, size
+    x = context.reshaped(x, (1, height, width, channels), f"{value}/x")
+    out_h, out_w = convolution.outputs((height, width))
+    padding = convolution.padding((height, width))
+    if padding is None:
+        pairs = [(0, 0), *zip(convolution.before, convolution.after, strict=True), (0, 0)]
+        amounts = graph.add_constant(f"{value}/amounts", np.asarray(pairs, np.int32))
+        padded = tuple(n + b + a for n, (b, a) in zip((1, height, width, channels), pairs, strict=True))
+        x, padding = graph.add("PAD", (x, amounts), f"{value}/padded", padded), "VALID"
+    # One channel in and several out of each group is TensorFlow Lite's depth-wise form, (1, KH, KW, O).
+    depthwise = convolution.groups == channels and channels > 1
+    kernel = convolution.kernel.transpose(1, 2, 3, 0) if depthwise else convolution.kernel.transpose(0, 2, 3, 1)
+    options: dict[str, object] = {
+        "padding": padding,
+        "stride_h": convolution.strides[0],
+        "stride_w": convolution.strides[1],
+        "dilation_h_factor": convolution.dilations[0],
+        "dilation_w_factor": convolution.dilations[1],
+        "fused_activation_function": "NONE",
+    }
+    if depthwise:
+        options["depth_multiplier"] = len(convolution.kernel) // channels
+    weights = graph.add_constant(f"{value}/weights", np.ascontiguousarray(kernel))
+    bias = graph.add_constant(f"{value}/bias", convolution.bias)
+    kind = "DEPTHWISE_CONV_2D" if depthwise else "CONV_2D"
+    shape = (1, out_h, out_w, len(convolution.kernel))
+    return graph.add(kind, (x, weights, bias), f"{value}/made", shape, options=options)
+
+
+def _bind_channels_first(context: Context, value: str, made: str, shape: tuple[int, int, int]) -> None:
+    """Bind an ONNX value (N, O, H, W) to a result in the order (H, W, O)."""
+    context.bind(value, context.transposed(made, (1, *shape), _NCHW, f"{value}/channels_first"))
+
+
+def lower_conv_transpose(context: Context, node: onnx.NodeProto) -> None:
+    """Upsampling by s along W as one convolution with s * O outputs, one set a phase, which then take turns.
+
+    Output s q + r sums over the taps j with j = r + before - s (f - q): each phase r is a convolution over x[q + delta],
+    delta = f - q.
+    """
+    value = node.output[0]
+    groups = int(context.attribute(node, "group", 1))
+    kernel = _dense(_kernel(context, node), groups)[:, :, 0]
+    outputs, taps = kernel.shape[1:]
+    bias = _bias(context, node, outputs)
+    if folded := _batch_norm(context, value):
+        factor, offset, value = folded
+        kernel, bias = kernel * factor[:, None], bias * factor + offset
+    stride = _pair(context.attribute(node, "strides"), 1)[1]
+    before, after = (pads[1] for pads in _pads(context, node))
+    width = _four_axes(context.shape(node.input[0]))[3]
+    length = stride * (width - 1) + taps - before - after + _pair(context.attribute(node, "output_padding"), 0)[1]
+    phases, low, high = _phases(kernel, stride, before)
+    steps = -(-length // stride)
+    front, back = max(-low, 0), max(steps - 1 + high - (width - 1), 0)
+    convolution = _Convolution(phases, np.tile(bias, stride), (1, 1), (1, 1), (0, front), (0, back), 1)
+    made, (_, columns, _) = _add(context, node, value, convolution)
+    rows = context.reshaped(made, (columns * stride, outputs), f"{value}/rows")
+    first = max(low, 0) * stride
+    if (first, length) != (0, columns * stride):
+        rows = _rows(context, rows, first, length, value)
+    _bind_channels_first(
+        context, value, context.reshaped(rows, canonical((length, outputs)), value), (1, length, outputs)
+    )
+
+
+def _dense(kernel: np.ndarray, groups: int) -> np.ndarray:
+    """A grouped transposed kernel (C, O / groups, 1, K) as an ungrouped one (C, O, 1, K) with zeros outside the blocks."""
+    channels, width = kernel.shape[:2]
+    dense = np.zeros((channels, width * groups, *kernel.shape[2:]))
+    size = channels // groups
+    for group in range(groups):
+        rows = slice(group * size, (group + 1) * size)
+        dense[rows, group * width : (group + 1) * width] = kernel[rows]
+    return dense
+
+
+def _phases(kernel: np.ndarray, stride: int, before: int) -> tuple[np.ndarray, int, int]:
+    """kernel (C, O, K) -> kernels (stride * O, C, 1, taps) over delta = low .. high, and low and high."""
+    channels, outputs, taps = kernel.shape
+    reach = [(-((taps - 1 - r - before) // stride), (r + before) // stride) for r in range(stride)]
+    low, high = min(a for a, _ in reach), max(b for _, b in reach)
+    phases = np.zeros((stride, outputs, channels, 1, high - low + 1))
+    for r in range(stride):
+        for delta in range(low, high + 1):
+            j = r + before - stride * delta
+            if 0 <= j < taps:
+                phases[r, :, :, 0, delta - low] = kernel[:, :, j].T
+    return phases.reshape(stride * outputs, channels, 1, -1), low, high
+
+
+def _rows(context: Context, tensor: str, first: int, count: int, value: str) -> str:
+    """Rows first .. first + count of a tensor (R, C)."""
+    columns = context.graph.tensors[tensor].shape[1]
+    arrays = {"begin": [first, 0], "end": [first + count, columns], "strides": [1, 1]}
+    constants = [
+        context.graph.add_constant(f"{value}/{name}", np.asarray(array, np.int32)) for name, array in arrays.items()
+    ]
+    options = dict.fromkeys(("begin_mask", "end_mask", "ellipsis_mask", "new_axis_mask", "shrink_axis_mask"), 0)
+    return context.graph.add("STRIDED_SLICE", (tensor, *constants), f"{value}/part", (count, columns), options=options)
+
+
+def check_batch_norm(context: Context, node: onnx.NodeProto) -> str | None:
+    if any(context.constant(name) is None for name in node.input[1:5]):
+        return "its statistics must be constants"
+    if context.attribute(node, "training_mode", 0):
+        return "it is in training mode; export the model after eval()"
+    made = next((n for n in context.source.nodes if node.input[0] in n.output), None)
+    if made is None or made.op_type not in ("Conv", "ConvTranspose") or not context.used_once(node.input[0]):
+        return "it does not stand right behind a Conv that feeds nothing else; fold it into a layer before the export"
+    return None
+
+
+def _already_folded(context: Context, node: onnx.NodeProto) -> None:
+    raise AssertionError(f"BatchNormalization {node.output[0]} was not folded into its Conv")
+
+
+LOWERINGS = {
+    "Conv": Lowering(lower_conv, check_conv),
+    "ConvTranspose": Lowering(lower_conv_transpose, check_conv_transpose),
+    "BatchNormalization": Lowering(_already_folded, check_batch_norm),
+}
