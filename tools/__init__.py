@@ -8,7 +8,8 @@ engines         engines by name
 audio_files     audio arguments; audio/ holds the recordings that come along
 corpus          real speech and noise from package registries
 train, training training of the networks in models/zoo
-enhance, metrics, scoring, pairs, pictures   evaluation
+enhance, rnnoise, metrics, dnsmos, hearing, scoring, pairs, pictures   evaluation's parts
+evaluation      evaluation as a whole: choice, statistics, checks, tables, report
 bench           speed, and agreement over minutes
 setup_venv      what the Makefile runs first
 """

@@ -1,4 +1,4 @@
-"""Noisy recordings through every system that is compared: nothing, the Wiener filter, the float and the integer pipeline."""
+"""Noisy recordings through every system that is compared: nothing, the Wiener filter, the float and the integer pipeline, peers."""
 
 from __future__ import annotations
 
@@ -11,9 +11,12 @@ from firmware_sim.engines.float_engine import FloatEngine
 from models.audio import q15_to_float
 from models.frontend import FrontEnd
 from models.stft import istft
+from tools import rnnoise
 from tools.metrics import aligned, with_tail
 
 SYSTEMS = ("noisy", "wiener", "float", "integer")
+# Each module has `require`, and a function of its own name: (S,) float32 -> (S,) float32 in time with it.
+PEERS = {"rnnoise": rnnoise}
 
 # The float trace keeps about 5 KB a frame, the integer engines next to nothing.
 FLOAT_BATCH = 8
@@ -44,6 +47,14 @@ def enhance(
         output = integer_engine.run(batch, progress=progress)
         _hand_out(made, rows, "integer", aligned(q15_to_float(output.audio_q15), delay))
     return made
+
+
+def enhance_by_peer(made: list[dict[str, np.ndarray]], peer: str, progress: Progress = lambda n: None) -> None:
+    """Add a peer's output for the noisy recordings of `enhance`'s result; raises StapesError when the peer is not installed."""
+    function = getattr(PEERS[peer], peer)
+    for outputs in made:
+        outputs[peer] = function(outputs["noisy"])
+        progress(1)
 
 
 def frames_to_do(noisy_q15: Sequence[np.ndarray], frontend: FrontEnd) -> int:

@@ -1,10 +1,10 @@
-"""Quality of processed speech against the clean speech: PESQ (wide band), STOI, ESTOI, SI-SDR; all at 16 kHz."""
+"""Quality of processed speech: PESQ (wide band), STOI, ESTOI, SI-SDR against the clean speech, and the slow ones; all at 16 kHz."""
 
 from __future__ import annotations
 
 import math
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,6 +15,7 @@ from torchmetrics.functional.audio import scale_invariant_signal_distortion_rati
 
 from models.errors import StapesError
 from models.frontend import SAMPLE_RATE
+from tools import dnsmos, hearing
 
 # PESQ's reference code holds 50 utterances and writes past them; shorter than this no recording has more.
 PESQ_SECONDS = 20.0
@@ -85,17 +86,34 @@ def si_sdr(clean: np.ndarray, processed: np.ndarray) -> float:
     return float(scale_invariant_signal_distortion_ratio(estimate, target))
 
 
-METRICS: dict[str, Callable[[np.ndarray, np.ndarray], float]] = {
+Measure = Callable[[np.ndarray, np.ndarray], float]
+
+METRICS: dict[str, Measure] = {
     "pesq_wb": pesq_wb,
     "stoi": stoi,
     "estoi": estoi,
     "si_sdr": si_sdr,
 }
-LABELS = {"pesq_wb": "PESQ", "stoi": "STOI", "estoi": "ESTOI", "si_sdr": "SI-SDR dB"}
+# Each takes a second or more for a recording, and a package of its own.
+SLOW_METRICS: dict[str, Measure] = {
+    **{f"dnsmos_{figure}": dnsmos.measure(figure) for figure in dnsmos.FIGURES},
+    **{f"haspi_{listener}": hearing.haspi(listener) for listener in hearing.AUDIOGRAMS},
+    **{f"hasqi_{listener}": hearing.hasqi(listener) for listener in hearing.AUDIOGRAMS},
+}
+LABELS = {
+    "pesq_wb": "PESQ",
+    "stoi": "STOI",
+    "estoi": "ESTOI",
+    "si_sdr": "SI-SDR dB",
+    **{f"dnsmos_{figure}": f"DNSMOS {figure.upper()}" for figure in dnsmos.FIGURES},
+    **{f"haspi_{listener}": f"HASPI {listener}" for listener in hearing.AUDIOGRAMS},
+    **{f"hasqi_{listener}": f"HASQI {listener}" for listener in hearing.AUDIOGRAMS},
+}
+DIGITS = {**dict.fromkeys(LABELS, 3), "stoi": 4, "estoi": 4, "si_sdr": 2}
 
 
-def scores(clean: np.ndarray, processed: np.ndarray) -> dict[str, Score]:
-    """Every metric for clean (S,) and processed (S,) float in [-1, 1), 16 kHz, aligned.
+def scores(clean: np.ndarray, processed: np.ndarray, names: Sequence[str] = tuple(METRICS)) -> dict[str, Score]:
+    """The metrics `names` for clean (S,) and processed (S,) float in [-1, 1), 16 kHz, aligned.
 
     The end of `processed` may be missing, at most LONGEST_DELAY samples, as `aligned` leaves it.
     Raises StapesError for other lengths; what a metric cannot measure is a Score without value.
@@ -109,11 +127,11 @@ def scores(clean: np.ndarray, processed: np.ndarray) -> dict[str, Score]:
     clean = clean[: len(processed)]
     reason = _unmeasurable(clean, processed)
     if reason:
-        return {name: Score(None, reason) for name in METRICS}
+        return {name: Score(None, reason) for name in names}
     out = {}
-    for name, metric in METRICS.items():
+    for name in names:
         try:
-            value = metric(clean, processed)
+            value = (METRICS.get(name) or SLOW_METRICS[name])(clean, processed)
             out[name] = Score(round(value, DECIMALS)) if math.isfinite(value) else Score(None, f"the figure is {value}")
         except ValueError as error:
             out[name] = Score(None, str(error))
@@ -145,15 +163,3 @@ def with_tail(audio: np.ndarray, delay: int) -> np.ndarray:
 def aligned(output: np.ndarray, delay: int) -> np.ndarray:
     """Output (..., S) of a stream that lags `delay` samples -> (..., S - delay), in time with the stream's input."""
     return output[..., delay:]
-
-
-def means(rows: list[dict[str, dict[str, float | None]]]) -> dict[str, dict[str, float | None]]:
-    """Per file, system -> metric -> figure; the means, over the files in which every system has the metric."""
-    systems = list(rows[0]) if rows else []
-    out: dict[str, dict[str, float | None]] = {system: {} for system in systems}
-    for metric in METRICS:
-        values = [[row[system].get(metric) for system in systems] for row in rows]
-        complete = np.array([row for row in values if None not in row], np.float64).reshape(-1, len(systems))
-        for system, column in zip(systems, complete.T, strict=True):
-            out[system][metric] = round(float(column.mean()), DECIMALS) if len(column) else None
-    return out

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import multiprocessing
 import os
 from collections.abc import Callable, Sequence
@@ -12,12 +13,13 @@ import numpy as np
 import torch
 
 from models.errors import StapesError
-from tools.metrics import Score, scores
+from tools.metrics import METRICS, Score, scores
 
 Task = tuple[np.ndarray, np.ndarray]
 
 # Below this the start of a process, which imports torch, costs more than it saves.
 TASKS_A_PROCESS = 12
+SLOW_TASKS_A_PROCESS = 2
 
 
 def available_cores() -> int:
@@ -26,15 +28,19 @@ def available_cores() -> int:
 
 
 def score_all(
-    tasks: Sequence[Task], jobs: int, progress: Callable[[int], None] = lambda done: None
+    tasks: Sequence[Task],
+    jobs: int,
+    progress: Callable[[int], None] = lambda done: None,
+    names: Sequence[str] = tuple(METRICS),
 ) -> list[dict[str, Score]]:
     """`scores` of (clean, processed) pairs, in order; raises StapesError when a process dies.
 
     `jobs` is the largest number of processes; few tasks are scored here.
     """
-    jobs = min(jobs, len(tasks) // TASKS_A_PROCESS)
+    score = functools.partial(_score, names=tuple(names))
+    jobs = min(jobs, len(tasks) // (TASKS_A_PROCESS if set(names) <= set(METRICS) else SLOW_TASKS_A_PROCESS))
     if jobs < 2:
-        return _collect(map(_score, tasks), progress)
+        return _collect(map(score, tasks), progress)
     # Not fork: the runtimes loaded here have threads, which a forked process would be without.
     method = "forkserver" if "forkserver" in multiprocessing.get_all_start_methods() else "spawn"
     context = multiprocessing.get_context(method)
@@ -42,7 +48,7 @@ def score_all(
         context.set_forkserver_preload(["tools.metrics"])
     try:
         with ProcessPoolExecutor(jobs, context, initializer=_one_thread) as pool:
-            return _collect(pool.map(_score, tasks), progress)
+            return _collect(pool.map(score, tasks), progress)
     except BrokenProcessPool:
         raise StapesError("a scoring process died, perhaps for want of memory; try again with --jobs 1") from None
 
@@ -59,5 +65,5 @@ def _one_thread() -> None:
     torch.set_num_threads(1)
 
 
-def _score(task: Task) -> dict[str, Score]:
-    return scores(*task)
+def _score(task: Task, names: tuple[str, ...]) -> dict[str, Score]:
+    return scores(*task, names)

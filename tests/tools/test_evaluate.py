@@ -4,6 +4,8 @@ import json
 
 import numpy as np
 import pytest
+import soundfile
+import soxr
 import typer
 from typer.testing import CliRunner
 
@@ -14,9 +16,10 @@ from models.errors import StapesError
 from models.pipeline import FloatPipeline
 from tools.audio import CLIPS, DEMO
 from tools.commands.demo import CHECKPOINT
-from tools.commands.evaluate import SYSTEMS, evaluate, evaluate_pairs
+from tools.commands.evaluate import evaluate
 from tools.engines import make_engine, unavailable
-from tools.enhance import enhance, frames_to_do
+from tools.enhance import SYSTEMS, enhance, frames_to_do
+from tools.evaluation.run import evaluate_pairs, make_contest
 from tools.metrics import METRICS, measure
 from tools.pairs import find_pairs, read_pair
 from tools.scoring import TASKS_A_PROCESS, score_all
@@ -45,7 +48,8 @@ def corpus(tmp_path_factory):
 def document(bundle, corpus):
     app = typer.Typer()
     app.command()(evaluate)
-    result = CliRunner().invoke(app, [str(bundle.folder), "--corpus", str(corpus), "--jobs", "1", "--json"])
+    options = ["--jobs", "1", "--levels", "-10,-40", "--clean-snr", "30", "--json"]
+    result = CliRunner().invoke(app, [str(bundle.folder), "--corpus", str(corpus), *options])
     assert result.exit_code == 0, result.output
     return json.loads(result.stdout)
 
@@ -99,6 +103,52 @@ def test_every_system_is_in_time_with_its_input(bundle, corpus):
         np.testing.assert_array_equal(outputs["integer"], alone)
 
 
+def test_standard_errors_and_paired_differences_follow_from_the_files(document):
+    rows = [document["files"][place]["systems"] for place in (0, 2)]
+    gains = [row["integer"]["pesq_wb"] - row["wiener"]["pesq_wb"] for row in rows]
+    entry = next(p for p in document["paired"] if (p["system"], p["against"]) == ("integer", "wiener"))
+    assert entry["metric"] == "pesq_wb"
+    assert entry["mean"] == pytest.approx(np.mean(gains), abs=1e-6)
+    assert entry["standard_error"] == pytest.approx(abs(gains[0] - gains[1]) / 2, abs=1e-6)
+    assert entry["files"] == 2
+    assert entry["worst"] == pytest.approx(min(gains), abs=1e-6)
+    assert entry["worst_file"] == ("machine", "water")[int(np.argmin(gains))]
+    noisy = [row["noisy"]["stoi"] for row in rows]
+    assert document["standard_errors"]["noisy"]["stoi"] == pytest.approx(np.std(noisy, ddof=1) / 2**0.5, abs=1e-6)
+
+
+def test_recordings_are_grouped_by_the_ratio_that_they_have(document):
+    ratios = [file["snr_db"] for file in document["files"]]
+    assert ratios[1] is None
+    assert [group["group"] for group in document["by_snr"]] == [
+        *(f"{r:g} dB" for r in sorted((ratios[0], ratios[2]))),
+        "no ratio",
+    ]
+    assert document["by_noise"] == []
+
+
+def test_the_level_check_scores_every_level_and_tells_the_change(document):
+    check = document["level_check"]
+    assert [row["peak_dbfs"] for row in check["levels"]] == [-10, -40]
+    loud, soft = (row["systems"]["integer"]["pesq_wb"] for row in check["levels"])
+    moved = check["moved"]["integer"]
+    assert moved["mean"] == pytest.approx(soft - loud, abs=2e-6)
+    assert (moved["against"], moved["system"]) == ("-10 dBFS", "-40 dBFS")
+    assert moved["within"] is (abs(soft - loud) < 0.1)
+
+
+def test_the_clean_check_leaves_out_what_has_no_speech_and_holds_against_the_wiener_filter(document):
+    check = document["clean_check"]
+    assert (check["files"], check["left_out"]) == (2, 1)
+    assert check["systems"]["noisy"]["pesq_wb"] > document["systems"]["noisy"]["pesq_wb"] + 1.0
+    assert check["systems"]["noisy"]["si_sdr"] == pytest.approx(30.0, abs=0.2)
+    damage = check["systems"]["float"]["pesq_wb"] - check["systems"]["wiener"]["pesq_wb"]
+    entry = check["against_wiener"]["float"]
+    assert entry["mean"] == pytest.approx(damage, abs=2e-6)
+    assert entry["within"] is (damage >= -0.1)
+    assert set(check["against_wiener"]) == {"float", "integer"}
+
+
 @pytest.mark.skipif("native" in unavailable(), reason="no C compiler")
 def test_the_engine_does_not_change_a_figure(bundle, corpus, document):
     pairs = [pair for pair in find_pairs(corpus) if pair.name == "machine"]
@@ -118,6 +168,47 @@ def test_people_get_a_table_with_the_cost_of_the_integers(bundle, corpus):
 def test_a_float_engine_cannot_stand_for_the_integers(bundle, corpus):
     with pytest.raises(StapesError, match="not an integer engine; choose from numpy, native, tflm"):
         evaluate_pairs(bundle, find_pairs(corpus), "float", jobs=1)
+
+
+def test_an_unknown_peer_is_refused(bundle):
+    with pytest.raises(StapesError, match="peer 'magic' is unknown; choose from rnnoise"):
+        make_contest(bundle, "numpy", ["magic"])
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (["--metrics", "pesq,loudness"], "metric 'loudness' is unknown; choose from all, fast, pesq"),
+        (["--levels", "-10"], "give two or more levels"),
+        (["--levels", "loud,soft"], "give two or more levels"),
+        (["--levels", "-10,6"], "between -80 and 0 dBFS"),
+        (["--corpus", "nowhere"], "nowhere: no such folder"),
+    ],
+)
+def test_what_cannot_be_done_is_told_in_one_line(stapes, bundle, options, words):
+    assert words in stapes("evaluate", bundle.folder, *options).error
+
+
+def test_an_empty_folder_nan_and_unequal_lengths_are_told_in_one_line(stapes, bundle, tmp_path):
+    assert "no noisy and clean pairs" in stapes("evaluate", bundle.folder, "--corpus", tmp_path).error
+    write_audio(tmp_path / "a_noisy.wav", np.full(16_000, 100, np.int16))
+    assert "no clean partner" in stapes("evaluate", bundle.folder, "--corpus", tmp_path).error
+    write_audio(tmp_path / "a_clean.wav", np.full(16_001, 100, np.int16))
+    assert "16001" in stapes("evaluate", bundle.folder, "--corpus", tmp_path).error
+    soundfile.write(tmp_path / "a_clean.wav", np.full(16_000, np.nan), RATE, subtype="FLOAT")
+    assert "NaN" in stapes("evaluate", bundle.folder, "--corpus", tmp_path).error
+
+
+def test_cd_quality_stereo_is_converted_with_a_remark(stapes, bundle, tmp_path):
+    for kind in ("noisy", "clean"):
+        audio = read_audio(DEMO / f"machine_{kind}.flac")[8000:24_000]
+        stereo = soxr.resample(np.stack([audio, audio], axis=1), RATE, 44_100)
+        soundfile.write(tmp_path / f"cd_{kind}.wav", stereo, 44_100)
+    done = stapes("evaluate", bundle.folder, "--corpus", tmp_path, "--jobs", "1", "--json")
+    assert done.code == 0
+    assert json.loads(done.stdout)["files"][0]["seconds"] == pytest.approx(1.0, abs=1e-3)
+    assert "2 channels averaged" in done.stderr
+    assert "resampled from 44100" in done.stderr
 
 
 def test_processes_give_the_scores_of_one_process():

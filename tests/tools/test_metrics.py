@@ -122,13 +122,3 @@ def test_alignment_undoes_a_delay(clean, delay):
 def test_alignment_works_on_batches(clean):
     batch = np.stack([clean, -clean])
     assert metrics.aligned(metrics.with_tail(batch, 64), 64).shape == batch.shape
-
-
-def test_means_use_the_files_that_every_system_has():
-    rows = [
-        {"a": {"pesq_wb": 1.0, "stoi": 0.5}, "b": {"pesq_wb": 2.0, "stoi": 0.7}},
-        {"a": {"pesq_wb": 3.0, "stoi": None}, "b": {"pesq_wb": 4.0, "stoi": 0.9}},
-    ]
-    assert metrics.means(rows)["a"]["pesq_wb"] == 2.0
-    assert metrics.means(rows)["b"]["stoi"] == 0.7
-    assert metrics.means(rows)["b"]["si_sdr"] is None

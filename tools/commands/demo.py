@@ -20,12 +20,13 @@ from models.files import whole_folder, write_whole
 from quantize.recipe import load_recipe
 from tools.audio_files import DEMO, Batch, read_batch
 from tools.bundle import Bundle, canonical_json
-from tools.commands.evaluate import Evaluation, evaluate_pairs, figure
 from tools.commands.export import write_c
 from tools.commands.inspect import describe
 from tools.commands.quantize import make_bundle
 from tools.console import console, print_json, progress
 from tools.engines import EXACT, make_engine, unavailable
+from tools.evaluation.run import Evaluation, evaluate_pairs
+from tools.evaluation.tables import figure
 from tools.metrics import LABELS
 from tools.pairs import Pair, find_pairs
 from tools.pictures import draw_comparison

@@ -1,0 +1,11 @@
+"""`stapes evaluate` behind its command line.
+
+choice       words such as `pesq,haspi_moderate` to metrics, and what each needs
+recordings   the pairs of a corpus with their measured SNR and, where the corpus tells, the kind of noise
+statistics   means, standard errors and paired differences over recordings
+run          all systems over all recordings, scored
+checks       the same at other levels and on nearly clean speech
+tables       what the terminal shows
+charts       figures as pictures
+page         the report in HTML, with sound; `page.html.j2` is its text
+"""

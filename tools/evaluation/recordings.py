@@ -1,0 +1,109 @@
+"""Recordings to be evaluated: the samples of the pairs, the SNR that they have, and the noise that the corpus names."""
+
+from __future__ import annotations
+
+import csv
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+
+from models.audio import as_q15, float_to_q15, q15_to_float
+from models.errors import StapesError
+from tools.pairs import Pair, read_pairs
+
+# Written by `stapes corpus mix` beside noisy/ and clean/: name, snr_db, speaker, noise.
+LIST = "pairs.tsv"
+# With more ratios than this, they are grouped in classes.
+MOST_RATIOS = 8
+CLASS_DB = 5
+LOUDEST = 0.999
+
+
+@dataclass(frozen=True, eq=False)
+class Recording:
+    """A pair at 16 kHz: noisy_q15 (S,) int16, clean (S,) float32; `snr_db` as measured, None where it is not finite; `noise` or ""."""
+
+    name: str
+    noisy_q15: np.ndarray
+    clean: np.ndarray
+    snr_db: float | None = None
+    noise: str = ""
+
+    def at_level(self, peak_dbfs: float) -> Recording:
+        """The same with the noisy recording's peak at `peak_dbfs`."""
+        noisy = q15_to_float(self.noisy_q15)
+        peak = float(np.abs(noisy).max(initial=0.0))
+        gain = np.float32(10 ** (peak_dbfs / 20) / peak if peak else 1.0)
+        return replace(self, noisy_q15=float_to_q15(noisy * gain), clean=self.clean * gain)
+
+    def at_snr(self, snr_db: float) -> Recording | None:
+        """The same with the noise made softer or louder, or None where there is no speech or no noise."""
+        if self.snr_db is None:
+            return None
+        noise = q15_to_float(self.noisy_q15) - self.clean
+        gain = np.float32(10 ** ((measured_snr(self.noisy_q15, self.clean) - snr_db) / 20))
+        noisy = self.clean + gain * noise
+        fit = np.float32(min(1.0, LOUDEST / float(np.abs(noisy).max())))
+        return replace(self, noisy_q15=float_to_q15(noisy * fit), clean=self.clean * fit, snr_db=snr_db)
+
+
+def read_recordings(pairs: Sequence[Pair], folder: Path | None = None) -> list[Recording]:
+    """The pairs' samples; `folder` is the corpus, whose pairs.tsv, if there, names the noises. Raises StapesError as `read_pairs`."""
+    noises = read_noises(folder) if folder else {}
+    out = []
+    for pair, (noisy, clean) in zip(pairs, read_pairs(pairs), strict=True):
+        noisy_q15 = as_q15(pair.noisy, noisy)
+        snr_db = measured_snr(noisy_q15, clean)
+        shown = round(snr_db, 1) + 0.0 if math.isfinite(snr_db) else None
+        out.append(Recording(pair.name, noisy_q15, clean, shown, noises.get(pair.name, "")))
+    return out
+
+
+def read_noises(folder: Path) -> dict[str, str]:
+    """Recording -> noise from the corpus's list; empty where it has none. Raises StapesError for a list of other columns."""
+    path = folder / LIST
+    if not path.is_file():
+        return {}
+    try:
+        with path.open(encoding="utf-8", newline="") as file:
+            return {row["name"]: row["noise"] or "" for row in csv.DictReader(file, delimiter="\t")}
+    except (KeyError, UnicodeDecodeError, csv.Error):
+        raise StapesError(f"{path}: has no columns name and noise between tabs; correct or remove it") from None
+
+
+def measured_snr(noisy_q15: np.ndarray, clean: np.ndarray) -> float:
+    """Power of the clean over that of the noise in dB, whole recordings; infinite where one is missing."""
+    noise = q15_to_float(noisy_q15).astype(np.float64) - clean
+    speech_power, noise_power = float(np.sum(clean.astype(np.float64) ** 2)), float(np.sum(noise**2))
+    if not speech_power or not noise_power:
+        return -math.inf if noise_power else math.inf
+    return 10.0 * math.log10(speech_power / noise_power)
+
+
+def by_snr(recordings: Sequence[Recording]) -> dict[str, list[int]]:
+    """Group -> places of its recordings, from noisy to clean: one group a ratio, or classes of 5 dB where ratios are many.
+
+    >>> row = np.zeros(1)
+    >>> by_snr([Recording("a", row, row, 5.0), Recording("b", row, row, 0.0), Recording("c", row, row, 5.0)])
+    {'0 dB': [1], '5 dB': [0, 2]}
+    """
+    ratios = sorted({r.snr_db for r in recordings if r.snr_db is not None})
+    groups: dict[str, list[int]] = {}
+    if len(ratios) <= MOST_RATIOS:
+        for ratio in ratios:
+            groups[f"{ratio:g} dB"] = [i for i, r in enumerate(recordings) if r.snr_db == ratio]
+    else:
+        for low in sorted({math.floor(ratio / CLASS_DB) * CLASS_DB for ratio in ratios}):
+            inside = [i for i, r in enumerate(recordings) if r.snr_db is not None and low <= r.snr_db < low + CLASS_DB]
+            groups[f"{low} to {low + CLASS_DB} dB"] = inside
+    unknown = [i for i, r in enumerate(recordings) if r.snr_db is None]
+    return groups | ({"no ratio": unknown} if unknown and groups else {})
+
+
+def by_noise(recordings: Sequence[Recording]) -> dict[str, list[int]]:
+    """Kind of noise -> places of its recordings, by name; empty where the corpus names none."""
+    kinds = sorted({r.noise for r in recordings if r.noise})
+    return {kind: [i for i, r in enumerate(recordings) if r.noise == kind] for kind in kinds}

@@ -1,0 +1,102 @@
+"""HASPI and HASQI: speech through the ears of a listener with a given audiogram, whose hearing aid amplifies by NAL-R.
+
+HASPI version 2 predicts intelligibility (Kates and Arehart, Speech Communication 131, 2021), HASQI version 2 quality
+(Kates and Arehart, J. Audio Eng. Soc. 62(3), 2014); both are the package pyclarity's. The convention here: the clean recording as a
+whole lies at 65 dB SPL RMS, the processed one is scaled by the same factor, so that what the processing takes away stays away, and
+is then amplified by the NAL-R prescription of the audiogram. HASQI's reference gets the same amplification.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import warnings
+from collections.abc import Callable, Iterator
+from types import SimpleNamespace
+
+import numpy as np
+
+from models.errors import StapesError
+from models.frontend import SAMPLE_RATE
+
+LEVEL_DB_SPL = 65.0
+FREQUENCIES_HZ = (250, 500, 1000, 2000, 4000, 6000)
+# dB HL; the standard audiograms N2, N3 and N5 of Bisgaard, Vlaming and Dahlquist, Trends in Amplification 14(2), 2010.
+AUDIOGRAMS = {
+    "normal": (0, 0, 0, 0, 0, 0),
+    "mild": (20, 20, 25, 35, 45, 50),
+    "moderate": (35, 35, 40, 50, 60, 65),
+    "severe": (65, 70, 75, 80, 80, 80),
+}
+EAR_RATE = 24_000
+# The length of NAL-R's filter that HASQI gives its reference, at EAR_RATE.
+NAL_R_TAPS = 140
+SEED = 0
+
+
+def require() -> None:
+    """Raise StapesError when pyclarity is not installed."""
+    _package()
+
+
+def haspi(listener: str) -> Callable[[np.ndarray, np.ndarray], float]:
+    """The metric (clean, processed) -> HASPI of a listener in AUDIOGRAMS, up to 1; raises ValueError with the reason."""
+    return lambda clean, processed: _measure(clean, processed, listener, "haspi")
+
+
+def hasqi(listener: str) -> Callable[[np.ndarray, np.ndarray], float]:
+    """The metric (clean, processed) -> HASQI of a listener in AUDIOGRAMS, 0 to 1; raises ValueError with the reason."""
+    return lambda clean, processed: _measure(clean, processed, listener, "hasqi")
+
+
+def _measure(clean: np.ndarray, processed: np.ndarray, listener: str, index: str) -> float:
+    package = _package()
+    audiogram = package.Audiogram(
+        levels=np.array(AUDIOGRAMS[listener], np.float64), frequencies=np.array(FREQUENCIES_HZ)
+    )
+    # pyclarity counts an RMS of one as the level that it is given.
+    scale = 1.0 / np.sqrt(np.mean(clean**2))
+    with _repeatable():
+        try:
+            reference, _ = package.resample(scale * clean, SAMPLE_RATE)
+            heard, _ = package.resample(scale * processed, SAMPLE_RATE)
+            heard = _amplified(package, heard, audiogram)
+            value = package.indices[index](reference, EAR_RATE, heard, EAR_RATE, audiogram, level1=LEVEL_DB_SPL)[0]
+        except (ValueError, IndexError, ZeroDivisionError) as error:
+            raise ValueError(f"the model of the ear fails, perhaps for too little speech: {error}") from None
+    return float(value)
+
+
+def _amplified(package: SimpleNamespace, audio: np.ndarray, audiogram) -> np.ndarray:
+    """NAL-R, its delay removed: (S,) at EAR_RATE -> (S,)."""
+    prescription = package.NALR(NAL_R_TAPS, EAR_RATE)
+    taps, _ = prescription.build(audiogram)
+    return prescription.apply(taps, audio)[NAL_R_TAPS // 2 :][: len(audio)]
+
+
+@contextlib.contextmanager
+def _repeatable() -> Iterator[None]:
+    """The same dither for every call (pyclarity draws it from numpy's global generator), and no warnings of arithmetic."""
+    state = np.random.get_state()
+    np.random.seed(SEED)
+    try:
+        with warnings.catch_warnings(), np.errstate(all="ignore"):
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        np.random.set_state(state)
+
+
+def _package() -> SimpleNamespace:
+    try:
+        from clarity.enhancer.nalr import NALR
+        from clarity.evaluator.haspi import haspi_v2
+        from clarity.evaluator.haspi.eb import resample_24khz
+        from clarity.evaluator.hasqi import hasqi_v2
+        from clarity.utils.audiogram import Audiogram
+    except ImportError as error:
+        raise StapesError(
+            f"HASPI and HASQI need the package pyclarity ({error}): pip install 'stapes[metrics]'"
+        ) from None
+    return SimpleNamespace(
+        NALR=NALR, Audiogram=Audiogram, resample=resample_24khz, indices={"haspi": haspi_v2, "hasqi": hasqi_v2}
+    )
