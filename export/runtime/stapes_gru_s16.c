@@ -3,7 +3,7 @@
 void stapes_gru_s16(const stapes_gru_s16_params *p, const int16_t *x, const int16_t *h, int16_t *scratch,
                     int16_t *h_out)
 {
-    const int32_t hidden = p->hr.outputs;
+    const int32_t hidden = p->hr.batch * p->hr.outputs;
     int16_t *const xr = scratch;
     int16_t *const xz = xr + hidden;
     int16_t *const xn = xz + hidden;

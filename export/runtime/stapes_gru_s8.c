@@ -2,7 +2,7 @@
 
 void stapes_gru_s8(const stapes_gru_s8_params *p, const int8_t *x, const int8_t *h, int8_t *scratch, int8_t *h_out)
 {
-    const int32_t hidden = p->hr.outputs;
+    const int32_t hidden = p->hr.batch * p->hr.outputs;
     int8_t *const xr = scratch;
     int8_t *const xz = xr + hidden;
     int8_t *const xn = xz + hidden;

@@ -198,10 +198,10 @@ typedef struct {
     stapes_sigmoid_params r, z, n;
 } stapes_gru_s16_params;
 
-/* Values of scratch that a GRU of `hidden` units needs. */
+/* Values of scratch that a GRU of `hidden` units needs, those of all rows together. */
 #define STAPES_GRU_SCRATCH(hidden) (6 * (hidden))
 
-/* h_out[hidden] of x[inputs] and h[hidden]; h_out may be h. */
+/* h_out[rows][hidden] of x[rows][inputs] and h[rows][hidden], rows being the batch of the products; h_out may be h. */
 void stapes_gru_s8(const stapes_gru_s8_params *p, const int8_t *x, const int8_t *h, int8_t *scratch, int8_t *h_out);
 void stapes_gru_s16(const stapes_gru_s16_params *p, const int16_t *x, const int16_t *h, int16_t *scratch,
                     int16_t *h_out);

@@ -39,6 +39,8 @@ GRAPHS = {
     "int16 of one unit": lambda: gru_graph("int16", 1, 1),
     "int16 of odd size": lambda: gru_graph("int16", 257, 65, per_channel=False),
     "int16 with wide gates": lambda: wide_gates(gru_graph("int16", 65, 33, seed=3)),
+    "int8 of 33 rows": lambda: gru_graph("int8", 16, 16, rows=33),
+    "int16 of 33 rows": lambda: gru_graph("int16", 16, 16, rows=33),
     "int8 as convolutions": lambda: as_conv_2d(gru_graph("int8", 65, 31)),
     "int16 as convolutions": lambda: as_conv_2d(gru_graph("int16", 65, 31)),
 }

@@ -19,8 +19,10 @@ def _pot(exponent: int) -> np.ndarray:
     return np.array([2.0**exponent], np.float32)
 
 
-def gru_graph(dtype: str, inputs: int = 65, size: int = 128, seed: int = 0, per_channel: bool = True) -> Graph:
-    """One GRU cell (linear_before_reset) with random weights: input x (1, inputs), output and state h (1, size)."""
+def gru_graph(
+    dtype: str, inputs: int = 65, size: int = 128, seed: int = 0, per_channel: bool = True, rows: int = 1
+) -> Graph:
+    """One GRU cell (linear_before_reset) with random weights: input x (rows, inputs), output and state h (rows, size)."""
     rng = np.random.default_rng(seed)
     inner = INNER[dtype]
     kinds = {
@@ -30,11 +32,11 @@ def gru_graph(dtype: str, inputs: int = 65, size: int = 128, seed: int = 0, per_
         **dict.fromkeys(("d", "zd"), "difference"),
     }
     tensors = {
-        name: Tensor(name, (1, size), dtype, _pot(inner[kind][0]), inner[kind][1]) for name, kind in kinds.items()
+        name: Tensor(name, (rows, size), dtype, _pot(inner[kind][0]), inner[kind][1]) for name, kind in kinds.items()
     }
     x_zero_point = 0 if dtype == "int16" else -11
     x_scale = np.array([3.7 / (128 if dtype == "int8" else 32768)], np.float32)
-    tensors["x"] = Tensor("x", (1, inputs), dtype, x_scale, x_zero_point)
+    tensors["x"] = Tensor("x", (rows, inputs), dtype, x_scale, x_zero_point)
     operators = []
 
     def add(kind: str, output: str, *operands: str) -> None:
@@ -79,7 +81,7 @@ def gru_graph(dtype: str, inputs: int = 65, size: int = 128, seed: int = 0, per_
 
 
 def random_frames(graph: Graph, frames: int, batch: int, seed: int) -> np.ndarray:
-    """Inputs of a graph over time, int64 (T, B, 1, inputs): noise whose level wanders from silence to saturation."""
+    """Inputs of a graph over time, int64 (T, B, rows, inputs): noise whose level wanders from silence to saturation."""
     rng = np.random.default_rng(seed)
     tensor = graph.tensors["x"]
     low, high = tensor.limits
