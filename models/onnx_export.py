@@ -1,4 +1,4 @@
-"""The network as a streaming ONNX file: one frame a call, each GRU layer one node, its state an input and an output."""
+"""A network as a streaming ONNX file: one frame a call, its states inputs and outputs."""
 
 from __future__ import annotations
 
@@ -17,8 +17,11 @@ from torch import Tensor, nn
 from models.files import write_whole
 from models.frontend import FrontEnd
 from models.gru_mask import GruMask
+from models.gtcrn import Gtcrn
+from models.gtcrn.onnx_graph import frame_graph, state_shapes
 
 OPSET = 18
+IR_VERSION = 10
 STATES_KEY = "stapes.states"
 FRONT_END_KEY = "stapes.front_end"
 
@@ -46,23 +49,37 @@ class _StreamingFrame(nn.Module):
         return self.model.after(x.squeeze(0)), *outputs
 
 
-def export_onnx(model: GruMask, frontend: FrontEnd, path: str | os.PathLike[str]) -> None:
+def export_onnx(model: GruMask | Gtcrn, frontend: FrontEnd, path: str | os.PathLike[str]) -> None:
     """Write the network as ONNX, opset 18; equal weights give equal bytes, and a failure leaves no partial file.
 
-    Inputs `features` (1, F), `h0`, `h1`, ... (1, H); outputs `mask` (1, K), `h0_out`, `h1_out`, ...; all float32.
-    Metadata: `stapes.front_end` is the front end, `stapes.states` the list of [input, output] pairs, both JSON.
+    GRU mask: inputs `features` (1, F), `h0`, `h1`, ... (1, H); outputs `mask` (1, K), `h0_out`, `h1_out`, ...; each GRU layer one node.
+    GTCRN: inputs `features` (3, K) and the states of `models.gtcrn.onnx_graph`; outputs `mask` (2, K) and each state's `_out`.
+    All float32. Metadata: `stapes.front_end` is the front end, `stapes.states` the list of [input, output] pairs, both JSON.
     """
-    proto = _to_proto(model)
-    _tidy(proto.graph)
-    _strip(proto)
-    states = [[f"h{i}", f"h{i}_out"] for i in range(model.config.num_layers)]
-    for key, value in ((FRONT_END_KEY, frontend.to_dict()), (STATES_KEY, states)):
-        proto.metadata_props.add(key=key, value=json.dumps(value, sort_keys=True))
-    onnx.checker.check_model(proto, full_check=True)
+    proto = to_proto(model, frontend)
     write_whole(path, proto.SerializeToString(deterministic=True))
 
 
-def _to_proto(model: GruMask) -> onnx.ModelProto:
+def to_proto(model: GruMask | Gtcrn, frontend: FrontEnd) -> onnx.ModelProto:
+    """What `export_onnx` writes, in memory."""
+    if isinstance(model, Gtcrn):
+        names = list(state_shapes())
+        proto = onnx.helper.make_model(
+            frame_graph(model), opset_imports=[onnx.helper.make_opsetid("", OPSET)], ir_version=IR_VERSION
+        )
+    else:
+        names = [f"h{i}" for i in range(model.config.num_layers)]
+        proto = _gru_mask_proto(model)
+        _tidy(proto.graph)
+        _strip(proto)
+    states = [[name, f"{name}_out"] for name in names]
+    for key, value in ((FRONT_END_KEY, frontend.to_dict()), (STATES_KEY, states)):
+        proto.metadata_props.add(key=key, value=json.dumps(value, sort_keys=True))
+    onnx.checker.check_model(proto, full_check=True)
+    return proto
+
+
+def _gru_mask_proto(model: GruMask) -> onnx.ModelProto:
     layers, hidden = model.config.num_layers, model.config.hidden_dim
     frame = _StreamingFrame(model).eval()
     arguments = (torch.zeros(1, model.feature_size), *(torch.zeros(1, hidden) for _ in range(layers)))

@@ -15,7 +15,6 @@ from tests.conftest import ZOO
 from tests.helpers import PUBLISHED_CONFIG, random_network
 from tests.quantize.onnx_models import gru
 
-GTCRN = Path(__file__).parents[3] / "shared" / "data" / "gtcrn" / "model_trained_on_dns3.tar"
 GTCRN_KEYS = (
     "erb.erb_fc.weight",
     "erb.ierb_fc.weight",
@@ -83,11 +82,6 @@ def test_a_checkpoint_with_the_tensors_of_gtcrn(refused, tmp_path):
     torch.save({"epoch": 96, "optimizer": {}, "model": {name: torch.zeros(4, 3) for name in GTCRN_KEYS}}, path)
     assert "tensors do not fit the network: missing decoder.de_convs.0.depth_act.weight" in refused(path)
     assert "a checkpoint of gtcrn, not of gru-mask" in refused(path, "--model", "gru-mask")
-
-
-@pytest.mark.skipif(not GTCRN.is_file(), reason="the official GTCRN checkpoint is not beside the checkout")
-def test_the_official_checkpoint_of_gtcrn(refused):
-    assert "sound checkpoint of GTCRN" in refused(GTCRN)
 
 
 def test_a_checkpoint_of_an_unknown_network(refused, tmp_path):

@@ -25,7 +25,6 @@ from models.audio import q15_to_float
 from models.errors import StapesError
 from models.files import whole_folder
 from models.frontend import FrontEnd
-from models.gtcrn import Gtcrn
 from models.onnx_export import FRONT_END_KEY, export_onnx
 from models.pipeline import FloatPipeline
 from quantize.calibrate import run_float
@@ -123,8 +122,6 @@ def make_bundle(
             onnx_path.write_bytes(checkpoint.read_bytes())
         else:
             network, frontend, _ = checkpoints.load(checkpoint, model)
-            if isinstance(network, Gtcrn):
-                raise StapesError(f"{checkpoint}: a sound checkpoint of GTCRN, which this version cannot quantise yet")
             export_onnx(network, frontend, onnx_path)
         float_model, source = read_onnx(onnx_path if checkpoint.suffix.lower() != ".onnx" else checkpoint)
         require_supported(source)
