@@ -12,6 +12,7 @@ from dataclasses import asdict
 import numpy as np
 
 from export.c.constants import Constants
+from export.c.packing import PackedMatrix, pack_matrix
 from export.c.shapes import Loop, dense, loop
 from models.errors import StapesError
 from quantize.arithmetic import INT32_MAX, INT32_MIN
@@ -46,36 +47,48 @@ def _require_shifts(what: str, shift: np.ndarray, largest: int = 30) -> None:
         raise StapesError(f"operator '{what}': scales differ by more than 2^{largest}; use closer scales")
 
 
-def _channel_fields(
-    what: str, label: str, params: FullyConnectedParams | Conv2DParams, x: Tensor, arrays: Constants
-) -> Fields:
-    """Weights, bias and multipliers of FULLY_CONNECTED and CONV_2D; the input's zero point moves into the bias."""
+def _folded_bias(what: str, params: FullyConnectedParams | Conv2DParams, x: Tensor) -> np.ndarray:
+    """Bias int64 (O,) of FULLY_CONNECTED and CONV_2D, which takes in the input's zero point."""
     weights = params.weights.astype(np.int64).reshape(len(params.weights), -1)
     bias = params.bias - params.input_zero_point * weights.sum(axis=1)
     largest = -x.limits[0] * np.abs(weights).sum(axis=1) + np.abs(bias)
     if int(largest.max()) > INT32_MAX:
         raise StapesError(f"operator '{what}': a sum may leave 32 bits; use a larger weight scale")
     _require_shifts(what, params.shift, 14 if params.wide else 30)
+    return bias
+
+
+def _output_fields(params: FullyConnectedParams | Conv2DParams) -> Fields:
     return {
-        "weights": arrays.add(f"{label} weights", params.weights),
-        "bias": arrays.add(f"{label} bias", bias.astype(np.int32)),
-        "multiplier_q31": arrays.add(f"{label} multiplier_q31", params.multiplier_q31.astype(np.int32)),
-        "shift": arrays.add(f"{label} shift", params.shift.astype(np.int8)),
-        "wide": params.wide,
         "output_zero_point": params.output_zero_point,
         "activation_min": params.activation_min,
         "activation_max": params.activation_max,
     }
 
 
+def packed_matrix(what: str, params: FullyConnectedParams, x: Tensor) -> PackedMatrix:
+    """The matrix of a FULLY_CONNECTED as its kernel reads it."""
+    bias = _folded_bias(what, params, x)
+    return pack_matrix(
+        what, params.weights, bias, params.multiplier_q31, params.shift, params.wide, largest_input=-x.limits[0]
+    )
+
+
 def fully_connected_fields(what: str, label: str, params: FullyConnectedParams, x: Tensor, arrays: Constants) -> Fields:
     """Fields of `stapes_fully_connected_params`."""
     outputs, inputs = params.weights.shape
+    packed = packed_matrix(what, params, x)
     return {
         "batch": x.size // inputs,
         "inputs": inputs,
         "outputs": outputs,
-        **_channel_fields(what, label, params, x, arrays),
+        "weights": arrays.add(f"{label} weights", packed.weights),
+        "bias": arrays.add(f"{label} bias", packed.bias),
+        "multiplier": arrays.add(f"{label} multiplier", packed.multiplier),
+        "shift": "NULL" if packed.shift is None else arrays.add(f"{label} shift", packed.shift),
+        "rounding": packed.rounding,
+        "sums_32": packed.sums_32,
+        **_output_fields(params),
     }
 
 
@@ -112,6 +125,7 @@ def conv_2d_fields(what: str, label: str, params: Conv2DParams, x: Tensor, array
     _, input_height, input_width, input_channels = x.shape
     _, output_height, output_width, output_channels = params.output_shape
     _, kernel_height, kernel_width, kernel_channels = params.weights.shape
+    bias = _folded_bias(what, params, x)
     return {
         "input_height": input_height,
         "input_width": input_width,
@@ -129,7 +143,12 @@ def conv_2d_fields(what: str, label: str, params: Conv2DParams, x: Tensor, array
         "padding_top": params.padding[0],
         "padding_left": params.padding[1],
         "input_zero_point": params.input_zero_point,
-        **_channel_fields(what, label, params, x, arrays),
+        "weights": arrays.add(f"{label} weights", params.weights),
+        "bias": arrays.add(f"{label} bias", bias.astype(np.int32)),
+        "multiplier_q31": arrays.add(f"{label} multiplier_q31", params.multiplier_q31.astype(np.int32)),
+        "shift": arrays.add(f"{label} shift", params.shift.astype(np.int8)),
+        "wide": params.wide,
+        **_output_fields(params),
     }
 
 

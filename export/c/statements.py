@@ -26,6 +26,7 @@ from export.c.fields import (
     transpose_fields,
 )
 from export.c.gru import gru_fields
+from export.c.packing import padded
 from export.c.schedule import Step
 from export.c.shapes import Loop, broadcast, reduction
 from export.c.text import SUFFIXES, Names, initialiser, integer, listed
@@ -94,13 +95,15 @@ def scratch(graph: Graph, step: Step) -> tuple[str, int] | None:
     """dtype and number of values of scratch that a step needs."""
     op = step.operators[-1]
     if step.region is not None:
-        hidden = graph.tensors[step.region.roles["h"]]
-        return hidden.dtype, 6 * hidden.size
-    if op.kind == "CONV_2D":
+        x, hidden = (graph.tensors[step.region.roles[role]] for role in ("x", "h"))
+        return "int16", padded(x.size) + padded(hidden.size)
+    if op.kind in ("FULLY_CONNECTED", "CONV_2D"):
         params = prepare(graph, op)
-        assert isinstance(params, Conv2DParams)
-        if not is_pointwise(params):
-            return graph.tensors[op.inputs[0]].dtype, int(np.prod(params.weights.shape[1:]))
+        assert isinstance(params, FullyConnectedParams | Conv2DParams)
+        depth = int(np.prod(params.weights.shape[1:]))
+        if isinstance(params, FullyConnectedParams) or is_pointwise(params):
+            return "int16", padded(depth)
+        return graph.tensors[op.inputs[0]].dtype, depth
     return None
 
 
@@ -115,14 +118,16 @@ def _product(w: Writer, op: Operator) -> FullyConnectedParams | Conv2DParams:
 
 def _products(w: Writer, op: Operator, patch: str) -> list[str]:
     params = _product(w, op)
-    return _conv_2d(w, op, params, patch) if isinstance(params, Conv2DParams) else _fully_connected(w, op, params)
+    if isinstance(params, Conv2DParams):
+        return _conv_2d(w, op, params, patch)
+    return _fully_connected(w, op, params, patch)
 
 
-def _fully_connected(w: Writer, op: Operator, params: FullyConnectedParams) -> list[str]:
+def _fully_connected(w: Writer, op: Operator, params: FullyConnectedParams, vector: str) -> list[str]:
     x, y = w.tensors(op)
     fields = fully_connected_fields(op.name, op.name, params, x, w.arrays)
     reference = w.struct("fully_connected_params", op.name, fields)
-    return [w.call(f"stapes_fully_connected_{SUFFIXES[x.dtype]}", reference, w.at(x.name), w.at(y.name))]
+    return [w.call(f"stapes_fully_connected_{SUFFIXES[x.dtype]}", reference, w.at(x.name), vector, w.at(y.name))]
 
 
 def _conv_2d(w: Writer, op: Operator, params: Conv2DParams, patch: str) -> list[str]:

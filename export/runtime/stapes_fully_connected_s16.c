@@ -1,17 +1,15 @@
-#include "stapes_arithmetic.h"
-#include "stapes_dot.h"
-#include "stapes_nn.h"
+#include "stapes_rows.h"
 
-void stapes_fully_connected_s16(const stapes_fully_connected_params *p, const int16_t *x, int16_t *y)
+void stapes_fully_connected_s16(const stapes_fully_connected_params *p, const int16_t *x, int16_t *vector, int16_t *y)
 {
-    for (int32_t vector = 0; vector < p->batch; vector++) {
-        const int8_t *weights = p->weights;
-        for (int32_t row = 0; row < p->outputs; row++) {
-            const int32_t sum = p->bias[row] + stapes_dot_s8_s16(weights, x, p->inputs);
-            const int32_t scaled = p->wide ? stapes_requantise_64(sum, p->multiplier_q31[row], p->shift[row])
-                                           : stapes_requantise_double(sum, p->multiplier_q31[row], p->shift[row]);
-            y[row] = (int16_t)stapes_clamp_offset(scaled, p->output_zero_point, p->activation_min, p->activation_max);
-            weights += p->inputs;
+    for (int32_t i = 0; i < p->batch; i++) {
+        stapes_take_s16(p->inputs, x, vector);
+        for (int32_t row = 0; row < p->outputs; row += 4) {
+            int32_t values[4];
+            stapes_rows(p, row, vector, values);
+            for (int32_t j = 0; j < 4 && row + j < p->outputs; j++) {
+                y[row + j] = (int16_t)values[j];
+            }
         }
         x += p->inputs;
         y += p->outputs;

@@ -1,29 +1,36 @@
 #include "stapes_elementwise.h"
+#include "stapes_rows.h"
 
-void stapes_gru_s8(const stapes_gru_s8_params *p, const int8_t *x, const int8_t *h, int8_t *scratch, int8_t *h_out)
+void stapes_gru_s8(const stapes_gru_s8_params *p, const int8_t *x, const int8_t *h, int16_t *scratch, int8_t *h_out)
 {
-    const int32_t hidden = p->hr.batch * p->hr.outputs;
-    int8_t *const xr = scratch;
-    int8_t *const xz = xr + hidden;
-    int8_t *const xn = xz + hidden;
-    int8_t *const hr = xn + hidden;
-    int8_t *const hz = hr + hidden;
-    int8_t *const hn = hz + hidden;
+    const int32_t hidden = p->hr.outputs;
+    int16_t *const x_vector = scratch;
+    int16_t *const h_vector = x_vector + STAPES_VECTOR_SIZE(p->xr.inputs);
 
-    stapes_fully_connected_s8(&p->xr, x, xr);
-    stapes_fully_connected_s8(&p->xz, x, xz);
-    stapes_fully_connected_s8(&p->xn, x, xn);
-    stapes_fully_connected_s8(&p->hr, h, hr);
-    stapes_fully_connected_s8(&p->hz, h, hz);
-    stapes_fully_connected_s8(&p->hn, h, hn);
-
-    for (int32_t i = 0; i < hidden; i++) {
-        const int32_t r = stapes_lut(&p->r, stapes_add(&p->ar, xr[i], hr[i]));
-        const int32_t z = stapes_lut(&p->z, stapes_add(&p->az, xz[i], hz[i]));
-        const int32_t rhn = stapes_mul(&p->rhn, r, hn[i]);
-        const int32_t n = stapes_lut(&p->n, stapes_add(&p->an, xn[i], rhn));
-        const int32_t d = stapes_clamp(stapes_rounding_divide_by_pot(h[i] - n, 1), INT8_MIN, INT8_MAX);
-        const int32_t zd = stapes_mul_by_pot(z + 128, d, 7);
-        h_out[i] = (int8_t)stapes_clamp(n + 2 * zd, INT8_MIN, INT8_MAX);
+    for (int32_t vector = 0; vector < p->hr.batch; vector++) {
+        stapes_take_s8(p->xr.inputs, x, x_vector);
+        stapes_take_s8(hidden, h, h_vector);
+        for (int32_t unit = 0; unit < hidden; unit += 4) {
+            int32_t xr[4], xz[4], xn[4], hr[4], hz[4], hn[4];
+            stapes_rows(&p->xr, unit, x_vector, xr);
+            stapes_rows(&p->xz, unit, x_vector, xz);
+            stapes_rows(&p->xn, unit, x_vector, xn);
+            stapes_rows(&p->hr, unit, h_vector, hr);
+            stapes_rows(&p->hz, unit, h_vector, hz);
+            stapes_rows(&p->hn, unit, h_vector, hn);
+            for (int32_t i = 0; i < 4 && unit + i < hidden; i++) {
+                const int32_t r = stapes_lut(&p->r, stapes_add(&p->ar, xr[i], hr[i]));
+                const int32_t z = stapes_lut(&p->z, stapes_add(&p->az, xz[i], hz[i]));
+                const int32_t rhn = stapes_mul(&p->rhn, r, hn[i]);
+                const int32_t n = stapes_lut(&p->n, stapes_add(&p->an, xn[i], rhn));
+                const int32_t difference = h_vector[unit + i] - n;
+                const int32_t d = stapes_clamp(stapes_rounding_divide_by_pot(difference, 1), INT8_MIN, INT8_MAX);
+                const int32_t zd = stapes_mul_by_pot(z + 128, d, 7);
+                h_out[unit + i] = (int8_t)stapes_clamp(n + 2 * zd, INT8_MIN, INT8_MAX);
+            }
+        }
+        x += p->xr.inputs;
+        h += hidden;
+        h_out += hidden;
     }
 }

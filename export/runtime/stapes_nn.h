@@ -30,23 +30,40 @@ typedef struct {
 
 /* ---- FULLY_CONNECTED ------------------------------------------------------------------------------------------ */
 
+/* How a sum becomes an output; export/c/packing.py chooses. The _HIGH forms give the same bits with a multiplication
+ * whose upper half is taken, where every row of the matrix allows it.
+ */
+typedef enum {
+    STAPES_ONCE,       /* requantise_64(sum, multiplier, shift): a 64-bit bias in TensorFlow Lite */
+    STAPES_ONCE_HIGH,  /* the same as round(sum * multiplier / 2^32), without shifts */
+    STAPES_TWICE,      /* requantise_double(sum, multiplier, shift) */
+    STAPES_TWICE_HIGH  /* the same as round(round(2 * sum * multiplier / 2^32) / 2^(32 - shift)) */
+} stapes_rounding;
+
+/* A matrix, packed for the kernels: four rows a block, four columns a group, filled up with zeros. */
 typedef struct {
-    int32_t batch;                 /* input vectors, one output vector each */
-    int32_t inputs;                /* values in an input vector */
-    int32_t outputs;               /* values in an output vector */
-    const int8_t *weights;         /* [outputs][inputs] */
-    const int32_t *bias;           /* [outputs], less input_zero_point times the sum of the row's weights */
-    const int32_t *multiplier_q31; /* [outputs] */
-    const int8_t *shift;           /* [outputs] */
-    bool wide;                     /* requantise_64 (a 64-bit bias in TensorFlow Lite) instead of requantise_double */
+    int32_t batch;             /* input vectors, one output vector each */
+    int32_t inputs;            /* values in an input vector */
+    int32_t outputs;           /* values in an output vector */
+    const int16_t *weights;    /* [blocks][groups][2 column pairs][2 row pairs][2 columns]: 256 * odd row + even row */
+    const int32_t *bias;       /* [4 * blocks], less input_zero_point times the sum of the row's weights */
+    const int32_t *multiplier; /* [4 * blocks] */
+    const int8_t *shift;       /* [4 * blocks], or null for STAPES_ONCE_HIGH */
+    stapes_rounding rounding;
+    bool sums_32;              /* whether the sums of all odd rows stay below 2^23 */
     int32_t output_zero_point;
     int32_t activation_min;
     int32_t activation_max;
 } stapes_fully_connected_params;
 
-/* y[batch][outputs] = requantised(bias + weights * x[batch][inputs]). */
-void stapes_fully_connected_s8(const stapes_fully_connected_params *p, const int8_t *x, int8_t *y);
-void stapes_fully_connected_s16(const stapes_fully_connected_params *p, const int16_t *x, int16_t *y);
+/* Values of scratch for a vector of `size` values, which the kernels copy there: the next multiple of 4. */
+#define STAPES_VECTOR_SIZE(size) (((size) + 3) / 4 * 4)
+
+/* y[batch][outputs] = requantised(bias + weights * x[batch][inputs]). `vector` is scratch for
+ * STAPES_VECTOR_SIZE(inputs) values, on a boundary of 4 bytes.
+ */
+void stapes_fully_connected_s8(const stapes_fully_connected_params *p, const int8_t *x, int16_t *vector, int8_t *y);
+void stapes_fully_connected_s16(const stapes_fully_connected_params *p, const int16_t *x, int16_t *vector, int16_t *y);
 
 /* ---- CONV_2D -------------------------------------------------------------------------------------------------- */
 
@@ -62,7 +79,7 @@ typedef struct {
     const int32_t *bias;           /* [output_channels], less input_zero_point times the sum of the channel's weights */
     const int32_t *multiplier_q31; /* [output_channels] */
     const int8_t *shift;           /* [output_channels] */
-    bool wide;                     /* as in stapes_fully_connected_params */
+    bool wide;                     /* requantise_64 (a 64-bit bias in TensorFlow Lite) instead of requantise_double */
     int32_t output_zero_point;
     int32_t activation_min;
     int32_t activation_max;
@@ -198,11 +215,11 @@ typedef struct {
     stapes_sigmoid_params r, z, n;
 } stapes_gru_s16_params;
 
-/* Values of scratch that a GRU of `hidden` units needs, those of all rows together. */
-#define STAPES_GRU_SCRATCH(hidden) (6 * (hidden))
+/* Values of scratch that a GRU needs, on a boundary of 4 bytes. */
+#define STAPES_GRU_SCRATCH(inputs, hidden) (STAPES_VECTOR_SIZE(inputs) + STAPES_VECTOR_SIZE(hidden))
 
 /* h_out[rows][hidden] of x[rows][inputs] and h[rows][hidden], rows being the batch of the products; h_out may be h. */
-void stapes_gru_s8(const stapes_gru_s8_params *p, const int8_t *x, const int8_t *h, int8_t *scratch, int8_t *h_out);
+void stapes_gru_s8(const stapes_gru_s8_params *p, const int8_t *x, const int8_t *h, int16_t *scratch, int8_t *h_out);
 void stapes_gru_s16(const stapes_gru_s16_params *p, const int16_t *x, const int16_t *h, int16_t *scratch,
                     int16_t *h_out);
 

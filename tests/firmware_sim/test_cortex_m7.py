@@ -316,7 +316,7 @@ def test_an_interrupt_may_run_another_context_in_the_midst_of_a_call(program):
         interruptions = device.device.call_interrupted(
             (f"{device.name}_process", a, device.IN, device.OUT),
             (f"{device.name}_process", b, device.IN + 0x400, device.OUT + 0x400),
-            every=100_000,
+            every=30_000,
         )
         assert interruptions >= 5
         made.append(np.frombuffer(device.device.read(device.OUT, 2 * HOP), "<i2"))
