@@ -68,10 +68,27 @@ def draw_comparison(path: Path, title: str, signals: Mapping[str, np.ndarray], r
         figure.suptitle(title, x=0.01, ha="left", fontsize=12, fontweight="bold")
         _draw_spectrograms(figure, list(axes[:-1]), arrays)
         _draw_difference(axes[-1], arrays[reference], arrays[other], reference, other)
-        buffer = io.BytesIO()
-        # matplotlib names itself and its version in the file unless told not to.
-        figure.savefig(buffer, format="png", metadata={"Software": None})
-    write_whole(path, buffer.getvalue())
+        write_whole(path, png_bytes(figure))
+
+
+def spectrograms_png(signals: Mapping[str, np.ndarray]) -> bytes:
+    """A PNG with a spectrogram of each signal (S,), all of one length; the same signals give the same bytes."""
+    arrays = {name: np.pad(np.asarray(x, np.float64), (0, max(0, WINDOW - len(x)))) for name, x in signals.items()}
+    with matplotlib.rc_context(STYLE):
+        figure = Figure(figsize=(10, 1.5 * len(arrays) + 0.4), dpi=80, layout="constrained")
+        FigureCanvasAgg(figure)
+        axes = list(figure.subplots(len(arrays), 1, sharex=True, squeeze=False)[:, 0])
+        _draw_spectrograms(figure, axes, arrays)
+        axes[-1].set_xlabel("time, s")
+        return png_bytes(figure)
+
+
+def png_bytes(figure: Figure) -> bytes:
+    """A figure as a PNG file."""
+    buffer = io.BytesIO()
+    # matplotlib names itself and its version in the file unless told not to.
+    figure.savefig(buffer, format="png", metadata={"Software": None})
+    return buffer.getvalue()
 
 
 def _draw_spectrograms(figure: Figure, axes: list[Axes], arrays: dict[str, np.ndarray]) -> None:

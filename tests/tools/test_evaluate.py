@@ -156,12 +156,16 @@ def test_the_engine_does_not_change_a_figure(bundle, corpus, document):
     assert result.files[0]["systems"] == document["files"][0]["systems"]
 
 
-def test_people_get_a_table_with_the_cost_of_the_integers(bundle, corpus):
+def test_people_get_a_table_with_the_cost_of_the_integers_and_a_report(bundle, corpus, tmp_path):
     app = typer.Typer()
     app.command()(evaluate)
-    result = CliRunner().invoke(app, [str(bundle.folder), "--corpus", str(corpus)])
+    page = tmp_path / "new" / "report.html"
+    result = CliRunner().invoke(app, [str(bundle.folder), "--corpus", str(corpus), "--html", str(page)])
     assert result.exit_code == 0
     assert "integer - float" in result.output
+    assert f"report: {page}" in result.output.replace("\n", "")
+    # The two recordings that have a PESQ, each clean, noisy, Wiener, float and integer.
+    assert page.read_text("utf-8").count("<audio") == 10
     assert "left out of the means: pause, noisy, PESQ: the clean recording is digital silence" in result.output
 
 
@@ -183,6 +187,9 @@ def test_an_unknown_peer_is_refused(bundle):
         (["--levels", "loud,soft"], "give two or more levels"),
         (["--levels", "-10,6"], "between -80 and 0 dBFS"),
         (["--corpus", "nowhere"], "nowhere: no such folder"),
+        (["--example", "water"], "--example: names what --html shows"),
+        (["--html", "x.html", "--example", "choir"], "--example choir: no such recording; take a name such as furnace"),
+        (["--against", "magic"], "peer 'magic' is unknown"),
     ],
 )
 def test_what_cannot_be_done_is_told_in_one_line(stapes, bundle, options, words):

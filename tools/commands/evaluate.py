@@ -8,11 +8,13 @@ from typing import Annotated, Any
 import typer
 from rich.markup import escape
 
+from models.errors import StapesError
 from tools.audio_files import DEMO
 from tools.bundle import Bundle, load_bundle
 from tools.console import console, err, print_json
 from tools.evaluation.checks import CleanCheck, LevelCheck, clean_check, level_check, parse_levels
 from tools.evaluation.choice import chosen_metrics
+from tools.evaluation.page import check_examples, write_page
 from tools.evaluation.recordings import read_recordings
 from tools.evaluation.run import Evaluation, evaluate_recordings, make_contest
 from tools.evaluation.tables import clean_words, group_tables, level_table, level_words, overall_tables
@@ -51,6 +53,16 @@ def evaluate(
             help="Score PESQ again with the same noises at this SNR in dB: is clean speech left alone? Try 30."
         ),
     ] = None,
+    html: Annotated[
+        Path | None,
+        typer.Option(
+            help="Write a report with pictures and sound: NAME.html holds everything, a folder has the sound beside it."
+        ),
+    ] = None,
+    example: Annotated[
+        list[str] | None,
+        typer.Option(help="Recording to listen to in the report; may be repeated. Default: best, median and worst."),
+    ] = None,
     jobs: Annotated[int, typer.Option(min=0, help="Processes for the metrics; 0 takes all cores.")] = 0,
     json: Annotated[bool, typer.Option("--json", help="Machine-readable result on standard output.")] = False,
 ) -> None:
@@ -65,12 +77,17 @@ def evaluate(
     `stapes evaluate build/mask --corpus pairs/ --against rnnoise --metrics fast,dnsmos,haspi_moderate,hasqi_moderate`
 
     `stapes evaluate build/mask --corpus pairs/ --levels -10,-25,-40 --clean-snr 30`
+
+    `stapes evaluate build/mask --corpus pairs/ --html report.html --example test-00007`
     """
     names, missing = chosen_metrics(metrics)
     wanted_levels = parse_levels(levels) if levels is not None else ()
     opened = load_bundle(bundle)
     recordings = read_recordings(find_pairs(corpus), corpus)
     contest = make_contest(opened, engine, against or ())
+    if example and not html:
+        raise StapesError("--example: names what --html shows; give --html too")
+    check_examples(example or (), [recording.name for recording in recordings], len(contest.systems))
     for reason in missing.values():
         err.print(f"stapes: note: left out: {reason}", markup=False)
     cores = jobs or available_cores()
@@ -81,6 +98,10 @@ def evaluate(
         print_json(_document(opened, corpus, engine, result, level, clean))
     else:
         _print(corpus, engine, result, level, clean)
+    if html:
+        page = write_page(html, opened, corpus, engine, result, level, clean, example or ())
+        if not json:
+            console.print(f"report: {page}", markup=False)
 
 
 def _document(

@@ -44,7 +44,7 @@ def p_words(p: float | None) -> str:
     """
     if p is None:
         return ""
-    return "p<1e-4" if p < 1e-4 else f"p {p:.2g}" if p < 0.001 else f"p {p:.3f}"
+    return "p<1e-4" if p < 1e-4 else "p<.001" if p < 0.001 else f"p {p:.3f}"
 
 
 def overall_tables(result: Evaluation, title: str) -> Iterator[Table]:
@@ -52,7 +52,7 @@ def overall_tables(result: Evaluation, title: str) -> Iterator[Table]:
     for start in range(0, len(result.metrics), COLUMNS):
         metrics = result.metrics[start : start + COLUMNS]
         table = Table(title=title if start == 0 else None, title_justify="left")
-        table.add_column("system")
+        table.add_column("system", no_wrap=True)
         for metric in metrics:
             table.add_column(LABELS[metric], justify="right", no_wrap=True)
         last = result.names[-1]

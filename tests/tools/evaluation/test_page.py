@@ -1,0 +1,99 @@
+"""The report stands alone: tables, pictures and sound in one file or folder, the same bytes each time, nothing from elsewhere."""
+
+import base64
+import io
+import re
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+import soundfile
+
+from models.audio import float_to_q15
+from models.errors import StapesError
+from tests.helpers import speech_like
+from tools.evaluation.page import MOST_PLAYERS, PAGE, choose_examples, write_page
+from tools.evaluation.recordings import Recording
+from tools.evaluation.run import Evaluation
+
+BUNDLE = SimpleNamespace(name="mask", hash="0123456789abcdef" * 4, recipe=SimpleNamespace(name="w8a8"))
+NAMES = ("noisy", "wiener", "float", "integer", "rnnoise")
+GAINS = {"a": 0.5, "b": -0.25, "c": 0.125, "d": 0.25, "<e>": 0.0625}
+
+
+@pytest.fixture(scope="module")
+def result():
+    """Five recordings whose PESQ the integers change by GAINS; the last says a name that HTML must not swallow."""
+    clean = speech_like(1.0).astype(np.float32)
+    files, recordings, outputs = [], [], []
+    for place, (name, gain) in enumerate(GAINS.items()):
+        noisy = clean + 0.01 * np.random.default_rng(place).standard_normal(len(clean)).astype(np.float32)
+        values = dict.fromkeys(NAMES, 1.5) | {"integer": 1.5 + gain, "float": 1.5 + gain}
+        recordings.append(
+            Recording(name, float_to_q15(noisy), clean, 5.0 * (place % 2), "rain & wind" if place % 2 else "hum")
+        )
+        outputs.append({system: noisy * np.float32(0.9) for system in NAMES})
+        files.append(
+            {
+                "name": name,
+                "seconds": 1.0,
+                "snr_db": recordings[-1].snr_db,
+                "noise": recordings[-1].noise,
+                "systems": {s: {"pesq_wb": v, "si_sdr": None} for s, v in values.items()},
+                "output_snr_db": 50.0,
+                "unmeasured": {},
+            }
+        )
+    return Evaluation(files, NAMES, ("pesq_wb", "si_sdr"), recordings, outputs)
+
+
+def write(target, result, **more):
+    return write_page(target, BUNDLE, target.parent.relative_to(target.parent), "native", result, **more)
+
+
+def test_best_median_and_worst_are_taken_by_themselves(result):
+    assert [result.files[place]["name"] for place in choose_examples(result)] == ["a", "c", "b"]
+    assert list(choose_examples(result, ["d"])) == [3]
+
+
+def test_a_file_holds_everything_and_comes_out_the_same_twice(result, tmp_path):
+    pages = [write(tmp_path / name, result) for name in ("one.html", "two.html")]
+    text = pages[0].read_text("utf-8")
+    assert text == pages[1].read_text("utf-8")
+    sources = re.findall(r'src="([^"]*)"', text)
+    assert all(source.startswith("data:") for source in sources)
+    assert text.count("<audio") == 3 * (len(NAMES) + 1) <= MOST_PLAYERS
+    assert "http" not in re.sub(r'base64,[^"]*', "", text)
+    assert "&lt;e&gt;" in text
+    assert "rain &amp; wind" in text
+    assert [path.name for path in sorted(tmp_path.iterdir())] == ["one.html", "two.html"]
+
+
+def test_the_sound_is_the_output_itself(result, tmp_path):
+    text = write(tmp_path / "page.html", result, examples=["a"]).read_text("utf-8")
+    flacs = re.findall(r"data:audio/flac;base64,([^\"]*)", text)
+    clean, noisy = (soundfile.read(io.BytesIO(base64.b64decode(flac)), dtype="int16") for flac in flacs[:2])
+    assert clean[1] == 16_000
+    np.testing.assert_array_equal(clean[0], float_to_q15(result.cleans[0]))
+    np.testing.assert_array_equal(noisy[0], float_to_q15(result.outputs[0]["noisy"]))
+
+
+def test_a_folder_has_sound_and_pictures_beside_the_page(result, tmp_path):
+    page = write(tmp_path / "report", result)
+    assert page == tmp_path / "report" / PAGE
+    sources = re.findall(r'src="([^"]*)"', page.read_text("utf-8"))
+    assert {path.name for path in page.parent.iterdir()} == {PAGE, *sources}
+    assert write(tmp_path / "report", result) == page
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "thesis.txt").write_text("years of work")
+    with pytest.raises(StapesError, match="holds other files"):
+        write(tmp_path / "mine", result)
+
+
+@pytest.mark.parametrize(
+    ("names", "words"), [(["z"], "--example z: no such recording"), (list(GAINS)[:4], "at most 3 fit")]
+)
+def test_examples_that_are_not_there_or_too_many_are_refused(result, tmp_path, names, words):
+    with pytest.raises(StapesError, match=words):
+        write(tmp_path / "page.html", result, examples=names)
+    assert not (tmp_path / "page.html").exists()

@@ -1,0 +1,105 @@
+"""Figures of an evaluation as pictures: PNG bytes, the same for the same figures."""
+
+from __future__ import annotations
+
+import matplotlib
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+
+from tools.evaluation.run import Evaluation
+from tools.evaluation.statistics import mean_of
+from tools.metrics import LABELS
+from tools.pictures import STYLE, png_bytes
+
+COLOURS = ("#8a8f98", "#1f6f8b", "#35b779", "#c8553d", "#7b5ea7", "#b8860b")
+# An integer output lies on the float one; the picture needs one of them.
+SAME = "float"
+
+
+def scatter(result: Evaluation, metric: str) -> bytes:
+    """Each recording a point: the metric before and after, above the line where a system helps."""
+    with matplotlib.rc_context(STYLE):
+        figure, axis = _figure(5.2, 4.8)
+        values: list[float] = []
+        for system, colour in _colours(result).items():
+            if system in ("noisy", SAME):
+                continue
+            points = [
+                (a, b)
+                for file in result.files
+                if (a := file["systems"]["noisy"][metric]) is not None
+                and (b := file["systems"][system][metric]) is not None
+            ]
+            before, after = np.reshape(points, (-1, 2)).T
+            axis.scatter(before, after, s=18, color=colour, alpha=0.8, linewidths=0, label=system)
+            values += [value for point in points for value in point]
+        if values:
+            ends = (min(values), max(values))
+            axis.plot(ends, ends, color="#555555", linewidth=0.8)
+        axis.set_xlabel(f"{LABELS[metric]}, noisy")
+        axis.set_ylabel(f"{LABELS[metric]}, processed")
+        axis.set_title("each recording, before and after")
+        axis.legend(frameon=False)
+        return png_bytes(figure)
+
+
+def bars_by_group(result: Evaluation, groups: dict[str, list[int]], metric: str, title: str) -> bytes:
+    """Means and standard errors of each group, one bar a system."""
+    with matplotlib.rc_context(STYLE):
+        figure, axis = _figure(max(5.2, 0.9 * len(groups) + 2.0), 3.8)
+        colours = _colours(result)
+        width = 0.8 / len(colours)
+        rows = [result.means_of(places) for places in groups.values()]
+        for place, (system, colour) in enumerate(colours.items()):
+            at = np.arange(len(groups)) + (place - (len(colours) - 1) / 2) * width
+            tops = [_or_gap(row[system][metric].mean) for row in rows]
+            errors = [row[system][metric].standard_error or 0.0 for row in rows]
+            axis.bar(at, tops, width, yerr=errors, color=colour, label=system, error_kw={"linewidth": 0.8})
+        _finish(axis, list(groups), metric, title)
+        if LABELS[metric] == "PESQ":
+            axis.set_ylim(bottom=1.0)
+        axis.legend(frameon=False, ncols=2)
+        return png_bytes(figure)
+
+
+def gains_by_group(result: Evaluation, groups: dict[str, list[int]], metric: str, title: str) -> bytes:
+    """What the integers gain over the Wiener filter in each group, mean and standard error."""
+    with matplotlib.rc_context(STYLE):
+        figure, axis = _figure(max(5.2, 0.55 * len(groups) + 2.0), 3.8)
+        gains = []
+        for places in groups.values():
+            rows = [result.files[place]["systems"] for place in places]
+            pairs = [(row["integer"][metric], row["wiener"][metric]) for row in rows]
+            gains.append(mean_of([a - b for a, b in pairs if a is not None and b is not None]))
+        tops = [_or_gap(gain.mean) for gain in gains]
+        colours = ["#35b779" if top >= 0 else "#c8553d" for top in tops]
+        errors = [gain.standard_error or 0.0 for gain in gains]
+        axis.bar(np.arange(len(groups)), tops, 0.7, yerr=errors, color=colours, error_kw={"linewidth": 0.8})
+        axis.axhline(0.0, color="#555555", linewidth=0.8)
+        _finish(axis, list(groups), metric, title)
+        return png_bytes(figure)
+
+
+def _or_gap(value: float | None) -> float:
+    return np.nan if value is None else value
+
+
+def _colours(result: Evaluation) -> dict[str, str]:
+    return dict(zip(result.names, COLOURS, strict=False))
+
+
+def _figure(width: float, height: float) -> tuple[Figure, Axes]:
+    figure = Figure(figsize=(width, height), dpi=100, layout="constrained")
+    FigureCanvasAgg(figure)
+    return figure, figure.subplots()
+
+
+def _finish(axis: Axes, names: list[str], metric: str, title: str) -> None:
+    slanted = len(names) > 5
+    axis.set_xticks(np.arange(len(names)), names, rotation=35 if slanted else 0, ha="right" if slanted else "center")
+    axis.set_ylabel(LABELS[metric])
+    axis.set_title(title)
+    axis.grid(axis="y", alpha=0.25, linewidth=0.5)
+    axis.set_axisbelow(True)
