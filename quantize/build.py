@@ -15,13 +15,27 @@ from .recipe import Recipe
 PRODUCTS = {"FULLY_CONNECTED": 0, "CONV_2D": 0, "DEPTHWISE_CONV_2D": 3}
 
 
-def quantise_weights(weights: np.ndarray, granularity: str, axis: int = 0) -> tuple[np.ndarray, np.ndarray]:
-    """Weights as int8 codes and float32 scales, `(O,)` per channel along `axis` or `(1,)` per tensor; symmetric, +-127."""
-    peaks = np.abs(weights).max(axis=tuple(a for a in range(weights.ndim) if a != axis))
+# Half a million below what 32 bits hold, for the bias and for the rounding of the weights.
+MOST_SUM = (2**31 - 2**19) / 2**15
+
+
+def quantise_weights(
+    weights: np.ndarray, granularity: str, axis: int = 0, wide: bool = False
+) -> tuple[np.ndarray, np.ndarray]:
+    """Weights as int8 codes and float32 scales, `(O,)` per channel along `axis` or `(1,)` per tensor; symmetric, +-127.
+
+    `wide`: for int16 activations, where a long row of large weights takes smaller codes, so that no sum leaves int32.
+    """
+    others = tuple(a for a in range(weights.ndim) if a != axis)
+    peaks, sums = np.abs(weights).max(axis=others), np.abs(weights).sum(axis=others)
     if granularity == "tensor":
-        peaks = peaks.max(keepdims=True)
+        peaks, sums = peaks.max(keepdims=True), sums.max(keepdims=True)
+    most = np.full(peaks.shape, 127.0)
+    if wide:
+        terms = weights.size // weights.shape[axis]
+        most = np.minimum(most, np.floor((MOST_SUM - terms / 2) * peaks / np.where(sums > 0, sums, 1.0)))
     # A row of zeros still needs a scale; any will do.
-    scales = np.where(peaks > 0, peaks / 127.0, 1.0).astype(np.float32)
+    scales = np.where(peaks > 0, peaks / np.maximum(most, 1.0), 1.0).astype(np.float32)
     shaped = scales.astype(np.float64).reshape([-1 if a == axis else 1 for a in range(weights.ndim)])
     return np.clip(np.round(weights / shaped), -127, 127).astype(np.int8), scales
 
@@ -88,7 +102,7 @@ class Builder:
         assert data is not None
         if index == 1:
             channels = PRODUCTS[op.kind]
-            codes, scales = quantise_weights(data, self.recipe.granularity, channels)
+            codes, scales = quantise_weights(data, self.recipe.granularity, channels, self.tensors[x].dtype == "int16")
             axis = channels if self.recipe.granularity == "channel" else None
             self.tensors[name] = Tensor(name, data.shape, "int8", scales, 0, axis, codes)
             return name

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import flatbuffers
 import numpy as np
 
 from models.errors import StapesError
@@ -10,7 +11,10 @@ from quantize.graph import DTYPES, Graph
 
 from .pipeline import PipelineEngine
 
-ARENA_BYTES = 1 << 20
+# Large enough for every tensor of a frame at once, which is what a trace needs.
+ARENA_BYTES = 1 << 23
+# The planner that preserves all tensors knows 1024 buffers.
+MAX_PRESERVED = 1000
 
 
 def import_runtime():
@@ -54,11 +58,17 @@ class TflmNetwork:
     """
 
     def __init__(self, runtime, tflite: bytes, graph: Graph, trace: bool = False) -> None:
+        self._graph, self._made = graph, [name for op in graph.operators for name in op.outputs]
+        preserved = trace and len(self._made) < MAX_PRESERVED
         config = (
-            runtime.InterpreterConfig.kPreserveAllTensors if trace else runtime.InterpreterConfig.kAllocationRecording
+            runtime.InterpreterConfig.kPreserveAllTensors
+            if preserved
+            else runtime.InterpreterConfig.kAllocationRecording
         )
+        if trace and not preserved:
+            tflite = _with_outputs(tflite)
         self._interpreter = runtime.Interpreter.from_bytes(tflite, arena_size=ARENA_BYTES, intrepreter_config=config)
-        self._graph, self._trace = graph, trace
+        self._trace, self._preserved = trace, preserved
         self._inputs = [*graph.inputs, *(state.input for state in graph.states)]
         self._outputs = [*graph.outputs, *(state.output for state in graph.states)]
         self._indices = {tensor.name: index for index, tensor in enumerate(graph.tensors.values())}
@@ -83,5 +93,21 @@ class TflmNetwork:
         self._states = {state.input: out[state.output].copy() for state in self._graph.states}
         if not self._trace:
             return out
-        made = (name for op in self._graph.operators for name in op.outputs)
-        return {name: self._interpreter.GetTensor(self._indices[name], 0)["tensor_data"] for name in made}
+        if not self._preserved:
+            return {
+                name: self._interpreter.get_output(index) for index, name in enumerate(self._made, len(self._outputs))
+            }
+        return {name: self._interpreter.GetTensor(self._indices[name], 0)["tensor_data"] for name in self._made}
+
+
+def _with_outputs(tflite: bytes) -> bytes:
+    """The model with every tensor that an operator makes as one more output, in the operators' order."""
+    from tflite_micro.tensorflow.lite.micro.python import schema_py_generated as schema
+
+    model = schema.ModelT.InitFromPackedBuf(tflite, 0)
+    (subgraph,) = model.subgraphs
+    made = [int(index) for op in subgraph.operators for index in op.outputs]
+    subgraph.outputs = [*(int(index) for index in subgraph.outputs), *made]
+    builder = flatbuffers.Builder(len(tflite))
+    builder.Finish(model.Pack(builder), b"TFL3")
+    return bytes(builder.Output())

@@ -162,8 +162,8 @@ def _as_convolution(context: Context, value: str, x: str, size: tuple[int, int, 
         amounts = graph.add_constant(f"{value}/amounts", np.asarray(pairs, np.int32))
         padded = tuple(n + b + a for n, (b, a) in zip((1, height, width, channels), pairs, strict=True))
         x, padding = graph.add("PAD", (x, amounts), f"{value}/padded", padded), "VALID"
-    # One channel in and several out of each group is TensorFlow Lite's depth-wise form, (1, KH, KW, O).
-    depthwise = convolution.groups == channels and channels > 1
+    # Every channel for itself is TensorFlow Lite's depth-wise form, (1, KH, KW, C).
+    depthwise = convolution.groups == channels == len(convolution.kernel) and channels > 1
     kernel = convolution.kernel.transpose(1, 2, 3, 0) if depthwise else convolution.kernel.transpose(0, 2, 3, 1)
     options: dict[str, object] = {
         "padding": padding,
@@ -174,7 +174,7 @@ def _as_convolution(context: Context, value: str, x: str, size: tuple[int, int, 
         "fused_activation_function": "NONE",
     }
     if depthwise:
-        options["depth_multiplier"] = len(convolution.kernel) // channels
+        options["depth_multiplier"] = 1
     weights = graph.add_constant(f"{value}/weights", np.ascontiguousarray(kernel))
     bias = graph.add_constant(f"{value}/bias", convolution.bias)
     kind = "DEPTHWISE_CONV_2D" if depthwise else "CONV_2D"
