@@ -213,7 +213,7 @@ def _front_end(path: Path, content: Mapping[str, Any], config: GruMaskConfig) ->
 
 def _check_front_end(path: Path, frontend: FrontEnd, config: GruMaskConfig) -> None:
     derived = config.front_end()
-    for name in ("analysis", "synthesis", "hop", "features", "gain_input", "mask_floor_db"):
+    for name in ("analysis", "synthesis", "hop", "features", "gain_input", "mask_floor_db", "mask_on"):
         if getattr(frontend, name) != getattr(derived, name):
             raise StapesError(f"{path}: front_end and model_config disagree on {name}; save the checkpoint again")
 

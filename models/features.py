@@ -49,7 +49,7 @@ class FeatureExtractor:
     def step(self, frame: WienerFrame) -> np.ndarray:
         """One frame of the Wiener filter -> features (B, feature_size) float64: the bins, then the gains if they are asked for."""
         if self.frontend.features == "magnitude":
-            features = np.sqrt(frame.power * self.window_power) * frame.gain
+            features = np.sqrt(frame.power * self.window_power) * self.frontend.under_mask(frame.gain)
         else:
             octaves = self._normalised_log2(frame)
             if self.frontend.features == "log":
@@ -59,8 +59,9 @@ class FeatureExtractor:
         return np.concatenate([features, frame.gain], axis=1) if self.frontend.gain_input else features
 
     def _normalised_log2(self, frame: WienerFrame) -> np.ndarray:
-        """log2 of the filtered power over its level, (B, F), in octaves."""
-        log2_power = np.log2(np.maximum(frame.power * frame.gain**2, self.floor))
+        """log2 of the power under the mask over its level, (B, F), in octaves."""
+        power = frame.power * self.frontend.under_mask(frame.gain) ** 2
+        log2_power = np.log2(np.maximum(power, self.floor))
         mean = log2_power.mean(axis=1)
         moved = np.where(self.has_level, self.level + (mean - self.level) * LEVEL_SMOOTHING, mean)
         self.level = np.where(frame.silent, self.level, moved)

@@ -15,6 +15,7 @@ from models.errors import StapesError
 SAMPLE_RATE = 16000
 # With the first three the network's mask is a gain after the Wiener gain; with the last it is complex, and there is no Wiener filter.
 FEATURES = ("magnitude", "log", "compressed", "complex")
+MASK_ON = ("wiener", "noisy")
 
 
 @dataclass(frozen=True)
@@ -22,7 +23,8 @@ class FrontEnd:
     """Frame, hop, Wiener constants and feature kind; times in samples or frames, `_db` in decibel of power (xi) or amplitude (mask).
 
     `noise_smoothing` is mu, `xi_smoothing` a and `vad_threshold` eta of the decision-directed rule; `noise_floor` is a power
-    per bin, |X|^2 / sum(window^2), of audio in [-1, 1). Raises StapesError when a value cannot work.
+    per bin, |X|^2 / sum(window^2), of audio in [-1, 1). `mask_on` names the spectrum that the features describe and the mask
+    multiplies: the output of the Wiener filter, or the noisy one, where the Wiener gain is but an input. Raises StapesError when a value cannot work.
     """
 
     sample_rate: int = SAMPLE_RATE
@@ -40,6 +42,7 @@ class FrontEnd:
     features: str = "magnitude"
     gain_input: bool = False
     mask_floor_db: float | None = None
+    mask_on: str = "wiener"
 
     def __post_init__(self) -> None:
         if self.sample_rate != SAMPLE_RATE:
@@ -60,6 +63,8 @@ class FrontEnd:
             raise StapesError(
                 "front end: complex features have neither a Wiener gain nor a mask floor; leave gain_input and mask_floor_db out"
             )
+        if self.mask_on not in MASK_ON:
+            raise StapesError(f"mask_on '{self.mask_on}': unknown; give one of {', '.join(MASK_ON)}")
         if not (
             0 < self.noise_smoothing < 1 and 0 < self.xi_smoothing < 1 and self.noise_floor > 0 and self.gamma_max > 1
         ):
@@ -108,6 +113,10 @@ class FrontEnd:
     def mask_floor(self) -> float:
         """Smallest effective mask, an amplitude factor; 0 without a floor."""
         return 0.0 if self.mask_floor_db is None else 10.0 ** (self.mask_floor_db / 20.0)
+
+    def under_mask(self, gain: np.ndarray) -> np.ndarray:
+        """The gain that the mask multiplies, of the shape of the Wiener gain: that gain, or ones."""
+        return gain if self.mask_on == "wiener" else np.ones_like(gain)
 
     @property
     def window_power(self) -> float:

@@ -39,6 +39,7 @@ class GruMaskConfig:
     fc_dim: int | None = None
     analysis: int | None = None
     synthesis: int = 128
+    mask_on: str = "wiener"
 
     def __post_init__(self) -> None:
         if self.analysis not in (None, self.n_fft):
@@ -65,6 +66,7 @@ class GruMaskConfig:
             features=self.features,
             gain_input=self.gain_input,
             mask_floor_db=self.mask_floor_db,
+            mask_on=self.mask_on,
         )
 
     def to_dict(self) -> dict[str, Any]:

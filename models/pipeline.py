@@ -21,12 +21,12 @@ from models.wiener import WienerFilter
 def apply_mask(frontend: FrontEnd, spectrum: np.ndarray, gain: np.ndarray, mask: np.ndarray) -> np.ndarray:
     """`spectrum` (..., K) complex, `gain` (..., K), `mask` (..., mask_size) -> enhanced spectrum (..., K) complex.
 
-    A real mask is a factor of the gain, not under its floor; a complex one is a factor of the spectrum.
+    A real mask is a factor of the gain, or of what stands in its place under the mask, and not under its floor; a complex one is a factor of the spectrum.
     """
     if frontend.complex_mask:
         real, imaginary = np.split(mask, 2, axis=-1)
         return spectrum * (real + 1j * imaginary)
-    return spectrum * (gain * np.maximum(mask, frontend.mask_floor))
+    return spectrum * (frontend.under_mask(gain) * np.maximum(mask, frontend.mask_floor))
 
 
 class FloatPipeline:

@@ -102,6 +102,8 @@ class AudioParams:
     compression_q31: int
     compressed_clip_q20: int
     mask_floor_q15: int
+    mask_on_noisy: bool
+    """features and mask are of the noisy spectrum, as if the Wiener gain were one"""
 
 
 @dataclass(frozen=True)
@@ -221,6 +223,7 @@ def audio_params(frontend: FrontEnd) -> AudioParams:
         compression_q31=_round(COMPRESSION * 2.0**31),
         compressed_clip_q20=_round(COMPRESSED_CLIP * 2.0**20),
         mask_floor_q15=min(_round(frontend.mask_floor * 2.0**15), 2**15 - 1),
+        mask_on_noisy=frontend.mask_on == "noisy",
     )
 
 

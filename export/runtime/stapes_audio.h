@@ -58,6 +58,7 @@ typedef struct {
     int32_t compression_q31;
     int32_t compressed_clip_q20;
     int16_t mask_floor_q15;
+    bool mask_on_noisy; /* features and mask are of the noisy spectrum, as if the Wiener gain were one */
 } stapes_audio_params;
 
 /* One stream. The arrays belong to the caller (STAPES_AUDIO_ARRAYS, STAPES_AUDIO_SCRATCH, STAPES_AUDIO_BIND); what

@@ -1,6 +1,12 @@
 #include "stapes_audio.h"
 #include "stapes_audio_scalar.h"
 
+/* gain2_q30[k], or one where the mask stands on the noisy spectrum. */
+static inline int32_t under_mask_q30(const stapes_audio_params *p, const int32_t *gain2_q30, int32_t k)
+{
+    return p->mask_on_noisy ? 1 << 30 : gain2_q30[k];
+}
+
 /* power * gain^2 = mantissa * 2^exponent. */
 static stapes_normal filtered_power(uint64_t power_q40, int32_t gain2_q30)
 {
@@ -66,7 +72,8 @@ static void logarithmic(const stapes_audio_params *p, stapes_audio_state *state,
 {
     int64_t sum_q16 = 0;
     for (int32_t k = 0; k < p->bins; k++) {
-        const int32_t octaves = octaves_q16(filtered_power(state->power_q40[k], gain2_q30[k]), p->log2_floor_q16);
+        const stapes_normal filtered = filtered_power(state->power_q40[k], under_mask_q30(p, gain2_q30, k));
+        const int32_t octaves = octaves_q16(filtered, p->log2_floor_q16);
         features_q20[k] = octaves;
         sum_q16 += octaves;
     }
@@ -81,8 +88,8 @@ void stapes_audio_features(const stapes_audio_params *p, stapes_audio_state *sta
 {
     if (p->features == STAPES_FEATURES_MAGNITUDE) {
         for (int32_t k = 0; k < p->bins; k++) {
-            features_q20[k] =
-                magnitude_q20(filtered_power(state->power_q40[k], gain2_q30[k]), p->window_power_log2);
+            const stapes_normal filtered = filtered_power(state->power_q40[k], under_mask_q30(p, gain2_q30, k));
+            features_q20[k] = magnitude_q20(filtered, p->window_power_log2);
         }
     } else {
         logarithmic(p, state, gain2_q30, features_q20);

@@ -1,7 +1,7 @@
 #include "stapes_audio.h"
 #include "stapes_audio_scalar.h"
 
-/* Wiener gain times the floored mask. */
+/* Wiener gain, or one, times the floored mask. */
 static int32_t masked_gain_q31(int32_t gain_q15, int32_t mask_q15, int32_t floor_q15)
 {
     return gain_q15 * (mask_q15 > floor_q15 ? mask_q15 : floor_q15) * 2;
@@ -20,7 +20,7 @@ static void filter(const stapes_audio_params *p, const stapes_audio_state *state
     for (int32_t k = 0; k < p->bins; k++) {
         const int32_t gain_q15 = state->gain_q15[k];
         const int32_t gain_q31 =
-            mask_q15 != NULL ? masked_gain_q31(gain_q15, mask_q15[k], floor_q15) : gain_alone_q31(gain_q15);
+            mask_q15 != NULL ? masked_gain_q31(p->mask_on_noisy ? 32768 : gain_q15, mask_q15[k], floor_q15) : gain_alone_q31(gain_q15);
         const int32_t real = stapes_multiply_high(state->spectrum_q31[2 * k], gain_q31);
         const int32_t imag = stapes_multiply_high(state->spectrum_q31[2 * k + 1], gain_q31);
         filtered[2 * k] = stapes_shift_left(real, 2);

@@ -29,4 +29,5 @@ Formats. N = analysis samples, F = N / 2 + 1 bins, S = synthesis samples, e = ex
 
 Rounding is half upwards throughout; the mantissas of a division or of a product of powers are cut off to 32 bits, the
 divisor is rounded to 16. With all gains at one the output is the input, bit for bit, `S - hop` samples later (N <= 512).
+With `mask_on = "noisy"` the gain in level, features and total gain is one.
 """

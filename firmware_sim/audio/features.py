@@ -29,7 +29,8 @@ class FeatureExtractor:
 
     def step(self, power_q40: np.ndarray, wiener: WienerFilter) -> np.ndarray:
         """One frame -> features_q20 (B, feature_size) int64: the bins, then the gains if they are asked for."""
-        filtered = _filtered_power(power_q40, wiener.gain2_q30)
+        one_q30 = np.full_like(wiener.gain2_q30, 1 << 30)
+        filtered = _filtered_power(power_q40, one_q30 if self.params.mask_on_noisy else wiener.gain2_q30)
         if self.mode == "magnitude":
             features = _magnitude_q20(*filtered, self.params.window_power_log2)
         else:

@@ -41,7 +41,8 @@ class Synthesis:
         return np.clip(round_right(total_q25, 10), -(2**15), 2**15 - 1).astype(np.int16)
 
     def total_gain_q31(self, gain_q15: np.ndarray, mask_q15: np.ndarray | None) -> np.ndarray:
-        """Wiener gain times the floored mask; the gain alone where there is no mask."""
+        """Wiener gain, or one on the noisy spectrum, times the floored mask; the Wiener gain alone where there is no mask."""
         if mask_q15 is None:
             return np.minimum(gain_q15 << 16, INT32_MAX)
-        return (gain_q15 * np.maximum(mask_q15, self.params.mask_floor_q15)) << 1
+        under_q15 = 1 << 15 if self.params.mask_on_noisy else gain_q15
+        return (under_q15 * np.maximum(mask_q15, self.params.mask_floor_q15)) << 1

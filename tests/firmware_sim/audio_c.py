@@ -96,6 +96,7 @@ class _Params(ctypes.Structure):
         ("compression_q31", c_int32),
         ("compressed_clip_q20", c_int32),
         ("mask_floor_q15", c_int16),
+        ("mask_on_noisy", c_bool),
     ]
 
 

@@ -14,6 +14,8 @@ SECONDS = 1.2
 FRONTENDS = {
     "magnitude": FrontEnd(),
     "log and gains": FrontEnd(features="log", gain_input=True, mask_floor_db=-20.0),
+    "mask on the noisy spectrum": FrontEnd(features="log", gain_input=True, mask_floor_db=-15.0, mask_on="noisy"),
+    "magnitude of the noisy spectrum": FrontEnd(mask_on="noisy"),
     "compressed, short hold": FrontEnd(features="compressed", vad_hold_frames=20),
     "analysis 256": FrontEnd(analysis=256, features="log"),
     "analysis 512": FrontEnd(analysis=512, features="compressed", gain_input=True),

@@ -18,6 +18,7 @@ FRONTENDS = {
     "magnitude": FrontEnd(gain_input=True),
     "log": FrontEnd(features="log", gain_input=True),
     "compressed": FrontEnd(features="compressed"),
+    "noisy": FrontEnd(features="log", gain_input=True, mask_on="noisy"),
     "analysis 256": FrontEnd(analysis=256, features="log"),
     "analysis 512": FrontEnd(analysis=512, features="compressed"),
 }

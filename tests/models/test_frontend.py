@@ -58,6 +58,7 @@ def test_front_end_survives_the_way_to_a_dict_and_back():
         ({"sample_rate": 8000}, "sample_rate"),
         ({"features": "mel"}, "features"),
         ({"mask_floor_db": 3.0}, "mask_floor_db"),
+        ({"mask_on": "speech"}, "mask_on"),
         ({"gamma_max": 0.5}, "gamma_max"),
         ({"startup_frames": 0}, "startup_frames"),
         ({"colour": 1}, "colour"),

@@ -106,6 +106,17 @@ def test_mask_floor_bounds_what_the_network_takes_away():
     assert np.abs(floored - 0.1 * wiener).max() < 1e-9
 
 
+def test_mask_on_the_noisy_spectrum_leaves_the_wiener_filter_out_of_the_path():
+    network = random_network({**OWN_CONFIG, "mask_on": "noisy"})
+    network.fc2.bias.data.fill_(50.0)
+    network.fc2.weight.data.zero_()
+    pipeline = FloatPipeline(network.config.front_end(), network)
+    audio = speech_like(1.0)
+    assert np.abs(pipeline.run(audio)[64:] - audio[:-64]).max() < 1e-9
+    stream = np.concatenate([pipeline.process(block) for block in audio.reshape(-1, 64)])
+    assert np.abs(stream[64:] - audio[:-64]).max() < 1e-9
+
+
 def test_trace_names_everything_a_calibration_needs():
     network = random_network(OWN_CONFIG)
     trace = FloatPipeline(network.config.front_end(), network).trace(np.zeros((2, 640)))
