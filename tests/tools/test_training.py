@@ -11,10 +11,12 @@ import torch
 from models import checkpoint
 from models.audio import q15_to_float
 from models.errors import StapesError
+from models.gru_mask import GruMask
 from models.pipeline import FloatPipeline
 from tests.helpers import speech_like
 from tools.corpus import Mix, fetch
 from tools.train import learning_rate, train
+from tools.training import recurrence
 from tools.training.augment import pair, source_seconds
 from tools.training.loss import Resynthesis, SpeechLoss
 from tools.training.pool import Pool
@@ -185,12 +187,119 @@ def test_pair_has_the_snr_and_level_that_were_asked_for():
     samples = round(source_seconds(data) * 16000)
     clean = (0.05 * rng.standard_normal(samples)).astype(np.float32)
     noise = (0.2 * rng.standard_normal(samples)).astype(np.float32)
-    noisy_q15, speech = pair(Mix("", clean + noise, clean, 0.0, "", "", ()), data, rng)
+    source = Mix("", clean + noise, clean, 0.0, "", "", ())
+    noisy_q15, speech = pair(source, source, data, rng)
     assert noisy_q15.shape == speech.shape == (96000,)
     assert noisy_q15.dtype == np.int16
     error = noisy_q15 / 32768 - speech
     assert 10 * np.log10(np.mean(speech**2) / np.mean(error**2)) == pytest.approx(5.0, abs=0.05)
     assert 20 * np.log10(np.std(speech) / 0.05) == pytest.approx(-20.0, abs=0.1)
+
+
+def spoken(data: Data, noise_rms: float = 0.02) -> Mix:
+    """Speech-like audio and white noise, long enough for `pair`."""
+    clean = speech_like(source_seconds(data), noise_db=-80.0).astype(np.float32)
+    noise = noise_rms * np.random.default_rng(1).standard_normal(len(clean)).astype(np.float32)
+    return Mix("", clean + noise, clean, 0.0, "", "", ())
+
+
+PLAIN = Data(
+    speed=(1.0, 1.0),
+    colour_db=0.0,
+    noise_colour_db=0.0,
+    snr_db=(60.0, 60.0),
+    level_db=(-20.0, -20.0),
+    quiet_fraction=0,
+    pause_fraction=0,
+    silence_fraction=0,
+)
+
+
+def altered(seed: int = 0, **changes) -> tuple[np.ndarray, np.ndarray]:
+    """One pair of PLAIN with changes: noisy and clean (S,) in the same scale."""
+    data = dataclasses.replace(PLAIN, **changes)
+    noisy_q15, clean = pair(spoken(data), spoken(data), data, np.random.default_rng(seed))
+    return q15_to_float(noisy_q15), clean
+
+
+def test_room_adds_a_tail_that_the_clean_speech_does_not_have():
+    dry, _ = altered()
+    noisy, clean = altered(room_fraction=1.0, room_seconds=(0.5, 0.5), room_direct_db=(3.0, 3.0))
+    late = np.mean((noisy - clean) ** 2) / np.mean(clean**2)
+    assert 0.01 < late < 1.0
+    assert np.std(noisy) == pytest.approx(np.std(dry), rel=0.02)
+    correlation = np.correlate(clean, dry, "full")
+    assert np.argmax(correlation) == len(dry) - 1  # the direct sound is not delayed
+
+
+def test_band_limit_takes_the_highs_of_speech_and_noise():
+    noisy, clean = altered(band_fraction=1.0, band_hz=(4000.0, 4000.0), snr_db=(0.0, 0.0))
+    for audio in (noisy, clean):
+        power = np.abs(np.fft.rfft(audio)) ** 2
+        edge = len(power) * 4500 // 8000
+        assert power[edge:].sum() < 1e-3 * power.sum()
+
+
+def test_clipping_cuts_the_noisy_signal_and_leaves_the_clean_one():
+    whole, clean = altered()
+    noisy, same = altered(clip_fraction=1.0, clip_db=(6.0, 6.0))
+    assert np.abs(noisy).max() == pytest.approx(0.5 * np.abs(whole).max(), rel=0.01)
+    assert np.abs(same).max() == pytest.approx(np.abs(clean).max())
+
+
+def test_second_and_made_up_noise_keep_the_snr():
+    for seed in range(6):
+        noisy, clean = altered(
+            seed, snr_db=(5.0, 5.0), second_noise_fraction=1.0, modulated_fraction=1.0, noise_speed=(0.7, 1.4)
+        )
+        snr = 10 * np.log10(np.mean(clean**2) / np.mean((noisy - clean) ** 2))
+        assert snr == pytest.approx(5.0, abs=0.1)
+
+
+def test_pairs_are_the_same_for_the_same_seed():
+    everything = {
+        f"{name}_fraction": 1.0 for name in ("room", "band", "clip", "second_noise", "modulated", "pause", "silence")
+    }
+    first, again, other = altered(3, **everything), altered(3, **everything), altered(4, **everything)
+    assert all(map(np.array_equal, first, again))
+    assert not np.array_equal(first[0], other[0])
+
+
+ALL_TERMS = Loss(transforms=(256, 512), suppression_weight=1.0, intelligibility_weight=0.5, multi_scale_weight=0.1)
+
+
+def test_every_term_of_the_loss_is_least_for_the_clean_signal():
+    clean = torch.from_numpy(speech_like(1.5, noise_db=-80.0)[None]).float()
+    noise = torch.randn(clean.shape, generator=torch.Generator().manual_seed(0))
+    loss = SpeechLoss(ALL_TERMS)
+    _, best = loss(clean, clean, clean)
+    _, worse = loss(0.5 * clean + 0.01 * noise, clean, clean)
+    assert best.keys() == {"complex", "magnitude", "suppression", "si_sdr_db", "intelligibility", "multi_scale"}
+    for name in best.keys() - {"si_sdr_db"}:
+        assert abs(best[name]) < 0.05
+        assert worse[name] > best[name]
+
+
+def test_only_suppression_tells_too_little_from_too_much():
+    clean = torch.from_numpy(speech_like(1.5, noise_db=-80.0)[None]).float()
+    loss = SpeechLoss(ALL_TERMS)
+    assert loss(2.0 * clean, clean, clean)[1]["suppression"] == pytest.approx(0.0, abs=1e-6)
+    assert loss(0.5 * clean, clean, clean)[1]["suppression"] > 0.01
+
+
+def test_recurrence_in_c_is_torchs_gru_forwards_and_backwards():
+    torch.manual_seed(0)
+    config = {"features": "log", "gain_input": True, "narrow_dim": 32, "hidden_dim": 64, "fc_dim": 0, "dropout": 0.0}
+    model = GruMask(config)
+    features = torch.randn(16, 50, model.feature_size)
+    gradients = []
+    for forward in (lambda x: model(x)[0], lambda x: recurrence.mask(model, x)):
+        model.zero_grad()
+        out = forward(features)
+        (out * torch.linspace(0, 1, out.numel()).view(out.shape)).sum().backward()
+        gradients.append([out.detach(), *(p.grad.clone() for p in model.parameters())])
+    for a, b in zip(*gradients, strict=True):
+        assert torch.allclose(a, b, rtol=1e-4, atol=1e-4 * float(a.abs().max()))
 
 
 def test_learning_rate_rises_then_falls_to_zero():

@@ -15,6 +15,7 @@ from tools.training.pool import Batch
 from tools.training.recipe import Loss
 
 _LEAST_MAGNITUDE = 1e-4
+_STRETCH = 24
 
 
 class Resynthesis(nn.Module):
@@ -37,32 +38,50 @@ class Resynthesis(nn.Module):
 
 
 class SpeechLoss(nn.Module):
-    """Compressed complex and magnitude distance, and SI-SDR; the first two independent of the level.
+    """Weighted sum of the terms that the recipe asks for; all but the last are independent of the level.
 
-    Compression as in Braun and Tashev, A consolidated view of loss functions for supervised deep learning-based
-    speech enhancement, 2021; SI-SDR as in Le Roux et al., SDR - half-baked or well done?, 2019.
+    complex, magnitude: mean square distance of compressed spectra (Braun and Tashev, A consolidated view of loss functions
+    for supervised deep learning-based speech enhancement, 2021); suppression: the part of the magnitude distance by which
+    the output is too small; si_sdr in dB, to be maximised (Le Roux et al., SDR - half-baked or well done?, 2019);
+    intelligibility: one less the correlation of third-octave envelopes, see `envelope_correlation`;
+    multi_scale: L1 of the waveform and of magnitudes and their logarithms at three resolutions.
     """
 
     def __init__(self, weights: Loss) -> None:
         super().__init__()
         self.weights = weights
-        self.window = torch.hann_window(weights.fft)
+        self.bands = _third_octaves()
 
     def forward(self, output: Tensor, clean: Tensor, noisy: Tensor) -> tuple[Tensor, dict[str, float]]:
         """`output`, `clean` (B, S), `noisy` (B, any) -> loss and its terms before weighting."""
         w = self.weights
         # A crop may lie in a pause: then the level is that of the noise.
         level = torch.maximum(_rms(clean), 0.3 * _rms(noisy)).clamp(min=1e-6)
-        estimate, target = self._compressed(output / level), self._compressed(clean / level)
-        complex_term = (estimate - target).abs().square().mean()
-        magnitude_term = (estimate.abs() - target.abs()).square().mean()
-        si_sdr = self._si_sdr_db(output / level, clean / level)
-        loss = w.complex_weight * complex_term + w.magnitude_weight * magnitude_term - w.si_sdr_weight * si_sdr
-        terms = {"complex": complex_term, "magnitude": magnitude_term, "si_sdr_db": si_sdr}
-        return loss, {name: float(term.detach()) for name, term in terms.items()}
+        output_1, clean_1 = output / level, clean / level
+        terms = self._compressed_terms(output_1, clean_1)
+        terms["si_sdr_db"] = self._si_sdr_db(output_1, clean_1)
+        if w.intelligibility_weight:
+            terms["intelligibility"] = 1.0 - envelope_correlation(output_1, clean_1, self.bands)
+        if w.multi_scale_weight:
+            terms["multi_scale"] = multi_scale(output, clean)
+        weights = {"si_sdr_db": -w.si_sdr_weight}
+        weighted = [weights.get(name, getattr(w, f"{name}_weight", 0.0)) * term for name, term in terms.items()]
+        return torch.stack(weighted).sum(), {name: float(term.detach()) for name, term in terms.items()}
 
-    def _compressed(self, audio: Tensor) -> Tensor:
-        spectrum = torch.stft(audio, self.weights.fft, self.weights.hop, window=self.window, return_complex=True)
+    def _compressed_terms(self, output: Tensor, clean: Tensor) -> dict[str, Tensor]:
+        """Means over the transforms."""
+        sums = {"complex": torch.zeros(()), "magnitude": torch.zeros(()), "suppression": torch.zeros(())}
+        for fft in self.weights.transforms:
+            estimate, target = self._compressed(output, fft), self._compressed(clean, fft)
+            distance = estimate.abs() - target.abs()
+            sums["complex"] = sums["complex"] + (estimate - target).abs().square().mean()
+            sums["magnitude"] = sums["magnitude"] + distance.square().mean()
+            if self.weights.suppression_weight:
+                sums["suppression"] = sums["suppression"] + torch.relu(-distance).square().mean()
+        return {name: value / len(self.weights.transforms) for name, value in sums.items()}
+
+    def _compressed(self, audio: Tensor, fft: int) -> Tensor:
+        spectrum = _spectrum(audio, fft)
         # The power is cut off from below by a smooth floor: the root has no gradient at zero.
         magnitude = (spectrum.real.square() + spectrum.imag.square() + _LEAST_MAGNITUDE**2).sqrt()
         return spectrum * magnitude.pow(self.weights.compression - 1.0)
@@ -80,6 +99,50 @@ class SpeechLoss(nn.Module):
         limit = 10.0 ** (-self.weights.si_sdr_limit_db / 10.0)
         ratio = (signal + 1e-6 * energy.squeeze(1)) / (error + limit * signal + 1e-6 * energy.squeeze(1))
         return 10.0 / math.log(10.0) * ratio.log().mean()
+
+
+def envelope_correlation(output: Tensor, clean: Tensor, bands: Tensor) -> Tensor:
+    """Mean correlation of the envelopes of `output` and `clean` (B, S) in 15 third-octaves over stretches of 384 ms.
+
+    The measure of Jensen and Taal (An algorithm for predicting the intelligibility of speech masked by modulated noise
+    maskers, 2016) on frames of 32 ms; stretches 30 dB or more under the loudest of their crop do not count.
+    """
+    envelopes = [
+        torch.sqrt(_spectrum(audio, 512).abs().square().transpose(1, 2) @ bands.t() + 1e-6) for audio in (output, clean)
+    ]
+    pieces = [envelope.unfold(1, _STRETCH, _STRETCH // 4) for envelope in envelopes]  # (B, pieces, 15, 24)
+    energy = pieces[1].square().sum((2, 3))
+    counts = (energy > 1e-3 * energy.amax(1, keepdim=True)).float()
+    x, y = (_normalised(_normalised(piece, 3), 2) for piece in pieces)
+    return ((x * y).sum((2, 3)) / _STRETCH * counts).sum() / counts.sum()
+
+
+def _normalised(x: Tensor, dim: int) -> Tensor:
+    """Mean 0 and length 1 along one dimension."""
+    x = x - x.mean(dim, keepdim=True)
+    return x / torch.sqrt(x.square().sum(dim, keepdim=True) + 1e-8)
+
+
+def _third_octaves() -> Tensor:
+    """Which bins of a 512-point transform at 16 kHz belong to which of 15 third-octaves from 150 Hz on, (15, 257)."""
+    hertz = torch.linspace(0.0, 8000.0, 257)
+    edges = 150.0 * 2.0 ** ((torch.arange(16) - 0.5) / 3.0)
+    return ((hertz >= edges[:-1, None]) & (hertz < edges[1:, None])).float()
+
+
+def multi_scale(output: Tensor, clean: Tensor) -> Tensor:
+    """L1 of the waveforms (B, S), and half the mean over three resolutions of the L1 of magnitudes and of their logarithms."""
+    total = (output - clean).abs().mean()
+    for fft in (128, 256, 512):
+        x, y = (_spectrum(audio, fft).abs() for audio in (output, clean))
+        logarithms = (x.clamp(min=1e-5).log() - y.clamp(min=1e-5).log()).abs().mean()
+        total = total + 0.5 / 3.0 * ((x - y).abs().mean() + logarithms)
+    return total
+
+
+def _spectrum(audio: Tensor, fft: int) -> Tensor:
+    """(B, S) -> (B, bins, frames), half overlapping."""
+    return torch.stft(audio, fft, fft // 2, window=torch.hann_window(fft), return_complex=True)
 
 
 def _rms(audio: Tensor) -> Tensor:

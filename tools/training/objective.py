@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from models.gru_mask import GruMask
+from tools.training import recurrence
 from tools.training.fake_quant import FakeQuantisedMask, Ranges
 from tools.training.loss import Resynthesis, SpeechLoss
 from tools.training.pool import Batch
@@ -23,8 +24,7 @@ class FloatObjective:
 
     def __call__(self, batch: Batch) -> tuple[Tensor, dict[str, float]]:
         """Loss, and the values for the log."""
-        mask, _ = self.model(batch.features)
-        return self._task(batch, mask)
+        return self._task(batch, recurrence.mask(self.model, batch.features))
 
     def _task(self, batch: Batch, mask: Tensor) -> tuple[Tensor, dict[str, float]]:
         return self.task(self.resynthesis(batch, mask), batch.clean, batch.noisy)

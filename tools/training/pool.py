@@ -21,7 +21,7 @@ from tools.training.recipe import Recipe
 
 
 class Chunk(NamedTuple):
-    """N pairs: noisy (N, S) int16, clean (N, S) float32, features (N, T, F) and gain (N, T, K) float32."""
+    """N pairs: noisy (N, S) int16, clean (N, S) float32, features (N, T, F), and the gain under the mask (N, T, K) float32."""
 
     noisy_q15: np.ndarray
     clean: np.ndarray
@@ -32,7 +32,7 @@ class Chunk(NamedTuple):
 class Batch(NamedTuple):
     """B crops of t frames, float32.
 
-    features (B, t, F), gain (B, t, K); noisy (B, analysis - hop + t * hop), which is what the t frames look at;
+    features (B, t, F), gain under the mask (B, t, K); noisy (B, analysis - hop + t * hop), which is what the t frames look at;
     clean (B, (t - 1) * hop), which is what the output should be once the first hop of it is dropped.
     """
 
@@ -72,10 +72,11 @@ class Pool:
         sources = make_set(
             self.corpus, "train", data.chunk_clips, source_seconds(data), [0.0], seed=int(rng.integers(2**31))
         )
-        pairs = [pair(source, data, rng) for source in sources]
+        pairs = [pair(source, sources[i - 1], data, rng) for i, source in enumerate(sources)]
         noisy_q15, clean = (np.stack(parts) for parts in zip(*pairs, strict=True))
         analysed = FloatPipeline(self.frontend).analyse(q15_to_float(noisy_q15))
-        return Chunk(noisy_q15, clean, analysed["features"].astype(np.float32), analysed["gain"].astype(np.float32))
+        gain = self.frontend.under_mask(analysed["gain"])
+        return Chunk(noisy_q15, clean, analysed["features"].astype(np.float32), gain.astype(np.float32))
 
     def _crop(self, chunk: Chunk, rng: np.random.Generator) -> tuple[np.ndarray, ...]:
         hop, before = self.frontend.hop, self.frontend.analysis - self.frontend.hop

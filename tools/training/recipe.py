@@ -18,8 +18,11 @@ class Data:
 
     The pool is `chunks` times `chunk_clips` pairs; every `renew_steps` steps one chunk is made anew. Ranges are uniform:
     `snr_db`, `level_db` (of the pair, 0 being the corpus's -26 dBFS), `speed` (of the speech). `colour_db` bounds the random
-    equalisers of speech and noise. A `quiet_fraction` of the pairs has an SNR from `quiet_snr_db`, a `pause_fraction` a
-    stretch of `pause_seconds` without speech, a `silence_fraction` leading digital silence of up to a second.
+    equalisers of speech, `noise_colour_db` those of noise, which plays at `noise_speed`. A `quiet_fraction` of the pairs has an SNR from `quiet_snr_db`, a `pause_fraction` a
+    stretch of `pause_seconds` without speech, a `silence_fraction` leading digital silence of up to a second. To a `second_noise_fraction` another recording's noise
+    is added, to a `modulated_fraction` a made-up one that swells and fades; a `room_fraction` is heard in a room (decay by
+    60 dB in `room_seconds`, direct sound `room_direct_db` over the rest); of a `band_fraction` only what lies below `band_hz`
+    is left; a `clip_fraction` is clipped `clip_db` under its peak.
     """
 
     clip_seconds: float = 6.0
@@ -36,6 +39,17 @@ class Data:
     pause_fraction: float = 0.25
     pause_seconds: tuple[float, float] = (0.5, 2.5)
     silence_fraction: float = 0.05
+    noise_speed: tuple[float, float] = (1.0, 1.0)
+    noise_colour_db: float = 5.0
+    second_noise_fraction: float = 0.0
+    modulated_fraction: float = 0.0
+    room_fraction: float = 0.0
+    room_seconds: tuple[float, float] = (0.15, 0.6)
+    room_direct_db: tuple[float, float] = (-3.0, 12.0)
+    band_fraction: float = 0.0
+    band_hz: tuple[float, float] = (3000.0, 7000.0)
+    clip_fraction: float = 0.0
+    clip_db: tuple[float, float] = (1.0, 9.0)
 
 
 @dataclass(frozen=True)
@@ -52,15 +66,21 @@ class Optimiser:
 
 @dataclass(frozen=True)
 class Loss:
-    """Weights of the three terms, the transform of the first two in samples, and the SI-SDR above which nothing is gained."""
+    """What a training minimises: every term of `loss` by its name and weight, those of weight 0 being left out.
 
-    fft: int = 512
-    hop: int = 256
+    `transforms` are the lengths in samples of the Hann windows, half overlapping, behind complex, magnitude and
+    suppression, which see spectra to the power of `compression`; above `si_sdr_limit_db` nothing is gained.
+    """
+
+    transforms: tuple[int, ...] = (512,)
     compression: float = 0.3
     complex_weight: float = 0.3
     magnitude_weight: float = 0.7
+    suppression_weight: float = 0.0
     si_sdr_weight: float = 0.02
     si_sdr_limit_db: float = 30.0
+    intelligibility_weight: float = 0.0
+    multi_scale_weight: float = 0.0
 
 
 @dataclass(frozen=True)
