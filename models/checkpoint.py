@@ -16,6 +16,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal, overload
 
+import onnx
 import torch
 from torch import Tensor, nn
 
@@ -23,7 +24,7 @@ from models.errors import StapesError
 from models.files import write_whole
 from models.frontend import FrontEnd
 from models.gru_mask import GruMask, GruMaskConfig
-from models.gtcrn import Gtcrn
+from models.gtcrn import Gtcrn, official_onnx
 
 NETWORKS = ("gru-mask", "gtcrn")
 # Parameter names that give a network away, for the message to a user who took the wrong file.
@@ -81,14 +82,35 @@ def _gru_mask(
 def _gtcrn(
     path: Path, content: Mapping[str, Any], state: Mapping[str, Tensor]
 ) -> tuple[Gtcrn, FrontEnd, dict[str, Any]]:
-    model = Gtcrn()
-    _check_state(path, model, state, "GTCRN's is", "only the official widths are supported, retrain with those")
-    for name, value in state.items():
-        if name.endswith("running_var") and not (value >= 0).all():
-            raise StapesError(f"{path}: tensor {name} holds a negative variance; the file is damaged, copy it again")
-    model.load_state_dict(state)
+    model = _sound_gtcrn(path, state)
     form = "bare" if state.keys() == content.keys() else "published"
     return model, model.front_end(), {"format": form}
+
+
+def _sound_gtcrn(label: str | Path, state: Mapping[str, Tensor]) -> Gtcrn:
+    model = Gtcrn()
+    _check_state(label, model, state, "GTCRN's is", "only the official widths are supported, retrain with those")
+    for name, value in state.items():
+        if name.endswith("running_var") and not (value >= 0).all():
+            raise StapesError(f"{label}: tensor {name} holds a negative variance; the file is damaged, copy it again")
+    model.load_state_dict(state)
+    return model
+
+
+def gtcrn_from_onnx(proto: onnx.ModelProto, label: str) -> tuple[Gtcrn, FrontEnd]:
+    """The network of a streaming ONNX model in the official layout, proved equal to it by onnxruntime, and its front end.
+
+    Raises StapesError: not the streaming form, other widths, weights that are NaN or infinite, a network that computes
+    something else.
+    """
+    model = _sound_gtcrn(label, official_onnx.state_from_onnx(proto, label)).eval()
+    difference = official_onnx.largest_difference(proto, model, label)
+    if not difference <= official_onnx.TOLERANCE:
+        raise StapesError(
+            f"{label}: looks like GTCRN, but computes something else (spectra differ by {difference:.1g} of full scale); "
+            f"{official_onnx.REMEDY}"
+        )
+    return model, model.front_end()
 
 
 def save(path: str | os.PathLike[str], model: GruMask, frontend: FrontEnd) -> None:
@@ -218,7 +240,7 @@ def _check_front_end(path: Path, frontend: FrontEnd, config: GruMaskConfig) -> N
             raise StapesError(f"{path}: front_end and model_config disagree on {name}; save the checkpoint again")
 
 
-def _check_state(path: Path, model: nn.Module, state: Mapping[str, Tensor], wants: str, remedy: str) -> None:
+def _check_state(path: str | Path, model: nn.Module, state: Mapping[str, Tensor], wants: str, remedy: str) -> None:
     """Names, shapes, dtypes, finite values; `wants` and `remedy` go into the message about a wrong shape."""
     expected = model.state_dict()
     missing, extra = sorted(set(expected) - set(state)), sorted(set(state) - set(expected))

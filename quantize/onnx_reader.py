@@ -51,6 +51,12 @@ def read_onnx(path: str | Path) -> tuple[onnx.ModelProto, StreamingOnnx]:
     Raises StapesError: not ONNX; a dimension that is not fixed; weights that are NaN or infinite; a recurrent model
     without state inputs.
     """
+    model = load_onnx(path)
+    return model, check_model(model, str(path))
+
+
+def load_onnx(path: str | Path) -> onnx.ModelProto:
+    """The model in a file, of whatever kind; raises StapesError when it is not ONNX."""
     path = Path(path)
     if not path.is_file():
         raise StapesError(f"{path}: no such file; give a streaming ONNX model")
@@ -61,7 +67,7 @@ def read_onnx(path: str | Path) -> tuple[onnx.ModelProto, StreamingOnnx]:
         raise StapesError(
             f"{path}: not a readable ONNX model ({first_line(error)}); export it again with torch.onnx.export"
         ) from None
-    return model, check_model(model, str(path))
+    return model
 
 
 def first_line(error: Exception) -> str:

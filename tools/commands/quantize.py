@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Annotated
 
 import numpy as np
+import onnx
 import typer
 from rich.markup import escape
 from rich.table import Table
@@ -25,13 +26,14 @@ from models.audio import q15_to_float
 from models.errors import StapesError
 from models.files import whole_folder
 from models.frontend import FrontEnd
+from models.gtcrn.official_onnx import is_gtcrn
 from models.onnx_export import FRONT_END_KEY, export_onnx
 from models.pipeline import FloatPipeline
 from quantize.calibrate import run_float
 from quantize.float_onnx import to_onnx
 from quantize.graph import DTYPES
 from quantize.lowering import require_supported
-from quantize.onnx_reader import StreamingOnnx, read_onnx
+from quantize.onnx_reader import StreamingOnnx, check_model, load_onnx, read_onnx
 from quantize.pipeline import Quantised, quantise
 from quantize.recipe import Recipe, load_recipe
 from tools.audio_files import CALIBRATION, read_batch
@@ -118,12 +120,7 @@ def make_bundle(
         raise StapesError(f"--name {name!r}: no C identifier; use letters, digits and underscores, such as gru_mask")
     with whole_folder(output, MANIFEST) as folder:
         onnx_path = folder / "float.onnx"
-        if checkpoint.suffix.lower() == ".onnx":
-            onnx_path.write_bytes(checkpoint.read_bytes())
-        else:
-            network, frontend, _ = checkpoints.load(checkpoint, model)
-            export_onnx(network, frontend, onnx_path)
-        float_model, source = read_onnx(onnx_path if checkpoint.suffix.lower() != ".onnx" else checkpoint)
+        float_model, source = _float_onnx(checkpoint, model, onnx_path)
         require_supported(source)
         frontend_used = _front_end(source, front_end)
         data = _calibration(calibration, frontend_used, source)
@@ -150,6 +147,22 @@ def identifier(text: str) -> str:
     """
     cleaned = "".join(c if c.isascii() and c.isalnum() else "_" for c in text).strip("_").lower() or "model"
     return cleaned if is_identifier(cleaned) else f"model_{cleaned}"
+
+
+def _float_onnx(checkpoint: Path, model: str, path: Path) -> tuple[onnx.ModelProto, StreamingOnnx]:
+    """Write the streaming float graph of a network to `path`. An ONNX file is kept as it is, except the official one of GTCRN,
+    whose weights go into the same graph as a checkpoint's.
+    """
+    if checkpoint.suffix.lower() != ".onnx":
+        network, frontend, _ = checkpoints.load(checkpoint, model)
+    else:
+        proto = load_onnx(checkpoint)
+        if model == "gru-mask" or not is_gtcrn(proto):
+            path.write_bytes(checkpoint.read_bytes())
+            return proto, check_model(proto, str(checkpoint))
+        network, frontend = checkpoints.gtcrn_from_onnx(proto, str(checkpoint))
+    export_onnx(network, frontend, path)
+    return read_onnx(path)
 
 
 def _front_end(source: StreamingOnnx, given: Path | None) -> FrontEnd | None:
