@@ -36,6 +36,12 @@ class Vectors:
         """Frames of the network part, 0 without one."""
         return len(next(iter(self.network.values()))) if self.network else 0
 
+    @property
+    def nbytes(self) -> int:
+        """Bytes of all arrays."""
+        audio = [signal for signal in (self.audio_in_q15, self.audio_out_q15) if signal is not None]
+        return sum(array.nbytes for array in (*self.network.values(), *audio))
+
     def first(self, frames: int, hop: int) -> Vectors:
         """The first `frames` frames of the network and as many hops of the audio."""
         network = {name: data[:frames] for name, data in self.network.items()}

@@ -16,7 +16,7 @@ import numpy as np
 
 from export.c.files import render
 from export.c.folder import write_folder
-from export.c.program import build_program
+from export.c.program import Program, build_program
 from export.c.text import is_identifier
 from export.stamp import Stamp
 from export.vectors import SELF_TEST_FRAMES, Vectors
@@ -42,15 +42,23 @@ def export_c(
     Raises `StapesError` for a name that is no C identifier, for what C cannot run, for vectors and a front end that do
     not fit the graph, and for a folder that cannot be written.
     """
-    if not is_identifier(name):
-        raise StapesError(f"name '{name}' is no C identifier; use letters, digits and underscores, such as gru_mask")
     if isinstance(frontend, Mapping):
         frontend = FrontEnd.from_dict(frontend)
-    golden = None
-    if vectors is not None:
-        whole = Vectors.from_arrays(vectors, graph, frontend)
-        golden = whole.first(SELF_TEST_FRAMES, frontend.hop if frontend is not None else 0)
-    return write_folder(Path(folder), render(build_program(graph, name, frontend, fuse), stamp, golden))
+    golden = golden_vectors(vectors, graph, frontend) if vectors is not None else None
+    return write_folder(Path(folder), render(c_program(graph, name, frontend, fuse), stamp, golden))
 
 
-__all__ = ["Stamp", "export_c"]
+def c_program(graph: Graph, name: str, frontend: FrontEnd | None, fuse: bool = True) -> Program:
+    """The program `name` of a graph as data; raises `StapesError` as `export_c` does."""
+    if not is_identifier(name):
+        raise StapesError(f"name '{name}' is no C identifier; use letters, digits and underscores, such as gru_mask")
+    return build_program(graph, name, frontend, fuse)
+
+
+def golden_vectors(vectors: Mapping[str, np.ndarray], graph: Graph, frontend: FrontEnd | None) -> Vectors:
+    """What the self-test of a program keeps of a bundle's vectors; raises `StapesError` where they do not fit the graph."""
+    whole = Vectors.from_arrays(vectors, graph, frontend)
+    return whole.first(SELF_TEST_FRAMES, frontend.hop if frontend is not None else 0)
+
+
+__all__ = ["Stamp", "c_program", "export_c", "golden_vectors"]

@@ -16,14 +16,16 @@ from export.c.text import comment, listed, shape, string
 from export.stamp import Stamp
 from export.vectors import Vectors
 
+TEMPLATES = Path(__file__).parent / "templates"
 WARNINGS = (
     "-Wall -Wextra -Wconversion -Wsign-conversion -Wshadow -Wdouble-promotion -Wundef -Wcast-align -Wstrict-prototypes"
 )
 
 
-def _environment() -> jinja2.Environment:
+def environment(templates: Path) -> jinja2.Environment:
+    """Jinja over a folder of templates; a name that a template does not know is an error."""
     environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(Path(__file__).parent / "templates"),
+        loader=jinja2.FileSystemLoader(templates),
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
@@ -113,9 +115,9 @@ def render(program: Program, stamp: Stamp, vectors: Vectors | None) -> dict[str,
         "CMakeLists.txt": "CMakeLists.txt.j2",
         "README.md": "README.md.j2",
     }
-    environment = _environment()
-    files = {file: environment.get_template(template).render(values) for file, template in templates.items()}
+    jinja = environment(TEMPLATES)
+    files = {file: jinja.get_template(template).render(values) for file, template in templates.items()}
     if vectors is not None:
         for file in ("vectors.h", "vectors.c", "self_test.h", "self_test.c", "runner.c"):
-            files[f"{name}_{file}"] = environment.get_template(f"{file}.j2").render(values)
+            files[f"{name}_{file}"] = jinja.get_template(f"{file}.j2").render(values)
     return files | {f"runtime/{file}": runtime_text(file) for file in copied}

@@ -1,4 +1,4 @@
-"""`stapes export`: a bundle becomes C, a .tflite, an ONNX file or golden vectors."""
+"""`stapes export`: a bundle becomes C, a firmware package, a .tflite, an ONNX file or golden vectors."""
 
 from __future__ import annotations
 
@@ -13,7 +13,10 @@ from typing import Annotated
 import typer
 
 from export.c import export_c
+from export.packages import CARRIES_CMSIS_DSP, export_package
 from export.stamp import Stamp
+from firmware_sim.cmsis_dsp import sources
+from models.errors import StapesError
 from models.files import made_folders, write_whole
 from tools.bundle import Bundle, load_bundle
 from tools.console import console
@@ -28,6 +31,15 @@ class Target(StrEnum):
     vectors = "vectors"
 
 
+class Package(StrEnum):
+    """The build systems that C can be wrapped for."""
+
+    cmake = "cmake"
+    arduino = "arduino"
+    zephyr = "zephyr"
+    cmsis_pack = "cmsis-pack"
+
+
 FILES = {Target.tflite: "model.tflite", Target.onnx: "float.onnx", Target.vectors: "vectors.npz"}
 
 
@@ -35,16 +47,37 @@ def export(
     bundle: Annotated[Path, typer.Argument(help="Bundle made by `stapes quantize`.")],
     output: Annotated[Path, typer.Option("-o", "--output", help="Folder to write to.")],
     to: Annotated[Target, typer.Option(help="What to write.")] = Target.c,
+    package: Annotated[
+        Package | None,
+        typer.Option(help="Wrap the C for a build system: sources, an example that streams audio, the self-test."),
+    ] = None,
 ) -> None:
-    """Write C sources and headers for the firmware, or one of the bundle's files under the model's name.
+    """Write C sources and headers for the firmware, a package of them, or one of the bundle's files.
 
     Examples:
 
     `stapes export build/mask -o firmware/mask`
 
     `stapes export build/mask -o firmware --to tflite`
+
+    `stapes export build/mask -o packages/mask --package cmake`
+
+    `stapes export build/mask -o sketchbook/libraries/mask --package arduino`
+
+    `stapes export build/mask -o modules/mask --package zephyr`
+
+    `stapes export build/mask -o packs/mask --package cmsis-pack`
     """
+    if package is not None and to is not Target.c:
+        raise StapesError(f"--package {package} wraps the C export; leave out --to {to}, or export that on its own")
     opened = load_bundle(bundle)
+    if package is not None:
+        written = write_package(opened, output, package)
+        console.print(
+            f"{output}: {package} package of {len(written)} files, read README.md, bundle {opened.hash[:16]}",
+            markup=False,
+        )
+        return
     if to is Target.c:
         write_c(opened, output)
         count = sum(1 for path in output.rglob("*") if path.is_file())
@@ -64,9 +97,28 @@ def write_c(bundle: Bundle, folder: Path) -> None:
         folder,
         name=bundle.name,
         frontend=bundle.frontend,
-        stamp=Stamp(bundle.hash, str(bundle.manifest["version"]), bundle.recipe.name),
+        stamp=_stamp(bundle),
         vectors=bundle.vectors(),
     )
+
+
+def write_package(bundle: Bundle, folder: Path, package: Package) -> list[Path]:
+    """Export a firmware package into a folder and return the paths of its files."""
+    carried = package.value in CARRIES_CMSIS_DSP and bundle.frontend is not None
+    return export_package(
+        bundle.graph,
+        folder,
+        kind=package.value,
+        name=bundle.name,
+        frontend=bundle.frontend,
+        stamp=_stamp(bundle),
+        vectors=bundle.vectors(),
+        cmsis_dsp=sources().include_dirs[0].parent if carried else None,
+    )
+
+
+def _stamp(bundle: Bundle) -> Stamp:
+    return Stamp(bundle.hash, str(bundle.manifest["version"]), bundle.recipe.name)
 
 
 @contextmanager
@@ -80,4 +132,4 @@ def exported_c(bundle: Bundle) -> Iterator[Path]:
         shutil.rmtree(parent, ignore_errors=True)
 
 
-__all__ = ["Target", "export", "exported_c", "write_c"]
+__all__ = ["Package", "Target", "export", "exported_c", "write_c", "write_package"]

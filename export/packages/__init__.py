@@ -1,0 +1,76 @@
+"""Firmware packages: the exported C of a bundle, an example that streams audio, and a self-test, in the format of a build system.
+
+`contents` is what all of them hold, `cmsis_dsp` the transform that some of them carry; `cmake`, `arduino`, `zephyr` and
+`cmsis_pack` lay it out; `templates` holds their files, those of all of them in `common`.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import numpy as np
+
+from export.c import c_program, golden_vectors
+from export.packages.arduino import arduino_files
+from export.packages.cmake import cmake_files
+from export.packages.cmsis_dsp import CmsisDsp
+from export.packages.cmsis_pack import cmsis_pack_files
+from export.packages.contents import MARKER, Contents, licence
+from export.packages.zephyr import zephyr_files
+from export.stamp import Stamp
+from models.errors import StapesError
+from models.files import whole_folder
+from models.frontend import FrontEnd
+from quantize.graph import Graph
+
+PACKAGES: Mapping[str, Callable[[Contents], dict[str, str | bytes]]] = {
+    "cmake": cmake_files,
+    "arduino": arduino_files,
+    "zephyr": zephyr_files,
+    "cmsis-pack": cmsis_pack_files,
+}
+# They bring the transform along; the others name the CMSIS-DSP of their package manager.
+CARRIES_CMSIS_DSP = ("cmake", "arduino")
+
+
+def export_package(
+    graph: Graph,
+    folder: str | os.PathLike[str],
+    *,
+    kind: str,
+    name: str,
+    frontend: FrontEnd | None,
+    stamp: Stamp,
+    vectors: Mapping[str, np.ndarray],
+    cmsis_dsp: str | os.PathLike[str] | None = None,
+) -> list[Path]:
+    """Write a package of `kind` (see `PACKAGES`) into `folder`, whole or not at all, and return the paths of its files.
+
+    `cmsis_dsp` is a folder of CMSIS-DSP, needed by `CARRIES_CMSIS_DSP` where there is an audio path. The same arguments
+    give the same bytes. Raises `StapesError` as `export_c`, for a name that the format does not take, for files of
+    CMSIS-DSP that are not there, and for a folder that holds anything but an earlier package.
+    """
+    if kind not in PACKAGES:
+        raise StapesError(f"package '{kind}' is not known; choose one of {', '.join(PACKAGES)}")
+    carried = None
+    if frontend is not None and kind in CARRIES_CMSIS_DSP:
+        if cmsis_dsp is None:
+            raise StapesError(f"package '{kind}' carries CMSIS-DSP's transform; give the folder of CMSIS-DSP")
+        carried = CmsisDsp.read(Path(cmsis_dsp))
+    program = c_program(graph, name, frontend)
+    golden = golden_vectors(vectors, graph, frontend)
+    if (frontend is None) != (golden.audio_in_q15 is None):
+        raise StapesError("the golden vectors have no audio for the example to stream; make the bundle again")
+    contents = Contents(program, stamp, golden, carried)
+    files = {**PACKAGES[kind](contents), "LICENSE": licence(), MARKER: contents.marker(kind)}
+    with whole_folder(folder, MARKER) as temporary:
+        for relative, content in files.items():
+            path = temporary / relative
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(content.encode("utf-8") if isinstance(content, str) else content)
+    return [Path(folder) / relative for relative in sorted(files)]
+
+
+__all__ = ["CARRIES_CMSIS_DSP", "PACKAGES", "export_package"]

@@ -1,0 +1,78 @@
+"""The CMSIS-Pack: components with their conditions, an example project for the CMSIS-Toolbox, and the archive.
+
+Format: Open-CMSIS-Pack specification 1.7, PACK.xsd 1.7.32. CMSIS-DSP is a component of Arm's own pack, which the
+conditions require.
+"""
+
+from __future__ import annotations
+
+import io
+import zipfile
+from collections.abc import Mapping
+
+from export.packages.contents import MARKER, Contents, licence
+from models.errors import StapesError
+
+VENDOR = "stapes"
+# The oldest time that a zip archive can hold: what is packed when is not to be seen in the bytes.
+_EPOCH = (1980, 1, 1, 0, 0, 0)
+_LONGEST_CSUB = 32
+_SELF_TEST = " self-test"
+
+
+def _is_self_test(name: str, file: str) -> bool:
+    return file.startswith((f"{name}_self_test.", f"{name}_vectors."))
+
+
+def _require_name(name: str) -> None:
+    longest = _LONGEST_CSUB - len(_SELF_TEST)
+    if len(name) > longest:
+        raise StapesError(
+            f"name '{name}' cannot be that of a CMSIS component, which has {longest} characters at most; quantise again with --name"
+        )
+
+
+def archive(files: Mapping[str, str | bytes]) -> bytes:
+    """A zip archive whose bytes depend on nothing but the names and the contents."""
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as packed:
+        for name in sorted(files):
+            entry = zipfile.ZipInfo(name, _EPOCH)
+            entry.compress_type = zipfile.ZIP_DEFLATED
+            entry.create_system = 3
+            entry.external_attr = 0o644 << 16
+            content = files[name]
+            packed.writestr(entry, content.encode("utf-8") if isinstance(content, str) else content)
+    return buffer.getvalue()
+
+
+def cmsis_pack_files(contents: Contents) -> dict[str, str | bytes]:
+    """Relative name -> content: the pack's files and the archive of them. Raises StapesError for a name that does not fit."""
+    name, audio = contents.name, contents.program.audio is not None
+    _require_name(name)
+    pack = f"{VENDOR}.{name}"
+    tested = [file for file in contents.library if _is_self_test(name, file)]
+    example = f"examples/{name}_example"
+    main = "cmsis_pack/main.c.j2" if audio else "common/network_main.c.j2"
+    sources = {f"{example}/{file}": text for file, text in contents.example(main).items()}
+    values = {
+        "vendor": VENDOR,
+        "pack": pack,
+        "example": example,
+        "main_files": [file.removeprefix(f"{example}/") for file in sources if file.endswith(".c")],
+        "library": [file for file in contents.sources if file not in tested],
+        "headers": [file for file in contents.headers if file not in tested],
+        "self_test": tested,
+    }
+    files: dict[str, str | bytes] = {
+        f"{pack}.pdsc": contents.render("cmsis_pack/pack.pdsc.j2", **values),
+        "README.md": contents.render("cmsis_pack/README.md.j2", **values),
+        "LICENSE": licence(),
+        f"{example}/{name}_example.csolution.yml": contents.render("cmsis_pack/csolution.yml.j2", **values),
+        f"{example}/{name}_example.cproject.yml": contents.render("cmsis_pack/cproject.yml.j2", **values),
+        f"{example}/README.md": contents.render("cmsis_pack/example.md.j2", **values),
+        **sources,
+        **{f"src/{file}": text for file, text in contents.library.items()},
+    }
+    files[f"{pack}.{contents.version}.pack"] = archive({**files, MARKER: contents.marker("cmsis-pack")})
+    return files

@@ -1,0 +1,136 @@
+"""What every package holds: the exported C of a bundle, and what its templates print."""
+
+from __future__ import annotations
+
+import functools
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import jinja2
+
+from export.c.costs import context_bytes, ram_by_part
+from export.c.files import WARNINGS, environment, render
+from export.c.folder import MARK
+from export.c.program import Program
+from export.c.text import comment
+from export.memory import aligned
+from export.packages.cmsis_dsp import CmsisDsp
+from export.stamp import Stamp
+from export.vectors import Vectors
+
+TEMPLATES = Path(__file__).parent / "templates"
+MARKER = "stapes-package.json"
+# The members of a stream behind its context, and the alignment of its halves.
+_STREAM_COUNTERS, _CACHE_LINE = 16, 32
+# Of the plain export a package takes the C; how it is built stands in the package's own files.
+_NOT_TAKEN = ("Makefile", "CMakeLists.txt", "README.md")
+
+
+@functools.cache
+def _templates() -> jinja2.Environment:
+    return environment(TEMPLATES)
+
+
+@dataclass(frozen=True)
+class Contents:
+    """The C of a bundle; `cmsis_dsp` is None where there is no audio path."""
+
+    program: Program
+    stamp: Stamp
+    vectors: Vectors
+    cmsis_dsp: CmsisDsp | None
+
+    @property
+    def name(self) -> str:
+        return self.program.name
+
+    @property
+    def version(self) -> str:
+        """major.minor.patch, which every package format takes."""
+        numbers = re.match(r"(0|[1-9]\d*)\.(0|[1-9]\d*)\.(0|[1-9]\d*)", self.stamp.version)
+        return numbers[0] if numbers else "0.0.0"
+
+    @functools.cached_property
+    def library(self) -> Mapping[str, str]:
+        """Relative name -> text of the headers and C files; with an audio path the double buffer is among them."""
+        exported = render(self.program, self.stamp, self.vectors)
+        files = {
+            name: text for name, text in exported.items() if name not in _NOT_TAKEN and name != f"{self.name}_runner.c"
+        }
+        if self.program.audio is not None:
+            files |= {f"{self.name}_stream.{end}": self.render(f"common/stream.{end}.j2") for end in ("h", "c")}
+        return dict(sorted(files.items()))
+
+    @property
+    def sources(self) -> list[str]:
+        return [name for name in self.library if name.endswith(".c")]
+
+    @property
+    def headers(self) -> list[str]:
+        """Headers that a user includes, the entry first."""
+        own = [name for name in self.library if name.endswith(".h") and "/" not in name]
+        private = {f"{self.name}_weights.h", f"{self.name}_vectors.h"}
+        return sorted((name for name in own if name not in private), key=lambda name: (name != f"{self.name}.h", name))
+
+    def example(self, main: str) -> dict[str, str]:
+        """The example's `main` template, and with an audio path the simulated DMA that it runs on."""
+        files = {"main.c": self.render(main)}
+        if self.program.audio is not None:
+            files |= {f"simulated_dma.{end}": self.render(f"common/simulated_dma.{end}.j2") for end in ("h", "c")}
+        return files
+
+    def render(self, template: str, **more: Any) -> str:
+        return _templates().get_template(template).render(self._values | more)
+
+    @functools.cached_property
+    def _values(self) -> dict[str, Any]:
+        name, stamp = self.name, self.stamp
+        mark = f"{MARK} {stamp.version} from bundle {stamp.bundle_hash}, recipe {stamp.recipe}; do not edit."
+        return {
+            "name": name,
+            "NAME": name.upper(),
+            "program": self.program,
+            "audio": self.program.audio,
+            "vectors": self.vectors,
+            "vector_bytes": self.vectors.nbytes,
+            "stamp": stamp,
+            "version": self.version,
+            "mark": mark,
+            "banner": f"/* {comment(mark)} */",
+            "hash_banner": f"# {mark}",
+            "warnings": WARNINGS,
+            "ram": self.ram,
+        }
+
+    @property
+    def ram(self) -> dict[str, int]:
+        """Bytes by part on a Cortex-M: of the stream with an audio path, else of the context."""
+        parts = ram_by_part(self.program)
+        audio = self.program.audio
+        if audio is None:
+            return parts
+        halves = 8 * audio.frontend.hop
+        stream = aligned(halves, _CACHE_LINE) + context_bytes(self.program) + _STREAM_COUNTERS
+        parts["halves of both DMAs"] = halves
+        parts["counters and padding"] = aligned(stream, _CACHE_LINE) - sum(parts.values())
+        return parts
+
+    def marker(self, kind: str) -> str:
+        """What tells a package of this tool from other folders, and of which bundle it is."""
+        document = {
+            "bundle_sha256": self.stamp.bundle_hash,
+            "name": self.name,
+            "package": kind,
+            "recipe": self.stamp.recipe,
+            "stapes": self.stamp.version,
+        }
+        return json.dumps(document, indent=1, sort_keys=True) + "\n"
+
+
+def licence() -> str:
+    """The text of the Apache License 2.0, under which this tool's runtime and CMSIS-DSP are."""
+    return (TEMPLATES / "common" / "LICENSE").read_text(encoding="utf-8")

@@ -1,0 +1,204 @@
+"""What all firmware packages have in common: the same bytes, whole or not at all, and a double buffer that counts what is late."""
+
+import json
+import re
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from export.packages import PACKAGES
+from models.errors import StapesError
+from tests.export.networks import network
+from tests.export.packages import (
+    M7,
+    NAME,
+    WARNINGS,
+    call,
+    cmsis_dsp,
+    compile_all,
+    delayed,
+    package,
+    require,
+    texts,
+    write,
+)
+from tests.export.programs import HASH
+
+BLOCK_BEGINS = "do { extern void block_begins(const void *, size_t); block_begins(address, bytes); } while (0)"
+STREAM_TEST = Path(__file__).with_name("package_stream.c")
+
+
+@pytest.mark.parametrize("kind", PACKAGES)
+def test_the_same_bundle_gives_the_same_bytes(kind, tmp_path):
+    assert texts(write(kind, tmp_path / "again")) == texts(package(kind))
+
+
+@pytest.mark.parametrize("audio", [True, False])
+@pytest.mark.parametrize("kind", PACKAGES)
+def test_every_package_is_complete(kind, audio):
+    files = texts(package(kind, audio))
+    assert {"README.md", "LICENSE", "stapes-package.json", f"src/{NAME}.h", f"src/{NAME}_self_test.c"} <= set(files)
+    assert (f"src/{NAME}_stream.c" in files) is audio
+    assert not any(name.endswith((f"{NAME}_runner.c", "Makefile")) for name in files)
+    assert b"Apache License" in files["LICENSE"]
+    marker = json.loads(files["stapes-package.json"])
+    assert marker == {"bundle_sha256": HASH, "name": NAME, "package": kind, "recipe": "w8a16", "stapes": "1.2.3"}
+
+
+@pytest.mark.parametrize("kind", PACKAGES)
+def test_every_file_tells_its_bundle(kind):
+    for name, content in texts(package(kind)).items():
+        of_others = name in ("LICENSE", "stapes-package.json") or "/runtime/" in name or "third_party" in name
+        if not of_others and not name.endswith(".pack"):
+            assert HASH in content.decode("utf-8"), name
+
+
+@pytest.mark.parametrize("audio", [True, False])
+@pytest.mark.parametrize("kind", PACKAGES)
+def test_a_readme_tells_use_memory_latency_self_test_and_licence(kind, audio):
+    text = texts(package(kind, audio))["README.md"].decode("utf-8")
+    assert text.startswith(f"# {NAME}\n")
+    for heading in ("Memory, in bytes", "Self-test", "Origin and licence"):
+        assert f"\n## {heading}\n" in text
+    assert ("\n## Latency\n" in text) is audio
+    assert f"{NAME}_self_test(&" in text
+    assert "\n\n\n" not in text
+    assert not re.search(r"[{}]{2}|{%", text)
+
+
+def test_the_memory_of_the_readme_is_that_of_the_device(tmp_path):
+    require("arm-none-eabi-gcc")
+    for audio, what in ((True, "stream"), (False, "context")):
+        folder = package("cmake", audio)
+        (row,) = re.findall(r"^\| all \| ([\d,]+) \| ([\d,]+) \|$", (folder / "README.md").read_text(), re.MULTILINE)
+        header = f"{NAME}_stream.h" if audio else f"{NAME}.h"
+        source = tmp_path / "size.c"
+        source.write_text(
+            f'#include "{header}"\n'
+            f"typedef char right[sizeof({NAME}_{what}) == {row[0].replace(',', '')} ? 1 : -1];\n"
+            f"typedef char right_too[{NAME.upper()}_WEIGHT_BYTES == {row[1].replace(',', '')} ? 1 : -1];\n"
+        )
+        includes = [f"-I{folder / 'src'}", *(f"-isystem{path}" for path in cmsis_dsp().include_dirs)]
+        call(["arm-none-eabi-gcc", *M7, "-std=c99", *includes, "-fsyntax-only", source])
+
+
+# ---- the double buffer
+
+
+@pytest.fixture(scope="module")
+def stream_test(tmp_path_factory):
+    """`package_stream.c` on the double buffer: a scenario, and the recording in whole hops -> what it printed, what was sent."""
+    require("gcc")
+    work, folder = tmp_path_factory.mktemp("stream"), package("cmake")
+    cmsis = cmsis_dsp()
+    common = ["gcc", "-std=c99", "-O2", f"-I{folder / 'src'}", "-fsanitize=undefined", "-fno-sanitize-recover=all"]
+    common.append(f"-DSTAPES_STREAM_INVALIDATE(address, bytes)={BLOCK_BEGINS}")
+    system = [*(f"-isystem{path}" for path in cmsis.include_dirs), *(f"-D{name}" for name in cmsis.defines)]
+    own = [STREAM_TEST, *(folder / "src").glob("*.c"), *(folder / "src" / "runtime").glob("*.c")]
+    objects = compile_all([*common, *system, *WARNINGS], own, work)
+    objects += compile_all([*common, *system, "-w", "-fno-sanitize=all"], cmsis.c_files, work)
+    call([*common, *objects, "-o", work / "stream"])
+
+    def run(scenario, audio, code=0):
+        audio.astype("<i2").tofile(work / "in.raw")
+        said = call([work / "stream", scenario], work, code)
+        return said, np.fromfile(work / "out.raw", "<i2")
+
+    return run
+
+
+@pytest.fixture(scope="module")
+def recording():
+    net = network()
+    whole = len(net.audio_in_q15) // net.frontend.hop * net.frontend.hop
+    return net.audio_in_q15[:whole], net.run.audio_q15[0][:whole]
+
+
+def test_blocks_done_in_time_are_those_of_the_numpy_engine(stream_test, recording):
+    said, sent = stream_test("steady", recording[0])
+    assert said == "overruns 0, status 0\n"
+    np.testing.assert_array_equal(sent, delayed(recording[1], 64, len(sent)))
+
+
+@pytest.mark.parametrize("lead", [1, 17, 63])
+def test_a_sending_dma_that_starts_later_shortens_the_latency(stream_test, recording, lead):
+    said, sent = stream_test(f"lead {lead} {lead}", recording[0])
+    assert said == "overruns 0, status 0\n"
+    silent = 64 + lead
+    np.testing.assert_array_equal(sent[silent:], recording[1][: len(sent) - silent])
+    assert not sent[:silent].any()
+    # One sample more, and the first of each block is sent before it is there.
+    _, sent = stream_test(f"lead {lead} {lead + 1}", recording[0])
+    wrong = np.flatnonzero(sent[silent:] != recording[1][: len(sent) - silent])
+    assert len(wrong)
+    assert set(wrong % 64) == {0}
+
+
+def test_a_block_that_takes_too_long_is_counted_and_the_next_ones_are_right_again(stream_test, recording):
+    # Block 20 ends when 22 is complete: 20 is late, 21 is skipped.
+    said, _ = stream_test("stall 20 2", recording[0])
+    assert said == "overruns 2, status 0\n"
+    said, _ = stream_test("stall 20 1", recording[0])
+    assert said == "overruns 1, status 0\n"
+
+
+def test_a_missed_interrupt_is_noticed_by_the_order_of_the_halves(stream_test, recording):
+    said, sent = stream_test("miss 30", recording[0])
+    assert said == "overruns 1, status 0\n"
+    expected = delayed(recording[1], 64, len(sent))
+    # Until the block is missed every bit is right, and none of the later ones is sent a hop early or late.
+    np.testing.assert_array_equal(sent[: 32 * 64], expected[: 32 * 64])
+
+
+def test_a_context_that_is_destroyed_gives_silence_and_the_status(stream_test, recording):
+    said, sent = stream_test("destroy 40", recording[0])
+    assert said == "overruns 0, status 2\n"
+    assert sent[41 * 64 : 42 * 64].any()
+    assert not sent[42 * 64 :].any()
+
+
+# ---- what is refused
+
+
+@pytest.mark.parametrize("kind", PACKAGES)
+def test_another_folder_is_not_overwritten(kind, tmp_path):
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "README.md").write_text("mine")
+    with pytest.raises(StapesError, match="holds other files"):
+        write(kind, tmp_path / "mine")
+    assert texts(tmp_path / "mine") == {"README.md": b"mine"}
+
+
+def test_an_earlier_package_is_replaced_whole(tmp_path):
+    shutil.copytree(package("zephyr"), tmp_path / "made")
+    write("cmake", tmp_path / "made")
+    assert texts(tmp_path / "made") == texts(package("cmake"))
+
+
+def test_a_folder_without_cmsis_dsp_is_refused_and_nothing_is_written(tmp_path):
+    (tmp_path / "empty").mkdir()
+    for given in (tmp_path / "empty", None):
+        with pytest.raises(StapesError, match="CMSIS-DSP"):
+            write("arduino", tmp_path / "made", cmsis_dsp=given)
+    assert [path.name for path in tmp_path.iterdir()] == ["empty"]
+
+
+@pytest.mark.parametrize(
+    ("kind", "name"),
+    [("arduino", "Arduino_ear"), ("arduino", "e" * 64), ("cmsis-pack", "e" * 23)],
+)
+def test_a_name_that_the_format_does_not_take_is_refused(kind, name, tmp_path):
+    with pytest.raises(StapesError, match="--name"):
+        write(kind, tmp_path / "made", name=name)
+    assert not (tmp_path / "made").exists()
+
+
+def test_a_package_of_another_kind_and_vectors_without_audio_are_refused(tmp_path):
+    with pytest.raises(StapesError, match="cmake, arduino, zephyr, cmsis-pack"):
+        write("conan", tmp_path / "made")
+    codes = {key: data for key, data in network().vectors.items() if not key.startswith("audio_")}
+    with pytest.raises(StapesError, match="no audio"):
+        write("zephyr", tmp_path / "made", vectors=codes)
+    assert list(tmp_path.iterdir()) == []
