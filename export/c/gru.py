@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from export.c.constants import Constants
 from export.c.fields import Fields, as_fully_connected, fully_connected_fields, is_pointwise, lut_fields, scalar_fields
+from export.c.regions import is_closed, producers
 from quantize.graph import Graph, Operator, Region
 from quantize.prepare import (
     AddParams,
@@ -56,12 +57,6 @@ _BUILT_IN: dict[str, dict[str, Params]] = {
 }
 
 
-def producers(graph: Graph, region: Region) -> dict[str, Operator]:
-    """The operator that computes each role of a region."""
-    by_output = {op.outputs[0]: op for op in graph.in_region(region.name)}
-    return {role: by_output[name] for role, name in region.roles.items() if name in by_output}
-
-
 def aligned_add(params: AddParams) -> dict[str, int] | None:
     """`stapes_aligned_add_params` of an ADD of int16 whose scales are powers of two, or None for another.
 
@@ -85,7 +80,7 @@ def is_gru(graph: Graph, region: Region) -> bool:
     """Whether a region computes what the fused kernel computes, to the bit, and nobody looks inside."""
     if region.kind != "gru" or set(region.roles) != {"x", "h", *CELL}:
         return False
-    return _has_shape_of_cell(graph, region) and _is_closed(graph, region) and _has_formats(graph, region)
+    return _has_shape_of_cell(graph, region) and is_closed(graph, region, ("h_out",)) and _has_formats(graph, region)
 
 
 def _has_shape_of_cell(graph: Graph, region: Region) -> bool:
@@ -99,13 +94,6 @@ def _has_shape_of_cell(graph: Graph, region: Region) -> bool:
             return False
     hidden = graph.tensors[roles["h"]].size
     return all(graph.tensors[roles[role]].size == hidden for role in CELL)
-
-
-def _is_closed(graph: Graph, region: Region) -> bool:
-    inside = {region.roles[role] for role in CELL} - {region.roles["h_out"]}
-    seen = {name for op in graph.operators if op.region != region.name for name in op.inputs}
-    seen |= {*graph.outputs, *(state.output for state in graph.states)}
-    return not inside & seen
 
 
 def _has_formats(graph: Graph, region: Region) -> bool:

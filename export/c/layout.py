@@ -43,14 +43,14 @@ def roots(graph: Graph) -> dict[str, str]:
 
 
 def _written_in_place(graph: Graph, steps: Sequence[Step], root: Mapping[str, str], state: State) -> bool:
-    """Whether the new state may overwrite the old one: a fused GRU computes it and nobody reads the old one later."""
+    """Whether the new state may overwrite the old one: its step allows it and nobody reads the old one later."""
     index = next((i for i, step in enumerate(steps) if state.output in step.writes), None)
     if index is None:
         return False
     step = steps[index]
-    if step.region is None or step.region.roles["h"] != state.input or step.region.roles["h_out"] != state.output:
+    if (state.output, state.input) not in step.in_place:
         return False
-    if root[step.region.roles["x"]] == state.input:
+    if any(root[name] == state.input for name in step.reads if name != state.input):
         return False
     later = {root[name] for other in steps[index + 1 :] for name in other.reads}
     later |= {root[name] for name in graph.outputs}

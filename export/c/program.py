@@ -16,7 +16,7 @@ from export.c.statements import Writer, scratch, statements
 from export.c.text import C_TYPES, SUFFIXES, Names, comment, shape
 from models.errors import StapesError
 from models.frontend import FrontEnd
-from quantize.graph import DTYPES, Graph, Operator, Tensor
+from quantize.graph import DTYPES, Graph, Operator, Region, Tensor
 
 # Members of the context and words of the network function that tensors must not be named after.
 _CONTEXT_MEMBERS = ("bundle", "audio", "audio_arrays", "frame", "scratch", "arena", "trace", "trace_user")
@@ -188,17 +188,17 @@ def _scratch_buffer(index: int) -> str:
     return f"scratch of step {index}"
 
 
-def _region_of(step: Step) -> str | None:
-    return step.region.name if step.region is not None else step.operators[0].region
+def _region_of(step: Step, graph: Graph) -> Region | None:
+    name = step.operators[0].region
+    return step.region or (graph.region(name) if name is not None else None)
 
 
 def _heading(step: Step, previous: Step | None, graph: Graph) -> str | None:
     """What a reader sees before a step: the region that it opens, "" where one ended, None where nothing changes."""
-    region = _region_of(step)
-    before = _region_of(previous) if previous is not None else None
-    if region == before:
+    region = _region_of(step, graph)
+    if region == (_region_of(previous, graph) if previous is not None else None):
         return None
-    return comment(f"{graph.region(region).kind}: {region}") if region else ""
+    return comment(f"{region.kind}: {region.name}") if region else ""
 
 
 def multiplies(graph: Graph, op: Operator) -> int:

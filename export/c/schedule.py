@@ -4,35 +4,61 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from export.c.gru import is_gru
+from export.c.fusion import FUSIONS
+from export.c.history import find_histories
+from export.c.padding import folded_pads
 from quantize.graph import Graph, Operator, Region
 
 
 @dataclass(frozen=True)
 class Step:
-    """One or more calls of C. `region` is set where the step is a fused region, and `operators` are then all of its."""
+    """One or more calls of C. `region` is set where the step is a fused region, and `operators` are then all of its.
+
+    `in_place`: pairs (written, read) of tensors that may share memory.
+    """
 
     name: str
     operators: tuple[Operator, ...]
     reads: tuple[str, ...]
     writes: tuple[str, ...]
     region: Region | None = None
+    in_place: tuple[tuple[str, str], ...] = ()
 
 
 def schedule(graph: Graph, fuse: bool = True) -> list[Step]:
     """The steps of one frame; a region that cannot be fused is run operator by operator."""
-    fused = {region.name: region for region in graph.regions if fuse and is_gru(graph, region)}
+    fused = {op.name: step for step in (_fused(graph) if fuse else []) for op in step.operators}
+    pads = folded_pads(graph)
+    folded = {pad.name for pad in pads.values()}
     steps = []
-    last = {op.region: op for op in graph.operators if op.region in fused}
     for op in graph.operators:
-        region = fused.get(op.region or "")
-        if op.kind == "RESHAPE":
-            continue  # its output shares the memory of its input
-        if region is None:
-            reads = tuple(name for name in op.inputs if name and not graph.tensors[name].is_constant)
+        if op.name in fused:
+            step = fused[op.name]
+            if op is step.operators[-1]:
+                steps.append(step)
+        elif op.kind == "RESHAPE" or op.name in folded:
+            continue  # the output shares the memory of the input, or the reader pads for itself
+        else:
+            names = (pads[op.name].inputs[0], *op.inputs[1:]) if op.name in pads else op.inputs
+            reads = tuple(name for name in names if name and not graph.tensors[name].is_constant)
             steps.append(Step(op.name, (op,), reads, op.outputs))
-        elif last[region.name] is op:
-            roles = region.roles
-            reads, writes = (roles["x"], roles["h"]), (roles["h_out"],)
-            steps.append(Step(region.name, graph.in_region(region.name), reads, writes, region))
     return steps
+
+
+def _fused(graph: Graph) -> list[Step]:
+    found = [(region, graph.in_region(region.name)) for region in graph.regions if region.kind in FUSIONS]
+    return [_step(region, operators) for region, operators in found if FUSIONS[region.kind].matches(graph, region)] + [
+        _step(region, operators) for region, operators in find_histories(graph)
+    ]
+
+
+def _step(region: Region, operators: tuple[Operator, ...]) -> Step:
+    fusion, roles = FUSIONS[region.kind], region.roles
+    return Step(
+        region.name,
+        operators,
+        tuple(roles[role] for role in fusion.reads),
+        tuple(roles[role] for role in fusion.writes),
+        region,
+        tuple((roles[new], roles[old]) for new, old in fusion.in_place),
+    )

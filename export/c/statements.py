@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from typing import TypeVar
 
 import numpy as np
 
@@ -25,13 +26,14 @@ from export.c.fields import (
     split_fields,
     transpose_fields,
 )
-from export.c.gru import gru_fields
+from export.c.fusion import FUSIONS
 from export.c.packing import padded
+from export.c.padding import folded_pads
 from export.c.schedule import Step
 from export.c.shapes import Loop, broadcast, reduction
 from export.c.text import SUFFIXES, Names, initialiser, integer, listed
 from models.errors import StapesError
-from quantize.graph import DTYPES, Graph, Operator, Tensor
+from quantize.graph import DTYPES, Graph, Operator, Region, Tensor
 from quantize.prepare import (
     BatchMatMulParams,
     Conv2DParams,
@@ -45,6 +47,8 @@ from quantize.prepare import (
     prepare,
 )
 
+AnyConvolution = TypeVar("AnyConvolution", Conv2DParams, DepthwiseConv2DParams)
+
 
 @dataclass
 class Writer:
@@ -56,6 +60,10 @@ class Writer:
     expressions: Mapping[str, str]
     structs: dict[str, Struct] = field(default_factory=dict)
     functions: set[str] = field(default_factory=set)
+    pads: Mapping[str, Operator] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.pads = folded_pads(self.graph)
 
     def at(self, name: str) -> str:
         """The C expression of a tensor; constants become arrays when they are first asked for."""
@@ -93,10 +101,9 @@ class Writer:
 
 def scratch(graph: Graph, step: Step) -> tuple[str, int] | None:
     """dtype and number of values of scratch that a step needs."""
-    op = step.operators[-1]
     if step.region is not None:
-        x, hidden = (graph.tensors[step.region.roles[role]] for role in ("x", "h"))
-        return "int16", padded(x.size) + padded(hidden.size)
+        return FUSIONS[step.region.kind].scratch(graph, step.region)
+    op = step.operators[-1]
     if op.kind in ("FULLY_CONNECTED", "CONV_2D"):
         params = prepare(graph, op)
         assert isinstance(params, FullyConnectedParams | Conv2DParams)
@@ -130,16 +137,29 @@ def _fully_connected(w: Writer, op: Operator, params: FullyConnectedParams, vect
     return [w.call(f"stapes_fully_connected_{SUFFIXES[x.dtype]}", reference, w.at(x.name), vector, w.at(y.name))]
 
 
+def _padded_by_itself(w: Writer, op: Operator, params: AnyConvolution) -> tuple[AnyConvolution, Tensor]:
+    """The parameters of a convolution that does the PAD before it, and what it reads."""
+    pad = w.pads.get(op.name)
+    if pad is None:
+        return params, w.graph.tensors[op.inputs[0]]
+    amounts = prepare(w.graph, pad)
+    assert isinstance(amounts, PadParams)
+    top, left = amounts.before[1:3]
+    return replace(params, padding=(top, left)), w.graph.tensors[pad.inputs[0]]
+
+
 def _conv_2d(w: Writer, op: Operator, params: Conv2DParams, patch: str) -> list[str]:
-    x, y = w.tensors(op)
+    params, x = _padded_by_itself(w, op, params)
+    y = w.graph.tensors[op.outputs[0]]
     reference = w.struct("conv_2d_params", op.name, conv_2d_fields(op.name, op.name, params, x, w.arrays))
     return [w.call(f"stapes_conv_2d_{SUFFIXES[x.dtype]}", reference, w.at(x.name), patch, w.at(y.name))]
 
 
 def _depthwise_conv_2d(w: Writer, op: Operator, patch: str) -> list[str]:
-    x, y = w.tensors(op)
-    params = prepare(w.graph, op)
-    assert isinstance(params, DepthwiseConv2DParams)
+    prepared = prepare(w.graph, op)
+    assert isinstance(prepared, DepthwiseConv2DParams)
+    params, x = _padded_by_itself(w, op, prepared)
+    y = w.graph.tensors[op.outputs[0]]
     reference = w.struct("depthwise_conv_2d_params", op.name, depthwise_conv_2d_fields(op.name, params, x, w.arrays))
     return [w.call(f"stapes_depthwise_conv_2d_{SUFFIXES[x.dtype]}", reference, w.at(x.name), w.at(y.name))]
 
@@ -273,19 +293,19 @@ STATEMENTS: dict[str, Callable[[Writer, Operator, str], list[str]]] = {
 }
 
 
-def _gru(w: Writer, step: Step, gates: str) -> list[str]:
-    assert step.region is not None
-    roles = step.region.roles
-    function = f"stapes_gru_{SUFFIXES[w.graph.tensors[roles['h']].dtype]}"
-    fields = gru_fields(w.graph, step.region, w.arrays)
-    reference = w.struct(function.removeprefix("stapes_") + "_params", step.name, fields)
-    return [w.call(function, reference, w.at(roles["x"]), w.at(roles["h"]), gates, w.at(roles["h_out"]))]
+def _fused(w: Writer, region: Region, label: str, scratch_name: str) -> list[str]:
+    fusion = FUSIONS[region.kind]
+    reads, writes = ([region.roles[role] for role in roles] for roles in (fusion.reads, fusion.writes))
+    kernel = f"{region.kind}_{SUFFIXES[w.graph.tensors[writes[0]].dtype]}"
+    reference = w.struct(f"{fusion.params or kernel}_params", label, fusion.fields(w.graph, region, w.arrays))
+    buffers = [scratch_name] if scratch_name else []
+    return [w.call(f"stapes_{kernel}", reference, *map(w.at, reads), *buffers, *map(w.at, writes))]
 
 
 def statements(w: Writer, step: Step, scratch_name: str) -> list[str]:
     """The calls of one step; raises `StapesError` for an operator without a kernel in C."""
     if step.region is not None:
-        return _gru(w, step, scratch_name)
+        return _fused(w, step.region, step.name, scratch_name)
     op = step.operators[0]
     if op.kind not in STATEMENTS:
         known = ", ".join(sorted([*STATEMENTS, "RESHAPE"]))

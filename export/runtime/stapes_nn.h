@@ -223,6 +223,31 @@ void stapes_gru_s8(const stapes_gru_s8_params *p, const int8_t *x, const int8_t 
 void stapes_gru_s16(const stapes_gru_s16_params *p, const int16_t *x, const int16_t *h, int16_t *scratch,
                     int16_t *h_out);
 
+/* ---- Other fused regions -------------------------------------------------------------------------------------- */
+
+typedef struct {
+    int32_t rows, channels;
+    int32_t multiplier_q31, shift;
+    int32_t output_min, output_max;
+} stapes_energy_s16_params;
+
+/* y[channels] = requantise_64(sum over rows of x[rows][channels]^2). */
+void stapes_energy_s16(const stapes_energy_s16_params *p, const int16_t *x, int16_t *y);
+
+typedef struct {
+    int32_t frames;                       /* in the history */
+    int32_t frame_size;                   /* values in a frame */
+    int32_t first_tap, taps, tap_step;    /* frames that are looked at; number `frames` is the new one */
+} stapes_history_params;
+
+/* taps[taps][frame_size] of history[frames][frame_size] with the new frame behind it; history_out is that without its
+ * oldest frame, and may be history.
+ */
+void stapes_history_s8(const stapes_history_params *p, const int8_t *history, const int8_t *frame, int8_t *taps,
+                       int8_t *history_out);
+void stapes_history_s16(const stapes_history_params *p, const int16_t *history, const int16_t *frame, int16_t *taps,
+                        int16_t *history_out);
+
 /* ---- QUANTIZE ------------------------------------------------------------------------------------------------- */
 
 typedef struct {

@@ -1,0 +1,52 @@
+"""Which kinds of regions are one call of C, and how: the table that the schedule, the layout and the writer share."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from export.c.constants import Constants
+from export.c.energy import energy_fields, is_energy
+from export.c.fields import Fields
+from export.c.gru import gru_fields, is_gru
+from export.c.history import history_fields
+from export.c.packing import padded
+from quantize.graph import Graph, Region
+
+
+@dataclass(frozen=True)
+class Fusion:
+    """One kernel `stapes_<kind>_<s8 or s16>(params, reads ..., scratch, writes ...)`, tensors by their roles.
+
+    matches: whether the kernel computes a region to the bit and nobody looks inside.
+    fields: the fields of `stapes_<params>_params`, where `params` is the kernel's name or the one given here.
+    scratch: dtype and number of values, or None.
+    in_place: pairs (written, read) of roles that may share memory.
+    """
+
+    matches: Callable[[Graph, Region], bool]
+    fields: Callable[[Graph, Region, Constants], Fields]
+    reads: tuple[str, ...]
+    writes: tuple[str, ...]
+    scratch: Callable[[Graph, Region], tuple[str, int] | None] = lambda graph, region: None
+    in_place: tuple[tuple[str, str], ...] = ()
+    params: str | None = None
+
+
+def _gru_scratch(graph: Graph, region: Region) -> tuple[str, int]:
+    """A vector of the input and one of the state, of one row."""
+    return "int16", sum(padded(graph.tensors[region.roles[role]].shape[-1]) for role in ("x", "h"))
+
+
+FUSIONS = {
+    "gru": Fusion(is_gru, gru_fields, ("x", "h"), ("h_out",), _gru_scratch, (("h_out", "h"),)),
+    "energy": Fusion(is_energy, energy_fields, ("x",), ("sums",)),
+    "history": Fusion(
+        lambda graph, region: True,
+        history_fields,
+        ("history", "frame"),
+        ("taps", "history_out"),
+        in_place=(("history_out", "history"),),
+        params="history",
+    ),
+}

@@ -1,0 +1,175 @@
+"""Regions and patterns that are one kernel in C give the integers of their operators; what is not one runs as it stands."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from export.c.program import build_program
+from export.c.schedule import schedule
+from firmware_sim.network import NetworkSimulator
+from quantize.graph import Graph, Operator, Region, State, Tensor
+from tests.export.operator_cases import WIDE, Cases, frames
+from tests.export.programs import BUILDS, CNetwork
+
+NONE = {"fused_activation_function": "NONE"}
+SAME = (0.01, 0)
+
+
+def assert_same_frames(graph: Graph, network: CNetwork, count: int = 30) -> None:
+    """C against numpy over time: extremes and noise of every level, states running on in both."""
+    simulator = NetworkSimulator(graph, 1)
+    for index, frame in enumerate(frames(graph, count, seed=3)):
+        wanted = simulator.step({name: values[None] for name, values in frame.items()})
+        got = network.step(frame)
+        for name in graph.outputs:
+            np.testing.assert_array_equal(got[name], wanted[name][0], err_msg=f"{name}, frame {index}")
+
+
+def rows(c: Cases, name: str, x: str, y: str, first: int, last: int, step: int = 1) -> None:
+    """STRIDED_SLICE of rows along the first axis."""
+    shape = c.tensors[x].shape
+    ends = ((first, *(0,) * (len(shape) - 1)), (last, *shape[1:]), (step, *(1,) * (len(shape) - 1)))
+    constants = [c.shape_constant(f"{name}/{i}", values) for i, values in enumerate(ends)]
+    c.operators.append(Operator("STRIDED_SLICE", name, (x, *constants), (y,)))
+
+
+def history(dtype: str = "int16", past: int = 4, step: int = 2, width: int = 5, channels: int = 3) -> Cases:
+    """A frame behind `past` older ones, of which every `step`-th goes through a depth-wise convolution."""
+    c = Cases(np.random.default_rng(past))
+    same = (0.01, 0 if dtype == "int16" else 3)
+    taps = past // step + 1
+    frame = c.input("frame", (1, width, channels), dtype, *same)
+    c.tensor("history", (past, width, channels), dtype, *same)
+    c.tensor("all", (past + 1, width, channels), dtype, *same)
+    c.tensor("history_out", (past, width, channels), dtype, *same)
+    c.operators.append(Operator("CONCATENATION", "join", ("history", frame), ("all",), {"axis": 0, **NONE}))
+    rows(c, "drop", "all", "history_out", 1, past + 1)
+    seen = "all"
+    if step > 1:
+        seen = c.tensor("seen", (taps, width, channels), dtype, *same)
+        rows(c, "look", "all", "seen", 0, past + 1, step)
+    shape = c.shape_constant("shape", (1, taps, width, channels))
+    c.tensor("image", (1, taps, width, channels), dtype, *same)
+    c.operators.append(
+        Operator("RESHAPE", "view", (seen, shape), ("image",), {"new_shape": [1, taps, width, channels]})
+    )
+    pads = c.shape_constant("pads", [[0, 0], [0, 0], [1, 1], [0, 0]])
+    c.tensor("padded", (1, taps, width + 2, channels), dtype, *same)
+    c.operators.append(Operator("PAD", "pad", ("image", pads), ("padded",)))
+    names = c.weights("filter", (1, taps, 3, channels), "padded", channels=True, wide=WIDE[dtype], axis=3)
+    y = c.tensor("y", (1, 1, width, channels), dtype, 0.05)
+    c.add("DEPTHWISE_CONV_2D", "filter", ("padded", *names), [y], padding="VALID", depth_multiplier=1)
+    return c
+
+
+def with_state(c: Cases, outputs: tuple[str, ...] = ("y",)) -> Graph:
+    return replace(c.graph(), outputs=outputs, states=(State("history", "history_out"),))
+
+
+HISTORIES = {
+    "int16": lambda: history("int16", 4, 2),
+    "int8": lambda: history("int8", 10, 5),
+    "every frame": lambda: history("int16", 2, 1),
+    "of GTCRN": lambda: history("int16", 10, 5, 33, 16),
+}
+
+
+@pytest.mark.parametrize("build", list(BUILDS))
+@pytest.mark.parametrize("kind", list(HISTORIES))
+def test_a_history_moves_within_its_state_and_its_reader_pads_for_itself(kind, build, tmp_path):
+    graph = with_state(HISTORIES[kind]())
+    suffix = "s8" if kind == "int8" else "s16"
+    program = build_program(graph, "net")
+    assert program.functions == {f"stapes_history_{suffix}", f"stapes_depthwise_conv_2d_{suffix}"}
+    assert not program.closing_copies
+    assert_same_frames(graph, CNetwork(graph, tmp_path, build))
+
+
+def test_a_history_that_is_read_again_is_kept(tmp_path):
+    """An operator behind the step reads the frames as they were before it."""
+    c = history()
+    c.add("ADD", "late", ("history", "history"), [c.tensor("late", (4, 5, 3), "int16", 0.02)], **NONE)
+    graph = with_state(c, ("y", "late"))
+    assert "stapes_history_s16" in build_program(graph, "net").functions
+    assert len(build_program(graph, "net").closing_copies) == 1
+    assert_same_frames(graph, CNetwork(graph, tmp_path))
+
+
+def backwards(c: Cases) -> None:
+    """The frame in front of the history."""
+    c.operators[0] = replace(c.operators[0], inputs=c.operators[0].inputs[::-1])
+
+
+def newest_dropped(c: Cases) -> None:
+    c.tensors["drop/0"] = replace(c.tensors["drop/0"], data=np.int32([0, 0, 0]))
+    c.tensors["drop/1"] = replace(c.tensors["drop/1"], data=np.int32([4, 5, 3]))
+
+
+def read_before_the_history_moves(c: Cases) -> None:
+    """Nothing may come between the operators of a history that reads what they make."""
+    c.operators.append(c.operators.pop(1))
+
+
+@pytest.mark.parametrize("change", [backwards, newest_dropped, read_before_the_history_moves])
+def test_what_is_no_history_runs_operator_by_operator(change, tmp_path):
+    c = history()
+    change(c)
+    graph = with_state(c)
+    assert "stapes_history_s16" not in build_program(graph, "net").functions
+    assert_same_frames(graph, CNetwork(graph, tmp_path))
+
+
+def test_a_pad_that_somebody_else_reads_stays(tmp_path):
+    c = history()
+    c.add("ADD", "late", ("padded", "padded"), [c.tensor("late", (1, 3, 7, 3), "int16", 0.02)], **NONE)
+    graph = with_state(c, ("y", "late"))
+    assert "pad" in [step.name for step in schedule(graph)]
+    assert_same_frames(graph, CNetwork(graph, tmp_path))
+
+
+def energy(channels: int = 8, length: int = 33) -> Graph:
+    """Sums of squares of the columns of x."""
+    c = Cases(np.random.default_rng(0))
+    x = c.input("x", (length, channels), "int16")
+    scale = float(c.tensors[x].scale[0])
+    c.tensor("turned", (channels, length), "int16", scale)
+    c.tensor("vectors", (channels, 1, length), "int16", scale)
+    c.tensor("sums", (channels, 1, 1), "int16", scale**2 * length * 2.0**13)
+    c.tensor("y", (1, channels), "int16", scale**2 * length * 2.0**13)
+    perm, shape, flat = (
+        c.shape_constant(name, values)
+        for name, values in (("perm", [1, 0]), ("shape", [channels, 1, length]), ("flat", [1, channels]))
+    )
+    c.add("TRANSPOSE", "turn", (x, perm), ["turned"])
+    c.add("RESHAPE", "part", ("turned", shape), ["vectors"])
+    c.add("BATCH_MATMUL", "square", ("vectors", "vectors"), ["sums"], adj_x=False, adj_y=True)
+    c.add("RESHAPE", "join", ("sums", flat), ["y"])
+    roles = {"x": x, "turned": "turned", "vectors": "vectors", "sums": "sums", "out": "y"}
+    operators = tuple(replace(op, region="energy") for op in c.operators)
+    return replace(c.graph(), operators=operators, outputs=("y",), regions=(Region("energy", "energy", roles),))
+
+
+@pytest.mark.parametrize("build", list(BUILDS))
+@pytest.mark.parametrize("size", [(8, 33), (1, 1), (5, 257)])
+def test_energies_are_summed_where_they_lie(size, build, tmp_path):
+    graph = energy(*size)
+    assert build_program(graph, "net").functions == {"stapes_energy_s16"}
+    assert_same_frames(graph, CNetwork(graph, tmp_path, build))
+
+
+def test_products_of_two_different_tensors_are_no_energy(tmp_path):
+    graph = energy()
+    other = Tensor("other", (8, 1, 33), "int16", graph.tensors["x"].scale)
+    operators = [
+        replace(op, inputs=("vectors", "other")) if op.kind == "BATCH_MATMUL" else op for op in graph.operators
+    ]
+    graph = replace(graph, tensors={**graph.tensors, "other": other}, operators=tuple(operators), inputs=("x", "other"))
+    assert "stapes_batch_matmul_s16" in build_program(graph, "net").functions
+    assert_same_frames(graph, CNetwork(graph, tmp_path))
+
+
+def test_an_energy_that_is_looked_into_runs_operator_by_operator(tmp_path):
+    graph = replace(energy(), outputs=("y", "turned"))
+    assert "stapes_copy_s16" in build_program(graph, "net").functions
+    assert_same_frames(graph, CNetwork(graph, tmp_path))
