@@ -1,6 +1,7 @@
 """`stapes evaluate` scores what the pipelines really give, aligned, on every engine alike."""
 
 import json
+import sys
 
 import numpy as np
 import pytest
@@ -186,6 +187,7 @@ def test_an_unknown_peer_is_refused(bundle):
         (["--levels", "-10"], "give two or more levels"),
         (["--levels", "loud,soft"], "give two or more levels"),
         (["--levels", "-10,6"], "between -80 and 0 dBFS"),
+        (["--clean-snr", "nan"], "give a ratio of -20 to 60 dB"),
         (["--corpus", "nowhere"], "nowhere: no such folder"),
         (["--example", "water"], "--example: names what --html shows"),
         (["--html", "x.html", "--example", "choir"], "--example choir: no such recording; take a name such as furnace"),
@@ -194,6 +196,11 @@ def test_an_unknown_peer_is_refused(bundle):
 )
 def test_what_cannot_be_done_is_told_in_one_line(stapes, bundle, options, words):
     assert words in stapes("evaluate", bundle.folder, *options).error
+
+
+def test_a_peer_that_is_not_installed_says_how_to_get_it(stapes, bundle, monkeypatch):
+    monkeypatch.setitem(sys.modules, "pyrnnoise", None)
+    assert "pip install 'stapes[peers]'" in stapes("evaluate", bundle.folder, "--against", "rnnoise").error
 
 
 def test_an_empty_folder_nan_and_unequal_lengths_are_told_in_one_line(stapes, bundle, tmp_path):

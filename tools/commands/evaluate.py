@@ -12,15 +12,17 @@ from models.errors import StapesError
 from tools.audio_files import DEMO
 from tools.bundle import Bundle, load_bundle
 from tools.console import console, err, print_json
-from tools.evaluation.checks import CleanCheck, LevelCheck, clean_check, level_check, parse_levels
+from tools.evaluation.checks import CleanCheck, LevelCheck, check_ratio, clean_check, level_check, parse_levels
 from tools.evaluation.choice import chosen_metrics
 from tools.evaluation.page import check_examples, write_page
 from tools.evaluation.recordings import read_recordings
 from tools.evaluation.run import Evaluation, evaluate_recordings, make_contest
 from tools.evaluation.tables import clean_words, group_tables, level_table, level_words, overall_tables
-from tools.metrics import LABELS
+from tools.metrics import LABELS, METRICS
 from tools.pairs import find_pairs
 from tools.scoring import available_cores
+
+SLOW_EXAMPLE = "fast,dnsmos,haspi_moderate,hasqi_moderate"
 
 
 def evaluate(
@@ -82,6 +84,8 @@ def evaluate(
     """
     names, missing = chosen_metrics(metrics)
     wanted_levels = parse_levels(levels) if levels is not None else ()
+    if clean_snr is not None:
+        check_ratio(clean_snr)
     opened = load_bundle(bundle)
     recordings = read_recordings(find_pairs(corpus), corpus)
     contest = make_contest(opened, engine, against or ())
@@ -129,6 +133,8 @@ def _print(corpus: Path, engine: str, result: Evaluation, level: LevelCheck | No
         console.print(level_table(level))
     for line in (*(level_words(level) if level else ()), *(clean_words(clean) if clean else ())):
         console.print(line, markup=False)
+    if set(result.metrics) <= set(METRICS):
+        console.print(f"slow metrics, seconds a recording and system: --metrics {SLOW_EXAMPLE}", markup=False)
     for file in result.files:
         for system, names in file["unmeasured"].items():
             for name, reason in names.items():

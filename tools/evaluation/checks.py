@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from models.errors import StapesError
@@ -16,6 +16,7 @@ METRICS = (METRIC, "si_sdr")
 # In PESQ: the mean may move by less than this between levels, and fall by no more below the Wiener filter's on clean speech.
 LIMIT = 0.1
 QUIETEST_DBFS, LOUDEST_DBFS = -80.0, 0.0
+NOISIEST_DB, CLEANEST_DB = -20.0, 60.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -103,7 +104,12 @@ def clean_check(contest: Contest, recordings: Sequence[Recording], snr_db: float
     cleaner = [made for recording in recordings if (made := recording.at_snr(snr_db)) is not None]
     if not cleaner:
         raise StapesError("--clean-snr: no recording has both speech and noise; leave the option out")
-    return CleanCheck(snr_db, evaluate_recordings(contest, cleaner, jobs, METRICS), len(recordings) - len(cleaner))
+    return CleanCheck(snr_db, _figures(contest, cleaner, jobs), len(recordings) - len(cleaner))
+
+
+def _figures(contest: Contest, recordings: Sequence[Recording], jobs: int) -> Evaluation:
+    """An evaluation without its sound, which would fill the memory once for every level."""
+    return replace(evaluate_recordings(contest, recordings, jobs, METRICS), recordings=[], outputs=[])
 
 
 def parse_levels(words: str) -> tuple[float, ...]:
@@ -121,3 +127,9 @@ def parse_levels(words: str) -> tuple[float, ...]:
             f"--levels {words}: give two or more levels between {QUIETEST_DBFS:g} and {LOUDEST_DBFS:g} dBFS, such as -10,-25,-40"
         )
     return levels
+
+
+def check_ratio(snr_db: float) -> None:
+    """Raise StapesError for a ratio that is no number or makes no sense for nearly clean speech."""
+    if not NOISIEST_DB <= snr_db <= CLEANEST_DB:
+        raise StapesError(f"--clean-snr {snr_db:g}: give a ratio of {NOISIEST_DB:g} to {CLEANEST_DB:g} dB, such as 30")
