@@ -23,7 +23,7 @@ from tools.training.fake_quant import snap
 from tools.training.objective import make_objective
 from tools.training.pool import Batch, Pool
 from tools.training.recipe import Deployment, Optimiser, Recipe, load_recipe
-from tools.training.state import MODEL_NAME, Folder
+from tools.training.state import BEST_NAME, MODEL_NAME, Folder
 from tools.training.validate import Validator
 
 LOG_EVERY = 25
@@ -41,6 +41,8 @@ def train(
 ) -> None:
     """Train a GRU mask; an interrupted training goes on where it was saved, to the same weights.
 
+    The folder gets model.pt (the last network), best.pt (the one of the best validation), log.jsonl and curve.png.
+
     \b
     Example:
       stapes train models/zoo/gru_mask.toml --corpus corpus -o training
@@ -56,11 +58,11 @@ def train(
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with Progress(*columns, console=Console(stderr=True), disable=quiet) as progress:
         task = progress.add_task("training", total=last, completed=training.step)
-        while training.step < last:
+        while training.step < last and not training.exhausted:
             training.run_step()
             if training.step % chosen.validation.every == 0 or training.step == last:
                 training.validate()
-            if training.step % save_every == 0 or training.step == last:
+            if training.step % save_every == 0 or training.step == last or training.exhausted:
                 training.save()
             progress.update(task, completed=training.step)
 
@@ -71,6 +73,7 @@ class Training:
     def __init__(self, recipe: Recipe, corpus: Path, folder: Folder, start: Path | None = None) -> None:
         self.recipe, self.folder = recipe, folder
         torch.manual_seed(recipe.seed)
+        torch.backends.mkldnn.matmul.fp32_precision = "bf16" if recipe.optimiser.bfloat16_products else "ieee"
         self.model = GruMask(recipe.model) if start is None else _started(start, recipe)
         self.frontend: FrontEnd = recipe.model.front_end()
         o = recipe.optimiser
@@ -80,6 +83,9 @@ class Training:
         self.validator = Validator(corpus, recipe, self.frontend)
         self.terms: list[dict[str, float]] = []
         self.step, kept = folder.resume(self.model, self.optimiser)
+        self.average = GruMask(recipe.model)
+        self.average.load_state_dict(kept["average"] if kept else self.model.state_dict())
+        self.best: dict[str, float] = kept.get("best", {})
         if kept:
             self.objective.restore(kept)
         if self.step == 0:
@@ -112,27 +118,51 @@ class Training:
         loss.backward()
         norm = torch.nn.utils.clip_grad_norm_(self.model.parameters(), self.recipe.optimiser.gradient_norm)
         self.optimiser.step()
+        self._move_average()
         return {"loss": float(loss.detach()), "gradient_norm": float(norm), **terms}
 
+    @torch.no_grad()
+    def _move_average(self) -> None:
+        """Early on the mean reaches less far back, so that the first weights do not linger in it."""
+        past = min(self.recipe.optimiser.average, (1 + self.step) / (10 + self.step))
+        for mean, now in zip(self.average.parameters(), self.model.parameters(), strict=True):
+            mean.lerp_(now, 1.0 - past)
+
     def validate(self) -> None:
-        """Score the network as it would be stored, log the scores."""
+        """Score the network as it would be stored, log the scores, keep the best one."""
         scores = self.validator.scores(self._stored())
         self.folder.log({"step": self.step, **{f"validation_{name}": value for name, value in scores.items()}})
+        score = scores[self.recipe.validation.watch]
+        if not self.best or score > self.best["score"]:
+            self.best = {"score": score, "step": self.step, "worse": 0}
+            self._write(BEST_NAME)
+        else:
+            self.best["worse"] += 1
+
+    @property
+    def exhausted(self) -> bool:
+        """So many scores in a row were no better than the best that the recipe's patience is at its end."""
+        patience = self.recipe.validation.patience
+        return patience > 0 and self.best.get("worse", 0) >= patience
 
     def save(self) -> None:
         """Keep the state, the network as a checkpoint, and the curves."""
-        self.folder.save(self.step, self.model, self.optimiser, self.objective.state())
-        checkpoint.save(self.folder.path / MODEL_NAME, *deployed(self._stored(), self.frontend, self.recipe.deployment))
+        kept = {**self.objective.state(), "average": self.average.state_dict(), "best": self.best}
+        self.folder.save(self.step, self.model, self.optimiser, kept)
+        self._write(MODEL_NAME)
         self.folder.plot()
+
+    def _write(self, name: str) -> None:
+        checkpoint.save(self.folder.path / name, *deployed(self._stored(), self.frontend, self.recipe.deployment))
 
     def _stored(self) -> GruMask:
         """The network of the checkpoint: after fine-tuning for integer arithmetic with its weights on the int8 grid."""
-        if self.recipe.quantisation is None:
-            return self.model
-        stored = GruMask(self.recipe.model)
-        stored.load_state_dict(self.model.state_dict())
-        snap(stored)
-        return stored
+        if self.recipe.quantisation is not None:
+            stored = GruMask(self.recipe.model)
+            stored.load_state_dict(self.average.state_dict())
+            snap(stored)
+            return stored
+        return self.average
 
 
 def deployed(model: GruMask, frontend: FrontEnd, deployment: Deployment) -> tuple[GruMask, FrontEnd]:

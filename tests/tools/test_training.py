@@ -15,12 +15,13 @@ from models.gru_mask import GruMask
 from models.pipeline import FloatPipeline
 from tests.helpers import speech_like
 from tools.corpus import Mix, fetch
-from tools.train import learning_rate, train
+from tools.train import Training, learning_rate, train
 from tools.training import recurrence
 from tools.training.augment import pair, source_seconds
 from tools.training.loss import Resynthesis, SpeechLoss
 from tools.training.pool import Pool
 from tools.training.recipe import Data, Loss, Optimiser, load_recipe
+from tools.training.state import Folder
 
 RECIPE = """
 seed = 3
@@ -101,6 +102,33 @@ def test_result_is_a_checkpoint_behind_its_own_front_end(recipe, corpus, tmp_pat
     assert (frontend.features, frontend.gain_input, frontend.mask_floor_db) == ("log", True, -20.0)
     assert (tmp_path / "out" / "curve.png").stat().st_size > 1000
     assert FloatPipeline(frontend, model).run(speech_like(1.0)).shape == (16000,)
+
+
+def test_training_ends_when_patience_is_at_its_end_and_keeps_the_best(recipe, corpus, tmp_path):
+    recipe.write_text(
+        RECIPE.replace("steps = 8", "steps = 40\nlearning_rate = 1e-9\naverage = 0.5").replace(
+            "every = 4", "every = 2\npatience = 2"
+        )
+    )
+    run(recipe, corpus, tmp_path / "out", stop_after=3)
+    out = run(recipe, corpus, tmp_path / "out")
+    lines = list(map(json.loads, (out / "log.jsonl").read_text().splitlines()))
+    scores = {line["step"]: line["validation_pesq"] for line in lines if "validation_pesq" in line and line["step"]}
+    best = max(scores, key=scores.get)
+    assert max(scores) == best + 4 < 40
+    assert (out / "best.pt").is_file()
+
+
+def test_kept_network_is_the_mean_of_the_weights(recipe, corpus, tmp_path):
+    recipe.write_text(RECIPE.replace("batch = 2", "batch = 2\naverage = 0.9"))
+    training = Training(load_recipe(recipe), corpus, Folder(tmp_path / "out", {}))
+    mean = training.average.fc2.bias.detach().clone()
+    for step in range(3):
+        training.run_step()
+        past = (1 + step) / (10 + step)
+        mean = past * mean + (1 - past) * training.model.fc2.bias.detach()
+    training.save()
+    assert torch.allclose(checkpoint.load(tmp_path / "out" / "model.pt")[0].fc2.bias, mean, atol=1e-7)
 
 
 def test_folder_of_another_training_is_refused(recipe, corpus, tmp_path):
@@ -320,6 +348,8 @@ def test_learning_rate_rises_then_falls_to_zero():
         ("model = 3", r"\[model\]"),
         ("[model]\nfeatures_of = 3", "features_of"),
         ("[data]\ncrop_seconds = 9.0", "crop_seconds"),
+        ('[validation]\nwatch = "loss"', "watch"),
+        ('[quantisation]\nimitate = "int4"', "imitate"),
     ],
 )
 def test_bad_recipe_is_refused(tmp_path, text, word):

@@ -17,6 +17,7 @@ from torch.nn import functional
 
 from models.errors import StapesError
 from models.gru_mask import GruMask
+from tools.training import recurrence
 
 # Limits of the ranges: the sums as in the lowering of the GRU, its terms as far as training is to let them.
 _TERM_LIMIT, _GATE_LIMIT, _CANDIDATE_LIMIT = 16.0, 8.0, 4.0
@@ -221,7 +222,7 @@ class Recurrence(torch.autograd.Function):
 class FakeQuantisedMask:
     """The forward pass of a `GruMask` with int8 weights, and on demand with int8 activations.
 
-    `excess` after a call in float: mean square by which what stands in front of the gates exceeds its reach, summed over
+    `watched`: excess and ranges of the recurrence come from every so manieth crop. `excess` after a call in float: mean square by which what stands in front of the gates exceeds its reach, summed over
     the terms (within `term_reach`), the sums in front of the sigmoids (`gate_reach`) and of the tanh (`candidate_reach`).
     """
 
@@ -232,6 +233,7 @@ class FakeQuantisedMask:
         term_reach: float = 5.0,
         gate_reach: float = 5.0,
         candidate_reach: float = 2.5,
+        watched: int = 1,
     ) -> None:
         """Raises StapesError for a network with a LayerNorm."""
         if model.narrow is None:
@@ -240,6 +242,7 @@ class FakeQuantisedMask:
             )
         self.model, self.ranges, self.narrow = model, ranges, model.narrow
         self.term_reach, self.gate_reach, self.candidate_reach = term_reach, gate_reach, candidate_reach
+        self.watched = watched
         self.excess = torch.zeros(())
 
     def __call__(self, features: Tensor, int8: bool, features_int8: Tensor | None = None) -> Tensor:
@@ -276,11 +279,13 @@ class FakeQuantisedMask:
             for role, value in zip(("xr", "xz", "xn"), terms.chunk(3, -1), strict=True)
         )
         x_gates = torch.cat((xr, xz), 2)
-        states = Recurrence.apply(x_gates, xn, r, c, ranges, name)
-        if ranges is None:
-            before = torch.cat((torch.zeros_like(states[:1]), states[:-1]))
-            self._note_excess(terms, self.term_reach)
-            self._look_inside(name, x_gates, xn, functional.linear(before, r, c))
+        if ranges is not None:
+            return Recurrence.apply(x_gates, xn, r, c, ranges, name)
+        states = recurrence.layer(terms, r, c)
+        seen = slice(None, None, self.watched)
+        before = torch.cat((torch.zeros_like(states[:1, seen]), states[:-1, seen]))
+        self._note_excess(terms[:, seen], self.term_reach)
+        self._look_inside(name, x_gates[:, seen], xn[:, seen], functional.linear(before, r, c))
         return states
 
     def _look_inside(self, name: str, x_gates: Tensor, xn: Tensor, terms: Tensor) -> None:

@@ -37,6 +37,23 @@ class FloatObjective:
         """Take back what `state` gave."""
 
 
+class BoundedObjective(FloatObjective):
+    """The task loss of the network with int8 weights, and what keeps the sums in front of its gates within reach."""
+
+    def __init__(self, recipe: Recipe, model: GruMask) -> None:
+        super().__init__(recipe, model)
+        q = recipe.quantisation
+        assert q is not None
+        self.settings: Quantisation = q
+        self.network = FakeQuantisedMask(model, Ranges(), q.term_reach, q.gate_reach, q.candidate_reach, watched=8)
+
+    def __call__(self, batch: Batch) -> tuple[Tensor, dict[str, float]]:
+        mask = self.network(batch.features, int8=False)
+        excess = self.network.excess
+        loss, terms = self._task(batch, mask)
+        return loss + self.settings.reach_weight * excess, {**terms, "excess": float(excess.detach())}
+
+
 class QuantisedObjective(FloatObjective):
     """The task loss of the network with int8 weights, with float and with int8 activations, and the SNR between the two.
 
@@ -83,4 +100,6 @@ def _snr_db(mask: Tensor, coarse: Tensor, limit_db: float) -> Tensor:
 
 
 def make_objective(recipe: Recipe, model: GruMask) -> FloatObjective:
-    return FloatObjective(recipe, model) if recipe.quantisation is None else QuantisedObjective(recipe, model)
+    if recipe.quantisation is None:
+        return FloatObjective(recipe, model)
+    return (BoundedObjective if recipe.quantisation.imitate == "weights" else QuantisedObjective)(recipe, model)

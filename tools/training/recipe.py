@@ -11,6 +11,8 @@ from typing import Any
 from models.errors import StapesError
 from models.gru_mask import GruMaskConfig
 
+WATCHED = ("pesq", "estoi", "si_sdr_db")
+
 
 @dataclass(frozen=True)
 class Data:
@@ -54,7 +56,12 @@ class Data:
 
 @dataclass(frozen=True)
 class Optimiser:
-    """AdamW: a linear warm-up to `learning_rate`, then half a cosine down to zero at `steps`."""
+    """AdamW: a linear warm-up to `learning_rate`, then half a cosine down to zero at `steps`.
+
+    With `average` > 0 the network that is scored and kept is a running mean of the weights, this being the weight of the
+    past in it. `bfloat16_products`: matrix products over all frames at once round their factors to bfloat16, where the
+    processor has instructions for it.
+    """
 
     steps: int = 7000
     batch: int = 8
@@ -62,6 +69,8 @@ class Optimiser:
     warmup_steps: int = 100
     weight_decay: float = 1e-4
     gradient_norm: float = 1.0
+    average: float = 0.0
+    bfloat16_products: bool = False
 
 
 @dataclass(frozen=True)
@@ -85,23 +94,32 @@ class Loss:
 
 @dataclass(frozen=True)
 class Validation:
-    """`pairs` fixed pairs of the validation split, scored every `every` steps."""
+    """`pairs` fixed pairs of the validation split, scored every `every` steps.
+
+    The network with the highest score `watch` (pesq, estoi or si_sdr_db) is kept beside the last one; when `patience` scores
+    in a row were no better, training ends. 0 never ends it.
+    """
 
     pairs: int = 16
     seconds: float = 6.0
     snr_db: tuple[float, ...] = (0.0, 5.0, 10.0)
     every: int = 500
+    watch: str = "pesq"
+    patience: int = 0
 
 
 @dataclass(frozen=True)
 class Quantisation:
-    """Fine-tuning for integer arithmetic, see `fake_quant`; where a recipe has this table, training ends by snapping weights.
+    """Training for integer arithmetic, see `fake_quant`; where a recipe has this table, training ends by snapping weights.
+
+    `imitate`: "weights", which costs little and suits the whole of a training, or "activations" besides, for its end.
 
     `snr_weight` is the worth of one dB between the masks of the float and of the integer network, up to `snr_limit_db`.
     `term_reach`, `gate_reach` and `candidate_reach` bound what stands in front of the gates, at the price of `reach_weight`
     times the mean square of the excess.
     """
 
+    imitate: str = "activations"
     snr_weight: float = 0.015
     snr_limit_db: float = 48.0
     term_reach: float = 5.0
@@ -160,6 +178,12 @@ def load_recipe(path: Path) -> Recipe:
         recipe = _fill(Recipe, values, "")
     except StapesError as error:
         raise StapesError(f"{path}: {error}") from error
+    if recipe.validation.watch not in WATCHED:
+        raise StapesError(f"{path}: validation.watch is {recipe.validation.watch!r}; give one of {', '.join(WATCHED)}")
+    if recipe.quantisation is not None and recipe.quantisation.imitate not in ("weights", "activations"):
+        raise StapesError(
+            f"{path}: quantisation.imitate is {recipe.quantisation.imitate!r}; give weights or activations"
+        )
     if recipe.data.crop_seconds > recipe.data.clip_seconds:
         raise StapesError(f"{path}: crop_seconds exceeds clip_seconds; make the clips longer")
     return recipe

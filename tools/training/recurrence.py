@@ -63,13 +63,29 @@ class Layer(torch.autograd.Function):
         return dx, flat.t() @ states[:-1].flatten(0, 1), flat.sum(0)
 
 
+def layer(x: Tensor, weights: Tensor, bias: Tensor) -> Tensor:
+    """x (T, B, 3H): the terms of the input; recurrent weights (3H, H), bias (3H,) -> states (T, B, H).
+
+    In plain torch where the sizes do not suit the C.
+    """
+    if x.shape[1] % _ROWS == 0 and weights.shape[1] % _PANEL == 0:
+        return Layer.apply(x, weights, bias)
+    h, states = torch.zeros(x.shape[1], weights.shape[1]), []
+    for terms in x:
+        (xr, xz, xn), (hr, hz, hn) = terms.chunk(3, 1), functional.linear(h, weights, bias).chunk(3, 1)
+        n, z = torch.tanh(xn + torch.sigmoid(xr + hr) * hn), torch.sigmoid(xz + hz)
+        h = n + z * (h - n)
+        states.append(h)
+    return torch.stack(states)
+
+
 def mask(model: GruMask, features: Tensor) -> Tensor:
     """As `model(features)[0]`: features (B, T, F) -> mask (B, T, K); torch's own GRU where the sizes do not suit the C."""
     gru = model.gru
     if features.shape[0] % _ROWS or gru.hidden_size % _PANEL or (gru.dropout and gru.num_layers > 1):
         return model(features)[0]
     x = model.before(features).transpose(0, 1)
-    for layer in range(gru.num_layers):
-        w, r, b, c = (getattr(gru, f"{kind}_l{layer}") for kind in ("weight_ih", "weight_hh", "bias_ih", "bias_hh"))
-        x = Layer.apply(functional.linear(x, w, b), r, c)
+    for index in range(gru.num_layers):
+        w, r, b, c = (getattr(gru, f"{kind}_l{index}") for kind in ("weight_ih", "weight_hh", "bias_ih", "bias_hh"))
+        x = layer(functional.linear(x, w, b), r, c)
     return model.after(x).transpose(0, 1)

@@ -17,6 +17,7 @@ STATE_NAME = "training.pt"
 LOG_NAME = "log.jsonl"
 CURVE_NAME = "curve.png"
 MODEL_NAME = "model.pt"
+BEST_NAME = "best.pt"
 
 
 class Folder:

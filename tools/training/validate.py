@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import torch
 from pesq import pesq
+from pystoi import stoi
 from torchmetrics.functional.audio import scale_invariant_signal_distortion_ratio
 
 from models.frontend import FrontEnd
@@ -29,15 +30,16 @@ class Validator:
         self.noisy, self.clean = np.stack([p.noisy for p in pairs]), np.stack([p.clean for p in pairs])
 
     def scores(self, model: GruMask | None) -> dict[str, float]:
-        """Mean wide-band PESQ and SI-SDR in dB over the pairs; without a model those of the Wiener filter."""
+        """Mean wide-band PESQ, ESTOI and SI-SDR in dB over the pairs; without a model those of the Wiener filter."""
         output = FloatPipeline(self.frontend, model).run(self.noisy)
         return mean_scores(output, self.clean, self.frontend)
 
 
 def mean_scores(output: np.ndarray, clean: np.ndarray, frontend: FrontEnd) -> dict[str, float]:
-    """`output` (N, S), `frontend.delay` samples behind `clean` (N, S) -> mean PESQ and SI-SDR."""
+    """`output` (N, S), `frontend.delay` samples behind `clean` (N, S) -> mean PESQ, ESTOI and SI-SDR."""
     delay = frontend.delay
     output, clean = output[:, delay:], clean[:, : clean.shape[1] - delay].astype(np.float64)
     si_sdr = scale_invariant_signal_distortion_ratio(torch.from_numpy(output.copy()), torch.from_numpy(clean.copy()))
     scores = [pesq(frontend.sample_rate, c, o, "wb") for c, o in zip(clean, output, strict=True)]
-    return {"pesq": float(np.mean(scores)), "si_sdr_db": float(si_sdr.mean())}
+    intelligible = [stoi(c, o, frontend.sample_rate, extended=True) for c, o in zip(clean, output, strict=True)]
+    return {"pesq": float(np.mean(scores)), "estoi": float(np.mean(intelligible)), "si_sdr_db": float(si_sdr.mean())}
