@@ -25,6 +25,9 @@ _TERM_LIMIT, _GATE_LIMIT, _CANDIDATE_LIMIT = 16.0, 8.0, 4.0
 # beyond their grid break the tie; the difference of 1e-4 is far below every step.
 _BEYOND = 1.0 + 2.0**-13
 _fake = torch.fake_quantize_per_tensor_affine
+# Scale and zero point of gate, candidate, h - n and z * (h - n); limits of the state.
+_INNER = ((2.0**-8 * (3.0 * _BEYOND - 2.0), -128), (2.0**-7 * _BEYOND, 0), (2.0**-6, 0), (2.0**-6 * _BEYOND, 0))
+_STATE_BOUNDS = (-_BEYOND, _BEYOND * 127 / 128)
 
 
 class Ranges:
@@ -280,13 +283,25 @@ class FakeQuantisedMask:
         )
         x_gates = torch.cat((xr, xz), 2)
         if ranges is not None:
-            return Recurrence.apply(x_gates, xn, r, c, ranges, name)
+            return self._quantised_layer(name, x_gates, xn, r, c, ranges)
         states = recurrence.layer(terms, r, c)
         seen = slice(None, None, self.watched)
         before = torch.cat((torch.zeros_like(states[:1, seen]), states[:-1, seen]))
         self._note_excess(terms[:, seen], self.term_reach)
         self._look_inside(name, x_gates[:, seen], xn[:, seen], functional.linear(before, r, c))
         return states
+
+    @staticmethod
+    def _quantised_layer(
+        name: str, x_gates: Tensor, xn: Tensor, weights: Tensor, bias: Tensor, ranges: Ranges
+    ) -> Tensor:
+        if not recurrence.suits(*xn.shape[1:]):
+            return Recurrence.apply(x_gates, xn, weights, bias, ranges, name)
+        outer = [ranges.format(f"{name}/{role}") for role in ("h_gates", "hn", "a_gates", "an")]
+        rows = [(s, float(z), (-128.5 - z) * s, (127.5 - z) * s) for s, z in [*outer, *_INNER]]
+        return recurrence.QuantisedLayer.apply(
+            torch.cat((x_gates, xn), 2), weights, bias, torch.tensor(rows), torch.tensor(_STATE_BOUNDS)
+        )
 
     def _look_inside(self, name: str, x_gates: Tensor, xn: Tensor, terms: Tensor) -> None:
         """Excess and ranges of what the recurrence does not show, from its recurrent terms (T, B, 3H) computed anew."""

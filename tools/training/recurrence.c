@@ -95,3 +95,93 @@ void gru_backward(int T, int B, int H, const float *grad, const float *weights, 
         product(back, dg + t * B * 3 * H, weights, NULL, B, 3 * H, H);
     }
 }
+
+/* An int8 format: real = (code - zero_point) * scale; `low` and `high` are what rounding brings to -128 and 127. */
+typedef struct {
+    float scale, zero_point, low, high;
+} format;
+
+static inline float quantised(float x, format f)
+{
+    const float code = rintf(x / f.scale) + f.zero_point;
+    return (fminf(fmaxf(code, -128.0f), 127.0f) - f.zero_point) * f.scale;
+}
+
+static inline float within(float x, format f)
+{
+    return x >= f.low && x <= f.high ? 1.0f : 0.0f;
+}
+
+/* Formats in front of the gates, in this order, then those behind: gate, candidate, difference h - n, its part z * (h - n). */
+enum { TERM, CANDIDATE_TERM, GATE_SUM, CANDIDATE_SUM, GATE, CANDIDATE, DIFFERENCE, PART };
+
+static void forward_step_quantised(int H, const format *f, float least, float most, const float *restrict x,
+                                   const float *restrict h, const float *restrict g, float *restrict sum,
+                                   float *restrict gate, float *restrict rhn, float *restrict an, float *restrict n,
+                                   float *restrict d, float *restrict next)
+{
+    for (int i = 0; i < 2 * H; i++) {
+        sum[i] = quantised(g[i], f[TERM]) + x[i];
+        gate[i] = quantised(1.0f / (1.0f + expf(-quantised(sum[i], f[GATE_SUM]))), f[GATE]);
+    }
+    for (int i = 0; i < H; i++) {
+        rhn[i] = gate[i] * quantised(g[2 * H + i], f[CANDIDATE_TERM]);
+        an[i] = quantised(rhn[i], f[CANDIDATE_TERM]) + x[2 * H + i];
+        n[i] = quantised(2.0f / (1.0f + expf(-2.0f * quantised(an[i], f[CANDIDATE_SUM]))) - 1.0f, f[CANDIDATE]);
+        d[i] = quantised(h[i] - n[i], f[DIFFERENCE]);
+        next[i] = fminf(fmaxf(n[i] + quantised(gate[H + i] * d[i], f[PART]), least), most);
+    }
+}
+
+/* As gru_forward, in int8: x holds the quantised terms of the input, `formats` is [8][4], states lie within least .. most.
+ * Kept for the way back: g (T, B, 3H) the recurrent terms, sum and gate (T, B, 2H), r * hn, the sum of n, n, d (T, B, H). */
+void gru_forward_quantised(int T, int B, int H, const float *formats, const float *bounds, const float *x,
+                           const float *weights, const float *bias, float *states, float *g, float *sum, float *gate,
+                           float *rhn, float *an, float *n, float *d)
+{
+    const format *f = (const format *)formats;
+    for (ptrdiff_t t = 0; t < T; t++) {
+        product(g + t * B * 3 * H, states + t * B * H, weights, bias, B, H, 3 * H);
+        for (ptrdiff_t row = t * B; row < (t + 1) * B; row++)
+            forward_step_quantised(H, f, bounds[0], bounds[1], x + row * 3 * H, states + row * H, g + row * 3 * H,
+                                   sum + row * 2 * H, gate + row * 2 * H, rhn + row * H, an + row * H, n + row * H,
+                                   d + row * H, states + (row + B) * H);
+    }
+}
+
+static void backward_step_quantised(int H, const format *f, const float *restrict grad, const float *restrict g,
+                                    const float *restrict sum, const float *restrict gate, const float *restrict rhn,
+                                    const float *restrict an, const float *restrict n, const float *restrict d,
+                                    float *restrict back, float *restrict dx, float *restrict dg)
+{
+    for (int i = 0; i < H; i++) {
+        const float dh = grad[i] + back[i], r = gate[i], z = gate[H + i];
+        const float dn = dh * (1.0f - z) * (1.0f - n[i] * n[i]) * within(an[i], f[CANDIDATE_SUM]);
+        const float drhn = dn * within(rhn[i], f[CANDIDATE_TERM]);
+        dx[i] = drhn * g[2 * H + i] * r * (1.0f - r) * within(sum[i], f[GATE_SUM]);
+        dx[H + i] = dh * d[i] * z * (1.0f - z) * within(sum[H + i], f[GATE_SUM]);
+        dx[2 * H + i] = dn;
+        dg[i] = dx[i] * within(g[i], f[TERM]);
+        dg[H + i] = dx[H + i] * within(g[H + i], f[TERM]);
+        dg[2 * H + i] = drhn * r * within(g[2 * H + i], f[CANDIDATE_TERM]);
+        back[i] = dh * z;
+    }
+}
+
+/* As gru_backward; rounding passes gradients straight through, clipping stops them. */
+void gru_backward_quantised(int T, int B, int H, const float *formats, const float *grad, const float *weights,
+                            const float *g, const float *sum, const float *gate, const float *rhn, const float *an,
+                            const float *n, const float *d, float *dx, float *dg, float *back)
+{
+    const format *f = (const format *)formats;
+    memset(back, 0, sizeof(float) * (size_t)B * (size_t)H);
+    for (ptrdiff_t t = T - 1; t >= 0; t--) {
+        for (ptrdiff_t b = 0; b < B; b++) {
+            const ptrdiff_t row = t * B + b;
+            backward_step_quantised(H, f, grad + row * H, g + row * 3 * H, sum + row * 2 * H, gate + row * 2 * H,
+                                    rhn + row * H, an + row * H, n + row * H, d + row * H, back + b * H,
+                                    dx + row * 3 * H, dg + row * 3 * H);
+        }
+        product(back, dg + t * B * 3 * H, weights, NULL, B, 3 * H, H);
+    }
+}

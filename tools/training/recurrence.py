@@ -63,12 +63,42 @@ class Layer(torch.autograd.Function):
         return dx, flat.t() @ states[:-1].flatten(0, 1), flat.sum(0)
 
 
+class QuantisedLayer(torch.autograd.Function):
+    """As `Layer` with int8 activations: x quantised, formats (8, 4), bounds (2,) of the states; see recurrence.c."""
+
+    @staticmethod
+    def forward(ctx: Any, x, weights, bias, formats, bounds):  # type: ignore[override]
+        frames, batch, rows = x.shape
+        sizes = (frames, batch, rows // 3)
+        states = torch.zeros(frames + 1, *sizes[1:])
+        g, (total, gate) = torch.empty(frames, batch, rows), torch.empty(2, frames, batch, 2 * sizes[2])
+        kept = [g, total, gate, *torch.empty(4, *sizes)]
+        arrays = (formats, bounds, x.contiguous(), _panels(weights.t()), bias.contiguous(), states, *kept)
+        _call("gru_forward_quantised", sizes, *arrays)
+        ctx.save_for_backward(states, weights, formats, *kept)
+        return states[1:]
+
+    @staticmethod
+    def backward(ctx: Any, grad: Tensor):  # type: ignore[override]
+        states, weights, formats, *kept = ctx.saved_tensors
+        dx, dg, back = torch.empty_like(kept[0]), torch.empty_like(kept[0]), torch.empty(states.shape[1:])
+        arrays = (formats, grad.contiguous(), _panels(weights), *kept, dx, dg, back)
+        _call("gru_backward_quantised", tuple(grad.shape), *arrays)
+        flat = dg.flatten(0, 1)
+        return dx, flat.t() @ states[:-1].flatten(0, 1), flat.sum(0), None, None
+
+
+def suits(batch: int, hidden: int) -> bool:
+    """Whether the C can compute a layer of these sizes."""
+    return batch % _ROWS == 0 and hidden % _PANEL == 0
+
+
 def layer(x: Tensor, weights: Tensor, bias: Tensor) -> Tensor:
     """x (T, B, 3H): the terms of the input; recurrent weights (3H, H), bias (3H,) -> states (T, B, H).
 
     In plain torch where the sizes do not suit the C.
     """
-    if x.shape[1] % _ROWS == 0 and weights.shape[1] % _PANEL == 0:
+    if suits(x.shape[1], weights.shape[1]):
         return Layer.apply(x, weights, bias)
     h, states = torch.zeros(x.shape[1], weights.shape[1]), []
     for terms in x:
@@ -82,7 +112,7 @@ def layer(x: Tensor, weights: Tensor, bias: Tensor) -> Tensor:
 def mask(model: GruMask, features: Tensor) -> Tensor:
     """As `model(features)[0]`: features (B, T, F) -> mask (B, T, K); torch's own GRU where the sizes do not suit the C."""
     gru = model.gru
-    if features.shape[0] % _ROWS or gru.hidden_size % _PANEL or (gru.dropout and gru.num_layers > 1):
+    if not suits(len(features), gru.hidden_size) or (gru.dropout and gru.num_layers > 1):
         return model(features)[0]
     x = model.before(features).transpose(0, 1)
     for index in range(gru.num_layers):
