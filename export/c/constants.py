@@ -21,7 +21,7 @@ class Array:
     @property
     def declaration(self) -> str:
         """`const int8_t name[2 * 3]`."""
-        sizes = " * ".join(str(n) for n in self.data.shape) or "1"
+        sizes = " * ".join(str(n) for n in self.data.shape if n != 1) or "1"
         return f"const {C_TYPES[self.data.dtype.name]} {self.name}[{sizes}]"
 
     @property

@@ -42,9 +42,9 @@ static inline int32_t stapes_saturating_rounding_doubling_high_mul(int32_t a, in
 static inline int32_t stapes_rounding_divide_by_pot(int32_t x, int32_t exponent)
 {
     const int32_t mask = (int32_t)(((uint32_t)1 << exponent) - 1u);
-    const int32_t remainder = x & mask;
+    const int32_t rest = x & mask;
     const int32_t threshold = (mask >> 1) + (x < 0 ? 1 : 0);
-    return (x >> exponent) + (remainder > threshold ? 1 : 0);
+    return (x >> exponent) + (rest > threshold ? 1 : 0);
 }
 
 /* x * multiplier_q31 / 2^31 * 2^shift, rounded twice; shift in -31..31. */

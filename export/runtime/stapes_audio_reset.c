@@ -5,10 +5,10 @@
 void stapes_audio_reset(const stapes_audio_params *p, stapes_audio_state *state)
 {
     const size_t bins = (size_t)p->bins;
-    memset(state->history_q15, 0, (size_t)(p->analysis - p->hop) * sizeof(int16_t));
-    memset(state->overlap_q25, 0, (size_t)p->hop * sizeof(int32_t));
-    memset(state->spectrum_q31, 0, 2u * bins * sizeof(int32_t));
-    memset(state->noise_q40, 0, bins * sizeof(uint64_t));
+    (void)memset(state->history_q15, 0, ((size_t)p->analysis - (size_t)p->hop) * sizeof(int16_t));
+    (void)memset(state->overlap_q25, 0, (size_t)p->hop * sizeof(int32_t));
+    (void)memset(state->spectrum_q31, 0, 2u * bins * sizeof(int32_t));
+    (void)memset(state->noise_q40, 0, bins * sizeof(uint64_t));
     for (size_t k = 0; k < bins; k++) {
         state->prior_q24[k] = 1 << 24; /* what the rule takes in its first frame */
         state->gain_q15[k] = p->startup_gain_q15;

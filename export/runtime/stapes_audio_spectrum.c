@@ -28,9 +28,9 @@ static void window(const int16_t *samples_q15, const int32_t *window_q31, int32_
 static void slide(int16_t *history_q15, int32_t size, const int16_t *block_q15, int32_t hop)
 {
     for (int32_t n = 0; n < size - hop; n += hop) {
-        memcpy(&history_q15[n], &history_q15[n + hop], (size_t)hop * sizeof(int16_t));
+        (void)memcpy(&history_q15[n], &history_q15[n + hop], (size_t)hop * sizeof(int16_t));
     }
-    memcpy(&history_q15[size - hop], block_q15, (size_t)hop * sizeof(int16_t));
+    (void)memcpy(&history_q15[size - hop], block_q15, (size_t)hop * sizeof(int16_t));
 }
 
 void stapes_audio_spectrum(const stapes_audio_params *p, stapes_audio_state *state, const int16_t *block_q15)
@@ -46,7 +46,7 @@ void stapes_audio_spectrum(const stapes_audio_params *p, stapes_audio_state *sta
     slide(state->history_q15, past, block_q15, p->hop);
     stapes_rfft_q31(p->rfft, state->windowed_q30, state->transform_q31);
 
-    memcpy(state->spectrum_q31, transform_q31, 2u * (size_t)p->bins * sizeof(int32_t));
+    (void)memcpy(state->spectrum_q31, transform_q31, 2u * (size_t)p->bins * sizeof(int32_t));
     for (int32_t k = 0; k < p->bins; k++) {
         const int64_t real = transform_q31[2 * k];
         const int64_t imag = transform_q31[2 * k + 1];

@@ -7,7 +7,7 @@ static int32_t quantise(const stapes_audio_tensor *tensor, int32_t feature_q20, 
     return stapes_clamp_offset(scaled, tensor->zero_point, low, high);
 }
 
-static int16_t mask(const stapes_audio_tensor *tensor, int32_t x)
+static int16_t mask_value(const stapes_audio_tensor *tensor, int32_t x)
 {
     const int32_t scaled = stapes_requantise_double(x - tensor->zero_point, tensor->multiplier_q31, tensor->shift);
     return (int16_t)stapes_clamp(scaled, 0, INT16_MAX);
@@ -31,13 +31,13 @@ void stapes_audio_quantise_s16(const stapes_audio_tensor *tensor, int32_t size, 
 void stapes_audio_mask_s8(const stapes_audio_tensor *tensor, int32_t size, const int8_t *x, int16_t *mask_q15)
 {
     for (int32_t i = 0; i < size; i++) {
-        mask_q15[i] = mask(tensor, x[i]);
+        mask_q15[i] = mask_value(tensor, x[i]);
     }
 }
 
 void stapes_audio_mask_s16(const stapes_audio_tensor *tensor, int32_t size, const int16_t *x, int16_t *mask_q15)
 {
     for (int32_t i = 0; i < size; i++) {
-        mask_q15[i] = mask(tensor, x[i]);
+        mask_q15[i] = mask_value(tensor, x[i]);
     }
 }

@@ -71,11 +71,8 @@ static void decision_directed(const stapes_audio_params *p, stapes_audio_state *
 static void track_noise(const stapes_audio_params *p, stapes_audio_state *state)
 {
     const int32_t step_q16 = state->speech ? p->hold_step_q16 : p->noise_step_q16;
-    if (!state->speech) {
-        state->speech_run = 0;
-    } else if (state->speech_run <= p->vad_hold_frames) {
-        state->speech_run++;
-    }
+    const int32_t longest_run = p->vad_hold_frames + 1;
+    state->speech_run = !state->speech ? 0 : state->speech_run < longest_run ? state->speech_run + 1 : longest_run;
     if (state->silent || (state->speech && state->speech_run <= p->vad_hold_frames)) {
         return;
     }

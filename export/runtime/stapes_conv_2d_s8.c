@@ -16,7 +16,7 @@ static void gather_patch(const stapes_conv_2d_params *p, const int8_t *x, int32_
             const bool inside = y_in >= 0 && y_in < p->input_height && x_in >= 0 && x_in < p->input_width;
             if (inside) {
                 const int8_t *source = x + (y_in * p->input_width + x_in) * p->input_channels + first;
-                memcpy(patch, source, (size_t)p->kernel_channels * sizeof *patch);
+                (void)memcpy(patch, source, (size_t)p->kernel_channels * sizeof *patch);
             } else {
                 for (int32_t channel = 0; channel < p->kernel_channels; channel++) {
                     patch[channel] = (int8_t)p->input_zero_point;

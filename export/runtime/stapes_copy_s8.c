@@ -6,7 +6,7 @@
 static void copy_row(int32_t size, const int8_t *x, int32_t from, int8_t *y, int32_t to)
 {
     if (from == 1 && to == 1) {
-        memcpy(y, x, (size_t)size * sizeof *y);
+        (void)memcpy(y, x, (size_t)size * sizeof *y);
         return;
     }
     for (int32_t i = 0; i < size; i++) {

@@ -9,8 +9,8 @@ void stapes_history_s16(const stapes_history_params *p, const int16_t *history, 
     const size_t bytes = (size_t)size * sizeof *frame;
     for (int32_t tap = 0; tap < p->taps; tap++) {
         const int32_t at = p->first_tap + tap * p->tap_step;
-        memcpy(taps + tap * size, at < p->frames ? history + at * size : frame, bytes);
+        (void)memcpy(taps + tap * size, at < p->frames ? history + at * size : frame, bytes);
     }
-    memmove(history_out, history + size, (size_t)(p->frames - 1) * bytes);
-    memcpy(history_out + (p->frames - 1) * size, frame, bytes);
+    (void)memmove(history_out, history + size, ((size_t)p->frames - 1u) * bytes);
+    (void)memcpy(history_out + (p->frames - 1) * size, frame, bytes);
 }
