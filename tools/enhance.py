@@ -10,6 +10,7 @@ from firmware_sim.engines.base import Engine
 from firmware_sim.engines.float_engine import FloatEngine
 from models.audio import q15_to_float
 from models.frontend import FrontEnd
+from models.pipeline import FloatPipeline
 from models.stft import istft
 from tools import rnnoise
 from tools.metrics import aligned, with_tail
@@ -40,13 +41,20 @@ def enhance(
     made: list[dict[str, np.ndarray]] = [{"noisy": q15_to_float(row)} for row in noisy_q15]
     for rows, batch in _batches(noisy_q15, FLOAT_BATCH, delay):
         trace = float_engine.trace_float(q15_to_float(batch), progress)
-        wiener = istft(trace["spectrum"] * trace["gain"], frontend)
-        _hand_out(made, rows, "wiener", aligned(wiener, delay))
+        _hand_out(made, rows, "wiener", _wiener(trace, batch, frontend))
         _hand_out(made, rows, "float", aligned(trace["output"], delay))
     for rows, batch in _batches(noisy_q15, INTEGER_BATCH, delay):
         output = integer_engine.run(batch, progress=progress)
         _hand_out(made, rows, "integer", aligned(q15_to_float(output.audio_q15), delay))
     return made
+
+
+def _wiener(trace: dict[str, np.ndarray], batch_q15: np.ndarray, frontend: FrontEnd) -> np.ndarray:
+    """The Wiener filter alone, in time with the input: the one before the network, or the device's own where there is none."""
+    if frontend.complex_mask:
+        usual = FrontEnd()
+        return aligned(FloatPipeline(usual).run(q15_to_float(batch_q15)), usual.delay)
+    return aligned(istft(trace["spectrum"] * trace["gain"], frontend), frontend.delay)
 
 
 def enhance_by_peer(made: list[dict[str, np.ndarray]], peer: str, progress: Progress = lambda n: None) -> None:

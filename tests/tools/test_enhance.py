@@ -1,0 +1,28 @@
+"""Systems side by side where the network has no Wiener filter before it."""
+
+import numpy as np
+
+from firmware_sim.engines.float_engine import FloatEngine
+from models.audio import float_to_q15, q15_to_float
+from models.frontend import FrontEnd
+from models.onnx_export import export_onnx
+from models.pipeline import FloatPipeline
+from tests.helpers import speech_like
+from tests.models.gtcrn.networks import random_gtcrn
+from tools.enhance import SYSTEMS, enhance
+
+
+def test_a_complex_mask_is_compared_with_the_usual_wiener_filter(tmp_path):
+    network = random_gtcrn()
+    frontend = network.front_end()
+    export_onnx(network, frontend, tmp_path / "a.onnx")
+    engine = FloatEngine(tmp_path / "a.onnx", frontend)
+    noisy = [float_to_q15(speech_like(0.5, noise_db=-20.0)), float_to_q15(speech_like(0.3, seed=1))]
+    for row, outputs in zip(noisy, enhance(noisy, engine, engine), strict=True):
+        assert [len(outputs[system]) for system in SYSTEMS] == [len(row)] * 4
+        audio = q15_to_float(np.concatenate([row, np.zeros(frontend.delay, np.int16)]))
+        wiener = FloatPipeline(FrontEnd()).run(audio)[64 : 64 + len(row)]
+        np.testing.assert_allclose(outputs["wiener"], wiener, atol=1e-6)
+        expected = FloatPipeline(frontend, network).run(audio)[256 : 256 + len(row)]
+        np.testing.assert_allclose(outputs["float"], expected, atol=1e-5)
+        np.testing.assert_allclose(outputs["integer"], expected, atol=2.0**-15)
