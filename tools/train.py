@@ -73,7 +73,7 @@ class Training:
     def __init__(self, recipe: Recipe, corpus: Path, folder: Folder, start: Path | None = None) -> None:
         self.recipe, self.folder = recipe, folder
         torch.manual_seed(recipe.seed)
-        torch.backends.mkldnn.matmul.fp32_precision = "bf16" if recipe.optimiser.bfloat16_products else "ieee"
+        torch.backends.mkldnn.matmul.fp32_precision = "bf16" if recipe.optimiser.bfloat16_products else "ieee"  # type: ignore[attr-defined]
         self.model = GruMask(recipe.model) if start is None else _started(start, recipe)
         self.frontend: FrontEnd = recipe.model.front_end()
         o = recipe.optimiser

@@ -13,6 +13,7 @@ import av
 import numpy as np
 import pytest
 import soundfile
+from scipy import signal
 from typer.testing import CliRunner
 
 from models.errors import StapesError
@@ -20,6 +21,7 @@ from tools.audio import CLIPS
 from tools.corpus import build, fetch, load_manifest, make_set, mix
 from tools.corpus.cli import app
 from tools.corpus.decode import RATE, Unfit, active_level_db, read_native, read_noise, read_speech
+from tools.corpus.degrade import Degradation
 from tools.corpus.download import download, unpack
 from tools.corpus.join import Clip, generator, join, sequence
 from tools.corpus.manifest import Item, Manifest, sha256
@@ -146,6 +148,35 @@ class TestMakeSet:
     def test_senseless_sizes_are_refused(self, corpus: Path, count: int, seconds: float, snrs: list[float]) -> None:
         with pytest.raises(StapesError, match="at least one pair"):
             make_set(corpus, "train", count, seconds, snrs, 0)
+
+    def test_degraded_pairs_are_of_the_same_recordings_and_come_again_for_the_same_seed(self, corpus: Path) -> None:
+        plain = make_set(corpus, "train", 6, 2.0, [5], 2)
+        worse, again = (make_set(corpus, "train", 6, 2.0, [5], 2, None, Degradation(1, 1, 1)) for _ in range(2))
+        for a, b, c in zip(plain, worse, again, strict=True):
+            assert (a.files, a.noise, a.snr_db) == (b.files, b.noise, b.snr_db)
+            assert np.array_equal(b.noisy, c.noisy)
+            assert np.array_equal(b.clean, c.clean)
+            assert not np.array_equal(a.noisy, b.noisy)
+            assert np.abs(np.stack([b.noisy, b.clean])).max() < 1
+
+    def test_a_room_is_heard_on_the_noisy_side_and_its_early_part_on_the_clean_side(self, corpus: Path) -> None:
+        arguments = corpus, "train", 6, 2.0, [60], 2
+        for dry, wet in zip(make_set(*arguments), make_set(*arguments, None, Degradation(room=1)), strict=True):
+            tail = wet.noisy - wet.clean
+            assert np.mean(tail**2) > 1e-3 * np.mean(wet.clean**2)
+            assert np.argmax(signal.correlate(wet.clean, dry.clean)) == len(dry.clean) - 1
+
+    def test_a_narrow_band_and_clipping(self, corpus: Path) -> None:
+        for pair in make_set(corpus, "train", 6, 2.0, [0], 2, None, Degradation(band=1)):
+            for audio in (pair.noisy, pair.clean):
+                power = np.abs(np.fft.rfft(audio)) ** 2
+                assert power[len(power) * 78 // 80 :].sum() < 1e-6 * power.sum()
+        for pair in make_set(corpus, "train", 6, 2.0, [0], 2, None, Degradation(clip=1)):
+            assert np.sum(np.abs(pair.noisy) >= 0.9999 * np.abs(pair.noisy).max()) > 3
+
+    def test_a_fraction_above_one_is_refused(self) -> None:
+        with pytest.raises(StapesError, match="room 2"):
+            Degradation(room=2)
 
     def test_a_split_without_speech_is_refused(self, corpus: Path) -> None:
         with pytest.raises(StapesError, match="no validation speech"):

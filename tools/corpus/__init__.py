@@ -7,6 +7,7 @@ join       short prompts of one voice, or short noises of one kind, to longer it
 manifest   what lies on disk: one record an item, with hash, licence and split
 build      packages and the user's own folders to a corpus folder
 noise      babble, speech-shaped, white and pink noise
+degrade    rooms, equalisers, narrow bands, clipping
 mix        speech and noise to pairs at an exact signal-to-noise ratio
 cli        `stapes corpus`
 """

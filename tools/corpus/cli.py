@@ -15,6 +15,7 @@ from rich.table import Table
 from models.errors import StapesError
 from tools.corpus.build import fetch as fetch_corpus
 from tools.corpus.decode import RATE
+from tools.corpus.degrade import Degradation
 from tools.corpus.manifest import load_manifest
 from tools.corpus.mix import Mix, make_set
 from tools.corpus.sources import SPLITS
@@ -83,6 +84,9 @@ def mix(
     snr: Annotated[list[float] | None, typer.Option(help="Ratio in dB; may be repeated (0, 5 and 10 if none).")] = None,
     noise: Annotated[list[str] | None, typer.Option(help="Label; may be repeated (all of the split if none).")] = None,
     seed: Annotated[int, typer.Option(help="Of every draw.")] = 0,
+    room: Annotated[float, typer.Option(help="Fraction of the pairs whose speech is heard in a room.")] = 0.0,
+    band: Annotated[float, typer.Option(help="Fraction limited to the band below 3 to 7 kHz.")] = 0.0,
+    clip: Annotated[float, typer.Option(help="Fraction whose noisy side is clipped, 1 to 9 dB under its peak.")] = 0.0,
 ) -> None:
     """Write pairs of noisy and clean speech as wav files of the same name.
 
@@ -90,10 +94,11 @@ def mix(
     Examples:
       stapes corpus mix corpus -o pairs
       stapes corpus mix corpus -o pairs --snr 0 --snr 5 --noise babble --noise "train interior"
+      stapes corpus mix corpus -o pairs --room 0.5 --band 0.2 --clip 0.1
     """
     if out.exists():
         raise StapesError(f"{out}: exists; name a new folder")
-    pairs = make_set(folder, split, count, seconds, snr or [0.0, 5.0, 10.0], seed, noise)
+    pairs = make_set(folder, split, count, seconds, snr or [0.0, 5.0, 10.0], seed, noise, Degradation(room, band, clip))
     out.parent.mkdir(parents=True, exist_ok=True)
     work = Path(tempfile.mkdtemp(dir=out.parent, prefix=f".{out.name}-"))
     try:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +12,7 @@ from numpy.typing import NDArray
 
 from models.errors import StapesError
 from tools.corpus.decode import RATE, Audio, fade
+from tools.corpus.degrade import BAND_HZ, CLIP_DB, Degradation, band_limited, clipped, in_room, rms
 from tools.corpus.join import PAUSE_SECONDS, generator
 from tools.corpus.manifest import Item, Manifest, load_manifest
 from tools.corpus.noise import MADE_UP, babble, pink, speech_shaped, white
@@ -90,6 +92,7 @@ def make_set(
     snrs: Sequence[float],
     seed: int,
     noises: Sequence[str] | None = None,
+    degradation: Degradation | None = None,
 ) -> list[Mix]:
     """Make pairs of a split's speech and noise; pair i depends on the corpus, the arguments and i alone.
 
@@ -104,6 +107,8 @@ def make_set(
         snrs: signal-to-noise ratios in dB.
         seed: of every draw.
         noises: labels of recorded noise and any of babble, speech-shaped, white, pink; all that there are if None.
+        degradation: rooms, narrow bands and clipping; the ratio is that of the speech in its room to the noise before the
+            other two, and the clean side has of the room what comes early, of the band what is left, and no clipping.
 
     Raises:
         StapesError: the split lacks speech or a noise that was asked for, or an argument is out of range.
@@ -121,12 +126,14 @@ def make_set(
         if label not in labels and label not in MADE_UP:
             known = ", ".join([*sorted(labels), *MADE_UP])
             raise StapesError(f"{folder}: has no {split} noise {label!r}; known: {known}")
-    return [
-        _make(
-            manifest, split, index, round(seconds * RATE), snrs, generator(seed, split, index), speech, labels, wanted
-        )
-        for index in range(count)
-    ]
+    pairs = []
+    for index in range(count):
+        rng = generator(seed, split, index)
+        drawn = _draw(manifest, split, index, round(seconds * RATE), snrs, rng, speech, labels, wanted)
+        # Draws of its own: with and without degradation, a pair is of the same recordings.
+        worse = generator(seed, split, index, "degradation")
+        pairs.append(_make(drawn, degradation or Degradation(), rng, worse))
+    return pairs
 
 
 def _possible_made_up(speech: dict[str, list[Item]]) -> tuple[str, ...]:
@@ -140,7 +147,7 @@ def _by(items: list[Item], what: str) -> dict[str, list[Item]]:
     return groups
 
 
-def _make(
+def _draw(
     manifest: Manifest,
     split: str,
     index: int,
@@ -151,6 +158,7 @@ def _make(
     labels: dict[str, list[Item]],
     wanted: list[str],
 ) -> Mix:
+    """What goes into a pair: a Mix whose `noisy` is the noise alone, of any level and length."""
     speakers = sorted(speech)
     weights = np.sqrt([sum(item.seconds for item in speech[name]) for name in speakers])
     speaker = speakers[int(rng.choice(len(speakers), p=weights / weights.sum()))]
@@ -162,9 +170,24 @@ def _make(
     else:
         noise = _made_up(manifest, split, label, samples, rng, speaker)
     snr_db = float(snrs[int(rng.integers(len(snrs)))])
-    noisy, clean = mix(clean, noise, snr_db, rng)
-    name = f"{split}-{index:05d}"
-    return Mix(name, noisy, clean, snr_db, speaker, label, tuple(files))
+    return Mix(f"{split}-{index:05d}", noise, clean, snr_db, speaker, label, tuple(files))
+
+
+def _make(drawn: Mix, degradation: Degradation, rng: np.random.Generator, worse: np.random.Generator) -> Mix:
+    speech, early = drawn.clean, drawn.clean
+    if worse.random() < degradation.room:
+        speech, early = (x.astype(np.float32) for x in in_room(drawn.clean.astype(np.float64), worse))
+    noisy, clean = mix(speech, drawn.noisy, drawn.snr_db, rng)
+    if early is not speech:
+        clean = (early * (rms(clean) / rms(speech))).astype(np.float32)
+        scale = min(1.0, _PEAK / np.abs(clean).max())
+        noisy, clean = (noisy * scale).astype(np.float32), (clean * scale).astype(np.float32)
+    if worse.random() < degradation.band:
+        hertz = worse.uniform(*BAND_HZ)
+        noisy, clean = (band_limited(x, hertz).astype(np.float32) for x in (noisy, clean))
+    if worse.random() < degradation.clip:
+        noisy = clipped(noisy, worse.uniform(*CLIP_DB)).astype(np.float32)
+    return dataclasses.replace(drawn, noisy=noisy, clean=clean)
 
 
 def _utterance(

@@ -10,6 +10,7 @@ from typing import Any
 
 from models.errors import StapesError
 from models.gru_mask import GruMaskConfig
+from tools.corpus.degrade import BAND_HZ, CLIP_DB, ROOM_DIRECT_DB, ROOM_SECONDS
 
 WATCHED = ("pesq", "estoi", "si_sdr_db")
 
@@ -46,12 +47,12 @@ class Data:
     second_noise_fraction: float = 0.0
     modulated_fraction: float = 0.0
     room_fraction: float = 0.0
-    room_seconds: tuple[float, float] = (0.15, 0.6)
-    room_direct_db: tuple[float, float] = (-3.0, 12.0)
+    room_seconds: tuple[float, float] = ROOM_SECONDS
+    room_direct_db: tuple[float, float] = ROOM_DIRECT_DB
     band_fraction: float = 0.0
-    band_hz: tuple[float, float] = (3000.0, 7000.0)
+    band_hz: tuple[float, float] = BAND_HZ
     clip_fraction: float = 0.0
-    clip_db: tuple[float, float] = (1.0, 9.0)
+    clip_db: tuple[float, float] = CLIP_DB
 
 
 @dataclass(frozen=True)

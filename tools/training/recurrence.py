@@ -83,7 +83,7 @@ class QuantisedLayer(torch.autograd.Function):
         states, weights, formats, *kept = ctx.saved_tensors
         dx, dg, back = torch.empty_like(kept[0]), torch.empty_like(kept[0]), torch.empty(states.shape[1:])
         arrays = (formats, grad.contiguous(), _panels(weights), *kept, dx, dg, back)
-        _call("gru_backward_quantised", tuple(grad.shape), *arrays)
+        _call("gru_backward_quantised", tuple(grad.shape), *arrays)  # type: ignore[arg-type]
         flat = dg.flatten(0, 1)
         return dx, flat.t() @ states[:-1].flatten(0, 1), flat.sum(0), None, None
 
