@@ -12,7 +12,7 @@ from dataclasses import asdict
 import numpy as np
 
 from export.c.constants import Constants
-from export.c.packing import PackedMatrix, pack_matrix
+from export.c.packing import Matrix, pack
 from export.c.shapes import Loop, dense, loop
 from models.errors import StapesError
 from quantize.arithmetic import INT32_MAX, INT32_MIN
@@ -58,37 +58,42 @@ def _folded_bias(what: str, params: FullyConnectedParams | Conv2DParams, x: Tens
     return bias
 
 
-def _output_fields(params: FullyConnectedParams | Conv2DParams) -> Fields:
-    return {
-        "output_zero_point": params.output_zero_point,
-        "activation_min": params.activation_min,
-        "activation_max": params.activation_max,
-    }
-
-
-def packed_matrix(what: str, params: FullyConnectedParams, x: Tensor) -> PackedMatrix:
-    """The matrix of a FULLY_CONNECTED as its kernel reads it."""
-    bias = _folded_bias(what, params, x)
-    return pack_matrix(
-        what, params.weights, bias, params.multiplier_q31, params.shift, params.wide, largest_input=-x.limits[0]
+def matrix_of(what: str, params: FullyConnectedParams, x: Tensor) -> Matrix:
+    """A FULLY_CONNECTED as rows of a matrix."""
+    rows = len(params.weights)
+    return Matrix(
+        weights=params.weights,
+        bias=_folded_bias(what, params, x),
+        multiplier_q31=params.multiplier_q31,
+        shift=params.shift,
+        zero_point=np.full(rows, params.output_zero_point),
+        wide=params.wide,
+        narrow=x.dtype == "int8",
+        largest_input=-x.limits[0],
     )
+
+
+def matrix_fields(what: str, label: str, matrix: Matrix, arrays: Constants) -> Fields:
+    """Fields of `stapes_matrix`."""
+    packed = pack(what, matrix)
+    return {
+        "inputs": matrix.weights.shape[1],
+        "weights": arrays.add(f"{label} weights", packed.weights),
+        "rows": arrays.add(f"{label} rows", packed.rows),
+        "rounding": packed.rounding,
+        "narrow": matrix.narrow,
+    }
 
 
 def fully_connected_fields(what: str, label: str, params: FullyConnectedParams, x: Tensor, arrays: Constants) -> Fields:
     """Fields of `stapes_fully_connected_params`."""
     outputs, inputs = params.weights.shape
-    packed = packed_matrix(what, params, x)
     return {
         "batch": x.size // inputs,
-        "inputs": inputs,
         "outputs": outputs,
-        "weights": arrays.add(f"{label} weights", packed.weights),
-        "bias": arrays.add(f"{label} bias", packed.bias),
-        "multiplier": arrays.add(f"{label} multiplier", packed.multiplier),
-        "shift": "NULL" if packed.shift is None else arrays.add(f"{label} shift", packed.shift),
-        "rounding": packed.rounding,
-        "sums_32": packed.sums_32,
-        **_output_fields(params),
+        "matrix": matrix_fields(what, label, matrix_of(what, params, x), arrays),
+        "activation_min": params.activation_min,
+        "activation_max": params.activation_max,
     }
 
 
@@ -148,7 +153,9 @@ def conv_2d_fields(what: str, label: str, params: Conv2DParams, x: Tensor, array
         "multiplier_q31": arrays.add(f"{label} multiplier_q31", params.multiplier_q31.astype(np.int32)),
         "shift": arrays.add(f"{label} shift", params.shift.astype(np.int8)),
         "wide": params.wide,
-        **_output_fields(params),
+        "output_zero_point": params.output_zero_point,
+        "activation_min": params.activation_min,
+        "activation_max": params.activation_max,
     }
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from export.c.constants import Constants
 from export.c.energy import energy_fields, is_energy
 from export.c.fields import Fields
-from export.c.gru import gru_fields, is_gru
+from export.c.gru import gru_fields, is_gru, vector_sizes
 from export.c.history import history_fields
 from export.c.packing import padded
 from quantize.graph import Graph, Region
@@ -35,7 +35,7 @@ class Fusion:
 
 def _gru_scratch(graph: Graph, region: Region) -> tuple[str, int]:
     """A vector of the input and one of the state, of one row."""
-    return "int16", sum(padded(graph.tensors[region.roles[role]].shape[-1]) for role in ("x", "h"))
+    return "int16", sum(padded(size) for size in vector_sizes(graph, region))
 
 
 FUSIONS = {

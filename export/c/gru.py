@@ -3,7 +3,16 @@
 from __future__ import annotations
 
 from export.c.constants import Constants
-from export.c.fields import Fields, as_fully_connected, fully_connected_fields, is_pointwise, lut_fields, scalar_fields
+from export.c.fields import (
+    Fields,
+    as_fully_connected,
+    is_pointwise,
+    lut_fields,
+    matrix_fields,
+    matrix_of,
+    scalar_fields,
+)
+from export.c.packing import Matrix, interleave
 from export.c.regions import is_closed, producers
 from quantize.graph import Graph, Operator, Region
 from quantize.prepare import (
@@ -35,11 +44,13 @@ CELL = {
     "zd": ("MUL", ("z", "d")),
     "h_out": ("ADD", ("n", "zd")),
 }
-_PRODUCTS = tuple(role for role, (kind, _) in CELL.items() if kind == "FULLY_CONNECTED")
+_MATRICES = {"x": ("xr", "xz", "xn"), "h": ("hr", "hz", "hn")}
+_PRODUCTS = (*_MATRICES["x"], *_MATRICES["h"])
 _GATE_SUMS = ("ar", "az", "an")
 
 # A multiplier that is a power of two has this mantissa.
 _HALF_Q31 = 2**30
+_EXACT = (_HALF_Q31, 0)
 _S8, _S16 = (-128, 127), (-(2**15), 2**15 - 1)
 # The parameters that the kernels have built in; `stapes_nn.h` names the formats that lead to them.
 _BUILT_IN: dict[str, dict[str, Params]] = {
@@ -61,10 +72,11 @@ def aligned_add(params: AddParams) -> dict[str, int] | None:
     """`stapes_aligned_add_params` of an ADD of int16 whose scales are powers of two, or None for another.
 
     With multipliers of 2^30 the ADD is round((a << (14 + shift_1) + b << (14 + shift_2)) / 2 / 2^-output_shift) with
-    an exact first half where both shifts are at least -13; common powers of two are cut.
+    an exact first half where both shifts are at least -13. Common powers of two are cut or added so that the division
+    is a multiplication by a power of at most 2^30.
 
     >>> aligned_add(AddParams(15, 0, 2**30, 0, 0, 2**30, -1, 2**30, -15, 0, -32768, 32767, False))
-    {'shift_1': 1, 'shift_2': 0, 'right': 3}
+    {'factor_1': 2, 'factor_2': 1, 'power': 536870912}
     """
     plain = AddParams(
         15, 0, _HALF_Q31, params.shift_1, 0, _HALF_Q31, params.shift_2, _HALF_Q31, params.output_shift, 0, *_S16, False
@@ -72,8 +84,51 @@ def aligned_add(params: AddParams) -> dict[str, int] | None:
     left_1, left_2, right = 13 + params.shift_1, 13 + params.shift_2, -params.output_shift
     if params != plain or min(left_1, left_2, right) < 0 or max(params.shift_1, params.shift_2) > 0:
         return None
-    common = min(left_1, left_2, right)
-    return {"shift_1": left_1 - common, "shift_2": left_2 - common, "right": right - common}
+    common = min(left_1, left_2, right - 2)
+    factor_1, factor_2 = 2 ** (left_1 - common), 2 ** (left_2 - common)
+    if (factor_1 + factor_2) * 2**15 >= 2**31:
+        return None
+    return {"factor_1": factor_1, "factor_2": factor_2, "power": 2 ** (32 - (right - common))}
+
+
+def quick_add(params: AddParams) -> dict[str, int | bool] | None:
+    """`stapes_quick_add_params` of an ADD of int8: requantise_double by upper halves of products, or None.
+
+    The operand of the larger scale has a multiplier of one half exactly, so that it is only shifted on the common
+    scale; where the other one has too, it is shifted by two bits more, and back.
+    """
+    plain = (params.left_shift, params.activation_min, params.activation_max, params.subtract) == (20, *_S8, False)
+    first = (params.zero_point_1, params.multiplier_1_q31, params.shift_1)
+    second = (params.zero_point_2, params.multiplier_2_q31, params.shift_2)
+    exact, other = (first, second) if first[1:] == _EXACT else (second, first)
+    factor, right = (2**23, 2) if other[1:] == _EXACT else (2**21, -other[2])
+    if not plain or exact[1:] != _EXACT or not 1 <= right <= 31 or not 2 <= -params.output_shift <= 31:
+        return None
+    return {
+        "second_is_exact": exact is second,
+        "exact_offset": -exact[0] * 2**20,
+        "factor": factor,
+        "offset": -other[0] * factor,
+        "multiplier": other[1],
+        "nudge": 2 ** (right - 1),
+        "right": right,
+        "output_multiplier": params.output_multiplier_q31,
+        "output_power": 2 ** (32 + params.output_shift),
+        "output_zero_point": params.output_zero_point,
+    }
+
+
+def quick_mul(params: MulParams) -> dict[str, int] | None:
+    """`stapes_quick_mul_params` of a MUL of int8 by a gate (zero point -128), or None for another."""
+    plain = (params.zero_point_1, params.activation_min, params.activation_max) == (-128, *_S8)
+    if not plain or not 2 <= -params.shift <= 31:
+        return None
+    return {
+        "zero_point_2": params.zero_point_2,
+        "multiplier": params.multiplier_q31,
+        "power": 2 ** (32 + params.shift),
+        "zero_point": params.output_zero_point,
+    }
 
 
 def is_gru(graph: Graph, region: Region) -> bool:
@@ -102,31 +157,69 @@ def _has_formats(graph: Graph, region: Region) -> bool:
     dtype = graph.tensors[region.roles["h"]].dtype
     if dtype not in _BUILT_IN or any(params[role] != wanted for role, wanted in _BUILT_IN[dtype].items()):
         return False
-    products = [params[role] for role in _PRODUCTS]
-    if any(isinstance(product, Conv2DParams) and not is_pointwise(product) for product in products):
+    if not all(_is_gate_product(params[role]) for role in _PRODUCTS):
+        return False
+    if any(len({params[role].wide for role in roles}) > 1 for roles in _MATRICES.values()):  # type: ignore[union-attr]
         return False
     sums = [params[role] for role in _GATE_SUMS]
-    return dtype == "int8" or all(isinstance(p, AddParams) and aligned_add(p) is not None for p in sums)
+    if dtype == "int8" and quick_mul(params["rhn"]) is None:  # type: ignore[arg-type]
+        return False
+    return all((quick_add if dtype == "int8" else aligned_add)(p) is not None for p in sums)  # type: ignore[arg-type]
+
+
+def _is_gate_product(params: Params) -> bool:
+    """Whether a product has no activation of its own."""
+    if isinstance(params, Conv2DParams) and not is_pointwise(params):
+        return False
+    assert isinstance(params, FullyConnectedParams | Conv2DParams)
+    return (params.activation_min, params.activation_max) in (_S8, _S16)
+
+
+def vector_sizes(graph: Graph, region: Region) -> tuple[int, int]:
+    """Values in an input vector and in a state of the cell, which may run over several rows."""
+    by_role = producers(graph, region)
+    return tuple(_product(graph, by_role[role]).weights.shape[1] for role in ("xr", "hr"))  # type: ignore[return-value]
+
+
+def _product(graph: Graph, op: Operator) -> FullyConnectedParams:
+    params = prepare(graph, op)
+    return as_fully_connected(params) if isinstance(params, Conv2DParams) else params  # type: ignore[return-value]
 
 
 def gru_fields(graph: Graph, region: Region, arrays: Constants) -> Fields:
     """Fields of `stapes_gru_s8_params` or `stapes_gru_s16_params`."""
     by_role = producers(graph, region)
+    hidden = vector_sizes(graph, region)[1]
     built_in = _BUILT_IN[graph.tensors[region.roles["h"]].dtype]
-    return {role: _role_fields(graph, by_role[role], arrays) for role in CELL if role not in built_in}
+    others = [role for role in CELL if role not in built_in and role not in _PRODUCTS]
+    return {
+        "batch": graph.tensors[region.roles["h"]].size // hidden,
+        "hidden": hidden,
+        **{
+            name: matrix_fields(region.name, f"{region.name} {name}", gate_matrix(graph, region, name), arrays)
+            for name in _MATRICES
+        },
+        **{role: _role_fields(graph, by_role[role], arrays) for role in others},
+    }
+
+
+def gate_matrix(graph: Graph, region: Region, name: str) -> Matrix:
+    """The products of a cell with `x` or with `h` as one matrix."""
+    by_role = producers(graph, region)
+    ops = [by_role[role] for role in _MATRICES[name]]
+    return interleave([matrix_of(op.name, _product(graph, op), graph.tensors[op.inputs[0]]) for op in ops])
 
 
 def _role_fields(graph: Graph, op: Operator, arrays: Constants) -> Fields:
     params = prepare(graph, op)
-    x = graph.tensors[op.inputs[0]]
-    if isinstance(params, Conv2DParams):
-        params = as_fully_connected(params)
-    if isinstance(params, FullyConnectedParams):
-        return fully_connected_fields(op.name, op.name, params, x, arrays)
     if isinstance(params, LutParams):
         return lut_fields(op.name, params, arrays)
-    if isinstance(params, AddParams) and x.dtype == "int16":
-        aligned = aligned_add(params)
-        assert aligned is not None
-        return aligned
+    if isinstance(params, AddParams):
+        fields = aligned_add(params) if graph.tensors[op.inputs[0]].dtype == "int16" else quick_add(params)
+        assert fields is not None
+        return fields
+    if isinstance(params, MulParams):
+        fields = quick_mul(params)
+        assert fields is not None
+        return fields
     return scalar_fields(op.name, params)

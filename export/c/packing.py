@@ -1,17 +1,21 @@
-"""A matrix of weights as the kernels read it, packed once by the exporter; `stapes_fully_connected_params` in C.
+"""A matrix of weights as the kernels read it, packed once by the exporter; `stapes_matrix` in C.
 
 Rows are taken four at a time (a block), columns four at a time (a group); both are filled up with zeros. A halfword
 holds one column of a pair of rows, 256 * odd row + even row:
 
-    weights[block][group][column pair][row pair][column] = 256 * w[4 b + 2 r + 1][4 g + 2 c + k] + w[4 b + 2 r][...]
+    weights[block][group][column pair][row pair][column]
 
 so that the dual multiply-accumulate of the Cortex-M7 sums a pair of rows at once: the sum of the halfwords is
-256 * odd sum + even sum. With the even sum, summed apart, the odd one follows. In 32 bits that holds while odd sums
-stay below 2^23, which `sums_32` states for all inputs; in 64 bits it always holds.
+256 * odd sum + even sum, and with the even sum, summed apart, the odd one follows. In 32 bits that holds while odd sums
+stay below 2^23, in 64 bits always.
+
+What a row needs besides follows block by block: 4 biases, 4 multipliers, and one word of 4 right shifts (6 bits each)
+and the output's zero point (8 bits) where the rounding has shifts.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -20,23 +24,45 @@ from models.errors import StapesError
 from quantize.arithmetic import reduced_multiplier_q15
 
 ROWS, COLUMNS = 4, 4
+# Units of a GRU whose gates are computed together: their rows of r, z and n follow each other.
+GRU_UNITS = 16
 _PAIR = 2**8
+_SHIFT_BITS = 6
 
 ONCE, ONCE_HIGH, TWICE, TWICE_HIGH = "STAPES_ONCE", "STAPES_ONCE_HIGH", "STAPES_TWICE", "STAPES_TWICE_HIGH"
+# What the forms mean to a reader.
+FORMS = {
+    ONCE: "row by row",
+    ONCE_HIGH: "row pairs, 64-bit sums",
+    TWICE: "row by row",
+    TWICE_HIGH: "row pairs, 32-bit sums",
+}
 
 
 @dataclass(frozen=True, eq=False)
-class PackedMatrix:
-    """A packed matrix (O, I): weights int16 (blocks, groups, 2, 2, 2); by row, filled up to blocks, bias and multiplier
-    int32, shift int8 (None where the rounding has no shifts).
+class Matrix:
+    """Rows of a matrix product: weights int8 (O, I), the others integers (O,); bias includes the input's zero point.
+
+    `wide` says that sums go through requantise_64, else through requantise_double; `narrow` that outputs are int8.
     """
 
     weights: np.ndarray
     bias: np.ndarray
+    multiplier_q31: np.ndarray
+    shift: np.ndarray
+    zero_point: np.ndarray
+    wide: bool
+    narrow: bool
+    largest_input: int
+
+
+@dataclass(frozen=True, eq=False)
+class PackedMatrix:
+    """weights int16 (blocks, groups, 2, 2, 2), rows int32 (blocks, 8 or 9), and how a sum is rounded."""
+
+    weights: np.ndarray
+    rows: np.ndarray
     rounding: str
-    multiplier: np.ndarray
-    shift: np.ndarray | None
-    sums_32: bool
 
 
 def padded(size: int) -> int:
@@ -48,30 +74,14 @@ def padded(size: int) -> int:
     return -(-size // COLUMNS) * COLUMNS
 
 
-def pack_matrix(
-    what: str,
-    weights: np.ndarray,
-    bias: np.ndarray,
-    multiplier_q31: np.ndarray,
-    shift: np.ndarray,
-    wide: bool,
-    largest_input: int,
-) -> PackedMatrix:
-    """Pack weights int8 (O, I), bias int64 (O,) and multipliers (O,) of products with |input| <= `largest_input`.
-
-    `wide` says that sums go through requantise_64, else through requantise_double. Raises StapesError for weights
-    that a halfword cannot hold.
-    """
-    bound = np.abs(weights.astype(np.int64)).sum(axis=1) * largest_input + np.abs(bias)
-    rounding, multiplier, shift_of_form = _rounding(multiplier_q31, shift, wide, int(bound.max()))
-    return PackedMatrix(
-        pack_weights(what, weights),
-        _filled(bias, np.int32),
-        rounding,
-        _filled(multiplier, np.int32),
-        None if shift_of_form is None else _filled(shift_of_form, np.int8),
-        bool((bound[1::2] < 2**23).all()),
-    )
+def pack(what: str, matrix: Matrix) -> PackedMatrix:
+    """Raises StapesError, naming `what`, for weights that a halfword cannot hold."""
+    rounding, multiplier = _rounding(matrix)
+    parts = [_blocks(matrix.bias), _blocks(multiplier)]
+    if rounding != ONCE_HIGH:
+        shift = np.where(parts[1] == 0, -2, _blocks(matrix.shift))  # any that the kernels take: the product is 0
+        parts.append(_shift_words(shift, _blocks(matrix.zero_point)))
+    return PackedMatrix(pack_weights(what, matrix.weights), np.concatenate(parts, axis=1).astype(np.int32), rounding)
 
 
 def pack_weights(what: str, weights: np.ndarray) -> np.ndarray:
@@ -96,24 +106,54 @@ def unpack_weights(packed: np.ndarray, rows: int, columns: int) -> np.ndarray:
     return both.reshape(blocks * ROWS, -1)[:rows, :columns].astype(np.int8)
 
 
-def _filled(values: np.ndarray, dtype: type) -> np.ndarray:
-    """One value a row, zeros for the rows that fill up the last block."""
-    return np.pad(np.asarray(values), (0, -len(values) % ROWS)).astype(dtype)
+def interleave(gates: Sequence[Matrix]) -> Matrix:
+    """The gates of a GRU as one matrix: GRU_UNITS rows of each in turn, every gate's last ones filled up to a block."""
+    first = gates[0]
+    filled = [[_filled(getattr(gate, name)) for gate in gates] for name in _BY_ROW]
+    order = [
+        (gate, slice(start, start + GRU_UNITS))
+        for start in range(0, len(filled[0][0]), GRU_UNITS)
+        for gate in range(len(gates))
+    ]
+    rows = {
+        name: np.concatenate([of_gates[gate][part] for gate, part in order])
+        for name, of_gates in zip(_BY_ROW, filled, strict=True)
+    }
+    return Matrix(**rows, wide=first.wide, narrow=first.narrow, largest_input=first.largest_input)
 
 
-def _rounding(
-    multiplier_q31: np.ndarray, shift: np.ndarray, wide: bool, largest_sum: int
-) -> tuple[str, np.ndarray, np.ndarray | None]:
-    """The cheapest form that gives the bits of requantise_64 or requantise_double for every row."""
-    multiplier, shift = np.asarray(multiplier_q31, np.int64), np.asarray(shift, np.int64)
-    if wide:
+_BY_ROW = ("weights", "bias", "multiplier_q31", "shift", "zero_point")
+
+
+def _filled(values: np.ndarray) -> np.ndarray:
+    """Zeros for the rows that fill up the last block."""
+    return np.pad(values, [(0, -len(values) % ROWS)] + [(0, 0)] * (values.ndim - 1))
+
+
+def _blocks(values: np.ndarray) -> np.ndarray:
+    """(O,) -> int64 (blocks, 4)."""
+    return _filled(np.asarray(values, np.int64)).reshape(-1, ROWS)
+
+
+def _shift_words(shift: np.ndarray, zero_point: np.ndarray) -> np.ndarray:
+    """(blocks, 4) shifts to the left -> (blocks, 1) words of shifts to the right; a block has one zero point."""
+    fields = (-shift & (2**_SHIFT_BITS - 1)) << (_SHIFT_BITS * np.arange(ROWS))
+    return zero_point[:, :1] * 2**24 + fields.sum(axis=1, keepdims=True)
+
+
+def _rounding(matrix: Matrix) -> tuple[str, np.ndarray]:
+    """The cheapest form that gives the bits of requantise_64 or requantise_double for every row, and its multipliers."""
+    multiplier, shift = np.asarray(matrix.multiplier_q31, np.int64), np.asarray(matrix.shift, np.int64)
+    if matrix.wide:
         # (x * m + 2^(t-1)) >> t is (x * (m << (32 - t)) + 2^31) >> 32.
         left = 32 - (15 - shift)
         reduced = reduced_multiplier_q15(multiplier)
-        if ((left >= 0) & (left <= 16) | (reduced == 0)).all():
-            return ONCE_HIGH, reduced << np.where(reduced == 0, 0, left), None
-        return ONCE, multiplier, shift
+        if not matrix.narrow and ((left >= 0) & (left <= 16) | (reduced == 0)).all():
+            return ONCE_HIGH, reduced << np.where(reduced == 0, 0, left)
+        return ONCE, multiplier
+    bound = np.abs(matrix.weights.astype(np.int64)).sum(axis=1) * matrix.largest_input + np.abs(matrix.bias)
     # round(x * m / 2^31) is round(2 x * m / 2^32), and a rounded right shift by e multiplies by 2^(32 - e).
-    if ((shift >= -31) & (shift <= -2)).all() and 2 * largest_sum < 2**31:
-        return TWICE_HIGH, multiplier, 32 + shift
-    return TWICE, multiplier, shift
+    simple = ((shift >= -31) & (shift <= -2) | (multiplier == 0)).all() and 2 * int(bound.max()) < 2**31
+    if matrix.narrow and simple and (bound[1::2] < 2**23).all():
+        return TWICE_HIGH, multiplier
+    return TWICE, multiplier

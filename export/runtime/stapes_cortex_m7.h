@@ -2,7 +2,7 @@
 #define STAPES_CORTEX_M7_H
 
 /* All assembly of the runtime: DSP instructions of the Cortex-M7 that no C compiler finds by itself, and the two inner
- * loops. Each has a twin in portable C with the same bits, in stapes_intrinsics.h and stapes_block_*.c. Cores with the
+ * loops. Each has a twin in portable C with the same bits, in stapes_intrinsics.h, stapes_rows_once.c and stapes_rows_twice.c. Cores with the
  * same instructions (Cortex-M4, M33) take it too; -DSTAPES_CORTEX_M7=0 takes the portable twins everywhere.
  *
  * MISRA C:2012 deviates here in rule 1.2 (the extensions __asm__ and __attribute__ of GCC and Clang); directive 4.3 is
@@ -29,16 +29,51 @@ static inline int32_t stapes_high_product(int32_t a, int32_t b)
     return high;
 }
 
+/* c + round(a * b / 2^32), half upwards. */
+static inline int32_t stapes_add_high_product(int32_t c, int32_t a, int32_t b)
+{
+    int32_t sum;
+    __asm__("smmlar %0, %1, %2, %3" : "=r"(sum) : "r"(a), "r"(b), "r"(c));
+    return sum;
+}
+
+/* The sum of the products of both pairs of signed halfwords. */
+static inline int32_t stapes_dual_product(uint32_t a, uint32_t b)
+{
+    int32_t sum;
+    __asm__("smuad %0, %1, %2" : "=r"(sum) : "r"(a), "r"(b));
+    return sum;
+}
+
+/* x, at most 2^15 - 1 and at least -2^15. */
+static inline int32_t stapes_saturate_s16(int32_t x)
+{
+    int32_t saturated;
+    __asm__("ssat %0, #16, %1" : "=r"(saturated) : "r"(x));
+    return saturated;
+}
+
+/* x, at most 127 and at least -128. */
+static inline int32_t stapes_saturate_s8(int32_t x)
+{
+    int32_t saturated;
+    __asm__("ssat %0, #8, %1" : "=r"(saturated) : "r"(x));
+    return saturated;
+}
+
 /* The inner loops take all fourteen registers, so that a function that holds one is naked.
  *
- * Arguments: r0 weights, r1 x, r2 groups, r3 bias, and sums on the stack. A word of weights holds two columns of a pair
- * of rows, halfwords 256 * odd + even. SMLAD (SMLALD) of the word itself sums 256 * odd + even, the "pair sum"; SXTB16
- * leaves the weights of the even row, and SMLAD sums them: 3 instructions for 4 products. At the end
- * odd = (pair sum - even sum) / 256.
+ * Arguments: r0 weights, r1 x, r2 groups, r3 rows, and on the stack values and blocks. A word of weights holds two
+ * columns of a pair of rows, halfwords 256 * odd + even. SMLAD (SMLALD) of the word itself sums 256 * odd + even, the
+ * "pair sum"; SXTB16 leaves the weights of the even row, and SMLAD sums them: 3 instructions for 4 products. At the end
+ * of a block odd = (pair sum - even sum) / 256.
  *
  * A turn takes a fixed number of columns of both pairs. Turns are unrolled, and the loop is entered at the turn from
  * which the rest makes up the groups: every instruction of a turn has 4 bytes, so the address is a multiplication away.
- * The end of x lies on the stack, where r12 is saved. No instruction follows directly on one whose result it needs.
+ * No instruction follows directly on one whose result it needs, but in the short sequences at the end of a block.
+ *
+ * Stack: [0] start of x, [4] entry to the first turn, [8] values, [12] their end, [16] rows, [20] end of x,
+ * [24] entry behind an odd group, [64] and [68] the arguments.
  */
 #define STAPES_NAKED __attribute__((naked, noinline))
 #define STAPES_UNUSED __attribute__((unused))
@@ -61,95 +96,172 @@ static inline int32_t stapes_high_product(int32_t a, int32_t b)
     "smlad " e ", " a ", " x ", " e "\n\t"                 \
     "smlad " f ", " b ", " x ", " f "\n\t"
 
-/* 8 columns a turn, 27 instructions for 32 products; an odd group of 4 columns goes first. Even sums r2 and r4, pair
- * sums r3 and r5, x in r6 to r9, weights in r10, r11, r12 and lr.
- */
-#define STAPES_BLOCK_32_ASSEMBLY                                                           \
-    "add r12, r1, r2, lsl #3\n\t"                                                          \
-    "push {r4-r12, lr}\n\t"                                                                \
-    "lsr r6, r2, #1\n\t"                                                                   \
-    "rsb r6, r6, #0\n\t"                                                                   \
-    "and r6, r6, #7\n\t" /* turns to leave out */                                          \
-    "mov r7, #108\n\t"                                                                     \
-    "adr.w r8, 1f + 1\n\t"                                                                 \
-    "mla r12, r6, r7, r8\n\t"                                                              \
-    "lsls r6, r2, #31\n\t"                                                                 \
-    "ldm r3, {r2, r3, r4, r5}\n\t"                                                         \
-    "add.w r3, r2, r3, lsl #8\n\t" /* pair sums begin at 256 * odd bias + even bias */     \
-    "add.w r5, r4, r5, lsl #8\n\t"                                                         \
-    "beq 2f\n\t"                                                                           \
-    "ldrd r6, r7, [r1], #8\n\t"                                                            \
-    "ldm r0!, {r8, r9, r10, r11}\n\t"                                                      \
-    STAPES_TWO_COLUMNS_32("r8", "r9", "r6", "r3", "r2", "r5", "r4")                        \
-    STAPES_TWO_COLUMNS_32("r10", "r11", "r7", "r3", "r2", "r5", "r4")                      \
-    "ldr r6, [sp, #32]\n\t"                                                                \
-    "cmp r1, r6\n\t"                                                                       \
-    "beq.w 3f\n"                                                                           \
-    "2:\n\t"                                                                               \
-    "bx r12\n\t"                                                                           \
-    ".p2align 2\n"                                                                         \
-    "1:\n\t"                                                                               \
-    ".rept 8\n\t"                                                                          \
-    "ldm.w r1!, {r6, r7, r8, r9}\n\t"                                                      \
-    "ldm.w r0!, {r10, r11, r12, lr}\n\t"                                                   \
-    STAPES_TWO_COLUMNS_32("r10", "r11", "r6", "r3", "r2", "r5", "r4")                      \
-    STAPES_TWO_COLUMNS_32("r12", "lr", "r7", "r3", "r2", "r5", "r4")                       \
-    "ldm.w r0!, {r10, r11, r12, lr}\n\t"                                                   \
-    STAPES_TWO_COLUMNS_32("r10", "r11", "r8", "r3", "r2", "r5", "r4")                      \
-    STAPES_TWO_COLUMNS_32("r12", "lr", "r9", "r3", "r2", "r5", "r4")                       \
-    ".endr\n\t"                                                                            \
-    "ldr r12, [sp, #32]\n\t"                                                               \
-    "cmp r1, r12\n\t"                                                                      \
-    "bne.w 1b\n"                                                                           \
-    "3:\n\t"                                                                               \
-    "ldr r0, [sp, #40]\n\t"                                                                \
-    "sub r3, r3, r2\n\t"                                                                   \
-    "sub r5, r5, r4\n\t"                                                                   \
-    "asr r3, r3, #8\n\t"                                                                   \
-    "asr r5, r5, #8\n\t"                                                                   \
-    "stm r0, {r2, r3, r4, r5}\n\t"                                                         \
-    "pop {r4-r12, pc}\n\t"
+/* Up to where x and values end; r4 and r5 are lost. */
+#define STAPES_ROWS_BEGIN                 \
+    "push {r4-r11, lr}\n\t"               \
+    "sub sp, sp, #28\n\t"                 \
+    "ldrd r4, r5, [sp, #64]\n\t"          \
+    "add r5, r4, r5, lsl #3\n\t"          \
+    "strd r4, r5, [sp, #8]\n\t"           \
+    "add r4, r1, r2, lsl #3\n\t"          \
+    "str r4, [sp, #20]\n\t"               \
+    "mov r9, r3\n\t"
 
-/* 4 columns a turn, 14 instructions for 16 products. Even sums r3 and r5, pair sums r4:r7 and r6:r8, x in r9 and r10,
+/* Store four values and begin the next block at label 2, with r9 at its rows. */
+#define STAPES_ROWS_END(a, b, c, d)       \
+    "ldrd r10, r11, [sp, #8]\n\t"         \
+    "strh " a ", [r10], #2\n\t"           \
+    "strh " b ", [r10], #2\n\t"           \
+    "strh " c ", [r10], #2\n\t"           \
+    "strh " d ", [r10], #2\n\t"           \
+    "str r10, [sp, #8]\n\t"               \
+    "cmp r10, r11\n\t"                    \
+    "bne.w 2b\n\t"                        \
+    "add sp, sp, #28\n\t"                 \
+    "pop {r4-r11, pc}\n\t"
+
+/* Pair sums of 64 bits, then round(sum * multiplier / 2^32), saturated to 16 bits.
+ *
+ * 4 columns a turn, 14 instructions for 16 products. Even sums r3 and r5, pair sums r4:r7 and r6:r8, x in r9 and r10,
  * weights in r2, r11, r12 and lr. A pair sum and its even sum agree in their lowest 8 bits, so that both may be shifted
  * before they are subtracted.
  */
-#define STAPES_BLOCK_64_ASSEMBLY                                                           \
-    "add r12, r1, r2, lsl #3\n\t"                                                          \
-    "push {r4-r12, lr}\n\t"                                                                \
-    "rsb r2, r2, #0\n\t"                                                                   \
-    "and r2, r2, #15\n\t" /* turns to leave out, of 56 bytes each */                       \
-    "rsb r2, r2, r2, lsl #3\n\t"                                                           \
-    "adr.w r12, 1f + 1\n\t"                                                                \
-    "add r2, r12, r2, lsl #3\n\t"                                                          \
-    "ldm r3, {r3, r4, r5, r6}\n\t"                                                         \
-    "adds.w r7, r3, r4, lsl #8\n\t" /* pair sums begin at 256 * odd bias + even bias */    \
-    "asr.w r4, r4, #24\n\t"                                                                \
-    "adc.w r4, r4, r3, asr #31\n\t"                                                        \
-    "adds.w r8, r5, r6, lsl #8\n\t"                                                        \
-    "asr.w r6, r6, #24\n\t"                                                                \
-    "adc.w r6, r6, r5, asr #31\n\t"                                                        \
-    "bx r2\n\t"                                                                            \
-    ".p2align 2\n"                                                                         \
-    "1:\n\t"                                                                               \
-    ".rept 16\n\t"                                                                         \
-    "ldrd r9, r10, [r1], #8\n\t"                                                           \
-    "ldm.w r0!, {r2, r11, r12, lr}\n\t"                                                    \
-    STAPES_TWO_COLUMNS_64("r2", "r11", "r9", "r7", "r4", "r3", "r8", "r6", "r5")           \
-    STAPES_TWO_COLUMNS_64("r12", "lr", "r10", "r7", "r4", "r3", "r8", "r6", "r5")          \
-    ".endr\n\t"                                                                            \
-    "ldr r12, [sp, #32]\n\t"                                                               \
-    "cmp r1, r12\n\t"                                                                      \
-    "bne.w 1b\n\t"                                                                         \
-    "ldr r0, [sp, #40]\n\t"                                                                \
-    "lsr.w r7, r7, #8\n\t"                                                                 \
-    "lsr.w r8, r8, #8\n\t"                                                                 \
-    "orr r7, r7, r4, lsl #24\n\t"                                                          \
-    "orr r8, r8, r6, lsl #24\n\t"                                                          \
-    "sub.w r4, r7, r3, asr #8\n\t"                                                         \
-    "sub.w r6, r8, r5, asr #8\n\t"                                                         \
-    "stm r0, {r3, r4, r5, r6}\n\t"                                                         \
-    "pop {r4-r12, pc}\n\t"
+#define STAPES_ROWS_ONCE_ASSEMBLY                                                              \
+    STAPES_ROWS_BEGIN                                                                          \
+    "rsb r2, r2, #0\n\t"                                                                       \
+    "and r2, r2, #15\n\t" /* turns to leave out, of 56 bytes each */                           \
+    "rsb r2, r2, r2, lsl #3\n\t"                                                               \
+    "adr.w r12, 1f + 1\n\t"                                                                    \
+    "add r2, r12, r2, lsl #3\n\t"                                                              \
+    "strd r1, r2, [sp]\n"                                                                      \
+    "2:\n\t"                                                                                   \
+    "ldm r9!, {r3, r4, r5, r6}\n\t"                                                            \
+    "str r9, [sp, #16]\n\t"                                                                    \
+    "ldrd r1, r2, [sp]\n\t"                                                                    \
+    "adds.w r7, r3, r4, lsl #8\n\t" /* pair sums begin at 256 * odd bias + even bias */        \
+    "asr.w r4, r4, #24\n\t"                                                                    \
+    "adc.w r4, r4, r3, asr #31\n\t"                                                            \
+    "adds.w r8, r5, r6, lsl #8\n\t"                                                            \
+    "asr.w r6, r6, #24\n\t"                                                                    \
+    "adc.w r6, r6, r5, asr #31\n\t"                                                            \
+    "bx r2\n\t"                                                                                \
+    ".p2align 2\n"                                                                             \
+    "1:\n\t"                                                                                   \
+    ".rept 16\n\t"                                                                             \
+    "ldrd r9, r10, [r1], #8\n\t"                                                               \
+    "ldm.w r0!, {r2, r11, r12, lr}\n\t"                                                        \
+    STAPES_TWO_COLUMNS_64("r2", "r11", "r9", "r7", "r4", "r3", "r8", "r6", "r5")               \
+    STAPES_TWO_COLUMNS_64("r12", "lr", "r10", "r7", "r4", "r3", "r8", "r6", "r5")              \
+    ".endr\n\t"                                                                                \
+    "ldr r12, [sp, #20]\n\t"                                                                   \
+    "cmp r1, r12\n\t"                                                                          \
+    "bne.w 1b\n\t"                                                                             \
+    "ldr r9, [sp, #16]\n\t"                                                                    \
+    "lsr.w r7, r7, #8\n\t"                                                                     \
+    "lsr.w r8, r8, #8\n\t"                                                                     \
+    "orr r7, r7, r4, lsl #24\n\t"                                                              \
+    "orr r8, r8, r6, lsl #24\n\t"                                                              \
+    "sub.w r4, r7, r3, asr #8\n\t"                                                             \
+    "sub.w r6, r8, r5, asr #8\n\t"                                                             \
+    "ldm r9!, {r7, r8, r10, r11}\n\t" /* multipliers */                                        \
+    "smmulr r3, r3, r7\n\t"                                                                    \
+    "smmulr r4, r4, r8\n\t"                                                                    \
+    "smmulr r5, r5, r10\n\t"                                                                   \
+    "smmulr r6, r6, r11\n\t"                                                                   \
+    "ssat r3, #16, r3\n\t"                                                                     \
+    "ssat r4, #16, r4\n\t"                                                                     \
+    "ssat r5, #16, r5\n\t"                                                                     \
+    "ssat r6, #16, r6\n\t"                                                                     \
+    STAPES_ROWS_END("r3", "r4", "r5", "r6")
+
+/* Pair sums of 32 bits, then round(round(2 * sum * multiplier / 2^32) / 2^shift), half upwards and half away from zero,
+ * plus the zero point, saturated to 8 bits.
+ *
+ * 8 columns a turn, 27 instructions for 32 products; an odd group of 4 columns goes first, at label 5. Even sums r2 and
+ * r4, pair sums r3 and r5, x in r6 to r9, weights in r10, r11, r12 and lr. 1 rotated to the right by a shift is the
+ * power of two that divides by multiplication.
+ */
+#define STAPES_ROWS_TWICE_ASSEMBLY                                                             \
+    STAPES_ROWS_BEGIN                                                                          \
+    "lsr r6, r2, #1\n\t"                                                                       \
+    "rsb r7, r6, #0\n\t"                                                                       \
+    "and r7, r7, #7\n\t" /* turns to leave out, of 108 bytes each */                           \
+    "mov r8, #108\n\t"                                                                         \
+    "adr.w r12, 1f + 1\n\t"                                                                    \
+    "mla r12, r7, r8, r12\n\t"                                                                 \
+    "adr.w r8, 3f + 1\n\t"                                                                     \
+    "cmp r6, #0\n\t"                                                                           \
+    "it eq\n\t"                                                                                \
+    "moveq r12, r8\n\t"                                                                        \
+    "str r12, [sp, #24]\n\t"                                                                   \
+    "adr.w r8, 5f + 1\n\t"                                                                     \
+    "lsls r2, r2, #31\n\t"                                                                     \
+    "it ne\n\t"                                                                                \
+    "movne r12, r8\n\t"                                                                        \
+    "strd r1, r12, [sp]\n"                                                                     \
+    "2:\n\t"                                                                                   \
+    "ldm r9!, {r2, r3, r4, r5}\n\t"                                                            \
+    "str r9, [sp, #16]\n\t"                                                                    \
+    "ldrd r1, r12, [sp]\n\t"                                                                   \
+    "add.w r3, r2, r3, lsl #8\n\t" /* pair sums begin at 256 * odd bias + even bias */         \
+    "add.w r5, r4, r5, lsl #8\n\t"                                                             \
+    "bx r12\n"                                                                                 \
+    "5:\n\t"                                                                                   \
+    "ldrd r6, r7, [r1], #8\n\t"                                                                \
+    "ldm r0!, {r8, r9, r10, r11}\n\t"                                                          \
+    STAPES_TWO_COLUMNS_32("r8", "r9", "r6", "r3", "r2", "r5", "r4")                            \
+    STAPES_TWO_COLUMNS_32("r10", "r11", "r7", "r3", "r2", "r5", "r4")                          \
+    "ldr r12, [sp, #24]\n\t"                                                                   \
+    "bx r12\n\t"                                                                               \
+    ".p2align 2\n"                                                                             \
+    "1:\n\t"                                                                                   \
+    ".rept 8\n\t"                                                                              \
+    "ldm.w r1!, {r6, r7, r8, r9}\n\t"                                                          \
+    "ldm.w r0!, {r10, r11, r12, lr}\n\t"                                                       \
+    STAPES_TWO_COLUMNS_32("r10", "r11", "r6", "r3", "r2", "r5", "r4")                          \
+    STAPES_TWO_COLUMNS_32("r12", "lr", "r7", "r3", "r2", "r5", "r4")                           \
+    "ldm.w r0!, {r10, r11, r12, lr}\n\t"                                                       \
+    STAPES_TWO_COLUMNS_32("r10", "r11", "r8", "r3", "r2", "r5", "r4")                          \
+    STAPES_TWO_COLUMNS_32("r12", "lr", "r9", "r3", "r2", "r5", "r4")                           \
+    ".endr\n\t"                                                                                \
+    "ldr r12, [sp, #20]\n\t"                                                                   \
+    "cmp r1, r12\n\t"                                                                          \
+    "bne.w 1b\n"                                                                               \
+    "3:\n\t"                                                                                   \
+    "ldr r9, [sp, #16]\n\t"                                                                    \
+    "sub r3, r3, r2\n\t"                                                                       \
+    "sub r5, r5, r4\n\t"                                                                       \
+    "asr r3, r3, #7\n\t"                                                                       \
+    "asr r5, r5, #7\n\t"                                                                       \
+    "lsl r2, r2, #1\n\t"                                                                       \
+    "lsl r4, r4, #1\n\t"                                                                       \
+    "ldm r9!, {r6, r7, r8, r10, r11}\n\t" /* multipliers, and shifts with the zero point */    \
+    "smmulr r2, r2, r6\n\t"                                                                    \
+    "smmulr r3, r3, r7\n\t"                                                                    \
+    "smmulr r4, r4, r8\n\t"                                                                    \
+    "smmulr r5, r5, r10\n\t"                                                                   \
+    "mov r12, #1\n\t"                                                                          \
+    "ror r6, r12, r11\n\t"                                                                     \
+    "lsr r7, r11, #6\n\t"                                                                      \
+    "lsr r8, r11, #12\n\t"                                                                     \
+    "lsr r10, r11, #18\n\t"                                                                    \
+    "ror r7, r12, r7\n\t"                                                                      \
+    "ror r8, r12, r8\n\t"                                                                      \
+    "ror r10, r12, r10\n\t"                                                                    \
+    "asr r11, r11, #24\n\t"                                                                    \
+    "add r2, r2, r2, asr #31\n\t"                                                              \
+    "add r3, r3, r3, asr #31\n\t"                                                              \
+    "add r4, r4, r4, asr #31\n\t"                                                              \
+    "add r5, r5, r5, asr #31\n\t"                                                              \
+    "smmlar r2, r2, r6, r11\n\t"                                                               \
+    "smmlar r3, r3, r7, r11\n\t"                                                               \
+    "smmlar r4, r4, r8, r11\n\t"                                                               \
+    "smmlar r5, r5, r10, r11\n\t"                                                              \
+    "ssat r2, #8, r2\n\t"                                                                      \
+    "ssat r3, #8, r3\n\t"                                                                      \
+    "ssat r4, #8, r4\n\t"                                                                      \
+    "ssat r5, #8, r5\n\t"                                                                      \
+    STAPES_ROWS_END("r2", "r3", "r4", "r5")
 
 #endif
 

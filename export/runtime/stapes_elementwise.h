@@ -4,6 +4,7 @@
 /* The elementwise operators on one value, shared by their kernels and by the fused ones: the bits are the same. */
 
 #include "stapes_arithmetic.h"
+#include "stapes_intrinsics.h"
 #include "stapes_nn.h"
 
 #ifdef __cplusplus
@@ -47,14 +48,37 @@ static inline int32_t stapes_leaky_relu(const stapes_leaky_relu_params *p, int32
 /* ADD of int16 with scales that are powers of two and zero points 0. */
 static inline int32_t stapes_aligned_add(const stapes_aligned_add_params *p, int32_t x_1, int32_t x_2)
 {
-    const int32_t sum = stapes_shift_left(x_1, p->shift_1) + stapes_shift_left(x_2, p->shift_2);
-    return stapes_clamp(stapes_rounding_divide_by_pot(sum, p->right), INT16_MIN, INT16_MAX);
+    return stapes_saturate_s16(stapes_divide_high(x_1 * p->factor_1 + x_2 * p->factor_2, p->power));
 }
 
-/* MUL by the multiplier 2^-(right + 1), without the clamp: the two roundings of requantise_double. */
+/* ADD of int8 by upper halves of products: the operand that is exact on the common scale, and the other one. */
+static inline int32_t stapes_quick_add(const stapes_quick_add_params *p, int32_t exact, int32_t other)
+{
+    const int32_t product = stapes_high_product(other * p->factor + p->offset, p->multiplier);
+    const int32_t common = (product + (product >> 31) + p->nudge) >> p->right;
+    const int32_t twice_sum = exact * (1 << 20) + p->exact_offset + 2 * common;
+    const int32_t scaled = stapes_high_product(twice_sum, p->output_multiplier);
+    return stapes_saturate_s8(
+        stapes_add_high_product(p->output_zero_point, scaled + (scaled >> 31), p->output_power));
+}
+
+/* MUL of int8 by a gate, by upper halves of products. */
+static inline int32_t stapes_quick_mul(const stapes_quick_mul_params *p, int32_t gate, int32_t x)
+{
+    const int32_t scaled = stapes_high_product(2 * (gate + 128) * (x - p->zero_point_2), p->multiplier);
+    return stapes_saturate_s8(stapes_add_high_product(p->zero_point, scaled + (scaled >> 31), p->power));
+}
+
+/* MUL by the multiplier 2^-(right + 1), without the clamp: the two roundings of requantise_double; right >= 2. */
 static inline int32_t stapes_mul_by_pot(int32_t x_1, int32_t x_2, int32_t right)
 {
-    return stapes_rounding_divide_by_pot((x_1 * x_2 + 1) >> 1, right);
+    return stapes_divide_high((x_1 * x_2 + 1) >> 1, (int32_t)1 << (32 - right));
+}
+
+/* round(x / 2), half away from zero. */
+static inline int32_t stapes_half(int32_t x)
+{
+    return (x + 1 + (x >> 31)) >> 1;
 }
 
 static inline int8_t stapes_lut(const stapes_lut_params *p, int32_t x)
@@ -62,26 +86,33 @@ static inline int8_t stapes_lut(const stapes_lut_params *p, int32_t x)
     return p->table[x + 128];
 }
 
-/* Beyond the last entry of the table the curve is flat at the largest 16-bit value. */
-static inline int32_t stapes_sigmoid(const stapes_sigmoid_params *p, int32_t x)
+/* The curve from 0 on at |position|, an entry having `bits` of fraction; with the sign of the position, less 1 where
+ * that is negative. `flat` is the entry beyond which the curve is flat.
+ */
+static inline int32_t stapes_sigmoid_curve(int32_t position, int32_t bits, int32_t flat)
+{
+    const int32_t sign = position >> 31;
+    const uint32_t magnitude = (uint32_t)((position ^ sign) - sign);
+    const uint32_t fraction = magnitude & ((1u << bits) - 1u);
+    int32_t entry = stapes_clamp((int32_t)magnitude >> bits, 0, 255);
+    entry += ((entry + 1) >> 8) * (flat - 255);
+    return stapes_dual_product(stapes_sigmoid_steps[entry], (fraction << 16) | (1u << bits)) ^ sign;
+}
+
+static inline int32_t stapes_sigmoid_position(const stapes_sigmoid_params *p, int32_t x)
 {
     const int32_t rounding = p->shift > 0 ? 1 << (p->shift - 1) : 0;
-    const int32_t position = (x * p->multiplier + rounding) >> p->shift;
-    const int32_t magnitude = position < 0 ? -position : position;
-    const int32_t fraction_bits = p->tanh ? 8 : 9;
-    const int32_t entry = magnitude >> fraction_bits;
-    const int32_t fraction = magnitude & ((1 << fraction_bits) - 1);
-    int32_t curve;
-    if (entry >= 255) {
-        curve = p->tanh ? 0xFFFF << 8 : 0x7FFF << 10;
-    } else {
-        const int32_t low = stapes_sigmoid_q16[entry];
-        curve = (low << fraction_bits) + fraction * (stapes_sigmoid_q16[entry + 1] - low);
-    }
-    if (p->tanh) {
-        return (position >= 0 ? curve - (1 << 23) + 128 : -curve + (1 << 23) + 127) >> 8;
-    }
-    return (position >= 0 ? curve + 512 : (1 << 25) - curve + 511) >> 10;
+    return (x * p->multiplier + rounding) >> p->shift;
+}
+
+static inline int32_t stapes_logistic(const stapes_sigmoid_params *p, int32_t x)
+{
+    return (stapes_sigmoid_curve(stapes_sigmoid_position(p, x), 9, 255) + (1 << 24) + 512) >> 10;
+}
+
+static inline int32_t stapes_tanh(const stapes_sigmoid_params *p, int32_t x)
+{
+    return (stapes_sigmoid_curve(stapes_sigmoid_position(p, x), 8, 256) + 128) >> 8;
 }
 
 #ifdef __cplusplus

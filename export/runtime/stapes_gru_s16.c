@@ -1,37 +1,50 @@
 #include "stapes_elementwise.h"
 #include "stapes_rows.h"
 
+/* x = sigmoid(x + h) over count units. */
+static void open_gate(const stapes_aligned_add_params *sum, const stapes_sigmoid_params *curve, int32_t count,
+                      int16_t *x, const int16_t *h)
+{
+    for (int32_t i = 0; i < count; i++) {
+        x[i] = (int16_t)stapes_logistic(curve, stapes_aligned_add(sum, x[i], h[i]));
+    }
+}
+
+/* h_out of count units from r, z, xn, hn and h. */
+static void renew(const stapes_gru_s16_params *p, int32_t count, const int16_t *r, const int16_t *z, const int16_t *xn,
+                  const int16_t *hn, const int16_t *h, int16_t *h_out)
+{
+    for (int32_t i = 0; i < count; i++) {
+        const int32_t rhn = stapes_mul_by_pot(r[i], hn[i], 14);
+        const int32_t n = stapes_tanh(&p->n, stapes_aligned_add(&p->an, xn[i], rhn));
+        const int32_t d = stapes_saturate_s16(stapes_half(h[i] - n));
+        const int32_t zd = stapes_mul_by_pot(z[i], d, 14);
+        h_out[i] = (int16_t)stapes_saturate_s16(n + 2 * zd);
+    }
+}
+
 void stapes_gru_s16(const stapes_gru_s16_params *p, const int16_t *x, const int16_t *h, int16_t *scratch,
                     int16_t *h_out)
 {
-    const int32_t hidden = p->hr.outputs;
     int16_t *const x_vector = scratch;
-    int16_t *const h_vector = x_vector + STAPES_VECTOR_SIZE(p->xr.inputs);
+    int16_t *const h_vector = x_vector + STAPES_VECTOR_SIZE(p->x.inputs);
 
-    for (int32_t vector = 0; vector < p->hr.batch; vector++) {
-        stapes_take_s16(p->xr.inputs, x, x_vector);
-        stapes_take_s16(hidden, h, h_vector);
-        for (int32_t unit = 0; unit < hidden; unit += 4) {
-            int32_t xr[4], xz[4], xn[4], hr[4], hz[4], hn[4];
-            stapes_rows(&p->xr, unit, x_vector, xr);
-            stapes_rows(&p->xz, unit, x_vector, xz);
-            stapes_rows(&p->xn, unit, x_vector, xn);
-            stapes_rows(&p->hr, unit, h_vector, hr);
-            stapes_rows(&p->hz, unit, h_vector, hz);
-            stapes_rows(&p->hn, unit, h_vector, hn);
-            for (int32_t i = 0; i < 4 && unit + i < hidden; i++) {
-                const int32_t r = stapes_sigmoid(&p->r, stapes_aligned_add(&p->ar, xr[i], hr[i]));
-                const int32_t z = stapes_sigmoid(&p->z, stapes_aligned_add(&p->az, xz[i], hz[i]));
-                const int32_t rhn = stapes_mul_by_pot(r, hn[i], 14);
-                const int32_t n = stapes_sigmoid(&p->n, stapes_aligned_add(&p->an, xn[i], rhn));
-                const int32_t difference = h_vector[unit + i] - n;
-                const int32_t d = stapes_clamp(stapes_rounding_divide_by_pot(difference, 1), INT16_MIN, INT16_MAX);
-                const int32_t zd = stapes_mul_by_pot(z, d, 14);
-                h_out[unit + i] = (int16_t)stapes_clamp(n + 2 * zd, INT16_MIN, INT16_MAX);
-            }
+    for (int32_t vector = 0; vector < p->batch; vector++) {
+        stapes_take_s16(p->x.inputs, x, x_vector);
+        stapes_take_s16(p->hidden, h, h_vector);
+        for (int32_t unit = 0; unit < p->hidden; unit += STAPES_GRU_UNITS) {
+            int16_t from_x[3 * STAPES_GRU_UNITS], from_h[3 * STAPES_GRU_UNITS];
+            const int32_t left = p->hidden - unit;
+            const int32_t count = left < STAPES_GRU_UNITS ? left : STAPES_GRU_UNITS;
+            const int32_t size = STAPES_VECTOR_SIZE(count); /* values of a gate */
+            stapes_rows(&p->x, 3 * unit / 4, 3 * size / 4, x_vector, from_x);
+            stapes_rows(&p->h, 3 * unit / 4, 3 * size / 4, h_vector, from_h);
+            open_gate(&p->ar, &p->r, count, from_x, from_h);
+            open_gate(&p->az, &p->z, count, from_x + size, from_h + size);
+            renew(p, count, from_x, from_x + size, from_x + 2 * size, from_h + 2 * size, h_vector + unit, h_out + unit);
         }
-        x += p->xr.inputs;
-        h += hidden;
-        h_out += hidden;
+        x += p->x.inputs;
+        h += p->hidden;
+        h_out += p->hidden;
     }
 }

@@ -1,36 +1,59 @@
 #include "stapes_elementwise.h"
 #include "stapes_rows.h"
 
+/* x = curve(x + h) over count units. */
+static void add_and_look_up(const stapes_quick_add_params *sum, const stapes_lut_params *curve, int32_t count,
+                            int16_t *x, const int16_t *h)
+{
+    const int16_t *const exact = sum->second_is_exact ? h : x;
+    const int16_t *const other = sum->second_is_exact ? x : h;
+    for (int32_t i = 0; i < count; i++) {
+        x[i] = stapes_lut(curve, stapes_quick_add(sum, exact[i], other[i]));
+    }
+}
+
+/* h = r * h over count units. */
+static void reset_units(const stapes_quick_mul_params *product, int32_t count, const int16_t *r, int16_t *h)
+{
+    for (int32_t i = 0; i < count; i++) {
+        h[i] = (int16_t)stapes_quick_mul(product, r[i], h[i]);
+    }
+}
+
+/* h_out of count units from z, n and h. */
+static void renew(int32_t count, const int16_t *z, const int16_t *n, const int16_t *h, int8_t *h_out)
+{
+    for (int32_t i = 0; i < count; i++) {
+        const int32_t d = stapes_saturate_s8(stapes_half(h[i] - n[i]));
+        const int32_t zd = stapes_mul_by_pot(z[i] + 128, d, 7);
+        h_out[i] = (int8_t)stapes_saturate_s8(n[i] + 2 * zd);
+    }
+}
+
 void stapes_gru_s8(const stapes_gru_s8_params *p, const int8_t *x, const int8_t *h, int16_t *scratch, int8_t *h_out)
 {
-    const int32_t hidden = p->hr.outputs;
     int16_t *const x_vector = scratch;
-    int16_t *const h_vector = x_vector + STAPES_VECTOR_SIZE(p->xr.inputs);
+    int16_t *const h_vector = x_vector + STAPES_VECTOR_SIZE(p->x.inputs);
 
-    for (int32_t vector = 0; vector < p->hr.batch; vector++) {
-        stapes_take_s8(p->xr.inputs, x, x_vector);
-        stapes_take_s8(hidden, h, h_vector);
-        for (int32_t unit = 0; unit < hidden; unit += 4) {
-            int32_t xr[4], xz[4], xn[4], hr[4], hz[4], hn[4];
-            stapes_rows(&p->xr, unit, x_vector, xr);
-            stapes_rows(&p->xz, unit, x_vector, xz);
-            stapes_rows(&p->xn, unit, x_vector, xn);
-            stapes_rows(&p->hr, unit, h_vector, hr);
-            stapes_rows(&p->hz, unit, h_vector, hz);
-            stapes_rows(&p->hn, unit, h_vector, hn);
-            for (int32_t i = 0; i < 4 && unit + i < hidden; i++) {
-                const int32_t r = stapes_lut(&p->r, stapes_add(&p->ar, xr[i], hr[i]));
-                const int32_t z = stapes_lut(&p->z, stapes_add(&p->az, xz[i], hz[i]));
-                const int32_t rhn = stapes_mul(&p->rhn, r, hn[i]);
-                const int32_t n = stapes_lut(&p->n, stapes_add(&p->an, xn[i], rhn));
-                const int32_t difference = h_vector[unit + i] - n;
-                const int32_t d = stapes_clamp(stapes_rounding_divide_by_pot(difference, 1), INT8_MIN, INT8_MAX);
-                const int32_t zd = stapes_mul_by_pot(z + 128, d, 7);
-                h_out[unit + i] = (int8_t)stapes_clamp(n + 2 * zd, INT8_MIN, INT8_MAX);
-            }
+    for (int32_t vector = 0; vector < p->batch; vector++) {
+        stapes_take_s8(p->x.inputs, x, x_vector);
+        stapes_take_s8(p->hidden, h, h_vector);
+        for (int32_t unit = 0; unit < p->hidden; unit += STAPES_GRU_UNITS) {
+            int16_t from_x[3 * STAPES_GRU_UNITS], from_h[3 * STAPES_GRU_UNITS];
+            const int32_t left = p->hidden - unit;
+            const int32_t count = left < STAPES_GRU_UNITS ? left : STAPES_GRU_UNITS;
+            const int32_t size = STAPES_VECTOR_SIZE(count); /* values of a gate */
+            int16_t *const r = from_x, *const z = r + size, *const n = z + size, *const hn = from_h + 2 * size;
+            stapes_rows(&p->x, 3 * unit / 4, 3 * size / 4, x_vector, from_x);
+            stapes_rows(&p->h, 3 * unit / 4, 3 * size / 4, h_vector, from_h);
+            add_and_look_up(&p->ar, &p->r, count, r, from_h);
+            add_and_look_up(&p->az, &p->z, count, z, from_h + size);
+            reset_units(&p->rhn, count, r, hn);
+            add_and_look_up(&p->an, &p->n, count, n, hn);
+            renew(count, z, n, h_vector + unit, h_out + unit);
         }
-        x += p->xr.inputs;
-        h += hidden;
-        h_out += hidden;
+        x += p->x.inputs;
+        h += p->hidden;
+        h_out += p->hidden;
     }
 }

@@ -19,7 +19,37 @@ static inline int32_t stapes_high_product(int32_t a, int32_t b)
     return (int32_t)(((int64_t)a * b + ((int64_t)1 << 31)) >> 32);
 }
 
+/* c + round(a * b / 2^32), half upwards. */
+static inline int32_t stapes_add_high_product(int32_t c, int32_t a, int32_t b)
+{
+    return c + stapes_high_product(a, b);
+}
+
+/* The sum of the products of both pairs of signed halfwords. */
+static inline int32_t stapes_dual_product(uint32_t a, uint32_t b)
+{
+    return (int32_t)(int16_t)(a & 0xFFFFu) * (int16_t)(b & 0xFFFFu) + (int32_t)(int16_t)(a >> 16) * (int16_t)(b >> 16);
+}
+
+/* x, at most 2^15 - 1 and at least -2^15. */
+static inline int32_t stapes_saturate_s16(int32_t x)
+{
+    return x < INT16_MIN ? INT16_MIN : x > INT16_MAX ? INT16_MAX : x;
+}
+
+/* x, at most 127 and at least -128. */
+static inline int32_t stapes_saturate_s8(int32_t x)
+{
+    return x < INT8_MIN ? INT8_MIN : x > INT8_MAX ? INT8_MAX : x;
+}
+
 #endif
+
+/* round(x / 2^(32 - log2(power))), half away from zero; power = 2^2 .. 2^30, x above INT32_MIN. */
+static inline int32_t stapes_divide_high(int32_t x, int32_t power)
+{
+    return stapes_high_product(x + (x >> 31), power);
+}
 
 #ifdef __cplusplus
 }

@@ -30,28 +30,30 @@ typedef struct {
 
 /* ---- FULLY_CONNECTED ------------------------------------------------------------------------------------------ */
 
-/* How a sum becomes an output; export/c/packing.py chooses. The _HIGH forms give the same bits with a multiplication
- * whose upper half is taken, where every row of the matrix allows it.
+/* How the sum of a row becomes an output; export/c/packing.py chooses the cheapest form that has the right bits for all
+ * rows.
  */
 typedef enum {
-    STAPES_ONCE,       /* requantise_64(sum, multiplier, shift): a 64-bit bias in TensorFlow Lite */
-    STAPES_ONCE_HIGH,  /* the same as round(sum * multiplier / 2^32), without shifts */
-    STAPES_TWICE,      /* requantise_double(sum, multiplier, shift) */
-    STAPES_TWICE_HIGH  /* the same as round(round(2 * sum * multiplier / 2^32) / 2^(32 - shift)) */
+    STAPES_ONCE,      /* requantise_64: a 64-bit bias in TensorFlow Lite */
+    STAPES_ONCE_HIGH, /* the same as round(sum * multiplier / 2^32), to int16 */
+    STAPES_TWICE,     /* requantise_double */
+    STAPES_TWICE_HIGH /* the same as round(round(2 * sum * multiplier / 2^32) / 2^shift), to int8; sums below 2^23 */
 } stapes_rounding;
 
 /* A matrix, packed for the kernels: four rows a block, four columns a group, filled up with zeros. */
 typedef struct {
-    int32_t batch;             /* input vectors, one output vector each */
-    int32_t inputs;            /* values in an input vector */
-    int32_t outputs;           /* values in an output vector */
-    const int16_t *weights;    /* [blocks][groups][2 column pairs][2 row pairs][2 columns]: 256 * odd row + even row */
-    const int32_t *bias;       /* [4 * blocks], less input_zero_point times the sum of the row's weights */
-    const int32_t *multiplier; /* [4 * blocks] */
-    const int8_t *shift;       /* [4 * blocks], or null for STAPES_ONCE_HIGH */
+    int32_t inputs;           /* columns */
+    const int16_t *weights;   /* [blocks][groups][2 column pairs][2 row pairs][2 columns]: 256 * odd row + even row */
+    const int32_t *rows;      /* [blocks][8 or 9]: 4 biases, which include the input's zero point; 4 multipliers; but for
+                                 STAPES_ONCE_HIGH, 4 right shifts of 6 bits each and above them the output's zero point */
     stapes_rounding rounding;
-    bool sums_32;              /* whether the sums of all odd rows stay below 2^23 */
-    int32_t output_zero_point;
+    bool narrow;              /* outputs are int8, not int16 */
+} stapes_matrix;
+
+typedef struct {
+    int32_t batch;            /* input vectors, one output vector each */
+    int32_t outputs;          /* values in an output vector */
+    stapes_matrix matrix;
     int32_t activation_min;
     int32_t activation_max;
 } stapes_fully_connected_params;
@@ -60,7 +62,7 @@ typedef struct {
 #define STAPES_VECTOR_SIZE(size) (((size) + 3) / 4 * 4)
 
 /* y[batch][outputs] = requantised(bias + weights * x[batch][inputs]). `vector` is scratch for
- * STAPES_VECTOR_SIZE(inputs) values, on a boundary of 4 bytes.
+ * STAPES_VECTOR_SIZE(matrix.inputs) values, on a boundary of 4 bytes.
  */
 void stapes_fully_connected_s8(const stapes_fully_connected_params *p, const int8_t *x, int16_t *vector, int8_t *y);
 void stapes_fully_connected_s16(const stapes_fully_connected_params *p, const int16_t *x, int16_t *vector, int16_t *y);
@@ -175,8 +177,10 @@ typedef struct {
     bool tanh;
 } stapes_sigmoid_params;
 
-/* sigmoid(i / 24) in 16 bits, as TFLite Micro has it. */
-extern const uint16_t stapes_sigmoid_q16[256];
+/* sigmoid(i / 24) in 16 bits, as TFLite Micro has it, less 2^15, and above it the step to the next entry. The last two
+ * entries are where the curves of LOGISTIC and of TANH are flat.
+ */
+extern const uint32_t stapes_sigmoid_steps[257];
 
 /* y[i] = table[x[i]] over size values; y may be x. */
 void stapes_lut_s8(const stapes_lut_params *p, int32_t size, const int8_t *x, int8_t *y);
@@ -193,24 +197,51 @@ void stapes_sigmoid_s16(const stapes_sigmoid_params *p, int32_t size, const int1
  * Each step rounds as its operator does alone, so that the bits are those of the operators one by one.
  */
 
-/* int8: r, z are 1/256 with zero point -128; n, h, h_out 1/128 and d, zd 1/64 with zero point 0. */
+/* ADD of int8 as in stapes_add_s8. The operand of the larger scale is exact on the common scale, x << 20 + exact_offset;
+ * the other one is round(round((x * factor + offset) * multiplier / 2^32) / 2^right). Their sum becomes the output as in
+ * STAPES_TWICE_HIGH, with a power of two that divides.
+ */
 typedef struct {
-    stapes_fully_connected_params xr, xz, xn, hr, hz, hn;
-    stapes_add_params ar, az, an;
-    stapes_mul_params rhn;
-    stapes_lut_params r, z, n;
-} stapes_gru_s8_params;
+    bool second_is_exact;
+    int32_t exact_offset;
+    int32_t factor, offset, multiplier, nudge, right;
+    int32_t output_multiplier, output_power, output_zero_point;
+} stapes_quick_add_params;
 
-/* ADD of int16 whose three scales are powers of two: round((x_1 << shift_1) + (x_2 << shift_2)) / 2^right, half away
+/* MUL of int8 by a gate as in stapes_mul_s8. */
+typedef struct {
+    int32_t zero_point_2, multiplier, power, zero_point;
+} stapes_quick_mul_params;
+
+/* ADD of int16 whose three scales are powers of two: round((x_1 * factor_1 + x_2 * factor_2) * power / 2^32), half away
  * from zero.
  */
 typedef struct {
-    int8_t shift_1, shift_2, right;
+    int32_t factor_1, factor_2, power;
 } stapes_aligned_add_params;
+
+/* Units whose gates are computed together. The rows of both matrices are STAPES_GRU_UNITS of r, as many of z and of n,
+ * and so on; the last ones of each gate are filled up to blocks.
+ */
+#define STAPES_GRU_UNITS 16
+
+/* int8: r, z are 1/256 with zero point -128; n, h, h_out 1/128 and d, zd 1/64 with zero point 0. */
+typedef struct {
+    int32_t batch;   /* vectors, each with a state of its own */
+    int32_t hidden;  /* units */
+    stapes_matrix x; /* xr, xz, xn */
+    stapes_matrix h; /* hr, hz, hn */
+    stapes_quick_add_params ar, az, an;
+    stapes_quick_mul_params rhn;
+    stapes_lut_params r, z, n;
+} stapes_gru_s8_params;
 
 /* int16: r, z, n, h, h_out are 2^-15; d, zd 2^-14; rhn has the scale of hn; the others are powers of two. */
 typedef struct {
-    stapes_fully_connected_params xr, xz, xn, hr, hz, hn;
+    int32_t batch;   /* vectors, each with a state of its own */
+    int32_t hidden;  /* units */
+    stapes_matrix x; /* xr, xz, xn */
+    stapes_matrix h; /* hr, hz, hn */
     stapes_aligned_add_params ar, az, an;
     stapes_sigmoid_params r, z, n;
 } stapes_gru_s16_params;
@@ -218,7 +249,7 @@ typedef struct {
 /* Values of scratch that a GRU needs, on a boundary of 4 bytes. */
 #define STAPES_GRU_SCRATCH(inputs, hidden) (STAPES_VECTOR_SIZE(inputs) + STAPES_VECTOR_SIZE(hidden))
 
-/* h_out[rows][hidden] of x[rows][inputs] and h[rows][hidden], rows being the batch of the products; h_out may be h. */
+/* h_out[rows][hidden] of x[rows][inputs] and h[rows][hidden], rows being the batch; h_out may be h. */
 void stapes_gru_s8(const stapes_gru_s8_params *p, const int8_t *x, const int8_t *h, int16_t *scratch, int8_t *h_out);
 void stapes_gru_s16(const stapes_gru_s16_params *p, const int16_t *x, const int16_t *h, int16_t *scratch,
                     int16_t *h_out);

@@ -17,16 +17,29 @@
 extern "C" {
 #endif
 
-/* sums[4] = bias[4] + four rows of weights[groups][2 column pairs][2 row pairs][2 columns] * x[4 * groups]; x lies on a
- * boundary of 4 bytes. _32 wants the sums of odd rows below 2^23, _64 takes any that fit in 32 bits.
+/* values[4 * blocks] = the outputs of rows 4 * block .. 4 * (block + blocks) - 1 for one vector: requantised, zero point
+ * added, saturated to the output's type but not clamped to an activation. `vector` lies on a boundary of 4 bytes; values
+ * of rows beyond the last one mean nothing.
  */
-void stapes_block_32(const int16_t *weights, const int16_t *x, int32_t groups, const int32_t *bias, int32_t *sums);
-void stapes_block_64(const int16_t *weights, const int16_t *x, int32_t groups, const int32_t *bias, int32_t *sums);
+void stapes_rows(const stapes_matrix *m, int32_t block, int32_t blocks, const int16_t *vector, int16_t *values);
 
-/* values[4] = outputs row .. row + 3 of a FULLY_CONNECTED for one vector, requantised and clamped; row is a multiple of
- * 4, and values of rows beyond the last one mean nothing.
- */
-void stapes_rows(const stapes_fully_connected_params *p, int32_t row, const int16_t *vector, int32_t *values);
+/* The three forms of it, from the first block of weights and rows on. */
+void stapes_rows_once(const int16_t *weights, const int16_t *x, int32_t groups, const int32_t *rows, int16_t *values,
+                      int32_t blocks);
+void stapes_rows_twice(const int16_t *weights, const int16_t *x, int32_t groups, const int32_t *rows, int16_t *values,
+                       int32_t blocks);
+void stapes_rows_plain(const stapes_matrix *m, int32_t block, int32_t blocks, const int16_t *vector, int16_t *values);
+
+/* Number `i` of the four right shifts in a word, and the zero point above them. */
+static inline int32_t stapes_rows_shift(int32_t word, int32_t i)
+{
+    return (int32_t)((uint32_t)word << (26 - 6 * i)) >> 26;
+}
+
+static inline int32_t stapes_rows_zero_point(int32_t word)
+{
+    return word >> 24;
+}
 
 /* Copy an input of `size` values to where the rows read it, up to the next multiple of 4 filled with zeros. */
 static inline void stapes_take_s8(int32_t size, const int8_t *x, int16_t *vector)
@@ -47,7 +60,7 @@ static inline void stapes_take_s16(int32_t size, const int16_t *x, int16_t *vect
     }
 }
 
-/* Both blocks in portable C: the weights of a pair are taken apart before they are multiplied. */
+/* The sums of one block in portable C, bias included: the weights of a pair are taken apart before they are multiplied. */
 #ifdef __AVX2__
 
 static inline void stapes_block(const int16_t *weights, const int16_t *x, int32_t groups, const int32_t *bias,

@@ -95,5 +95,8 @@ def test_the_clamp_with_an_offset_never_overflows(call):
 
 
 def test_the_sigmoid_table_is_the_one_of_python(call):
-    table = (ctypes.c_uint16 * 256).in_dll(call.library, "stapes_sigmoid_q16")
-    assert list(table) == SIGMOID_Q16.tolist()
+    """Values less 2^15 with the steps between them, and where the curves of LOGISTIC and TANH end."""
+    table = np.array((ctypes.c_uint32 * 257).in_dll(call.library, "stapes_sigmoid_steps"), np.int64)
+    np.testing.assert_array_equal(table[:255] & 0xFFFF, SIGMOID_Q16[:255] - 2**15)
+    np.testing.assert_array_equal(table[:255] >> 16, np.diff(SIGMOID_Q16))
+    assert list(table[255:]) == [32766, 32767]

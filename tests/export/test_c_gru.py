@@ -5,13 +5,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from export.c.gru import aligned_add
 from export.c.program import build_program
-from firmware_sim import kernels
 from firmware_sim.network import NetworkSimulator
 from quantize.conv_form import as_conv_2d
 from quantize.graph import Graph, Operator, Region, State, Tensor
-from quantize.prepare import AddParams
 from tests.export.programs import BUILDS, CNetwork
 from tests.firmware_sim.gru_graph import gru_graph, random_frames
 
@@ -166,26 +163,3 @@ def test_the_old_state_is_kept_where_it_is_read_again(tmp_path):
     graph = replace(graph, tensors=tensors, operators=(*graph.operators, behind), outputs=("sum",))
     assert "stapes_gru_s16" in build_program(graph, "net").functions
     assert_same_frames(graph, CNetwork(graph, tmp_path), 50)
-
-
-@pytest.mark.parametrize(("shift_1", "shift_2", "output_shift"), [(0, 0, -14), (-1, 0, -12), (0, -13, -20), (-5, 0, 0)])
-def test_the_add_of_powers_of_two_is_the_general_one(shift_1, shift_2, output_shift):
-    """The shortened sum against the ADD that it stands for, over the whole range of its operands."""
-    params = AddParams(15, 0, 2**30, shift_1, 0, 2**30, shift_2, 2**30, output_shift, 0, -32768, 32767, False)
-    fields = aligned_add(params)
-    assert fields is not None
-    edge = np.array([-32768, -32767, -1, 0, 1, 32766, 32767])
-    rng = np.random.default_rng(0)
-    a = np.r_[np.repeat(edge, 7), rng.integers(-32768, 32768, 50_000)]
-    b = np.r_[np.tile(edge, 7), rng.integers(-32768, 32768, 50_000)]
-    total = (a << fields["shift_1"]) + (b << fields["shift_2"])
-    half = (1 << fields["right"]) >> 1
-    rounded = np.sign(total) * ((np.abs(total) + half) >> fields["right"])
-    np.testing.assert_array_equal(np.clip(rounded, -32768, 32767), kernels.add(params, a, b))
-
-
-def test_other_sums_are_not_shortened():
-    plain = AddParams(15, 0, 2**30, 0, 0, 2**30, 0, 2**30, -14, 0, -32768, 32767, False)
-    assert aligned_add(plain) is not None
-    for change in ({"multiplier_1_q31": 2**30 + 1}, {"shift_2": -14}, {"activation_min": 0}, {"subtract": True}):
-        assert aligned_add(replace(plain, **change)) is None
