@@ -12,7 +12,7 @@ import pytest
 
 from tests.conftest import ROOT, ZOO
 
-COMMANDS = ("quantize", "export", "export tflite", "simulate", "simulate folder", "demo")
+COMMANDS = ("quantize", "export", "export tflite", "export package", "simulate", "simulate folder", "demo")
 
 
 @pytest.fixture(scope="module")
@@ -27,6 +27,7 @@ def arguments(bundle, published, few_clips):
         "quantize": ("quantize", published, "--recipe", "w8a8", "--calibration", few_clips[0]),
         "export": ("export", bundle.folder),
         "export tflite": ("export", bundle.folder, "--to", "tflite"),
+        "export package": ("export", bundle.folder, "--package", "zephyr"),
         "simulate": ("simulate", bundle.folder, few_clips[0], "--engine", "numpy"),
         "simulate folder": ("simulate", bundle.folder, few_clips[0].parent / "clips", "--engine", "numpy"),
         "demo": ("demo",),
@@ -65,7 +66,9 @@ def refused(stapes, arguments, tmp_path):
     return run
 
 
-@pytest.mark.parametrize("command", ["quantize", "export", "export tflite", "simulate folder", "demo"])
+@pytest.mark.parametrize(
+    "command", ["quantize", "export", "export tflite", "export package", "simulate folder", "demo"]
+)
 def test_a_file_where_a_folder_belongs(refused, tmp_path, command):
     (tmp_path / "out").write_text("a letter")
     assert f"{tmp_path / 'out'}: is a file" in refused(command, tmp_path / "out")
@@ -84,7 +87,7 @@ def test_a_file_as_a_parent(refused, tmp_path, command):
     assert "cannot be written" in error or "is a file" in error
 
 
-@pytest.mark.parametrize("command", ["quantize", "demo"])
+@pytest.mark.parametrize("command", ["quantize", "export package", "demo"])
 def test_a_folder_that_holds_other_files(refused, tmp_path, command):
     (tmp_path / "out").mkdir()
     (tmp_path / "out" / "thesis.txt").write_text("years of work")
@@ -127,7 +130,9 @@ def largest_file(size: int):
 
 
 @pytest.mark.parametrize("size", [0, 100_000])
-@pytest.mark.parametrize("command", ["quantize", "export", "export tflite", "simulate", "simulate folder"])
+@pytest.mark.parametrize(
+    "command", ["quantize", "export", "export tflite", "export package", "simulate", "simulate folder"]
+)
 def test_a_full_disk_leaves_nothing(refused, tmp_path, command, size):
     if command.startswith("simulate") and size == 100_000:
         size = 60_000  # of 64,044
@@ -216,6 +221,14 @@ def test_the_folder_one_is_in_is_not_pulled_away(refused, tmp_path, monkeypatch)
         (("inspect", "a", "--frobnicate", "--json"), "No such option: --frobnicate; see: stapes inspect --help"),
         (("inspect", "a", "b", "--json"), "see: stapes inspect --help"),
         (("export", "a", "-o", "b", "--to", "rust"), "'rust' is not one of 'c', 'tflite', 'onnx', 'vectors'"),
+        (
+            ("export", "a", "-o", "b", "--package", "conan"),
+            "'conan' is not one of 'cmake', 'arduino', 'zephyr', 'cmsis-pack'",
+        ),
+        (
+            ("export", "a", "-o", "b", "--package", "cmake", "--to", "onnx"),
+            "--package cmake wraps the C; leave out --to onnx",
+        ),
         (("evaluate", "a", "--jobs", "many", "--json"), "'--jobs'"),
         (("evaluate", "a", "--jobs", "-1", "--json"), "'--jobs'"),
         (("corpus",), "Missing command; see: stapes corpus --help"),

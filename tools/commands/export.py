@@ -69,13 +69,14 @@ def export(
     `stapes export build/mask -o packs/mask --package cmsis-pack`
     """
     if package is not None and to is not Target.c:
-        raise StapesError(f"--package {package} wraps the C export; leave out --to {to}, or export that on its own")
+        raise StapesError(f"--package {package} wraps the C; leave out --to {to}, or export that on its own")
     opened = load_bundle(bundle)
     if package is not None:
         written = write_package(opened, output, package)
         console.print(
             f"{output}: {package} package of {len(written)} files, read README.md, bundle {opened.hash[:16]}",
             markup=False,
+            soft_wrap=True,
         )
         return
     if to is Target.c:

@@ -1,0 +1,3 @@
+#include <zephyr/kernel.h>
+
+struct k_timer *running_timer;
