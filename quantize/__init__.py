@@ -5,10 +5,12 @@ lowering      ONNX operators to operators that TFLite Micro has, family by famil
 float_graph   the lowered graph, still in real numbers
 float_onnx    that graph back to ONNX, for calibration
 calibrate     that graph over real frames in onnxruntime, every tensor watched
+equalise      channels between two layers brought nearer to one range
 recipe        every choice, as TOML; the built-in ones stand in recipes/
 ranges        from observed values to a range
 formats       which dtype, scale and zero point each tensor gets
 build         weights and biases to codes, QUANTIZE where formats meet: the integer graph
+groups        names that must agree
 conv_form     the same products as 1x1 convolutions
 graph         the integer graph itself
 prepare       parameters of its operators, computed once for the numpy kernels and for the C

@@ -25,6 +25,8 @@ MAX_KEPT = 64_000_000
 class Observations:
     """What calibration saw: `values[name]` is float32 `(T, size)`, every `stride`-th of `frames` frames in order.
 
+    The first frame of a sequence is run but not counted.
+
     `extremes[name]` are the least and the largest value of all frames. Tensors that only move the values of others are
     left out.
     """
@@ -129,12 +131,15 @@ def calibrate(
     high: dict[str, list[float]] = {name: [] for name in names}
     for sequence in taken:
         for t, values in enumerate(_frames(session, graph.states, sequence, names)):
+            progress(1)
+            # Right after a reset a network sees a past of zeros, which no stream has again: its peaks stand far out.
+            if t == 0 and len(next(iter(sequence.values()))) > 1:
+                continue
             for name, value in values.items():
                 low[name].append(value.min())
                 high[name].append(value.max())
-                if t % stride == 0:
+                if (t - 1) % stride == 0:
                     kept[name].append(value)
-            progress(1)
     # NaN stays NaN here, for the formats to refuse.
     extremes = {name: (float(np.min(low[name])), float(np.max(high[name]))) for name in names}
     return Observations({name: np.asarray(rows, np.float32) for name, rows in kept.items()}, extremes, total, stride)

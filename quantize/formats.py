@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections import Counter
-from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,7 +11,8 @@ from models.errors import StapesError
 
 from .calibrate import Observations
 from .float_graph import COPIES, FloatGraph, Hint
-from .graph import LIMITS
+from .graph import LIMITS, Operator
+from .groups import Groups
 from .ranges import observed_range
 from .recipe import Recipe
 
@@ -29,28 +28,6 @@ class Format:
     zero_point: int
 
 
-class Groups:
-    """Disjoint sets of names."""
-
-    def __init__(self, names: Iterable[str]) -> None:
-        self._parent = {name: name for name in names}
-
-    def root(self, name: str) -> str:
-        while self._parent[name] != name:
-            self._parent[name] = self._parent[self._parent[name]]
-            name = self._parent[name]
-        return name
-
-    def join(self, a: str, b: str) -> None:
-        self._parent[self.root(b)] = self.root(a)
-
-    def members(self) -> dict[str, list[str]]:
-        sets: dict[str, list[str]] = {}
-        for name in self._parent:
-            sets.setdefault(self.root(name), []).append(name)
-        return sets
-
-
 class Assigner:
     """Chooses a `Format` for any activation of a float graph in any dtype, and the dtype the recipe wants."""
 
@@ -59,6 +36,10 @@ class Assigner:
         activations = [name for name, tensor in graph.tensors.items() if tensor.data is None]
         self._same_format = Groups(activations)
         self._same_dtype = Groups(activations)
+        self._readers: dict[str, list[Operator]] = {}
+        for op in graph.operators:
+            for name in set(op.inputs):
+                self._readers.setdefault(name, []).append(op)
         self._producers = {out: op for op in graph.operators for out in op.outputs}
         for op in graph.operators:
             if op.kind in COPIES:
@@ -86,7 +67,6 @@ class Assigner:
 
     def _join_parts(self) -> None:
         """What is made only to be concatenated is made in the format of the whole: one rounding less."""
-        readers = Counter(name for op in self._graph.operators for name in set(op.inputs))
         for op in self._graph.operators:
             if op.kind != "CONCATENATION":
                 continue
@@ -94,7 +74,7 @@ class Assigner:
                 made = self._producers.get(part)
                 hint = self._graph.tensors[part].hint
                 free = not (hint.fixed or hint.span or hint.limit or hint.dtype or hint.power_of_two)
-                if made is not None and made.kind not in COPIES and free and readers[part] == 1:
+                if made is not None and made.kind not in COPIES and free and len(self._readers[part]) == 1:
                     self._join(op.outputs[0], part)
 
     def dtype(self, name: str) -> str:
@@ -150,13 +130,24 @@ class Assigner:
         symmetric = dtype == "int16"
         ends = float(extremes[:, 0].min()), float(extremes[:, 1].max())
         levels = 2**16 if symmetric else 2**8
-        low, high = observed_range(values, choice.range, levels, symmetric, choice.percentile, ends)
+        low, high = observed_range(
+            values, choice.range, levels, symmetric, choice.percentile, ends, self._slope(members)
+        )
         if symmetric and not any(hint.power_of_two for hint in hints):
             # A power of two brings headroom of its own.
             low, high = low * choice.headroom, high * choice.headroom
         limits = [hint.limit for hint in hints if hint.limit]
         limits += [hint.limit_int8 for hint in hints if hint.limit_int8 and dtype == "int8"]
         return (max(low, -min(limits)), min(high, min(limits))) if limits else (low, high)
+
+    def _slope(self, members: list[str]) -> float:
+        """The slope for negative values of the rectifier that alone reads a group of copies, else 1."""
+        readers = [op for member in members for op in self._readers.get(member, ()) if op.outputs[0] not in members]
+        if len(readers) != 1 or any(member in self._graph.outputs for member in members):
+            return 1.0
+        if readers[0].kind == "LEAKY_RELU":
+            return min(abs(float(readers[0].options["alpha"])), 1.0)
+        return 1.0
 
 
 def _format(dtype: str, low: float, high: float, power_of_two: bool) -> Format:

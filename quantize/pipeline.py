@@ -12,6 +12,7 @@ from models.errors import StapesError
 from .build import build
 from .calibrate import Observations, calibrate
 from .conv_form import as_conv_2d
+from .equalise import equalise
 from .float_graph import FloatGraph, Hint
 from .formats import Assigner
 from .graph import Graph
@@ -50,7 +51,12 @@ def quantise(
     Raises StapesError: operators that cannot be lowered, data that does not fit, a sum that could overflow.
     """
     lowered = lower(source)
-    seen = calibrate(lowered, sequences, progress)
+    return assemble(lowered, calibrate(lowered, sequences, progress), recipe)
+
+
+def assemble(lowered: FloatGraph, seen: Observations, recipe: Recipe) -> Quantised:
+    """What follows calibration: equalise, assign formats, build and prove; `quantise` without its slow part."""
+    lowered, seen = equalise(lowered, seen, recipe.equalisation)
     assigner = Assigner(lowered, recipe, seen)
     graph = build(lowered, recipe, assigner)
     if recipe.form == "conv_2d":

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 
-BINS = 4096
+BINS = 8192
 SHRINK = np.linspace(0.25, 1.0, 61)
+# One end by itself may shrink further: a rectifier makes little of its negative values.
+SHRINK_ONE = np.geomspace(0.02, 1.0, 50)
+ROUNDS = 2
 
 
 def observed_range(
@@ -15,12 +18,13 @@ def observed_range(
     symmetric: bool,
     percentile: float = 99.99,
     extremes: tuple[float, float] | None = None,
+    slope: float = 1.0,
 ) -> tuple[float, float]:
     """The real range (low <= 0 <= high) that an integer format should cover.
 
     `values`: any shape; `levels`: number of codes (256 or 65536); `symmetric`: zero point 0, range +-max.
     `percentile` is two-sided: 99.99 leaves 0.005 % outside on each side. `extremes`: the least and the largest value,
-    where `values` are only a sample.
+    where `values` are only a sample. `slope`: what a rectifier, the only reader, makes of negative values.
     """
     ends = extremes or (float(values.min()), float(values.max()))
     low, high = min(ends[0], 0.0), max(ends[1], 0.0)
@@ -34,21 +38,38 @@ def observed_range(
         cut = np.percentile(values, (tail, 100.0 - tail))
         low, high = min(float(cut[0]), 0.0), max(float(cut[1]), 0.0)
         return (-max(-low, high), max(-low, high)) if symmetric else (low, high)
-    return _least_squares(values, low, high, levels)
+    return _least_squares(values, low, high, levels, symmetric, slope)
 
 
-def _least_squares(values: np.ndarray, low: float, high: float, levels: int) -> tuple[float, float]:
-    """The shrunken range with the least squared error of clipping plus rounding, over a histogram of the values."""
+def _least_squares(
+    values: np.ndarray, low: float, high: float, levels: int, symmetric: bool, slope: float
+) -> tuple[float, float]:
+    """The shrunken range with the least squared error of clipping plus rounding, over a histogram of the values.
+
+    Both ends shrink together first, then each by itself in turn. The error is counted behind a rectifier with `slope` for
+    negative values, if that is what reads them.
+    """
     counts, edges = np.histogram(values, bins=BINS, range=(low, high))
-    centres = (edges[:-1] + edges[1:]) / 2
-    best, best_cost = (low, high), np.inf
-    for shrink in SHRINK:
-        a, b = low * shrink, high * shrink
+    used = counts > 0
+    counts, centres = counts[used], ((edges[:-1] + edges[1:]) / 2)[used]
+    weights = counts * np.where(centres < 0, slope, 1.0) ** 2
+
+    def cost(a: float, b: float) -> float:
         step = (b - a) / (levels - 1)
         rounded = np.clip(np.round(centres / step), np.round(a / step), np.round(b / step)) * step
-        cost = float(counts @ (centres - rounded) ** 2)
-        if cost < best_cost:
-            best, best_cost = (a, b), cost
+        return float(weights @ (centres - rounded) ** 2)
+
+    best = min(((low * shrink, high * shrink) for shrink in SHRINK), key=lambda ends: cost(*ends))
+    if symmetric:
+        return best
+    for _ in range(ROUNDS):
+        best = min(
+            ((low * shrink, best[1]) for shrink in (*SHRINK_ONE, best[0] / low if low else 0.0)), key=lambda e: cost(*e)
+        )
+        best = min(
+            ((best[0], high * shrink) for shrink in (*SHRINK_ONE, best[1] / high if high else 0.0)),
+            key=lambda e: cost(*e),
+        )
     return best
 
 

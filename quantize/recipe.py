@@ -4,6 +4,7 @@ name = "w8a8_features16"
 [weights]
 granularity = "channel"        # or "tensor": one scale a matrix
 form = "fully_connected"       # or "conv_2d": the same product as a 1x1 convolution
+equalisation = 0.5             # 0 to 1: how far channels between two layers are brought to one range; 0 leaves them
 [activations]
 dtype = "int8"
 range = "mse"                  # or "minmax", "percentile"
@@ -65,6 +66,7 @@ class Recipe:
     description: str = ""
     granularity: str = "channel"
     form: str = "fully_connected"
+    equalisation: float = 0.0
     activations: Activations = field(default_factory=Activations)
     overrides: tuple[Override, ...] = ()
     thresholds: Mapping[str, float] = field(default_factory=dict)
@@ -86,6 +88,8 @@ class Recipe:
         if self.description:
             document["description"] = self.description
         document["weights"] = {"granularity": self.granularity, "form": self.form}
+        if self.equalisation:
+            document["weights"]["equalisation"] = self.equalisation
         document["activations"] = dict(vars(self.activations))
         document["thresholds"] = dict(self.thresholds)
         if self.overrides:
@@ -118,7 +122,8 @@ def parse_recipe(document: Mapping[str, Any], label: str) -> Recipe:
     """A recipe from parsed TOML; `label` names it in errors."""
     _require_keys(document, {"name", "description", "weights", "activations", "tensor", "thresholds"}, label)
     weights = document.get("weights", {})
-    _require_keys(weights, {"granularity", "form"}, f"{label} [weights]")
+    _require_keys(weights, {"granularity", "form", "equalisation"}, f"{label} [weights]")
+    _require_numbers(weights, ("equalisation",), f"{label} [weights]")
     activations = document.get("activations", {})
     _require_keys(activations, set(vars(Activations())), f"{label} [activations]")
     thresholds = document.get("thresholds", {})
@@ -131,6 +136,7 @@ def parse_recipe(document: Mapping[str, Any], label: str) -> Recipe:
         description=str(document.get("description", "")),
         granularity=weights.get("granularity", "channel"),
         form=weights.get("form", "fully_connected"),
+        equalisation=float(weights.get("equalisation", 0.0)),
         activations=Activations(**activations),
         overrides=overrides,
         thresholds={key: float(value) for key, value in thresholds.items()},
@@ -145,6 +151,8 @@ def parse_recipe(document: Mapping[str, Any], label: str) -> Recipe:
             _require_one_of(method, RANGES, f"{label}: range")
     if not 50.0 < recipe.activations.percentile <= 100.0 or not 1.0 <= recipe.activations.headroom <= 64.0:
         raise StapesError(f"{label}: percentile must lie in (50, 100] and headroom in [1, 64]")
+    if not 0.0 <= recipe.equalisation <= 1.0:
+        raise StapesError(f"{label}: weights.equalisation is {recipe.equalisation}; give a number from 0 to 1")
     return recipe
 
 

@@ -34,6 +34,24 @@ def test_the_least_squares_range_is_the_best_of_a_dense_search(seed, symmetric):
     assert got < 0.95 * error(values, low, high)
 
 
+def test_a_range_in_front_of_a_rectifier_spends_little_on_negative_values():
+    values = np.random.default_rng(1).laplace(0, 1, 50_000)
+    rectified = np.where(values < 0, 0.05 * values, values)
+
+    def error_behind(low, high):
+        step = (high - low) / 255
+        codes = np.clip(np.round(values / step), np.round(low / step), np.round(high / step)) * step
+        return np.mean((np.where(codes < 0, 0.05 * codes, codes) - rectified) ** 2)
+
+    plain, aware = (observed_range(values, "mse", 256, False, slope=slope) for slope in (1.0, 0.05))
+    assert aware[0] > 0.7 * plain[0]
+    assert error_behind(*aware) < 0.7 * error_behind(*plain)
+
+
+def test_extremes_of_all_frames_count_where_only_a_sample_was_kept():
+    assert observed_range(np.array([1.0, 3.0]), "minmax", 256, False, extremes=(-2.0, 5.0)) == (-2.0, 5.0)
+
+
 def test_constant_zero_has_a_range():
     assert observed_range(np.zeros(10), "mse", 256, False) == (0.0, 0.0)
 

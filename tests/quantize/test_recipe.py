@@ -32,6 +32,8 @@ def test_the_first_matching_exception_counts():
         ({"weight": {}}, "unknown key 'weight'"),
         ({"weights": {"bits": 4}}, "unknown key 'bits'"),
         ({"weights": {"granularity": "row"}}, "granularity is 'row'"),
+        ({"weights": {"equalisation": 2}}, "equalisation is 2.0"),
+        ({"weights": {"equalisation": "half"}}, "give a number"),
         ({"weights": {"form": "matmul"}}, "form is 'matmul'"),
         ({"activations": {"dtype": "int4"}}, "dtype is 'int4'"),
         ({"activations": {"range": "max"}}, "range is 'max'"),
