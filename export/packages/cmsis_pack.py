@@ -10,7 +10,7 @@ import io
 import zipfile
 from collections.abc import Mapping
 
-from export.packages.contents import MARKER, Contents, licence
+from export.packages.contents import Contents, as_bytes, licence
 from models.errors import StapesError
 
 VENDOR = "stapes"
@@ -41,8 +41,7 @@ def archive(files: Mapping[str, str | bytes]) -> bytes:
             entry.compress_type = zipfile.ZIP_DEFLATED
             entry.create_system = 3
             entry.external_attr = 0o644 << 16
-            content = files[name]
-            packed.writestr(entry, content.encode("utf-8") if isinstance(content, str) else content)
+            packed.writestr(entry, as_bytes(files[name]))
     return buffer.getvalue()
 
 
@@ -74,5 +73,5 @@ def cmsis_pack_files(contents: Contents) -> dict[str, str | bytes]:
         **sources,
         **{f"src/{file}": text for file, text in contents.library.items()},
     }
-    files[f"{pack}.{contents.version}.pack"] = archive({**files, MARKER: contents.marker("cmsis-pack")})
+    files[f"{pack}.{contents.version}.pack"] = archive(files)
     return files

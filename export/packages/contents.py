@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import hashlib
 import json
 import re
 from collections.abc import Mapping
@@ -119,16 +120,22 @@ class Contents:
         parts["counters and padding"] = aligned(stream, _CACHE_LINE) - sum(parts.values())
         return parts
 
-    def marker(self, kind: str) -> str:
-        """What tells a package of this tool from other folders, and of which bundle it is."""
+    def marker(self, kind: str, files: Mapping[str, bytes]) -> bytes:
+        """What tells a package of this tool from other folders: of which bundle it is, and the hash of every file."""
         document = {
             "bundle_sha256": self.stamp.bundle_hash,
+            "files": {name: hashlib.sha256(content).hexdigest() for name, content in files.items()},
             "name": self.name,
             "package": kind,
             "recipe": self.stamp.recipe,
             "stapes": self.stamp.version,
         }
-        return json.dumps(document, indent=1, sort_keys=True) + "\n"
+        return as_bytes(json.dumps(document, indent=1, sort_keys=True) + "\n")
+
+
+def as_bytes(content: str | bytes) -> bytes:
+    """The content of a file; text is UTF-8."""
+    return content.encode("utf-8") if isinstance(content, str) else content
 
 
 def licence() -> str:

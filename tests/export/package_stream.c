@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "ear_stream.h"
+#include "package_stream.h"
 
 enum { HOP = EAR_HOP, LONGEST = 100000 };
 
@@ -23,10 +24,10 @@ static struct {
     long taken;   /* samples that a block takes */
     long stalled; /* the block that takes `extra` samples, or -1 */
     long extra;
-    long done; /* blocks */
+    long done;    /* blocks */
+    int half;     /* of the block that is computed */
+    long cleaned; /* halves, and both buffers at first */
 } at;
-
-void block_begins(const void *half, size_t bytes);
 
 static void tick(void)
 {
@@ -50,9 +51,18 @@ void block_begins(const void *half, size_t bytes)
     if (bytes != HOP * sizeof(int16_t)) {
         exit(EXIT_FAILURE);
     }
+    at.half = half == stream.in[1] ? 1 : 0;
     for (long i = 0; i < taken && at.time < at.samples; i++) {
         tick();
     }
+}
+
+void block_ends(const void *half, size_t bytes)
+{
+    if (at.cleaned >= 2 && (half != stream.out[at.half] || bytes != HOP * sizeof(int16_t))) {
+        exit(EXIT_FAILURE);
+    }
+    at.cleaned++;
 }
 
 static void run(long destroyed)
@@ -64,7 +74,9 @@ static void run(long destroyed)
         if (at.done == destroyed) {
             memset(&stream.context, 0x55, sizeof stream.context);
         }
-        (void)ear_stream_poll(&stream);
+        if (ear_stream_poll(&stream) && at.cleaned != at.done + 3) {
+            exit(EXIT_FAILURE);
+        }
     }
 }
 

@@ -1,5 +1,6 @@
 """What all firmware packages have in common: the same bytes, whole or not at all, and a double buffer that counts what is late."""
 
+import hashlib
 import json
 import re
 import shutil
@@ -26,7 +27,6 @@ from tests.export.packages import (
 )
 from tests.export.programs import HASH
 
-BLOCK_BEGINS = "do { extern void block_begins(const void *, size_t); block_begins(address, bytes); } while (0)"
 STREAM_TEST = Path(__file__).with_name("package_stream.c")
 
 
@@ -44,7 +44,10 @@ def test_every_package_is_complete(kind, audio):
     assert not any(name.endswith((f"{NAME}_runner.c", "Makefile")) for name in files)
     assert b"Apache License" in files["LICENSE"]
     marker = json.loads(files["stapes-package.json"])
+    hashed = marker.pop("files")
     assert marker == {"bundle_sha256": HASH, "name": NAME, "package": kind, "recipe": "w8a16", "stapes": "1.2.3"}
+    del files["stapes-package.json"]
+    assert hashed == {name: hashlib.sha256(content).hexdigest() for name, content in files.items()}
 
 
 @pytest.mark.parametrize("kind", PACKAGES)
@@ -94,7 +97,7 @@ def stream_test(tmp_path_factory):
     work, folder = tmp_path_factory.mktemp("stream"), package("cmake")
     cmsis = cmsis_dsp()
     common = ["gcc", "-std=c99", "-O2", f"-I{folder / 'src'}", "-fsanitize=undefined", "-fno-sanitize-recover=all"]
-    common.append(f"-DSTAPES_STREAM_INVALIDATE(address, bytes)={BLOCK_BEGINS}")
+    common += ['-DSTAPES_STREAM_HEADER="package_stream.h"', f"-I{STREAM_TEST.parent}"]
     system = [*(f"-isystem{path}" for path in cmsis.include_dirs), *(f"-D{name}" for name in cmsis.defines)]
     own = [STREAM_TEST, *(folder / "src").glob("*.c"), *(folder / "src" / "runtime").glob("*.c")]
     objects = compile_all([*common, *system, *WARNINGS], own, work)
@@ -173,8 +176,22 @@ def test_another_folder_is_not_overwritten(kind, tmp_path):
 
 def test_an_earlier_package_is_replaced_whole(tmp_path):
     shutil.copytree(package("zephyr"), tmp_path / "made")
+    (tmp_path / "made" / "build").mkdir()
+    (tmp_path / "made" / "build" / "ear.elf").write_text("built")
     write("cmake", tmp_path / "made")
     assert texts(tmp_path / "made") == texts(package("cmake"))
+
+
+@pytest.mark.parametrize(
+    ("name", "words"), [("example/main.c", "changed since it was exported"), ("src/board.c", "no file of the package")]
+)
+def test_what_a_user_changed_or_added_is_not_lost(tmp_path, name, words):
+    shutil.copytree(package("cmake"), tmp_path / "made")
+    (tmp_path / "made" / name).write_text("my own code")
+    before = texts(tmp_path / "made")
+    with pytest.raises(StapesError, match=f"{name}: {words}"):
+        write("cmake", tmp_path / "made")
+    assert texts(tmp_path / "made") == before
 
 
 def test_a_folder_without_cmsis_dsp_is_refused_and_nothing_is_written(tmp_path):
