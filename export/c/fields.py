@@ -8,11 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict
+from typing import Literal
 
 import numpy as np
 
 from export.c.constants import Constants
-from export.c.packing import Matrix, pack
+from export.c.packing import ROWS, Matrix, pack
 from export.c.shapes import Loop, dense, loop
 from models.errors import StapesError
 from quantize.arithmetic import INT32_MAX, INT32_MIN
@@ -123,6 +124,28 @@ def as_fully_connected(params: Conv2DParams) -> FullyConnectedParams:
     )
 
 
+def _as_matrix(params: Conv2DParams) -> FullyConnectedParams:
+    """The matrix of a convolution, (O, KH * KW * I / groups); the rows of a group are filled up to whole blocks."""
+
+    def by_group(values: np.ndarray, mode: Literal["constant", "edge"] = "constant") -> np.ndarray:
+        grouped = values.reshape(params.groups, len(values) // params.groups, -1)
+        filled = np.pad(grouped, ((0, 0), (0, -grouped.shape[1] % ROWS), (0, 0)), mode=mode)
+        return filled.reshape(params.groups * filled.shape[1], *values.shape[1:2])
+
+    return FullyConnectedParams(
+        params.input_zero_point,
+        by_group(params.weights.reshape(len(params.weights), -1)),
+        by_group(params.bias),
+        by_group(params.multiplier_q31, "edge"),
+        by_group(params.shift, "edge"),
+        params.wide,
+        params.output_zero_point,
+        params.activation_min,
+        params.activation_max,
+        params.output_shape,
+    )
+
+
 def conv_2d_fields(what: str, label: str, params: Conv2DParams, x: Tensor, arrays: Constants) -> Fields:
     """Fields of `stapes_conv_2d_params`."""
     if x.shape[0] != 1:
@@ -130,7 +153,6 @@ def conv_2d_fields(what: str, label: str, params: Conv2DParams, x: Tensor, array
     _, input_height, input_width, input_channels = x.shape
     _, output_height, output_width, output_channels = params.output_shape
     _, kernel_height, kernel_width, kernel_channels = params.weights.shape
-    bias = _folded_bias(what, params, x)
     return {
         "input_height": input_height,
         "input_width": input_width,
@@ -148,12 +170,7 @@ def conv_2d_fields(what: str, label: str, params: Conv2DParams, x: Tensor, array
         "padding_top": params.padding[0],
         "padding_left": params.padding[1],
         "input_zero_point": params.input_zero_point,
-        "weights": arrays.add(f"{label} weights", params.weights),
-        "bias": arrays.add(f"{label} bias", bias.astype(np.int32)),
-        "multiplier_q31": arrays.add(f"{label} multiplier_q31", params.multiplier_q31.astype(np.int32)),
-        "shift": arrays.add(f"{label} shift", params.shift.astype(np.int8)),
-        "wide": params.wide,
-        "output_zero_point": params.output_zero_point,
+        "matrix": matrix_fields(what, label, matrix_of(what, _as_matrix(params), x), arrays),
         "activation_min": params.activation_min,
         "activation_max": params.activation_max,
     }

@@ -107,10 +107,7 @@ def scratch(graph: Graph, step: Step) -> tuple[str, int] | None:
     if op.kind in ("FULLY_CONNECTED", "CONV_2D"):
         params = prepare(graph, op)
         assert isinstance(params, FullyConnectedParams | Conv2DParams)
-        depth = int(np.prod(params.weights.shape[1:]))
-        if isinstance(params, FullyConnectedParams) or is_pointwise(params):
-            return "int16", padded(depth)
-        return graph.tensors[op.inputs[0]].dtype, depth
+        return "int16", padded(int(np.prod(params.weights.shape[1:])))
     return None
 
 

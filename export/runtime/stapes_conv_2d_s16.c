@@ -1,56 +1,72 @@
-#include <stdbool.h>
 #include <string.h>
 
-#include "stapes_arithmetic.h"
-#include "stapes_dot.h"
-#include "stapes_nn.h"
+#include "stapes_rows.h"
+#include "stapes_window.h"
 
-/* The input values under the kernel at one output position, for the channels from `first` on. */
-static void gather_patch(const stapes_conv_2d_params *p, const int16_t *x, int32_t row, int32_t column, int32_t first,
-                         int16_t *patch)
+/* `size` values of padding; returns where the next values go. */
+static int16_t *fill(int32_t size, int32_t value, int16_t *window)
 {
-    for (int32_t i = 0; i < p->kernel_height; i++) {
-        const int32_t y_in = row * p->stride_height - p->padding_top + i * p->dilation_height;
-        for (int32_t j = 0; j < p->kernel_width; j++) {
-            const int32_t x_in = column * p->stride_width - p->padding_left + j * p->dilation_width;
-            const bool inside = y_in >= 0 && y_in < p->input_height && x_in >= 0 && x_in < p->input_width;
-            if (inside) {
-                const int16_t *source = x + (y_in * p->input_width + x_in) * p->input_channels + first;
-                (void)memcpy(patch, source, (size_t)p->kernel_channels * sizeof *patch);
-            } else {
-                for (int32_t channel = 0; channel < p->kernel_channels; channel++) {
-                    patch[channel] = (int16_t)p->input_zero_point;
-                }
-            }
-            patch += p->kernel_channels;
+    for (int32_t i = 0; i < size; i++) {
+        window[i] = (int16_t)value;
+    }
+    return window + size;
+}
+
+static int16_t *take(int32_t size, const int16_t *x, int16_t *window)
+{
+    (void)memcpy(window, x, (size_t)size * sizeof *window);
+    return window + size;
+}
+
+/* One row of the kernel: row `i` of x, its taps from column `left` on, for the channels from `first` on. */
+static int16_t *gather_row(const stapes_conv_2d_params *p, const int16_t *x, int32_t i, int32_t left, int32_t first,
+                           stapes_taps inside, int16_t *window)
+{
+    const int32_t channels = p->kernel_channels;
+    const int32_t count = inside.last - inside.first;
+    window = fill(inside.first * channels, p->input_zero_point, window);
+    if (channels == p->input_channels && p->dilation_width == 1) {
+        const int32_t at = (i * p->input_width + left + inside.first) * channels;
+        window = take(count * channels, x + at, window);
+    } else {
+        for (int32_t j = inside.first; j < inside.last; j++) {
+            const int32_t column = left + j * p->dilation_width;
+            window = take(channels, x + ((i * p->input_width + column) * p->input_channels + first), window);
         }
     }
+    return fill((p->kernel_width - inside.last) * channels, p->input_zero_point, window);
 }
 
-/* All output channels of one group at one position. */
-static void convolve_patch(const stapes_conv_2d_params *p, const int16_t *patch, int32_t first, int32_t last, int16_t *y)
+/* What the kernel sees with its first tap at (top, left), for the channels from `first` on. */
+static void gather(const stapes_conv_2d_params *p, const int16_t *x, int32_t top, int32_t left, int32_t first,
+                   int16_t *window)
 {
-    const int32_t size = p->kernel_height * p->kernel_width * p->kernel_channels;
-    for (int32_t channel = first; channel < last; channel++) {
-        const int32_t sum = p->bias[channel] + stapes_dot_s8_s16(p->weights + channel * size, patch, size);
-        const int32_t scaled =
-            p->wide ? stapes_requantise_64(sum, p->multiplier_q31[channel], p->shift[channel])
-                    : stapes_requantise_double(sum, p->multiplier_q31[channel], p->shift[channel]);
-        y[channel] = (int16_t)stapes_clamp_offset(scaled, p->output_zero_point, p->activation_min, p->activation_max);
+    const stapes_taps rows = stapes_taps_inside(top, p->input_height, p->kernel_height, p->dilation_height);
+    const stapes_taps columns = stapes_taps_inside(left, p->input_width, p->kernel_width, p->dilation_width);
+    const int32_t row_size = p->kernel_width * p->kernel_channels;
+    window = fill(rows.first * row_size, p->input_zero_point, window);
+    for (int32_t i = rows.first; i < rows.last; i++) {
+        window = gather_row(p, x, top + i * p->dilation_height, left, first, columns, window);
     }
+    (void)fill((p->kernel_height - rows.last) * row_size, p->input_zero_point, window);
 }
 
-void stapes_conv_2d_s16(const stapes_conv_2d_params *p, const int16_t *x, int16_t *patch, int16_t *y)
+void stapes_conv_2d_s16(const stapes_conv_2d_params *p, const int16_t *x, int16_t *window, int16_t *y)
 {
     const int32_t groups = p->input_channels / p->kernel_channels;
-    const int32_t group_outputs = p->output_channels / groups;
+    const int32_t outputs = p->output_channels / groups;
+    const int32_t size = p->matrix.inputs;
+    (void)fill(STAPES_VECTOR_SIZE(size) - size, 0, window + size);
     for (int32_t row = 0; row < p->output_height; row++) {
+        const int32_t top = row * p->stride_height - p->padding_top;
         for (int32_t column = 0; column < p->output_width; column++) {
+            const int32_t left = column * p->stride_width - p->padding_left;
             for (int32_t group = 0; group < groups; group++) {
-                gather_patch(p, x, row, column, group * p->kernel_channels, patch);
-                convolve_patch(p, patch, group * group_outputs, (group + 1) * group_outputs, y);
+                gather(p, x, top, left, group * p->kernel_channels, window);
+                stapes_outputs_s16(&p->matrix, group * STAPES_VECTOR_SIZE(outputs) / 4, outputs, p->activation_min,
+                                   p->activation_max, window, y);
+                y += outputs;
             }
-            y += p->output_channels;
         }
     }
 }

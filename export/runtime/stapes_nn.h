@@ -76,22 +76,17 @@ typedef struct {
     int32_t stride_height, stride_width;
     int32_t dilation_height, dilation_width;
     int32_t padding_top, padding_left;
-    int32_t input_zero_point;      /* the value of padding */
-    const int8_t *weights;         /* [output_channels][kernel_height][kernel_width][kernel_channels] */
-    const int32_t *bias;           /* [output_channels], less input_zero_point times the sum of the channel's weights */
-    const int32_t *multiplier_q31; /* [output_channels] */
-    const int8_t *shift;           /* [output_channels] */
-    bool wide;                     /* requantise_64 (a 64-bit bias in TensorFlow Lite) instead of requantise_double */
-    int32_t output_zero_point;
+    int32_t input_zero_point;             /* the value of padding */
+    stapes_matrix matrix;                 /* the rows of each group, filled up to a multiple of 4, over a window */
     int32_t activation_min;
     int32_t activation_max;
 } stapes_conv_2d_params;
 
-/* y[height][width][channels] of x[height][width][channels]; batch 1. `patch` is scratch for
- * kernel_height * kernel_width * kernel_channels values.
+/* y[height][width][channels] of x[height][width][channels]; batch 1. `window` is scratch for
+ * STAPES_VECTOR_SIZE(kernel_height * kernel_width * kernel_channels) values, on a boundary of 4 bytes.
  */
-void stapes_conv_2d_s8(const stapes_conv_2d_params *p, const int8_t *x, int8_t *patch, int8_t *y);
-void stapes_conv_2d_s16(const stapes_conv_2d_params *p, const int16_t *x, int16_t *patch, int16_t *y);
+void stapes_conv_2d_s8(const stapes_conv_2d_params *p, const int8_t *x, int16_t *window, int8_t *y);
+void stapes_conv_2d_s16(const stapes_conv_2d_params *p, const int16_t *x, int16_t *window, int16_t *y);
 
 /* ---- DEPTHWISE_CONV_2D ---------------------------------------------------------------------------------------- */
 

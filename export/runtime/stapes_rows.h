@@ -23,6 +23,12 @@ extern "C" {
  */
 void stapes_rows(const stapes_matrix *m, int32_t block, int32_t blocks, const int16_t *vector, int16_t *values);
 
+/* y[outputs] = the outputs of the rows from 4 * block on, clamped to low ... high. */
+void stapes_outputs_s8(const stapes_matrix *m, int32_t block, int32_t outputs, int32_t low, int32_t high,
+                       const int16_t *vector, int8_t *y);
+void stapes_outputs_s16(const stapes_matrix *m, int32_t block, int32_t outputs, int32_t low, int32_t high,
+                        const int16_t *vector, int16_t *y);
+
 /* The three forms of it, from the first block of weights and rows on. */
 void stapes_rows_once(const int16_t *weights, const int16_t *x, int32_t groups, const int32_t *rows, int16_t *values,
                       int32_t blocks);

@@ -129,7 +129,7 @@ def test_the_headers_serve_cpp_twice_and_alone(exported, tmp_path):
     for header in sorted([*exported.glob("*.h"), *(exported / "runtime").glob("*.h")]):
         source = tmp_path / "probe.cpp"
         source.write_text(f'#include "{header}"\n#include "{header}"\nint main() {{ return 0; }}\n')
-        if "#include STAPES" not in header.read_text() or header.name == "stapes_dot.h":
+        if "#include STAPES" not in header.read_text():
             subprocess.run(
                 ["g++", "-std=c++14", "-Wall", "-Wextra", "-Werror", "-fsyntax-only", str(source)], check=True
             )
