@@ -10,6 +10,7 @@ from export.c.energy import energy_fields, is_energy
 from export.c.fields import Fields
 from export.c.gru import gru_fields, is_gru, vector_sizes
 from export.c.history import history_fields
+from export.c.layer_norm import is_layer_norm, layer_norm_fields
 from export.c.packing import padded
 from quantize.graph import Graph, Region
 
@@ -41,6 +42,7 @@ def _gru_scratch(graph: Graph, region: Region) -> tuple[str, int]:
 FUSIONS = {
     "gru": Fusion(is_gru, gru_fields, ("x", "h"), ("h_out",), _gru_scratch, (("h_out", "h"),)),
     "energy": Fusion(is_energy, energy_fields, ("x",), ("sums",)),
+    "layer_norm": Fusion(is_layer_norm, layer_norm_fields, ("x",), ("out",)),
     "history": Fusion(
         lambda graph, region: True,
         history_fields,

@@ -1,19 +1,57 @@
 #include "stapes_elementwise.h"
+#include "stapes_quick_s16.h"
+
+typedef struct {
+    int32_t size, step_1, step_2;
+} row_walk;
+
+static void add_row(const stapes_add_params *p, row_walk over, const int16_t *x_1, const int16_t *x_2, int16_t *y)
+{
+    for (int32_t i = 0; i < over.size; i++) {
+        y[i] = (int16_t)stapes_add(p, *x_1, *x_2);
+        x_1 += over.step_1;
+        x_2 += over.step_2;
+    }
+}
+
+/* The same by upper halves of products; the exact operand comes first. */
+static void quick_row(const stapes_add_params *p, const stapes_quick_scale *other, row_walk over, const int16_t *exact,
+                      const int16_t *x, int16_t *y)
+{
+    const int32_t power = stapes_quick_power(p->output_shift);
+    for (int32_t i = 0; i < over.size; i++) {
+        y[i] = (int16_t)stapes_quick_sum(p, power, stapes_quick_exact(*exact), stapes_quick_rescale(other, *x));
+        exact += over.step_1;
+        x += over.step_2;
+    }
+}
+
+static void any_row(const stapes_add_params *p, row_walk over, const int16_t *x_1, const int16_t *x_2, int16_t *y)
+{
+    if (!stapes_quick_add_fits(p)) {
+        add_row(p, over, x_1, x_2, y);
+    } else if (stapes_quick_is_exact(p->multiplier_1_q31, p->shift_1)) {
+        const stapes_quick_scale second = stapes_quick_scale_of(p->multiplier_2_q31, p->shift_2, p->left_shift);
+        quick_row(p, &second, over, x_1, x_2, y);
+    } else {
+        const stapes_quick_scale first = stapes_quick_scale_of(p->multiplier_1_q31, p->shift_1, p->left_shift);
+        const row_walk swapped = {over.size, over.step_2, over.step_1};
+        quick_row(p, &first, swapped, x_2, x_1, y);
+    }
+}
 
 void stapes_add_s16(const stapes_add_params *p, const stapes_broadcast *over, const int16_t *x_1, const int16_t *x_2,
                     int16_t *y)
 {
     const int32_t *extent = over->extent;
+    const row_walk row = {extent[3], over->step_1[3], over->step_2[3]};
     for (int32_t a = 0; a < extent[0]; a++) {
         for (int32_t b = 0; b < extent[1]; b++) {
             for (int32_t c = 0; c < extent[2]; c++) {
-                const int16_t *row_1 = x_1 + a * over->step_1[0] + b * over->step_1[1] + c * over->step_1[2];
-                const int16_t *row_2 = x_2 + a * over->step_2[0] + b * over->step_2[1] + c * over->step_2[2];
-                for (int32_t d = 0; d < extent[3]; d++) {
-                    *y++ = (int16_t)stapes_add(p, *row_1, *row_2);
-                    row_1 += over->step_1[3];
-                    row_2 += over->step_2[3];
-                }
+                const int32_t at_1 = a * over->step_1[0] + b * over->step_1[1] + c * over->step_1[2];
+                const int32_t at_2 = a * over->step_2[0] + b * over->step_2[1] + c * over->step_2[2];
+                any_row(p, row, x_1 + at_1, x_2 + at_2, y);
+                y += row.size;
             }
         }
     }

@@ -1,0 +1,145 @@
+"""A LayerNorm as one kernel: which regions are one to the bit, and the parameters of the kernel.
+
+The operators are those of `quantize/lowering/layer_norm.py`, under the same names.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from export.c.constants import Constants
+from export.c.fields import Fields, as_fully_connected, scalar_fields
+from export.c.regions import is_closed, producers
+from models.errors import StapesError
+from quantize.graph import Graph, Operator, Region
+from quantize.prepare import (
+    AddParams,
+    Conv2DParams,
+    FullyConnectedParams,
+    MulParams,
+    ReluParams,
+    prepare,
+)
+
+# role of the result: (kind, roles of the operands that are no constants).
+_CHAIN = {
+    "minus_mean": ("FULLY_CONNECTED", ("x",)),
+    "c": ("ADD", ("x", "minus_mean")),
+    "positive": ("RELU", ("c",)),
+    "m": ("FULLY_CONNECTED", ("positive",)),
+    "octaves": ("MUL", ("m",)),
+    "steps": ("TANH", ("octaves",)),
+    "weighted": ("MUL", ("steps",)),
+    "g": ("FULLY_CONNECTED", ("weighted",)),
+    "c1": ("MUL", ("c", "g")),
+    "v": ("BATCH_MATMUL", ("c1", "c1")),
+    "g_eps": ("FULLY_CONNECTED", ("g",)),
+    "eps": ("MUL", ("g_eps", "g_eps")),
+    "v1": ("ADD", ("v", "eps")),
+    "v_octaves": ("MUL", ("v1",)),
+    "v_steps": ("TANH", ("v_octaves",)),
+    "y0": ("FULLY_CONNECTED", ("v_steps",)),
+    "deviation": ("MUL", ("v1", "y0")),
+    "one": ("MUL", ("deviation", "y0")),
+    "correction": ("FULLY_CONNECTED", ("one",)),
+    "y": ("MUL", ("y0", "correction")),
+    "normalised": ("MUL", ("c1", "y")),
+    "scaled": ("MUL", ("normalised",)),
+    "out": ("ADD", ("scaled",)),
+}
+# What runs over all values, in the forms of `stapes_quick_s16.h`.
+_QUICK = ("c", "c1", "normalised", "scaled", "out")
+# As many as the kernel has room for.
+_MOST_OCTAVES = 32
+# Sums whose weights are all equal: the values are summed, the sum is multiplied.
+_PLAIN_SUMS = ("minus_mean", "m")
+_S16 = (-(2**15), 2**15 - 1)
+_SAME = ReluParams(0, 2**30, 1, 0, 0, _S16[1])
+
+
+def is_layer_norm(graph: Graph, region: Region) -> bool:
+    """Whether a region computes what `stapes_layer_norm_s16` computes, to the bit, and nobody looks inside."""
+    roles, by_role = region.roles, producers(graph, region)
+    if set(roles) != {"x", *_CHAIN} or len(graph.in_region(region.name)) != len(_CHAIN):
+        return False
+    for role, (kind, operands) in _CHAIN.items():
+        op = by_role[role]
+        given = tuple(roles[operand] for operand in operands)
+        constants = op.inputs[len(given) :]
+        same_kind = op.kind == kind or (op.kind, kind) == ("CONV_2D", "FULLY_CONNECTED")
+        if not same_kind or op.inputs[: len(given)] != given:
+            return False
+        if any(name and not graph.tensors[name].is_constant for name in constants):
+            return False
+    if graph.tensors[roles["x"]].size != graph.tensors[roles["out"]].size:
+        return False
+    return _has_formats(graph, by_role) and is_closed(graph, region, ("out",))
+
+
+def _has_formats(graph: Graph, by_role: dict[str, Operator]) -> bool:
+    if any(graph.tensors[name].dtype != "int16" for op in by_role.values() for name in (op.inputs[0], *op.outputs)):
+        return False
+    for role, op in by_role.items():
+        params = _params(graph, op)
+        if isinstance(params, AddParams | MulParams | FullyConnectedParams):
+            if (params.activation_min, params.activation_max) != _S16:
+                return False
+        if role in _QUICK and not _is_quick(params):
+            return False
+        if isinstance(params, FullyConnectedParams) and not _is_weighted_sum(role, params):
+            return False
+    widest = max(graph.tensors[by_role[role].outputs[0]].size for role in ("octaves", "v_octaves"))
+    return widest <= _MOST_OCTAVES and _params(graph, by_role["positive"]) == _SAME
+
+
+def _is_quick(params: object) -> bool:
+    """`stapes_quick_add_fits` and `stapes_quick_mul_fits`, less the activation and the zero points."""
+    if isinstance(params, MulParams):
+        return -31 <= params.shift <= -2
+    assert isinstance(params, AddParams)
+    operands = max(params.shift_1, params.shift_2) <= 0 and min(params.shift_1, params.shift_2) >= -30
+    return not params.subtract and operands and -30 <= params.output_shift <= -2
+
+
+def _is_weighted_sum(role: str, params: FullyConnectedParams) -> bool:
+    equal = role not in _PLAIN_SUMS or bool((params.weights == params.weights[0, 0]).all())
+    return equal and params.wide and len(params.weights) == 1
+
+
+def _params(graph: Graph, op: Operator) -> object:
+    params = prepare(graph, op)
+    return as_fully_connected(params) if isinstance(params, Conv2DParams) else params
+
+
+def layer_norm_fields(graph: Graph, region: Region, arrays: Constants) -> Fields:
+    """Fields of `stapes_layer_norm_s16_params`."""
+    by_role = producers(graph, region)
+    fields: dict[str, object] = {"size": graph.tensors[region.roles["x"]].size}
+    for role, (kind, _) in _CHAIN.items():
+        op = by_role[role]
+        params = _params(graph, op)
+        if isinstance(params, FullyConnectedParams):
+            fields[role] = _sum_fields(f"{region.name} {role}", role, params, arrays)
+        elif kind != "RELU":
+            fields[role] = {k: v for k, v in scalar_fields(op.name, params).items() if k != "depth"}
+        if kind in ("MUL", "ADD") and graph.tensors[op.inputs[1]].is_constant:
+            data = graph.tensors[op.inputs[1]].data
+            assert data is not None
+            fields[f"{role}_by"] = arrays.add(f"{op.inputs[1]}", np.asarray(data, np.int16).reshape(-1))
+    fields["octave_count"] = graph.tensors[region.roles["octaves"]].size
+    fields["v_octave_count"] = graph.tensors[region.roles["v_octaves"]].size
+    return fields
+
+
+def _sum_fields(what: str, role: str, params: FullyConnectedParams, arrays: Constants) -> Fields:
+    shift = int(params.shift[0])
+    if not -31 <= shift <= 14:
+        raise StapesError(f"operator '{what}': scales differ by more than 2^14; use closer scales")
+    scaling = {
+        "bias": int(params.bias[0]),
+        "multiplier_q31": int(params.multiplier_q31[0]),
+        "shift": shift,
+    }
+    if role in _PLAIN_SUMS:
+        return {"weight": int(params.weights[0, 0]), **scaling}
+    return {"weights": arrays.add(f"{what} weights", params.weights), "size": params.weights.shape[1], **scaling}

@@ -1,0 +1,99 @@
+#ifndef STAPES_QUICK_S16_H
+#define STAPES_QUICK_S16_H
+
+/* Elementwise operators of int16 by upper halves of products, with the bits of stapes_elementwise.h: what they compute
+ * from their parameters alone is computed once for many values. The formats that this holds for are those that operators
+ * of int16 have in practice; stapes_quick_*_fits tells.
+ */
+
+#include <stdbool.h>
+
+#include "stapes_intrinsics.h"
+#include "stapes_nn.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+static inline int32_t stapes_quick_saturate(int32_t x)
+{
+    return x < INT16_MIN ? INT16_MIN : x > INT16_MAX ? INT16_MAX : x;
+}
+
+/* round(x / 2^right), half away from zero, by a multiplication with 2^(32 - right); right in 2..31. */
+static inline int32_t stapes_quick_divide(int32_t x, int32_t power)
+{
+    return stapes_high_product(x + (x >> 31), power);
+}
+
+/* x to another scale: round(round(x * factor * multiplier / 2^32) / 2^right), what stapes_requantise_double gives. */
+typedef struct {
+    int32_t factor, multiplier, right, nudge;
+    int32_t sign; /* all ones where something is shifted out, for then half goes away from zero */
+} stapes_quick_scale;
+
+static inline bool stapes_quick_scale_fits(int32_t multiplier_q31, int32_t shift, int32_t left_shift)
+{
+    return multiplier_q31 >= 0 && shift >= -30 && (shift > 0 ? shift : 0) + left_shift <= 15;
+}
+
+static inline stapes_quick_scale stapes_quick_scale_of(int32_t multiplier_q31, int32_t shift, int32_t left_shift)
+{
+    const int32_t left = (shift > 0 ? shift : 0) + left_shift + 1;
+    const int32_t right = shift < 0 ? -shift : 0;
+    const stapes_quick_scale scale = {1 << left, multiplier_q31, right, right > 0 ? 1 << (right - 1) : 0,
+                                      right > 0 ? -1 : 0};
+    return scale;
+}
+
+static inline int32_t stapes_quick_rescale(const stapes_quick_scale *scale, int32_t x)
+{
+    const int32_t product = stapes_high_product(x * scale->factor, scale->multiplier);
+    return (product + ((product >> 31) & scale->sign) + scale->nudge) >> scale->right;
+}
+
+/* Whether ADD has the form: no zero points, no activation, and the operand of the larger scale is exact on the common
+ * scale, where it is shifted left by 14 bits.
+ */
+static inline bool stapes_quick_add_fits(const stapes_add_params *p)
+{
+    return !p->subtract && p->left_shift == 15 && p->zero_point_1 == 0 && p->zero_point_2 == 0 &&
+           p->output_zero_point == 0 && p->activation_min == INT16_MIN && p->activation_max == INT16_MAX &&
+           p->shift_1 <= 0 && p->shift_1 >= -30 && p->shift_2 <= 0 && p->shift_2 >= -30 && p->output_shift <= -2 &&
+           p->output_shift >= -30;
+}
+
+static inline bool stapes_quick_is_exact(int32_t multiplier_q31, int32_t shift)
+{
+    return multiplier_q31 == 1 << 30 && shift == 0;
+}
+
+static inline int32_t stapes_quick_exact(int32_t x) { return x * (1 << 14); }
+
+/* Both operands on the common scale, neither above 2^29, to the output; power is 2^(32 + output_shift). */
+static inline int32_t stapes_quick_sum(const stapes_add_params *p, int32_t power, int32_t common_1, int32_t common_2)
+{
+    const int32_t scaled = stapes_high_product((common_1 + common_2) * 2, p->output_multiplier_q31);
+    return stapes_quick_saturate(stapes_quick_divide(scaled, power));
+}
+
+static inline int32_t stapes_quick_power(int32_t shift) { return (int32_t)1 << (32 + shift); }
+
+/* MUL: no zero points, no activation, a multiplier of at most one quarter. */
+static inline bool stapes_quick_mul_fits(const stapes_mul_params *p)
+{
+    return p->zero_point_1 == 0 && p->zero_point_2 == 0 && p->output_zero_point == 0 &&
+           p->activation_min == INT16_MIN && p->activation_max == INT16_MAX && p->shift <= -2 && p->shift >= -31;
+}
+
+static inline int32_t stapes_quick_mul(int32_t multiplier_q31, int32_t power, int32_t x_1, int32_t x_2)
+{
+    const int32_t scaled = (int32_t)(((int64_t)(x_1 * x_2) * multiplier_q31 + ((int64_t)1 << 30)) >> 31);
+    return stapes_quick_saturate(stapes_quick_divide(scaled, power));
+}
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif
