@@ -81,9 +81,9 @@ def _has_formats(graph: Graph, by_role: dict[str, Operator]) -> bool:
         return False
     for role, op in by_role.items():
         params = _params(graph, op)
-        if isinstance(params, AddParams | MulParams | FullyConnectedParams):
-            if (params.activation_min, params.activation_max) != _S16:
-                return False
+        limited = isinstance(params, AddParams | MulParams | FullyConnectedParams)
+        if limited and (params.activation_min, params.activation_max) != _S16:
+            return False
         if role in _QUICK and not _is_quick(params):
             return False
         if isinstance(params, FullyConnectedParams) and not _is_weighted_sum(role, params):

@@ -1,11 +1,9 @@
 #include "stapes_elementwise.h"
 #include "stapes_quick_s16.h"
 
-static int32_t saturated(int32_t x) { return stapes_clamp(x, INT16_MIN, INT16_MAX); }
-
 static int32_t scaled_sum(const stapes_sum_params *p, int32_t sum)
 {
-    return saturated(stapes_requantise_64(p->bias + p->weight * sum, p->multiplier_q31, p->shift));
+    return stapes_saturate_s16(stapes_requantise_64(p->bias + p->weight * sum, p->multiplier_q31, p->shift));
 }
 
 static int32_t weighted_sum(const stapes_weighted_sum_params *p, const int16_t *x)
@@ -14,7 +12,7 @@ static int32_t weighted_sum(const stapes_weighted_sum_params *p, const int16_t *
     for (int32_t i = 0; i < p->size; i++) {
         sum += (int32_t)p->weights[i] * (int32_t)x[i];
     }
-    return saturated(stapes_requantise_64(sum, p->multiplier_q31, p->shift));
+    return stapes_saturate_s16(stapes_requantise_64(sum, p->multiplier_q31, p->shift));
 }
 
 static int32_t of_one(const stapes_weighted_sum_params *p, int32_t x)
@@ -30,7 +28,7 @@ static int32_t coarse_gain(const stapes_layer_norm_s16_params *p, int32_t m)
 {
     int16_t steps[OCTAVES_AT_MOST];
     for (int32_t i = 0; i < p->octave_count; i++) {
-        const int32_t step = stapes_sigmoid(&p->steps, stapes_mul(&p->octaves, m, p->octaves_by[i]));
+        const int32_t step = stapes_tanh(&p->steps, stapes_mul(&p->octaves, m, p->octaves_by[i]));
         steps[i] = (int16_t)stapes_mul(&p->weighted, step, p->weighted_by[i]);
     }
     return weighted_sum(&p->g, steps);
@@ -43,7 +41,7 @@ static int32_t inverse_root(const stapes_layer_norm_s16_params *p, int32_t v, in
     const int32_t g_eps = of_one(&p->g_eps, g);
     const int32_t v1 = stapes_add(&p->v1, v, stapes_mul(&p->eps, g_eps, g_eps));
     for (int32_t i = 0; i < p->v_octave_count; i++) {
-        steps[i] = (int16_t)stapes_sigmoid(&p->v_steps, stapes_mul(&p->v_octaves, v1, p->v_octaves_by[i]));
+        steps[i] = (int16_t)stapes_tanh(&p->v_steps, stapes_mul(&p->v_octaves, v1, p->v_octaves_by[i]));
     }
     const int32_t y0 = weighted_sum(&p->y0, steps);
     const int32_t one = stapes_mul(&p->one, stapes_mul(&p->deviation, v1, y0), y0);
@@ -77,7 +75,7 @@ static int32_t gain(const stapes_layer_norm_s16_params *p, int32_t g, int16_t *y
     const int32_t power = stapes_quick_power(p->c1.shift);
     int64_t sum = 0;
     for (int32_t i = 0; i < p->size; i++) {
-        const int32_t c1 = stapes_quick_mul(p->c1.multiplier_q31, power, y[i], g);
+        const int32_t c1 = stapes_quick_mul_s16(p->c1.multiplier_q31, power, y[i], g);
         sum += c1 * c1;
         y[i] = (int16_t)c1;
     }
@@ -94,8 +92,8 @@ static void scale(const stapes_layer_norm_s16_params *p, int32_t deviation, int1
     const int32_t power_normalised = stapes_quick_power(p->normalised.shift);
     const int32_t power_scaled = stapes_quick_power(p->scaled.shift);
     for (int32_t i = 0; i < p->size; i++) {
-        const int32_t normalised = stapes_quick_mul(p->normalised.multiplier_q31, power_normalised, y[i], deviation);
-        const int32_t scaled = stapes_quick_mul(p->scaled.multiplier_q31, power_scaled, normalised, p->scaled_by[i]);
+        const int32_t normalised = stapes_quick_mul_s16(p->normalised.multiplier_q31, power_normalised, y[i], deviation);
+        const int32_t scaled = stapes_quick_mul_s16(p->scaled.multiplier_q31, power_scaled, normalised, p->scaled_by[i]);
         const int32_t common_2 = stapes_quick_rescale(&scale_2, p->out_by[i]);
         y[i] = (int16_t)stapes_quick_sum(add, power, stapes_quick_rescale(&scale_1, scaled), common_2);
     }

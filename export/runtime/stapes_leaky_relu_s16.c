@@ -20,7 +20,7 @@ static void quick(const stapes_leaky_relu_params *p, int32_t size, const int16_t
         const int32_t value = x[i];
         const int32_t scaled =
             value >= 0 ? stapes_quick_rescale(&above, value) : sign * stapes_quick_rescale(&below, value);
-        y[i] = (int16_t)stapes_quick_saturate(scaled);
+        y[i] = (int16_t)stapes_saturate_s16(scaled);
     }
 }
 

@@ -18,7 +18,7 @@ static void quick_row(const stapes_mul_params *p, row_walk over, const int16_t *
 {
     const int32_t power = stapes_quick_power(p->shift);
     for (int32_t i = 0; i < over.size; i++) {
-        y[i] = (int16_t)stapes_quick_mul(p->multiplier_q31, power, *x_1, *x_2);
+        y[i] = (int16_t)stapes_quick_mul_s16(p->multiplier_q31, power, *x_1, *x_2);
         x_1 += over.step_1;
         x_2 += over.step_2;
     }

@@ -15,17 +15,6 @@
 extern "C" {
 #endif
 
-static inline int32_t stapes_quick_saturate(int32_t x)
-{
-    return x < INT16_MIN ? INT16_MIN : x > INT16_MAX ? INT16_MAX : x;
-}
-
-/* round(x / 2^right), half away from zero, by a multiplication with 2^(32 - right); right in 2..31. */
-static inline int32_t stapes_quick_divide(int32_t x, int32_t power)
-{
-    return stapes_high_product(x + (x >> 31), power);
-}
-
 /* x to another scale: round(round(x * factor * multiplier / 2^32) / 2^right), what stapes_requantise_double gives. */
 typedef struct {
     int32_t factor, multiplier, right, nudge;
@@ -74,7 +63,7 @@ static inline int32_t stapes_quick_exact(int32_t x) { return x * (1 << 14); }
 static inline int32_t stapes_quick_sum(const stapes_add_params *p, int32_t power, int32_t common_1, int32_t common_2)
 {
     const int32_t scaled = stapes_high_product((common_1 + common_2) * 2, p->output_multiplier_q31);
-    return stapes_quick_saturate(stapes_quick_divide(scaled, power));
+    return stapes_saturate_s16(stapes_divide_high(scaled, power));
 }
 
 static inline int32_t stapes_quick_power(int32_t shift) { return (int32_t)1 << (32 + shift); }
@@ -86,10 +75,10 @@ static inline bool stapes_quick_mul_fits(const stapes_mul_params *p)
            p->activation_min == INT16_MIN && p->activation_max == INT16_MAX && p->shift <= -2 && p->shift >= -31;
 }
 
-static inline int32_t stapes_quick_mul(int32_t multiplier_q31, int32_t power, int32_t x_1, int32_t x_2)
+static inline int32_t stapes_quick_mul_s16(int32_t multiplier_q31, int32_t power, int32_t x_1, int32_t x_2)
 {
     const int32_t scaled = (int32_t)(((int64_t)(x_1 * x_2) * multiplier_q31 + ((int64_t)1 << 30)) >> 31);
-    return stapes_quick_saturate(stapes_quick_divide(scaled, power));
+    return stapes_saturate_s16(stapes_divide_high(scaled, power));
 }
 
 #ifdef __cplusplus

@@ -3,14 +3,20 @@
 from dataclasses import replace
 
 import numpy as np
+import onnx
 import pytest
+from onnx import helper
 
 from export.c.program import build_program
 from export.c.schedule import schedule
 from firmware_sim.network import NetworkSimulator
 from quantize.graph import Graph, Operator, Region, State, Tensor
+from quantize.onnx_reader import check_model
+from quantize.pipeline import quantise
+from quantize.recipe import load_recipe
 from tests.export.operator_cases import WIDE, Cases, frames
 from tests.export.programs import BUILDS, CNetwork
+from tests.quantize.onnx_models import make
 
 NONE = {"fused_activation_function": "NONE"}
 SAME = (0.01, 0)
@@ -125,6 +131,44 @@ def test_a_pad_that_somebody_else_reads_stays(tmp_path):
     c.add("ADD", "late", ("padded", "padded"), [c.tensor("late", (1, 3, 7, 3), "int16", 0.02)], **NONE)
     graph = with_state(c, ("y", "late"))
     assert "pad" in [step.name for step in schedule(graph)]
+    assert_same_frames(graph, CNetwork(graph, tmp_path))
+
+
+def quantised(model: onnx.ModelProto, recipe: str = "w8a16", scale: float = 1.0) -> Graph:
+    """The integer graph of a small ONNX model, calibrated on noise."""
+    source = check_model(model, "test")
+    rng = np.random.default_rng(1)
+    noise = {name: rng.normal(0, scale, (50, int(np.prod(source.shapes[name])))) for name in source.inputs}
+    return quantise(source, load_recipe(recipe), [{name: np.float32(values) for name, values in noise.items()}]).graph
+
+
+def layer_norm(size: int, scale: float, recipe: str = "w8a16") -> Graph:
+    rng = np.random.default_rng(size)
+    constants = {"g": rng.normal(1, 0.3, size), "b": rng.normal(0, 0.3, size)}
+    nodes = [
+        helper.make_node("LayerNormalization", ["x", "g", "b"], ["n"], epsilon=1e-5),
+        helper.make_node("Add", ["n", "h"], ["h_out"]),
+        helper.make_node("Tanh", ["h_out"], ["y"]),
+    ]
+    shape = (1, size)
+    model = make(nodes, {"x": shape, "h": shape}, {"y": shape, "h_out": shape}, constants)
+    return quantised(model, recipe, scale)
+
+
+@pytest.mark.parametrize("build", list(BUILDS))
+@pytest.mark.parametrize(("size", "scale"), [(528, 3.0), (65, 0.01), (5, 1.0)])
+def test_a_layer_norm_is_one_kernel(size, scale, build, tmp_path):
+    graph = layer_norm(size, scale)
+    functions = build_program(graph, "net").functions
+    assert "stapes_layer_norm_s16" in functions
+    assert not functions & {"stapes_relu_s16", "stapes_batch_matmul_s16", "stapes_mul_s16"}
+    assert_same_frames(graph, CNetwork(graph, tmp_path, build), 60)
+
+
+def test_a_layer_norm_that_is_looked_into_runs_operator_by_operator(tmp_path):
+    graph = layer_norm(33, 1.0)
+    graph = replace(graph, outputs=(*graph.outputs, graph.regions[0].roles["c1"]))
+    assert "stapes_layer_norm_s16" not in build_program(graph, "net").functions
     assert_same_frames(graph, CNetwork(graph, tmp_path))
 
 
