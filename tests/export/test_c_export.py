@@ -13,6 +13,7 @@ import pytest
 
 from export.c import export_c
 from export.c.costs import ram_by_part
+from export.c.fusion import FUSIONS
 from export.c.program import build_program
 from export.stamp import Stamp
 from export.vectors import SELF_TEST_FRAMES
@@ -196,7 +197,8 @@ def test_audio_and_every_tensor_are_those_of_the_numpy_engine(config, recipe, fu
     np.testing.assert_array_equal(engine.run(net.audio_in_q15[None]).audio_q15, net.run.audio_q15)
     computed = {name for op in net.graph.operators if op.kind != "RESHAPE" for name in op.outputs}
     missing = computed - set(traced.tensors)
-    inside = {n for r in net.graph.regions if r.kind == "gru" for role, n in r.roles.items() if role != "h_out"}
+    fused = [(region.roles, FUSIONS[region.kind]) for region in net.graph.regions if region.kind in FUSIONS]
+    inside = {name for roles, fusion in fused for role, name in roles.items() if role not in fusion.writes}
     assert missing <= (inside if fuse else set())
     assert net.run.audio_q15.std() > 100
 
