@@ -56,6 +56,8 @@ def cmsis_pack_files(contents: Contents) -> dict[str, str | bytes]:
     sources = {f"{example}/{file}": text for file, text in contents.example(main).items()}
     values = {
         "vendor": VENDOR,
+        "cclass": "Audio" if audio else "Machine Learning",
+        "cgroup": "Enhancement" if audio else "Network",
         "pack": pack,
         "example": example,
         "main_files": [file.removeprefix(f"{example}/") for file in sources if file.endswith(".c")],
