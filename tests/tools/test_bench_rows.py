@@ -1,0 +1,85 @@
+"""The matrix kernels give the integers of numpy at every size where a loop turns: in assembly, in portable C, with AVX2."""
+
+import platform
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from firmware_sim.cortex_m7 import toolchain
+from firmware_sim.engines.cortex_m7 import require_unicorn
+from models.errors import StapesError
+from tools.bench.rows import COLUMNS, DATA, OUTPUTS, DeviceRows, HostRows, instructions_per_mac, make_case, sweep
+from tools.commands.export import write_c
+
+# What TFLite Micro's CMSIS-NN takes for 128->384 is 2.78 (int16 activations) and 2.27 (int8).
+LIMITS = {"int16 activations, 128->384": 1.0, "int8 activations, 128->384": 1.0}
+SANITISED = ("-O1", "-fsanitize=undefined", "-fno-sanitize-recover=all")
+
+
+def device_is_missing():
+    try:
+        require_unicorn()
+        toolchain.find_toolchain()
+    except StapesError as error:
+        return str(error)
+    return ""
+
+
+needs_device = pytest.mark.skipif(bool(device_is_missing()), reason=device_is_missing())
+needs_cc = pytest.mark.skipif(not shutil.which("cc"), reason="no C compiler")
+
+
+@pytest.fixture(scope="module", params=["gcc", "zig"])
+def elf(request, once, bundle_of) -> Path:
+    """The zoo's network linked for the device; its kernels are called one by one."""
+    if request.param not in toolchain.available_toolchains():
+        pytest.skip(f"no {request.param}")
+    bundle = bundle_of("zoo", "w8a16")
+
+    def make(path):
+        path.mkdir()
+        write_c(bundle, path / bundle.name)
+        toolchain.build(path / bundle.name, bundle.name, path, toolchain=toolchain.find_toolchain(request.param))
+
+    return once(f"rows_{request.param}", make) / f"{bundle.name}.elf"
+
+
+@needs_device
+def test_the_assembly_gives_the_integers_of_numpy(elf):
+    assert sweep([DeviceRows(elf)], COLUMNS, OUTPUTS) == 2 * len(COLUMNS) * len(OUTPUTS) * len(DATA)
+
+
+@needs_device
+def test_the_assembly_keeps_its_word_on_instructions(elf):
+    found = instructions_per_mac(elf)
+    for name, limit in LIMITS.items():
+        assert found[name]["instructions_per_mac"] < limit, name
+
+
+@needs_cc
+@pytest.mark.parametrize("flags", [("-O3",), SANITISED, ("-O3", "-mavx2")])
+def test_portable_c_gives_the_integers_of_numpy(flags):
+    if "-mavx2" in flags and (platform.machine() != "x86_64" or "avx2" not in Path("/proc/cpuinfo").read_text()):
+        pytest.skip("no AVX2")
+    sweep([HostRows(flags)], COLUMNS, OUTPUTS)
+
+
+@needs_cc
+def test_a_wrong_integer_is_told_with_its_case():
+    class Wrong(HostRows):
+        def values(self, case):
+            return super().values(case) + (np.arange(4 * case.blocks) == 3)
+
+    with pytest.raises(AssertionError, match="int16 activations 1->4, noise, Wrong"):
+        sweep([Wrong()], (1,), (1, 4))
+
+
+@needs_device
+def test_the_32_bit_sums_hold_up_to_their_bound(elf):
+    """516 columns of the largest weights and inputs: almost 2^23, reached in both rows of a pair."""
+    device = DeviceRows(elf)
+    for data in DATA:
+        case = make_case(516, 9, True, data)
+        np.testing.assert_array_equal(device.values(case)[:9], case.expected, err_msg=case.name)
