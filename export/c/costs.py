@@ -6,10 +6,15 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from export.c.fields import as_fully_connected, is_pointwise, matrix_of
+from export.c.gru import gate_forms
+from export.c.packing import FORMS, ONCE, form
 from export.c.program import Program, build_program
+from export.c.schedule import schedule
 from export.memory import aligned
 from models.frontend import FrontEnd
-from quantize.graph import Graph
+from quantize.graph import Graph, Operator
+from quantize.prepare import Conv2DParams, FullyConnectedParams, prepare
 
 # Of the procedure call standard for Arm: pointers of 4 bytes, 64-bit integers on boundaries of 8.
 _POINTER = 4
@@ -82,3 +87,24 @@ def context_bytes(program: Program) -> int:
     for size, alignment in members:
         end = aligned(end, alignment) + size
     return aligned(end, max(alignment for _, alignment in members))
+
+
+def matrix_kernels(graph: Graph) -> dict[str, str]:
+    """Operator -> which kernel computes its matrix product on a Cortex-M7, in words."""
+    found: dict[str, str] = {}
+    for step in schedule(graph):
+        op = step.operators[-1]
+        if step.region is not None:
+            found |= gate_forms(graph, step.region) if step.region.kind == "gru" else {}
+        elif op.kind in ("FULLY_CONNECTED", "CONV_2D"):
+            found[op.name] = _kernel_of(graph, op)
+    return found
+
+
+def _kernel_of(graph: Graph, op: Operator) -> str:
+    params = prepare(graph, op)
+    if isinstance(params, Conv2DParams) and is_pointwise(params):
+        params = as_fully_connected(params)
+    if isinstance(params, FullyConnectedParams):
+        return form(matrix_of(op.name, params, graph.tensors[op.inputs[0]]))
+    return FORMS[ONCE]

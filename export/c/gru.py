@@ -12,7 +12,7 @@ from export.c.fields import (
     matrix_of,
     scalar_fields,
 )
-from export.c.packing import Matrix, interleave
+from export.c.packing import Matrix, form, interleave
 from export.c.regions import is_closed, producers
 from quantize.graph import Graph, Operator, Region
 from quantize.prepare import (
@@ -208,6 +208,13 @@ def gate_matrix(graph: Graph, region: Region, name: str) -> Matrix:
     by_role = producers(graph, region)
     ops = [by_role[role] for role in _MATRICES[name]]
     return interleave([matrix_of(op.name, _product(graph, op), graph.tensors[op.inputs[0]]) for op in ops])
+
+
+def gate_forms(graph: Graph, region: Region) -> dict[str, str]:
+    """Operator -> kernel of its matrix, as `packing.form` has it, for the products of a cell."""
+    by_role = producers(graph, region)
+    forms = {name: form(gate_matrix(graph, region, name)) for name in _MATRICES}
+    return {by_role[role].name: forms[name] for name, roles in _MATRICES.items() for role in roles}
 
 
 def _role_fields(graph: Graph, op: Operator, arrays: Constants) -> Fields:

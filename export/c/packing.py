@@ -32,10 +32,10 @@ _SHIFT_BITS = 6
 ONCE, ONCE_HIGH, TWICE, TWICE_HIGH = "STAPES_ONCE", "STAPES_ONCE_HIGH", "STAPES_TWICE", "STAPES_TWICE_HIGH"
 # What the forms mean to a reader.
 FORMS = {
-    ONCE: "row by row",
-    ONCE_HIGH: "row pairs, 64-bit sums",
-    TWICE: "row by row",
-    TWICE_HIGH: "row pairs, 32-bit sums",
+    ONCE: "portable C",
+    ONCE_HIGH: "row pairs, sums of 64 bits",
+    TWICE: "portable C",
+    TWICE_HIGH: "row pairs, sums of 32 bits",
 }
 
 
@@ -72,6 +72,11 @@ def padded(size: int) -> int:
     (64, 68)
     """
     return -(-size // COLUMNS) * COLUMNS
+
+
+def form(matrix: Matrix) -> str:
+    """One of FORMS: the kernel that a matrix gets on a Cortex-M7."""
+    return FORMS[_rounding(matrix)[0]]
 
 
 def pack(what: str, matrix: Matrix) -> PackedMatrix:

@@ -9,10 +9,6 @@
 
 #include "stapes_nn.h"
 
-#ifdef __AVX2__
-#include <immintrin.h>
-#endif
-
 #ifdef __cplusplus
 extern "C" {
 #endif
@@ -35,6 +31,9 @@ void stapes_rows_once(const int16_t *weights, const int16_t *x, int32_t groups, 
 void stapes_rows_twice(const int16_t *weights, const int16_t *x, int32_t groups, const int32_t *rows, int16_t *values,
                        int32_t blocks);
 void stapes_rows_plain(const stapes_matrix *m, int32_t block, int32_t blocks, const int16_t *vector, int16_t *values);
+
+/* Blocks whose sums portable C computes before it rounds them. */
+#define STAPES_BLOCKS_AT_ONCE 12
 
 /* Number `i` of the four right shifts in a word, and the zero point above them. */
 static inline int32_t stapes_rows_shift(int32_t word, int32_t i)
@@ -66,66 +65,63 @@ static inline void stapes_take_s16(int32_t size, const int16_t *x, int16_t *vect
     }
 }
 
-/* The sums of one block in portable C, bias included: the weights of a pair are taken apart before they are multiplied. */
-#ifdef __AVX2__
+/* The sums of some blocks in portable C: sums[4 * blocks], biases included. `words` is the size of a block's rows.
+ *
+ * Columns are laid out as the weights are, once for each pair of rows with zeros in the place of the other one. That
+ * doubles the products, but leaves plain inner products, which compilers make vector instructions of.
+ */
+#define STAPES_SPREAD_GROUPS 32
 
-static inline void stapes_block(const int16_t *weights, const int16_t *x, int32_t groups, const int32_t *bias,
-                                int32_t *sums)
+static inline void stapes_spread(const int16_t *x, int32_t groups, int16_t *first, int16_t *second)
 {
-    /* Lane by lane: columns 0 and 1 of both pairs, columns 2 and 3 of both pairs, and so on. */
-    const __m256i twice = _mm256_setr_epi32(0, 0, 1, 1, 2, 2, 3, 3);
-    __m256i even = _mm256_setzero_si256();
-    __m256i odd = _mm256_setzero_si256();
-    for (int32_t group = 0; group < groups; group += 2) {
-        __m256i w, columns;
-        if (group + 1 < groups) {
-            w = _mm256_loadu_si256((const __m256i *)(const void *)weights);
-            columns = _mm256_castsi128_si256(_mm_loadu_si128((const __m128i *)(const void *)x));
-        } else {
-            w = _mm256_zextsi128_si256(_mm_loadu_si128((const __m128i *)(const void *)weights));
-            columns = _mm256_zextsi128_si256(_mm_loadl_epi64((const __m128i *)(const void *)x));
-        }
-        columns = _mm256_permutevar8x32_epi32(columns, twice);
-        const __m256i low = _mm256_srai_epi16(_mm256_slli_epi16(w, 8), 8);
-        const __m256i high = _mm256_srai_epi16(_mm256_sub_epi16(w, low), 8);
-        even = _mm256_add_epi32(even, _mm256_madd_epi16(low, columns));
-        odd = _mm256_add_epi32(odd, _mm256_madd_epi16(high, columns));
-        weights += 16;
-        x += 8;
-    }
-    const __m256i low = _mm256_unpacklo_epi32(even, odd);  /* rows 0, 1, 2, 3 */
-    const __m256i high = _mm256_unpackhi_epi32(even, odd); /* of other columns */
-    const __m256i both = _mm256_add_epi32(low, high);
-    const __m128i all = _mm_add_epi32(_mm256_castsi256_si128(both), _mm256_extracti128_si256(both, 1));
-    const __m128i start = _mm_loadu_si128((const __m128i *)(const void *)bias);
-    _mm_storeu_si128((__m128i *)(void *)sums, _mm_add_epi32(start, all));
-}
-
-#else
-
-static inline void stapes_block(const int16_t *weights, const int16_t *x, int32_t groups, const int32_t *bias,
-                                int32_t *sums)
-{
-    int32_t even_0 = bias[0], odd_0 = bias[1], even_1 = bias[2], odd_1 = bias[3];
+    uint32_t columns[2 * STAPES_SPREAD_GROUPS], spread[4 * STAPES_SPREAD_GROUPS];
+    memcpy(columns, x, 4 * (size_t)groups * sizeof *x);
     for (int32_t i = 0; i < 2 * groups; i++) {
-        for (int32_t j = 0; j < 2; j++) {
-            const int32_t low_0 = (int8_t)(uint8_t)((uint16_t)weights[j] & 0xFFu);
-            const int32_t low_1 = (int8_t)(uint8_t)((uint16_t)weights[j + 2] & 0xFFu);
-            even_0 += low_0 * x[j];
-            odd_0 += ((weights[j] - low_0) >> 8) * x[j];
-            even_1 += low_1 * x[j];
-            odd_1 += ((weights[j + 2] - low_1) >> 8) * x[j];
-        }
-        weights += 4;
-        x += 2;
+        spread[2 * i] = columns[i];
+        spread[2 * i + 1] = 0;
     }
-    sums[0] = even_0;
-    sums[1] = odd_0;
-    sums[2] = even_1;
-    sums[3] = odd_1;
+    memcpy(first, spread, 8 * (size_t)groups * sizeof *first);
+    for (int32_t i = 0; i < 2 * groups; i++) {
+        spread[2 * i] = 0;
+        spread[2 * i + 1] = columns[i];
+    }
+    memcpy(second, spread, 8 * (size_t)groups * sizeof *second);
 }
 
-#endif
+static inline void stapes_add_block(const int16_t *weights, int32_t groups, const int16_t *first,
+                                    const int16_t *second, int32_t *sums)
+{
+    int32_t even_0 = 0, odd_0 = 0, even_1 = 0, odd_1 = 0;
+    for (int32_t i = 0; i < 8 * groups; i++) {
+        const int16_t even = (int16_t)((int16_t)(uint16_t)((uint16_t)weights[i] << 8) >> 8);
+        const int16_t odd = (int16_t)((int16_t)(weights[i] - even) >> 8);
+        even_0 += even * first[i];
+        odd_0 += odd * first[i];
+        even_1 += even * second[i];
+        odd_1 += odd * second[i];
+    }
+    sums[0] += even_0;
+    sums[1] += odd_0;
+    sums[2] += even_1;
+    sums[3] += odd_1;
+}
+
+static inline void stapes_block_sums(const int16_t *weights, const int16_t *x, int32_t groups, const int32_t *rows,
+                                     int32_t words, int32_t blocks, int32_t *sums)
+{
+    for (int32_t block = 0; block < blocks; block++) {
+        memcpy(sums + 4 * block, rows + words * block, 4 * sizeof *sums);
+    }
+    for (int32_t start = 0; start < groups; start += STAPES_SPREAD_GROUPS) {
+        int16_t first[8 * STAPES_SPREAD_GROUPS], second[8 * STAPES_SPREAD_GROUPS];
+        const int32_t left = groups - start;
+        const int32_t count = left < STAPES_SPREAD_GROUPS ? left : STAPES_SPREAD_GROUPS;
+        stapes_spread(x + 4 * start, count, first, second);
+        for (int32_t block = 0; block < blocks; block++) {
+            stapes_add_block(weights + 8 * (groups * block + start), count, first, second, sums + 4 * block);
+        }
+    }
+}
 
 #ifdef __cplusplus
 }

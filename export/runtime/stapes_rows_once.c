@@ -12,19 +12,27 @@ STAPES_NAKED void stapes_rows_once(STAPES_UNUSED const int16_t *weights, STAPES_
 
 #else
 
+static void round_once(const int32_t *sums, const int32_t *row, int16_t *values)
+{
+    for (int32_t i = 0; i < 4; i++) {
+        values[i] = (int16_t)stapes_saturate_s16(stapes_high_product(sums[i], row[4 + i]));
+    }
+}
+
 void stapes_rows_once(const int16_t *weights, const int16_t *x, int32_t groups, const int32_t *rows, int16_t *values,
                       int32_t blocks)
 {
-    for (int32_t block = 0; block < blocks; block++) {
-        int32_t sums[4];
-        stapes_block(weights, x, groups, rows, sums);
-        for (int32_t i = 0; i < 4; i++) {
-            const int32_t scaled = stapes_high_product(sums[i], rows[4 + i]);
-            values[i] = (int16_t)stapes_saturate_s16(scaled);
+    for (int32_t first = 0; first < blocks; first += STAPES_BLOCKS_AT_ONCE) {
+        int32_t sums[4 * STAPES_BLOCKS_AT_ONCE];
+        const int32_t left = blocks - first;
+        const int32_t count = left < STAPES_BLOCKS_AT_ONCE ? left : STAPES_BLOCKS_AT_ONCE;
+        stapes_block_sums(weights, x, groups, rows, 8, count, sums);
+        for (int32_t block = 0; block < count; block++) {
+            round_once(sums + 4 * block, rows + 8 * block, values + 4 * block);
         }
-        weights += 8 * groups;
-        rows += 8;
-        values += 4;
+        weights += 8 * groups * count;
+        rows += 8 * count;
+        values += 4 * count;
     }
 }
 

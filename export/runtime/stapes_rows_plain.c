@@ -11,7 +11,7 @@ void stapes_rows_plain(const stapes_matrix *m, int32_t block, int32_t blocks, co
     for (int32_t i = 0; i < blocks; i++) {
         const int32_t zero_point = stapes_rows_zero_point(rows[8]);
         int32_t sums[4];
-        stapes_block(weights, vector, groups, rows, sums);
+        stapes_block_sums(weights, vector, groups, rows, 9, 1, sums);
         for (int32_t j = 0; j < 4; j++) {
             const int32_t shift = -stapes_rows_shift(rows[8], j);
             const int32_t scaled = m->rounding == STAPES_ONCE ? stapes_requantise_64(sums[j], rows[4 + j], shift)

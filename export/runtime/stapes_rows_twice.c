@@ -12,20 +12,29 @@ STAPES_NAKED void stapes_rows_twice(STAPES_UNUSED const int16_t *weights, STAPES
 
 #else
 
+static void round_twice(const int32_t *sums, const int32_t *row, int16_t *values)
+{
+    for (int32_t i = 0; i < 4; i++) {
+        const int32_t power = (int32_t)1 << (32 - stapes_rows_shift(row[8], i));
+        const int32_t scaled = stapes_divide_high(stapes_high_product(2 * sums[i], row[4 + i]), power);
+        values[i] = (int16_t)stapes_saturate_s8(scaled + stapes_rows_zero_point(row[8]));
+    }
+}
+
 void stapes_rows_twice(const int16_t *weights, const int16_t *x, int32_t groups, const int32_t *rows, int16_t *values,
                        int32_t blocks)
 {
-    for (int32_t block = 0; block < blocks; block++) {
-        int32_t sums[4];
-        stapes_block(weights, x, groups, rows, sums);
-        for (int32_t i = 0; i < 4; i++) {
-            const int32_t power = (int32_t)1 << (32 - stapes_rows_shift(rows[8], i));
-            const int32_t scaled = stapes_divide_high(stapes_high_product(2 * sums[i], rows[4 + i]), power);
-            values[i] = (int16_t)stapes_saturate_s8(scaled + stapes_rows_zero_point(rows[8]));
+    for (int32_t first = 0; first < blocks; first += STAPES_BLOCKS_AT_ONCE) {
+        int32_t sums[4 * STAPES_BLOCKS_AT_ONCE];
+        const int32_t left = blocks - first;
+        const int32_t count = left < STAPES_BLOCKS_AT_ONCE ? left : STAPES_BLOCKS_AT_ONCE;
+        stapes_block_sums(weights, x, groups, rows, 9, count, sums);
+        for (int32_t block = 0; block < count; block++) {
+            round_twice(sums + 4 * block, rows + 9 * block, values + 4 * block);
         }
-        weights += 8 * groups;
-        rows += 9;
-        values += 4;
+        weights += 8 * groups * count;
+        rows += 9 * count;
+        values += 4 * count;
     }
 }
 

@@ -9,7 +9,7 @@ import typer
 from rich.markup import escape
 from rich.table import Table
 
-from export.c.costs import costs
+from export.c.costs import costs, matrix_kernels
 from export.c.program import multiplies
 from models.errors import StapesError
 from quantize.graph import Graph, Operator
@@ -76,6 +76,7 @@ def describe(bundle: Bundle) -> dict[str, Any]:
     bounds = prove(graph)
     saturation = {**bundle.manifest["saturation"], **bundle.manifest["planned_saturation"]}
     cost = costs(graph, bundle.name, frontend)
+    kernels = matrix_kernels(graph)
     rate = frontend.sample_rate / 1000.0 if frontend else None
     return {
         "name": bundle.name,
@@ -89,7 +90,7 @@ def describe(bundle: Bundle) -> dict[str, Any]:
         "ram_by_part": cost.ram_by_part,
         "latency_ms": frontend.latency / rate if frontend and rate else None,
         "hop_ms": frontend.hop / rate if frontend and rate else None,
-        "operators": [_operator(graph, op, saturation) for op in graph.operators],
+        "operators": [{**_operator(graph, op, saturation), "kernel": kernels.get(op.name)} for op in graph.operators],
         "states": [[state.input, state.output] for state in graph.states],
         "overflow_free": all(bound.holds for bound in bounds),
         "overflow_bounds": [{**vars(bound), "bits": bound.bits} for bound in bounds],
@@ -144,6 +145,9 @@ def _summary_table(bundle: Bundle, document: dict[str, Any]) -> Table:
     table.add_row("recipe", escape(f"{bundle.recipe.name}: {bundle.recipe.description}"))
     table.add_row("parameters", f"{document['parameters']:,}")
     table.add_row("MACs a frame", f"{document['macs_per_frame']:,}")
+    for kernel in dict.fromkeys(op["kernel"] for op in document["operators"] if op["kernel"]):
+        macs = sum(op["macs"] for op in document["operators"] if op["kernel"] == kernel)
+        table.add_row("on a Cortex-M7", f"{macs:,} MACs by {kernel}")
     table.add_row(
         "flash, constants",
         f"{document['flash_bytes']:,} bytes ({_parts(document['flash_by_part'])}); code comes on top",
