@@ -24,6 +24,13 @@ PEERS = {
     "TFLite Micro + CMSIS-NN, int8": (994_601, 5.05),
     "TFLite Micro + CMSIS-NN, 16x8": (722_555, 3.67),
 }
+# Its matrix kernels alone, call and requantisation included: arm_fully_connected_s16 and arm_fully_connected_s8, GCC.
+PEER_KERNELS = {
+    "int16 activations, 65->384": 3.25,
+    "int16 activations, 128->384": 2.78,
+    "int8 activations, 65->384": 2.72,
+    "int8 activations, 128->384": 2.27,
+}
 
 
 def device_document(bundle: Bundle, instructions_per_cycle: float = INSTRUCTIONS_PER_CYCLE) -> dict[str, Any]:

@@ -4,6 +4,8 @@ material    speech in noise of any length, from the shipped clips
 timing      how long a call takes
 network     the network alone in every runtime
 checks      bit equality, long streams, SNR against float
+rows        the matrix kernels alone: device, host, numpy
+device      the emulated Cortex-M7: all sizes of the kernels, instructions beside the peers'
 report      tables, and the goals with their limits
 run         all of it in order
 __main__    one thread, then run

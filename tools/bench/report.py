@@ -7,12 +7,17 @@ from typing import Any
 from rich.markup import escape
 from rich.table import Table
 
+from tools.bench.device import kernel_table, network_table
 from tools.console import console
 
 # What the project promises: (figure, limit, whether more is better).
 REALTIME_NATIVE, REALTIME_NUMPY_64, QUANTIZE_SECONDS = 100.0, 10.0, 60.0
 MASK_SNR_DB = {"w8a16": 50.0, "w8a8_features16": 40.0, "w8a8": 28.0}
 OUTPUT_SNR_DB = {"w8a16": 35.0}
+# On the emulated Cortex-M7: instructions per multiply-accumulate, instructions of the audio path a hop.
+KERNEL_PER_MAC = {"int16 activations, 128->384": 1.20, "int8 activations, 128->384": 1.05}
+NETWORK_PER_MAC = {"w8a16": 1.27, "w8a8": 1.17}
+AUDIO_INSTRUCTIONS = 60_000
 
 
 def goals(document: dict[str, Any]) -> dict[str, dict[str, Any]]:
@@ -37,7 +42,21 @@ def goals(document: dict[str, Any]) -> dict[str, dict[str, Any]]:
         at_least(f"{recipe}: mask against float, dB SNR", snr["mask_snr_db"], MASK_SNR_DB[recipe])
         if recipe in OUTPUT_SNR_DB:
             at_least(f"{recipe}: output against float, dB SNR", snr["output_snr_db"], OUTPUT_SNR_DB[recipe])
+    if "device" in document:
+        _device_goals(document["device"], found)
     return found
+
+
+def _device_goals(device: dict[str, Any], found: dict[str, dict[str, Any]]) -> None:
+    def at_most(name: str, value: float, limit: float) -> None:
+        found[name] = {"value": value, "limit": limit, "ok": value <= limit}
+
+    for name, limit in KERNEL_PER_MAC.items():
+        at_most(f"{name}, instructions per MAC", device["kernels"][name]["instructions_per_mac"], limit)
+    for recipe, limit in NETWORK_PER_MAC.items():
+        network = device["networks"][recipe]
+        at_most(f"{recipe}: network, instructions per MAC", network["instructions_per_mac"], limit)
+        at_most(f"{recipe}: audio path, instructions a hop", network["instructions_audio"], AUDIO_INSTRUCTIONS)
 
 
 def print_report(document: dict[str, Any]) -> None:
@@ -46,6 +65,9 @@ def print_report(document: dict[str, Any]) -> None:
     console.print(f"{machine['processor']}, processor time of one core, Python {machine['python']}", markup=False)
     console.print(_speed_table("whole pipeline: audio in, audio out", document["pipeline"]))
     console.print(_speed_table("network alone, one call a frame from Python", document["network"]))
+    if "device" in document:
+        console.print(kernel_table(document["device"]))
+        console.print(network_table(document["device"]))
     console.print(_equality_table(document))
     console.print(_goal_table(document["goals"]))
     for name, reason in document["skipped"].items():
@@ -87,5 +109,6 @@ def _goal_table(entries: dict[str, dict[str, Any]]) -> Table:
     for heading in ("figure", "value", "limit", ""):
         table.add_column(heading, justify="right" if heading in ("value", "limit") else "left")
     for name, entry in entries.items():
-        table.add_row(name, f"{entry['value']:.1f}", f"{entry['limit']:g}", "ok" if entry["ok"] else "MISSED")
+        digits = 0 if isinstance(entry["value"], int) else 1 if entry["limit"] >= 10 else 2
+        table.add_row(name, f"{entry['value']:,.{digits}f}", f"{entry['limit']:,g}", "ok" if entry["ok"] else "MISSED")
     return table

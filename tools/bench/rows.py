@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import tempfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -168,13 +168,13 @@ class DeviceRows:
         return (at["weights"], at["vector"], case.groups, at["rows"], values, case.blocks), values
 
 
-def sweep(engines: Iterable[Rows], columns: Iterable[int], outputs: Iterable[int]) -> int:
-    """Every size with all data in both kernels; returns the number of cases.
+def sweep(engines: Iterable[Rows], columns: Iterable[int], outputs: Iterable[int], data: Iterable[str] = DATA) -> int:
+    """Every size with all of `data` in both kernels; returns the number of cases.
 
     Raises AssertionError with the first case and engine that give other integers than numpy.
     """
     count = 0
-    for case in _cases(columns, list(outputs)):
+    for case in _cases(columns, list(outputs), list(data)):
         for engine in engines:
             made = engine.values(case)[: len(case.expected)]
             np.testing.assert_array_equal(made, case.expected, err_msg=f"{case.name}, {type(engine).__name__}")
@@ -182,12 +182,13 @@ def sweep(engines: Iterable[Rows], columns: Iterable[int], outputs: Iterable[int
     return count
 
 
-def _cases(columns: Iterable[int], outputs: Iterable[int]) -> Iterator[Case]:
+def _cases(columns: Iterable[int], outputs: Sequence[int], data: Sequence[str]) -> Iterator[Case]:
+    sizes = list(columns)
     for narrow in (False, True):
-        for inputs in columns:
+        for inputs in sizes:
             for rows in outputs:
-                for data in DATA:
-                    yield make_case(inputs, rows, narrow, data)
+                for kind in data:
+                    yield make_case(inputs, rows, narrow, kind)
 
 
 def instructions_per_mac(elf: Path) -> dict[str, dict[str, Any]]:

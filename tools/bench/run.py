@@ -21,6 +21,7 @@ from models.frontend import SAMPLE_RATE
 from quantize.recipe import load_recipe
 from tools.bench import network
 from tools.bench.checks import closeness, equality
+from tools.bench.device import device_costs
 from tools.bench.material import speech_in_noise
 from tools.bench.report import goals, print_report
 from tools.bench.timing import Speed, fastest
@@ -75,7 +76,7 @@ def measure_all(work: Path, seconds: float, minutes: float) -> dict[str, Any]:
     engines = {recipe: _engines(bundles[recipe]) for recipe in COMPARED}
     document: dict[str, Any] = {
         "machine": _machine(),
-        "skipped": {name: reason for name, reason in unavailable().items() if name in EXACT},
+        "skipped": {name: reason for name, reason in unavailable().items() if name in (*EXACT, "cortex-m7")},
         "quantize_seconds": quantize_seconds,
         "equality": {recipe: equality(engines[recipe], stream, f"{recipe}, 1 stream") for recipe in COMPARED},
     }
@@ -86,6 +87,8 @@ def measure_all(work: Path, seconds: float, minutes: float) -> dict[str, Any]:
     document["network"] = {recipe: _network_speeds(bundles[recipe]) for recipe in COMPARED}
     document["closeness"] = {recipe: closeness(bundles[recipe], _unseen()) for recipe in RECIPES}
     document["drift"] = _drift(engines, minutes)
+    if "cortex-m7" not in unavailable():
+        document["device"] = device_costs({recipe: bundles[recipe] for recipe in COMPARED})
     document["goals"] = goals(document)
     return document
 
