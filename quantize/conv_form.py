@@ -51,6 +51,11 @@ def _rewrite(graph: Graph, op: Operator, tensors: dict[str, Tensor]) -> Operator
         return replace(op, kind="CONV_2D", options={**_CONV_OPTIONS, "fused_activation_function": activation})
     if op.kind == "CONCATENATION":
         return replace(op, options={**op.options, "axis": op.options["axis"] + missing})
+    if op.kind == "SPLIT":
+        axis, split = (graph.tensors[name] for name in op.inputs)
+        assert axis.data is not None
+        value = int(np.ravel(axis.data)[0]) % len(split.shape) + RANK - len(split.shape)
+        tensors[axis.name] = replace(axis, data=np.asarray(value, np.int32).reshape(axis.shape))
     if op.kind == "RESHAPE":
         shape = tensors[op.outputs[0]].shape
         tensors[op.inputs[1]] = _constant(tensors[op.inputs[1]], list(shape))

@@ -9,6 +9,7 @@ from export.c.constants import Constants
 from export.c.energy import energy_fields, is_energy
 from export.c.fields import Fields
 from export.c.gru import gru_fields, is_gru, vector_sizes
+from export.c.gru_sequence import gru_sequence_fields, gru_sequence_scratch, is_gru_sequence
 from export.c.history import history_fields
 from export.c.layer_norm import is_layer_norm, layer_norm_fields
 from export.c.packing import padded
@@ -41,6 +42,7 @@ def _gru_scratch(graph: Graph, region: Region) -> tuple[str, int]:
 
 FUSIONS = {
     "gru": Fusion(is_gru, gru_fields, ("x", "h"), ("h_out",), _gru_scratch, (("h_out", "h"),)),
+    "gru_sequence": Fusion(is_gru_sequence, gru_sequence_fields, ("x",), ("out",), gru_sequence_scratch),
     "energy": Fusion(is_energy, energy_fields, ("x",), ("sums",)),
     "layer_norm": Fusion(is_layer_norm, layer_norm_fields, ("x",), ("out",)),
     "history": Fusion(

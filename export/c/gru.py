@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from export.c.constants import Constants
 from export.c.fields import (
     Fields,
@@ -44,8 +46,8 @@ CELL = {
     "zd": ("MUL", ("z", "d")),
     "h_out": ("ADD", ("n", "zd")),
 }
-_MATRICES = {"x": ("xr", "xz", "xn"), "h": ("hr", "hz", "hn")}
-_PRODUCTS = (*_MATRICES["x"], *_MATRICES["h"])
+MATRICES = {"x": ("xr", "xz", "xn"), "h": ("hr", "hz", "hn")}
+PRODUCTS = (*MATRICES["x"], *MATRICES["h"])
 _GATE_SUMS = ("ar", "az", "an")
 
 # A multiplier that is a power of two has this mantissa.
@@ -135,7 +137,9 @@ def is_gru(graph: Graph, region: Region) -> bool:
     """Whether a region computes what the fused kernel computes, to the bit, and nobody looks inside."""
     if region.kind != "gru" or set(region.roles) != {"x", "h", *CELL}:
         return False
-    return _has_shape_of_cell(graph, region) and is_closed(graph, region, ("h_out",)) and _has_formats(graph, region)
+    if not _has_shape_of_cell(graph, region) or not is_closed(graph, region, ("h_out",)):
+        return False
+    return has_formats(graph, producers(graph, region))
 
 
 def _has_shape_of_cell(graph: Graph, region: Region) -> bool:
@@ -151,15 +155,15 @@ def _has_shape_of_cell(graph: Graph, region: Region) -> bool:
     return all(graph.tensors[roles[role]].size == hidden for role in CELL)
 
 
-def _has_formats(graph: Graph, region: Region) -> bool:
-    by_role = producers(graph, region)
+def has_formats(graph: Graph, by_role: Mapping[str, Operator]) -> bool:
+    """Whether the operators of a cell, by the roles of their results, have the formats that the kernel has built in."""
     params = {role: prepare(graph, op) for role, op in by_role.items()}
-    dtype = graph.tensors[region.roles["h"]].dtype
+    dtype = graph.tensors[by_role["h_out"].outputs[0]].dtype
     if dtype not in _BUILT_IN or any(params[role] != wanted for role, wanted in _BUILT_IN[dtype].items()):
         return False
-    if not all(_is_gate_product(params[role]) for role in _PRODUCTS):
+    if not all(_is_gate_product(params[role]) for role in PRODUCTS):
         return False
-    if any(len({params[role].wide for role in roles}) > 1 for roles in _MATRICES.values()):  # type: ignore[union-attr]
+    if any(len({params[role].wide for role in roles}) > 1 for roles in MATRICES.values()):  # type: ignore[union-attr]
         return False
     sums = [params[role] for role in _GATE_SUMS]
     if dtype == "int8" and quick_mul(params["rhn"]) is None:  # type: ignore[arg-type]
@@ -178,27 +182,38 @@ def _is_gate_product(params: Params) -> bool:
 def vector_sizes(graph: Graph, region: Region) -> tuple[int, int]:
     """Values in an input vector and in a state of the cell, which may run over several rows."""
     by_role = producers(graph, region)
-    return tuple(_product(graph, by_role[role]).weights.shape[1] for role in ("xr", "hr"))  # type: ignore[return-value]
+    return tuple(product(graph, by_role[role]).weights.shape[1] for role in ("xr", "hr"))  # type: ignore[return-value]
 
 
-def _product(graph: Graph, op: Operator) -> FullyConnectedParams:
+def product(graph: Graph, op: Operator) -> FullyConnectedParams:
     params = prepare(graph, op)
     return as_fully_connected(params) if isinstance(params, Conv2DParams) else params  # type: ignore[return-value]
 
 
 def gru_fields(graph: Graph, region: Region, arrays: Constants) -> Fields:
     """Fields of `stapes_gru_s8_params` or `stapes_gru_s16_params`."""
-    by_role = producers(graph, region)
     hidden = vector_sizes(graph, region)[1]
-    built_in = _BUILT_IN[graph.tensors[region.roles["h"]].dtype]
-    others = [role for role in CELL if role not in built_in and role not in _PRODUCTS]
+    batch = graph.tensors[region.roles["h"]].size // hidden
+    matrices = {name: gate_matrix(graph, region, name) for name in MATRICES}
+    return cell_fields(graph, region.name, batch, hidden, matrices, producers(graph, region), arrays)
+
+
+def cell_fields(
+    graph: Graph,
+    label: str,
+    batch: int,
+    hidden: int,
+    matrices: Mapping[str, Matrix],
+    by_role: Mapping[str, Operator],
+    arrays: Constants,
+) -> Fields:
+    """Fields of `stapes_gru_s8_params` or `stapes_gru_s16_params` from the matrices and the operators behind them."""
+    built_in = _BUILT_IN[graph.tensors[by_role["h_out"].outputs[0]].dtype]
+    others = [role for role in CELL if role not in built_in and role not in PRODUCTS]
     return {
-        "batch": graph.tensors[region.roles["h"]].size // hidden,
+        "batch": batch,
         "hidden": hidden,
-        **{
-            name: matrix_fields(region.name, f"{region.name} {name}", gate_matrix(graph, region, name), arrays)
-            for name in _MATRICES
-        },
+        **{name: matrix_fields(label, f"{label} {name}", matrix, arrays) for name, matrix in matrices.items()},
         **{role: _role_fields(graph, by_role[role], arrays) for role in others},
     }
 
@@ -206,8 +221,8 @@ def gru_fields(graph: Graph, region: Region, arrays: Constants) -> Fields:
 def gate_matrix(graph: Graph, region: Region, name: str) -> Matrix:
     """The products of a cell with `x` or with `h` as one matrix."""
     by_role = producers(graph, region)
-    ops = [by_role[role] for role in _MATRICES[name]]
-    return interleave([matrix_of(op.name, _product(graph, op), graph.tensors[op.inputs[0]]) for op in ops])
+    ops = [by_role[role] for role in MATRICES[name]]
+    return interleave([matrix_of(op.name, product(graph, op), graph.tensors[op.inputs[0]]) for op in ops])
 
 
 def gate_forms(graph: Graph, region: Region) -> dict[str, str]:

@@ -81,8 +81,7 @@ def _has_formats(graph: Graph, by_role: dict[str, Operator]) -> bool:
         return False
     for role, op in by_role.items():
         params = _params(graph, op)
-        limited = isinstance(params, AddParams | MulParams | FullyConnectedParams)
-        if limited and (params.activation_min, params.activation_max) != _S16:
+        if isinstance(params, AddParams | MulParams | FullyConnectedParams) and _is_limited(params):
             return False
         if role in _QUICK and not _is_quick(params):
             return False
@@ -90,6 +89,10 @@ def _has_formats(graph: Graph, by_role: dict[str, Operator]) -> bool:
             return False
     widest = max(graph.tensors[by_role[role].outputs[0]].size for role in ("octaves", "v_octaves"))
     return widest <= _MOST_OCTAVES and _params(graph, by_role["positive"]) == _SAME
+
+
+def _is_limited(params: AddParams | MulParams | FullyConnectedParams) -> bool:
+    return (params.activation_min, params.activation_max) != _S16
 
 
 def _is_quick(params: object) -> bool:

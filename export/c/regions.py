@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
+
+import numpy as np
 
 from quantize.graph import Graph, Operator, Region
+from quantize.prepare import ConcatenationParams, SliceParams, SplitParams, TransposeParams, prepare
 
 
 def producers(graph: Graph, region: Region) -> dict[str, Operator]:
@@ -20,3 +23,45 @@ def is_closed(graph: Graph, region: Region, results: Collection[str]) -> bool:
     seen = {name for op in graph.operators if op.region != region.name for name in op.inputs}
     seen |= {*graph.outputs, *(state.output for state in graph.states)}
     return not inside & seen
+
+
+def origins(graph: Graph, operators: Iterable[Operator]) -> dict[str, np.ndarray]:
+    """Tensor -> int64 of its shape: equal numbers are the same value, followed through operators that only move values."""
+    found: dict[str, np.ndarray] = {}
+    count = 0
+
+    def fresh(name: str) -> np.ndarray:
+        nonlocal count
+        tensor = graph.tensors[name]
+        found[name] = np.arange(count, count + tensor.size).reshape(tensor.shape)
+        count += tensor.size
+        return found[name]
+
+    for op in operators:
+        operands = [found[name] if name in found else fresh(name) for name in op.inputs if name]
+        moved = _moved(graph, op, operands)
+        if moved is None:
+            for name in op.outputs:
+                fresh(name)
+        else:
+            found.update(zip(op.outputs, moved, strict=True))
+    return found
+
+
+def _moved(graph: Graph, op: Operator, operands: list[np.ndarray]) -> list[np.ndarray] | None:
+    """The outputs of an operator that only moves values, None for another."""
+    if op.kind == "RESHAPE":
+        return [operands[0].reshape(graph.tensors[op.outputs[0]].shape)]
+    if op.kind not in ("TRANSPOSE", "SLICE", "STRIDED_SLICE", "SPLIT", "CONCATENATION"):
+        return None
+    params = prepare(graph, op)
+    if isinstance(params, TransposeParams):
+        return [operands[0].transpose(params.permutation)]
+    if isinstance(params, SliceParams):
+        taken = zip(params.begin, params.size, params.stride, strict=True)
+        indices = [begin + step * np.arange(size) for begin, size, step in taken]
+        return [operands[0][np.ix_(*indices)].reshape(params.output_shape)]
+    if isinstance(params, SplitParams):
+        return np.split(operands[1], params.count, axis=params.axis)
+    assert isinstance(params, ConcatenationParams)
+    return [np.concatenate(operands, axis=params.axis)]

@@ -249,6 +249,25 @@ void stapes_gru_s8(const stapes_gru_s8_params *p, const int8_t *x, const int8_t 
 void stapes_gru_s16(const stapes_gru_s16_params *p, const int16_t *x, const int16_t *h, int16_t *scratch,
                     int16_t *h_out);
 
+/* A cell over the positions of a frame in both directions at once: step s takes position s for the first half of the units
+ * and position positions - 1 - s for the second half. The state begins at zero.
+ */
+typedef struct {
+    int32_t positions;
+    stapes_gru_s8_params cell;
+} stapes_gru_sequence_s8_params;
+
+typedef struct {
+    int32_t positions;
+    stapes_gru_s16_params cell;
+} stapes_gru_sequence_s16_params;
+
+/* y[positions][units] of x[positions][cell.x.inputs / 2]; y[t] holds both halves of position t. `scratch` lies on a
+ * boundary of 4 bytes and has room for the cell's scratch, two positions of x and the state.
+ */
+void stapes_gru_sequence_s8(const stapes_gru_sequence_s8_params *p, const int8_t *x, int16_t *scratch, int8_t *y);
+void stapes_gru_sequence_s16(const stapes_gru_sequence_s16_params *p, const int16_t *x, int16_t *scratch, int16_t *y);
+
 /* ---- Other fused regions -------------------------------------------------------------------------------------- */
 
 /* A sum of squares in 64 bits, requantised by requantise_64. */

@@ -17,6 +17,7 @@ from quantize.recipe import load_recipe
 from tests.export.operator_cases import WIDE, Cases, frames
 from tests.export.programs import BUILDS, CNetwork
 from tests.quantize.onnx_models import make
+from tests.quantize.test_lowering_positions import sequence_model
 
 NONE = {"fused_activation_function": "NONE"}
 SAME = (0.01, 0)
@@ -169,6 +170,62 @@ def test_a_layer_norm_that_is_looked_into_runs_operator_by_operator(tmp_path):
     graph = layer_norm(33, 1.0)
     graph = replace(graph, outputs=(*graph.outputs, graph.regions[0].roles["c1"]))
     assert "stapes_layer_norm_s16" not in build_program(graph, "net").functions
+    assert_same_frames(graph, CNetwork(graph, tmp_path))
+
+
+SEQUENCES = {
+    "of GTCRN": lambda: quantised(sequence_model(33)),
+    "int8": lambda: quantised(sequence_model(12), "w8a8"),
+    "odd sizes": lambda: quantised(sequence_model(5, 7, 3)),
+    "odd sizes in int8": lambda: quantised(sequence_model(5, 7, 3), "w8a8"),
+    "as convolutions": lambda: quantised(sequence_model(11), "w8a16_cmsis_nn"),
+}
+
+
+@pytest.mark.parametrize("build", list(BUILDS))
+@pytest.mark.parametrize("kind", list(SEQUENCES))
+def test_a_gru_over_positions_is_one_kernel(kind, build, tmp_path):
+    graph = SEQUENCES[kind]()
+    functions = build_program(graph, "net").functions
+    assert f"stapes_gru_sequence_{'s8' if 'int8' in kind else 's16'}" in functions
+    assert not any("fully_connected" in function or "copy" in function for function in functions)
+    assert_same_frames(graph, CNetwork(graph, tmp_path, build), 60)
+
+
+def with_another_state(graph: Graph) -> Graph:
+    """Step 3 starts from the state of step 1."""
+    roles = graph.regions[0].roles
+    wrong = {roles["2/h_out"]: roles["1/h_out"]}
+    operators = [
+        replace(op, inputs=tuple(wrong.get(name, name) for name in op.inputs)) if op.outputs[0] == roles["3/hr"] else op
+        for op in graph.operators
+    ]
+    return replace(graph, operators=tuple(operators))
+
+
+def with_other_weights(graph: Graph) -> Graph:
+    """Step 2 has a recurrence of its own."""
+    roles = graph.regions[0].roles
+    op = next(op for op in graph.operators if op.outputs == (roles["2/hz"],))
+    weights = graph.tensors[op.inputs[1]]
+    assert weights.data is not None
+    own = replace(weights, name="own", data=np.roll(weights.data, 1, axis=1))
+    operators = tuple(replace(o, inputs=(o.inputs[0], "own", *o.inputs[2:])) if o is op else o for o in graph.operators)
+    return replace(graph, operators=operators, tensors={**graph.tensors, "own": own})
+
+
+def backwards_throughout(graph: Graph) -> Graph:
+    """Both directions start at the last position."""
+    roles = graph.regions[0].roles
+    name = next(op for op in graph.operators if op.outputs == (roles["xr"],)).name
+    operators = [replace(op, inputs=op.inputs[::-1]) if op.name == name else op for op in graph.operators]
+    return replace(graph, operators=tuple(operators))
+
+
+@pytest.mark.parametrize("change", [with_another_state, with_other_weights, backwards_throughout])
+def test_a_sequence_that_the_kernel_does_not_compute_runs_operator_by_operator(change, tmp_path):
+    graph = change(quantised(sequence_model(6)))
+    assert "stapes_gru_sequence_s16" not in build_program(graph, "net").functions
     assert_same_frames(graph, CNetwork(graph, tmp_path))
 
 

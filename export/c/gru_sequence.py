@@ -1,0 +1,150 @@
+"""A GRU over the positions of a frame, both directions at once, as one kernel: a cell that takes two positions a step.
+
+Step s takes position s for the forward half of the state and position P - 1 - s for the backward half. The roles are
+those of `quantize/lowering/gru_sequence.py`; how values get from one operator to the next is followed, not assumed.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from export.c.constants import Constants
+from export.c.fields import Fields, matrix_of
+from export.c.gru import CELL, MATRICES, PRODUCTS, cell_fields, has_formats, product
+from export.c.packing import Matrix, interleave, padded
+from export.c.regions import is_closed, origins, producers
+from quantize.graph import Graph, Operator, Region, Tensor
+
+_SIDES = ("forward", "backward")
+_OF_STEP = tuple(role for role in CELL if role not in MATRICES["x"])
+
+
+def is_gru_sequence(graph: Graph, region: Region) -> bool:
+    """Whether a region computes what the fused kernel computes, to the bit, and nobody looks inside."""
+    by_role = producers(graph, region)
+    wanted = {f"{gate}/{side}" for gate in MATRICES["x"] for side in _SIDES} | {"out"}
+    if not wanted <= set(by_role) or not is_closed(graph, region, ("out",)):
+        return False
+    positions = _positions(graph, region, by_role)
+    if not {f"{step}/{role}" for step in range(positions) for role in _OF_STEP} <= set(by_role):
+        return False
+    first = _cell(by_role, "forward"), _cell(by_role, "backward")
+    if not all(_has_kinds(cell) and has_formats(graph, cell) for cell in first):
+        return False
+    return (
+        _takes_both_ends(graph, region, by_role, positions)
+        and all(_same_cell(graph, by_role, step) for step in range(1, positions))
+        and all(product(graph, first[0][role]).wide == product(graph, first[1][role]).wide for role in MATRICES["x"])
+    )
+
+
+def gru_sequence_fields(graph: Graph, region: Region, arrays: Constants) -> Fields:
+    """Fields of `stapes_gru_sequence_s8_params` or `stapes_gru_sequence_s16_params`."""
+    by_role = producers(graph, region)
+    cell = _cell(by_role, "forward")
+    matrices = {
+        "x": interleave([_both_sides(graph, by_role, gate) for gate in MATRICES["x"]]),
+        "h": interleave([_matrix(graph, by_role[f"0/{gate}"]) for gate in MATRICES["h"]]),
+    }
+    hidden = matrices["h"].weights.shape[1]
+    fields = cell_fields(graph, region.name, 1, hidden, matrices, cell, arrays)
+    return {"positions": _positions(graph, region, by_role), "cell": fields}
+
+
+def gru_sequence_scratch(graph: Graph, region: Region) -> tuple[str, int]:
+    """What the cell needs, two positions and the state."""
+    by_role = producers(graph, region)
+    inputs = 2 * product(graph, by_role["xr/forward"]).weights.shape[1]
+    hidden = product(graph, by_role["0/hr"]).weights.shape[1]
+    return "int16", padded(inputs) + padded(hidden) + inputs + hidden
+
+
+def _cell(by_role: dict[str, Operator], side: str) -> dict[str, Operator]:
+    """The operators of the first step as those of a cell, with the products of the input of one side."""
+    return {role: by_role[f"{role}/{side}" if role in MATRICES["x"] else f"0/{role}"] for role in CELL}
+
+
+def _positions(graph: Graph, region: Region, by_role: dict[str, Operator]) -> int:
+    return graph.tensors[region.roles["x"]].size // product(graph, by_role["xr/forward"]).weights.shape[1]
+
+
+def _has_kinds(cell: dict[str, Operator]) -> bool:
+    return all(
+        cell[role].kind == kind or (cell[role].kind, kind) == ("CONV_2D", "FULLY_CONNECTED")
+        for role, (kind, _) in CELL.items()
+    )
+
+
+def _takes_both_ends(graph: Graph, region: Region, by_role: dict[str, Operator], positions: int) -> bool:
+    """Whether every value comes from where the kernel takes it."""
+    roles = region.roles
+    value = {name: ids.reshape(-1) for name, ids in origins(graph, graph.in_region(region.name)).items()}
+    terms = {gate: [value[roles[f"{gate}/{side}"]].reshape(positions, -1) for side in _SIDES] for gate in MATRICES["x"]}
+    if any(by_role[f"{gate}/{side}"].inputs[0] != roles["x"] for gate in MATRICES["x"] for side in _SIDES):
+        return False
+    state = _zero_state(graph, by_role["0/hr"].inputs[0])
+    if state is None:
+        return False
+    before, made = value[state.name], []
+    for step in range(positions):
+        here = {"h": before}
+        for gate, (forward, backward) in terms.items():
+            here[gate] = np.concatenate([forward[step], backward[positions - 1 - step]])
+        for role in _OF_STEP:
+            op = by_role[f"{step}/{role}"]
+            operands = CELL[role][1]
+            if not all(np.array_equal(value[op.inputs[i]], here[operand]) for i, operand in enumerate(operands)):
+                return False
+            here[role] = value[op.outputs[0]]
+        before = here["h_out"]
+        made.append(before.reshape(2, -1))
+    rows = [np.concatenate([made[t][0], made[positions - 1 - t][1]]) for t in range(positions)]
+    return np.array_equal(value[roles["out"]], np.concatenate(rows))
+
+
+def _zero_state(graph: Graph, name: str) -> Tensor | None:
+    """The tensor itself where it is a constant of real zeros."""
+    tensor = graph.tensors[name]
+    return tensor if tensor.data is not None and bool((tensor.data == 0).all()) and tensor.zero_point == 0 else None
+
+
+def _same_cell(graph: Graph, by_role: dict[str, Operator], step: int) -> bool:
+    """Whether a step computes with the constants and the formats of the first one."""
+    for role in _OF_STEP:
+        first, op = by_role[f"0/{role}"], by_role[f"{step}/{role}"]
+        constants = 1 if role in PRODUCTS else len(op.inputs)
+        if op.kind != first.kind or op.options != first.options or op.inputs[constants:] != first.inputs[constants:]:
+            return False
+        names = zip((*op.inputs[:constants], *op.outputs), (*first.inputs[:constants], *first.outputs), strict=True)
+        if not all(_same_format(graph.tensors[a], graph.tensors[b]) for a, b in names):
+            return False
+    return True
+
+
+def _same_format(a: Tensor, b: Tensor) -> bool:
+    same = (a.dtype, a.size, a.zero_point) == (b.dtype, b.size, b.zero_point)
+    return same and a.scale is not None and b.scale is not None and np.array_equal(a.scale, b.scale)
+
+
+def _matrix(graph: Graph, op: Operator) -> Matrix:
+    return matrix_of(op.name, product(graph, op), graph.tensors[op.inputs[0]])
+
+
+def _both_sides(graph: Graph, by_role: dict[str, Operator], gate: str) -> Matrix:
+    """The products of both directions as one matrix over two positions, one behind the other."""
+    forward, backward = (_matrix(graph, by_role[f"{gate}/{side}"]) for side in _SIDES)
+    (rows, inputs), weights = forward.weights.shape, np.zeros_like(forward.weights)
+    joined = {
+        name: np.concatenate([getattr(forward, name), getattr(backward, name)])
+        for name in ("bias", "multiplier_q31", "shift", "zero_point")
+    }
+    top = np.concatenate([forward.weights, weights], axis=1)
+    bottom = np.concatenate([weights, backward.weights], axis=1)
+    assert top.shape == (rows, 2 * inputs)
+    return Matrix(
+        weights=np.concatenate([top, bottom]),
+        wide=forward.wide,
+        narrow=forward.narrow,
+        largest_input=forward.largest_input,
+        **joined,
+    )
