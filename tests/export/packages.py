@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import functools
 import shutil
 import subprocess
@@ -67,8 +68,9 @@ def write(kind: str, folder: Path, net: Network | None = None, **changes: object
 @functools.cache
 def package(kind: str, audio: bool = True) -> Path:
     """A package that is only to be read."""
-    folder = Path(tempfile.mkdtemp(prefix="stapes-package-")) / NAME
-    return write(kind, folder, **({} if audio else {"frontend": None}))
+    parent = Path(tempfile.mkdtemp(prefix="stapes-package-"))
+    atexit.register(shutil.rmtree, parent, ignore_errors=True)
+    return write(kind, parent / NAME, **({} if audio else {"frontend": None}))
 
 
 def texts(folder: Path) -> dict[str, bytes]:
