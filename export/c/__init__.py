@@ -1,8 +1,9 @@
 """The integer graph as C sources and headers for firmware.
 
-In the order in which a graph meets them: `schedule` (steps, fused regions), `layout` (memory), `fields` and `shapes`
-(parameters as C structs), `statements` (calls), `constants` (arrays), `program` (all of it as data), `audio` (the path
-around the network), `self_test`, `templates/` and `text` (C), `runtime` (files that come along), `folder` (writing).
+In the order in which a graph meets them: `schedule` (steps, fused regions), `layout` (memory), `packing` (matrices),
+`fields` and `shapes` (parameters as C structs), `statements` (calls), `constants` (arrays), `program` (all of it as
+data), `audio` (the path around the network), `self_test`, `templates/` and `text` (C), `runtime` (files that come
+along), `folder` (writing).
 """
 
 from __future__ import annotations

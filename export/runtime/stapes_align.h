@@ -1,7 +1,9 @@
 #ifndef STAPES_ALIGN_H
 #define STAPES_ALIGN_H
 
-/* Placement of constant tables and of contexts. Both macros may be given on the command line. */
+/* Placement of constant tables and of contexts. Both macros may be given on the command line; the assembly for the
+ * Cortex-M7 reads words, so that an alignment of at least 4 must remain.
+ */
 
 #ifndef STAPES_ALIGNED
 #if defined(__GNUC__) || defined(__clang__)

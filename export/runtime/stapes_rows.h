@@ -65,9 +65,18 @@ static inline void stapes_take_s16(int32_t size, const int16_t *x, int16_t *vect
     }
 }
 
-/* The sums of some blocks in portable C: sums[4 * blocks], biases included. `words` is the size of a block's rows.
- *
- * Columns are laid out as the weights are, once for each pair of rows with zeros in the place of the other one. That
+/* The sums of some blocks in portable C: sums[4 * blocks], biases included. `words` is the size of a block's rows. */
+#ifndef STAPES_VECTORS
+#if defined(__SSE2__) || defined(__ARM_NEON)
+#define STAPES_VECTORS 1
+#else
+#define STAPES_VECTORS 0
+#endif
+#endif
+
+#if STAPES_VECTORS
+
+/* Columns are laid out as the weights are, once for each pair of rows with zeros in the place of the other one. That
  * doubles the products, but leaves plain inner products, which compilers make vector instructions of.
  */
 #define STAPES_SPREAD_GROUPS 32
@@ -122,6 +131,34 @@ static inline void stapes_block_sums(const int16_t *weights, const int16_t *x, i
         }
     }
 }
+
+#else
+
+static inline void stapes_block_sums(const int16_t *weights, const int16_t *x, int32_t groups, const int32_t *rows,
+                                     int32_t words, int32_t blocks, int32_t *sums)
+{
+    for (int32_t block = 0; block < blocks; block++) {
+        int32_t even_0 = rows[0], odd_0 = rows[1], even_1 = rows[2], odd_1 = rows[3];
+        for (int32_t i = 0; i < 4 * groups; i++) {
+            const int32_t first = weights[i + i / 2 * 2];
+            const int32_t second = weights[i + i / 2 * 2 + 2];
+            const int32_t low_0 = (int32_t)((uint32_t)first << 24) >> 24;
+            const int32_t low_1 = (int32_t)((uint32_t)second << 24) >> 24;
+            even_0 += low_0 * x[i];
+            odd_0 += ((first - low_0) >> 8) * x[i];
+            even_1 += low_1 * x[i];
+            odd_1 += ((second - low_1) >> 8) * x[i];
+        }
+        *sums++ = even_0;
+        *sums++ = odd_0;
+        *sums++ = even_1;
+        *sums++ = odd_1;
+        weights += 8 * groups;
+        rows += words;
+    }
+}
+
+#endif
 
 #ifdef __cplusplus
 }
