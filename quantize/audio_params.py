@@ -21,12 +21,14 @@ from quantize.graph import Tensor
 
 # Shortest real transform of CMSIS-DSP, and the longest one whose synthesis keeps its head room in 32 bits.
 SHORTEST_ANALYSIS, LONGEST_ANALYSIS = 32, 1024
+# A complex factor may reach sqrt(2), which takes the head room of the longest one.
+LONGEST_COMPLEX_ANALYSIS = 512
 LARGEST_STARTUP = 4096
 LARGEST_GAMMA_MAX = 64.0
 # CMSIS-DSP rounds its split tables, but cuts its twiddles off where their fraction is under 0.95: this gives every entry.
 _TWIDDLE_ROUNDING = 0.05
 # |feature| in Q20 stays below: |X| * G of full-scale audio at N = 1024 is under 2 / pi * 1024, the other modes are clipped.
-_FEATURE_LIMIT_Q20 = {"magnitude": 2**30, "log": 2**23, "compressed": 2**24}
+_FEATURE_LIMIT_Q20 = {"magnitude": 2**30, "log": 2**23, "compressed": 2**24, "complex": 2**30}
 
 # CMSIS-DSP's real Q31 transform, the only code of others on the path: its files below the folder of CMSIS-DSP. The defines serve for
 # the host and for a Cortex-M7 alike: the first keeps CMSIS-Core's headers out (GCC, Clang), the second unrolls loops, with equal bits.
@@ -73,6 +75,8 @@ class AudioParams:
     """|X|^2 = power * 2^window_power_log2"""
     synthesis_shift: int
     """the inverse transform, shifted left by this, windowed in the high half and shifted right by the exponent, is in Q25"""
+    feature_shift: int
+    """complex features_q20 = spectrum_q31 >> (feature_shift + exponent)"""
     noise_floor_q40: int
     silent_sum_q40: int
     """a frame whose powers sum to less is silent"""
@@ -161,13 +165,12 @@ def rfft_tables(length: int) -> RfftTables:
 
 def _check(frontend: FrontEnd) -> None:
     """Refuse what the fixed-point formats cannot hold."""
-    if frontend.complex_mask:
+    longest, where = (
+        (LONGEST_COMPLEX_ANALYSIS, " with a complex mask") if frontend.complex_mask else (LONGEST_ANALYSIS, "")
+    )
+    if not SHORTEST_ANALYSIS <= frontend.analysis <= longest:
         raise StapesError(
-            "front end: complex features have no fixed-point path in this version; export the network alone"
-        )
-    if not SHORTEST_ANALYSIS <= frontend.analysis <= LONGEST_ANALYSIS:
-        raise StapesError(
-            f"analysis {frontend.analysis}: the fixed-point transform takes {SHORTEST_ANALYSIS} to {LONGEST_ANALYSIS} samples"
+            f"analysis {frontend.analysis}: the fixed-point transform takes {SHORTEST_ANALYSIS} to {longest} samples{where}"
         )
     if frontend.gamma_max > LARGEST_GAMMA_MAX:
         raise StapesError(f"gamma_max {frontend.gamma_max}: the fixed-point path takes at most {LARGEST_GAMMA_MAX:g}")
@@ -200,6 +203,7 @@ def audio_params(frontend: FrontEnd) -> AudioParams:
         power_shift=20 + window_power_log2 - 2 * log2_analysis,
         window_power_log2=window_power_log2,
         synthesis_shift=log2_analysis - 5,
+        feature_shift=10 - log2_analysis,
         noise_floor_q40=noise_floor_q40,
         silent_sum_q40=noise_floor_q40 * frontend.bins,
         startup_frames=frontend.startup_frames,
@@ -252,6 +256,7 @@ def feature_scaling(frontend: FrontEnd, tensor: Tensor) -> TensorScaling:
     return _scaling(2.0**-20 / _scale_of(tensor), tensor, *tensor.limits, limit)
 
 
-def mask_scaling(tensor: Tensor) -> TensorScaling:
-    """From the network's output `tensor` to mask_q15: limits 0 and 32767."""
-    return _scaling(_scale_of(tensor) * 2.0**15, tensor, 0, 2**15 - 1, 2**16)
+def mask_scaling(frontend: FrontEnd, tensor: Tensor) -> TensorScaling:
+    """From the network's output `tensor` to mask_q15: limits 0 and 32767, those of int16 where the mask is complex."""
+    minimum = -(2**15) if frontend.complex_mask else 0
+    return _scaling(_scale_of(tensor) * 2.0**15, tensor, minimum, 2**15 - 1, 2**16)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import asdict, dataclass, fields
 
 import numpy as np
 
@@ -21,17 +21,8 @@ from quantize.audio_params import (
 )
 from quantize.graph import Graph, Tensor
 
-# What the audio path is compiled from, besides what its headers ask for.
-_SOURCES = (
-    "stapes_audio_analyse.c",
-    "stapes_audio_features.c",
-    "stapes_audio_reset.c",
-    "stapes_audio_spectrum.c",
-    "stapes_audio_synthesise.c",
-    "stapes_audio_tensors.c",
-    "stapes_audio_wiener.c",
-    "stapes_rfft_q31.c",
-)
+# What every audio path is compiled from, besides its analysis, its synthesis, and what the files ask for.
+_SOURCES = ("stapes_audio_reset.c", "stapes_audio_tensors.c", "stapes_rfft_q31.c")
 
 
 @dataclass(frozen=True)
@@ -66,7 +57,22 @@ class AudioProgram:
 
     @property
     def sources(self) -> tuple[str, ...]:
-        return _SOURCES
+        return (*_SOURCES, f"{self.analyse}.c", f"{self.synthesise}.c")
+
+    @property
+    def analyse(self) -> str:
+        """The runtime's function from a hop to features."""
+        return "stapes_audio_analyse_complex" if self.frontend.complex_mask else "stapes_audio_analyse"
+
+    @property
+    def synthesise(self) -> str:
+        """The runtime's function from a mask to a hop."""
+        return "stapes_audio_synthesise_complex" if self.frontend.complex_mask else "stapes_audio_synthesise"
+
+    @property
+    def macro(self) -> str:
+        """What the runtime's macros _ARRAYS and _BIND begin with."""
+        return "STAPES_AUDIO_COMPLEX" if self.frontend.complex_mask else "STAPES_AUDIO"
 
     @property
     def cmsis(self) -> tuple[str, ...]:
@@ -86,9 +92,10 @@ class AudioProgram:
 
     @property
     def array_bytes(self) -> int:
-        """Bytes of STAPES_AUDIO_ARRAYS."""
+        """Bytes of STAPES_AUDIO_ARRAYS or STAPES_AUDIO_COMPLEX_ARRAYS."""
         f = self.frontend
-        return 14 * f.bins + 4 * (f.analysis + 2) + 4 * f.hop + 2 * (f.analysis - f.hop)
+        wiener = 0 if f.complex_mask else 14 * f.bins
+        return wiener + 4 * (f.analysis + 2) + 4 * f.hop + 2 * (f.analysis - f.hop)
 
     @property
     def scratch_bytes(self) -> int:
@@ -139,8 +146,7 @@ def _params(params: AudioParams, arrays: Constants) -> tuple[Struct, ...]:
 
 
 def _tensor(name: str, scaling: TensorScaling) -> Struct:
-    members = {key: getattr(scaling, key) for key in ("multiplier_q31", "shift", "zero_point")}
-    return Struct("stapes_audio_tensor", name, initialiser(members))
+    return Struct("stapes_audio_tensor", name, initialiser(asdict(scaling)))
 
 
 def build_audio(graph: Graph, frontend: FrontEnd, arrays: Constants, entries: Names) -> AudioProgram:
@@ -152,21 +158,28 @@ def build_audio(graph: Graph, frontend: FrontEnd, arrays: Constants, entries: Na
     structs = (
         *_params(audio_params(frontend), arrays),
         _tensor("audio_input", feature_scaling(frontend, features)),
-        _tensor("audio_output", mask_scaling(mask)),
+        _tensor("audio_output", mask_scaling(frontend, mask)),
     )
     bins = frontend.bins
 
     def quantity(name: str, expression: str, size: int) -> Quantity:
         return Quantity(name, expression, size, entries.take(name))
 
+    wiener = (
+        ()
+        if frontend.complex_mask
+        else (
+            quantity("power_q40", "ctx->audio.power_q40", 8 * bins),
+            quantity("noise_q40", "ctx->audio.noise_q40", 8 * bins),
+            quantity("gain_q15", "ctx->audio.gain_q15", 2 * bins),
+            quantity("speech", "&ctx->audio.speech", 1),
+        )
+    )
     before = (
         quantity("exponent", "&ctx->audio.exponent", 4),
         quantity("spectrum_q31", "ctx->audio.spectrum_q31", 8 * bins),
-        quantity("power_q40", "ctx->audio.power_q40", 8 * bins),
-        quantity("noise_q40", "ctx->audio.noise_q40", 8 * bins),
-        quantity("gain_q15", "ctx->audio.gain_q15", 2 * bins),
-        quantity("speech", "&ctx->audio.speech", 1),
+        *wiener,
         quantity("features_q20", "ctx->frame.features_q20", 4 * frontend.feature_size),
     )
-    after = (quantity("mask_q15", "ctx->frame.mask_q15", 2 * bins),)
+    after = (quantity("mask_q15", "ctx->frame.mask_q15", 2 * frontend.mask_size),)
     return AudioProgram(frontend, structs, features, mask, before, after)

@@ -65,7 +65,7 @@ def _ends(program: Program) -> tuple[int, int, int]:
     """Bytes of features_q20 or mask_q15, of the network's input and of its output."""
     assert program.audio is not None
     frontend = program.audio.frontend
-    frame = max(4 * frontend.feature_size, 2 * frontend.bins)
+    frame = max(4 * frontend.feature_size, 2 * frontend.mask_size)
     return frame, program.audio.input.bytes, program.audio.output.bytes
 
 

@@ -6,6 +6,9 @@
  * block -> stapes_audio_analyse -> features_q20 -> stapes_audio_quantise_s8/_s16 -> network -> stapes_audio_mask_s8/_s16
  * -> mask_q15 -> stapes_audio_synthesise -> block, `synthesis - hop` samples behind the input.
  *
+ * Where the network sees complex spectra and gives a complex mask, there is no Wiener filter: stapes_audio_analyse_complex and
+ * stapes_audio_synthesise_complex stand in the place of the two, STAPES_AUDIO_COMPLEX_ARRAYS and _BIND in that of the macros.
+ *
  * A name ends in its format: power_q40 holds power * 2^40. The Python twins stand in firmware_sim/audio under the same
  * names, with the same steps and the same bits. Pointers are never null unless it is said. Nothing allocates, recurses,
  * keeps a state of its own or uses floating point.
@@ -21,7 +24,7 @@
 extern "C" {
 #endif
 
-enum { STAPES_FEATURES_MAGNITUDE = 0, STAPES_FEATURES_LOG = 1, STAPES_FEATURES_COMPRESSED = 2 };
+enum { STAPES_FEATURES_MAGNITUDE = 0, STAPES_FEATURES_LOG = 1, STAPES_FEATURES_COMPRESSED = 2, STAPES_FEATURES_COMPLEX = 3 };
 
 /* Constants of one front end: audio_params in quantize/audio_params.py, where each is explained. */
 typedef struct {
@@ -35,6 +38,7 @@ typedef struct {
     int32_t power_shift;
     int32_t window_power_log2;
     int32_t synthesis_shift;
+    int32_t feature_shift;
     uint64_t noise_floor_q40;
     uint64_t silent_sum_q40;
     int32_t startup_frames;
@@ -98,6 +102,14 @@ typedef struct {
         uint16_t gain_q15[(analysis) / 2 + 1];        \
     }
 
+/* Those of a stream with a complex mask. */
+#define STAPES_AUDIO_COMPLEX_ARRAYS(analysis, synthesis)   \
+    struct {                                               \
+        int32_t spectrum_q31[(analysis) + 2];              \
+        int32_t overlap_q25[(synthesis) / 2];              \
+        int16_t history_q15[(analysis) - (synthesis) / 2]; \
+    }
+
 /* Memory that is used within a call only: it may be shared with anything that is not used within one. */
 #define STAPES_AUDIO_SCRATCH(analysis)                \
     struct {                                          \
@@ -122,6 +134,20 @@ typedef struct {
         (state).transform_q31 = (scratch).transform_q31;       \
     } while (0)
 
+/* The same for a stream with a complex mask: its other arrays are null, and nobody reads them. */
+#define STAPES_AUDIO_COMPLEX_BIND(state, arrays, scratch)      \
+    do {                                                       \
+        (state).noise_q40 = NULL;                              \
+        (state).prior_q24 = NULL;                              \
+        (state).spectrum_q31 = (arrays).spectrum_q31;          \
+        (state).overlap_q25 = (arrays).overlap_q25;            \
+        (state).history_q15 = (arrays).history_q15;            \
+        (state).gain_q15 = NULL;                               \
+        (state).windowed_q30 = (scratch).first.windowed_q30;   \
+        (state).power_q40 = NULL;                              \
+        (state).transform_q31 = (scratch).transform_q31;       \
+    } while (0)
+
 /* Back to the start of a stream, after silence. `state` is bound to its arrays. */
 void stapes_audio_reset(const stapes_audio_params *p, stapes_audio_state *state);
 
@@ -137,6 +163,14 @@ void stapes_audio_analyse(const stapes_audio_params *p, stapes_audio_state *stat
 void stapes_audio_synthesise(const stapes_audio_params *p, stapes_audio_state *state, const int16_t *mask_q15,
                              int16_t *output_q15);
 
+/* block_q15[hop], the next samples -> features_q20[3 * bins]: magnitudes, real parts, imaginary parts. */
+void stapes_audio_analyse_complex(const stapes_audio_params *p, stapes_audio_state *state, const int16_t *block_q15,
+                                  int32_t *features_q20);
+
+/* mask_q15[2 * bins], real parts, then imaginary parts, or null for a mask of one -> output_q15[hop]. As above. */
+void stapes_audio_synthesise_complex(const stapes_audio_params *p, stapes_audio_state *state, const int16_t *mask_q15,
+                                     int16_t *output_q15);
+
 /* ---- between the path and the network --------------------------------------------------------------------------- */
 
 /* A tensor of the network: feature_scaling, mask_scaling in quantize/audio_params.py. */
@@ -144,6 +178,8 @@ typedef struct {
     int32_t multiplier_q31;
     int32_t shift;
     int32_t zero_point;
+    int32_t minimum; /* of the values of the input; of mask_q15 */
+    int32_t maximum;
 } stapes_audio_tensor;
 
 /* features_q20[size] -> y[size], the network's input. */
@@ -155,10 +191,13 @@ void stapes_audio_quantise_s16(const stapes_audio_tensor *tensor, int32_t size, 
 void stapes_audio_mask_s8(const stapes_audio_tensor *tensor, int32_t size, const int8_t *x, int16_t *mask_q15);
 void stapes_audio_mask_s16(const stapes_audio_tensor *tensor, int32_t size, const int16_t *x, int16_t *mask_q15);
 
-/* ---- steps of stapes_audio_analyse, in order -------------------------------------------------------------------- */
+/* ---- steps of the analysis, in order; the complex one is the first of them -------------------------------------- */
 
-/* Slides the frame, transforms it: spectrum_q31, exponent, power_q40. */
+/* Slides the frame, transforms it: spectrum_q31, exponent. */
 void stapes_audio_spectrum(const stapes_audio_params *p, stapes_audio_state *state, const int16_t *block_q15);
+
+/* power_q40 of spectrum_q31. */
+void stapes_audio_power(const stapes_audio_params *p, stapes_audio_state *state);
 
 /* Gain and VAD of power_q40, then the noise. gain2_q30[bins] is the square of gain_q15. */
 void stapes_audio_wiener(const stapes_audio_params *p, stapes_audio_state *state, int32_t *gain2_q30);
@@ -166,6 +205,11 @@ void stapes_audio_wiener(const stapes_audio_params *p, stapes_audio_state *state
 /* Features of power_q40 * gain2_q30. */
 void stapes_audio_features(const stapes_audio_params *p, stapes_audio_state *state, const int32_t *gain2_q30,
                            int32_t *features_q20);
+
+/* ---- the last step of the synthesis ------------------------------------------------------------------------------ */
+
+/* transform_q31[bins][2], twice the spectrum that shall sound -> output_q15[hop]. Destroys transform_q31. */
+void stapes_audio_overlap_add(const stapes_audio_params *p, stapes_audio_state *state, int16_t *output_q15);
 
 #ifdef __cplusplus
 }

@@ -8,10 +8,12 @@ void stapes_audio_reset(const stapes_audio_params *p, stapes_audio_state *state)
     (void)memset(state->history_q15, 0, ((size_t)p->analysis - (size_t)p->hop) * sizeof(int16_t));
     (void)memset(state->overlap_q25, 0, (size_t)p->hop * sizeof(int32_t));
     (void)memset(state->spectrum_q31, 0, 2u * bins * sizeof(int32_t));
-    (void)memset(state->noise_q40, 0, bins * sizeof(uint64_t));
-    for (size_t k = 0; k < bins; k++) {
-        state->prior_q24[k] = 1 << 24; /* what the rule takes in its first frame */
-        state->gain_q15[k] = p->startup_gain_q15;
+    if (p->features != STAPES_FEATURES_COMPLEX) {
+        (void)memset(state->noise_q40, 0, bins * sizeof(uint64_t));
+        for (size_t k = 0; k < bins; k++) {
+            state->prior_q24[k] = 1 << 24; /* what the rule takes in its first frame */
+            state->gain_q15[k] = p->startup_gain_q15;
+        }
     }
     state->startup_left = p->startup_frames;
     state->speech_run = 0;

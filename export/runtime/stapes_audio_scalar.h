@@ -105,6 +105,32 @@ static inline uint32_t stapes_isqrt(uint32_t x)
     return root >> (shift >> 1);
 }
 
+/* floor(sqrt(x)): the root of the upper half, one digit of 16 bits more by division, and what that leaves.
+ * Zimmermann, Karatsuba square root (1999), with base 2^16.
+ */
+static inline uint32_t stapes_isqrt_64(uint64_t x)
+{
+    int32_t shift;
+    uint64_t scaled;
+    uint32_t high;
+    uint32_t root;
+    uint32_t digit;
+    if (x >> 32 == 0u) {
+        return stapes_isqrt((uint32_t)x);
+    }
+    shift = stapes_leading_zeros((uint32_t)(x >> 32)) & ~1;
+    scaled = x << shift;
+    high = (uint32_t)(scaled >> 32);
+    root = stapes_isqrt(high);
+    /* Halved above and below: the rest is at most 2 * root, and stays within 32 bits. */
+    digit = (((high - root * root) << 15) + ((uint32_t)scaled >> 17)) / root;
+    root = (root << 16) + (digit < 65535u ? digit : 65535u);
+    if ((uint64_t)root * root > scaled) {
+        root--;
+    }
+    return root >> (shift >> 1);
+}
+
 /* log2 in Q16 of x > 0: table with linear interpolation, within 2.7e-5. */
 static inline int32_t stapes_log2_q16(uint32_t x)
 {

@@ -38,19 +38,12 @@ void stapes_audio_spectrum(const stapes_audio_params *p, stapes_audio_state *sta
     const int32_t past = p->analysis - p->hop;
     const uint32_t used = used_bits(state->history_q15, past) | used_bits(block_q15, p->hop);
     const int32_t exponent = used != 0u ? stapes_leading_zeros(used) - 17 : 15;
-    const int32_t shift = p->power_shift + 2 * exponent;
-    const int32_t *transform_q31 = state->transform_q31;
 
     window(state->history_q15, p->analysis_window_q31, past, exponent, state->windowed_q30);
     window(block_q15, p->analysis_window_q31 + past, p->hop, exponent, state->windowed_q30 + past);
     slide(state->history_q15, past, block_q15, p->hop);
     stapes_rfft_q31(p->rfft, state->windowed_q30, state->transform_q31);
 
-    (void)memcpy(state->spectrum_q31, transform_q31, 2u * (size_t)p->bins * sizeof(int32_t));
-    for (int32_t k = 0; k < p->bins; k++) {
-        const int64_t real = transform_q31[2 * k];
-        const int64_t imag = transform_q31[2 * k + 1];
-        state->power_q40[k] = (uint64_t)(real * real + imag * imag) >> shift;
-    }
+    (void)memcpy(state->spectrum_q31, state->transform_q31, 2u * (size_t)p->bins * sizeof(int32_t));
     state->exponent = exponent;
 }

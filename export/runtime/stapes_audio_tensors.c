@@ -1,22 +1,22 @@
 #include "stapes_arithmetic.h"
 #include "stapes_audio.h"
 
-static int32_t quantise(const stapes_audio_tensor *tensor, int32_t feature_q20, int32_t low, int32_t high)
+static int32_t quantise(const stapes_audio_tensor *tensor, int32_t feature_q20)
 {
     const int32_t scaled = stapes_requantise_double(feature_q20, tensor->multiplier_q31, tensor->shift);
-    return stapes_clamp_offset(scaled, tensor->zero_point, low, high);
+    return stapes_clamp_offset(scaled, tensor->zero_point, tensor->minimum, tensor->maximum);
 }
 
 static int16_t mask_value(const stapes_audio_tensor *tensor, int32_t x)
 {
     const int32_t scaled = stapes_requantise_double(x - tensor->zero_point, tensor->multiplier_q31, tensor->shift);
-    return (int16_t)stapes_clamp(scaled, 0, INT16_MAX);
+    return (int16_t)stapes_clamp(scaled, tensor->minimum, tensor->maximum);
 }
 
 void stapes_audio_quantise_s8(const stapes_audio_tensor *tensor, int32_t size, const int32_t *features_q20, int8_t *y)
 {
     for (int32_t i = 0; i < size; i++) {
-        y[i] = (int8_t)quantise(tensor, features_q20[i], INT8_MIN, INT8_MAX);
+        y[i] = (int8_t)quantise(tensor, features_q20[i]);
     }
 }
 
@@ -24,7 +24,7 @@ void stapes_audio_quantise_s16(const stapes_audio_tensor *tensor, int32_t size, 
                                int16_t *y)
 {
     for (int32_t i = 0; i < size; i++) {
-        y[i] = (int16_t)quantise(tensor, features_q20[i], INT16_MIN, INT16_MAX);
+        y[i] = (int16_t)quantise(tensor, features_q20[i]);
     }
 }
 

@@ -1,7 +1,7 @@
 """The fixed-point audio path of the device in Python, bit for bit the C of `export/runtime/stapes_audio.h`.
 
 In the order in which samples meet them: `frontend` (the whole path), `spectrum`, `wiener`, `features`, `tensors` (to the
-network and back), `synthesis`; beneath them `rfft_q31` and `scalar`. Constants: `quantize.audio_params`.
+network and back), `synthesis`; `complex_mask` where the network sees and turns the spectrum itself; beneath them `rfft_q31` and `scalar`. Constants: `quantize.audio_params`.
 
 Formats. N = analysis samples, F = N / 2 + 1 bins, S = synthesis samples, e = exponent of the frame; audio lies in [-1, 1).
 
@@ -20,14 +20,20 @@ Formats. N = analysis samples, F = N / 2 + 1 bins, S = synthesis samples, e = ex
 | prior_q24      | int32     | gain^2 * gamma * 2^24                         | F          | 64 * 2^24                             |
 | score_q24      | int64     | VAD statistic * F * 2^24                      | 1          | F * 64 * 2^24                         |
 | level_q24      | int32     | running mean of log2(P * gain^2) * 2^24       | 1          | 64 * 2^24                             |
-| features_q20   | int32     | feature * 2^20                                | F or 2 F   | 2^30 magnitude; clips of log, power   |
-| mask_q15       | int16     | mask * 2^15                                   | F          | 0 .. 32767                            |
+| features_q20   | int32     | feature * 2^20                                | 1 to 3 F   | 2^30 magnitude; clips of log, power   |
+| mask_q15       | int16     | mask * 2^15; complex: real, then imaginary    | F or 2 F   | 0 .. 32767; complex: all of int16     |
 | total gain     | int32     | gain * max(mask, floor) * 2^31                | (a scalar) | 2^31 - 1                              |
-| filtered       | int32     | spectrum_q31 * total gain * 2                 | F complex  | 2^32 / pi                             |
-| inverse        | int32     | y / N * 2^(31 + e)                            | N          | sqrt(N / 2) * 2^31 / N                |
+| filtered       | int32     | spectrum_q31 * total gain, or mask, * 2       | F complex  | 2^32 / pi; complex: sqrt(2) of that   |
+| inverse        | int32     | y / N * 2^(31 + e)                            | N          | sqrt(N / 2) * 2^31 / N; likewise      |
 | overlap_q25    | int32     | y * synthesis window * 2^25                   | S - hop    | 64 * 2^25                             |
 
 Rounding is half upwards throughout; the mantissas of a division or of a product of powers are cut off to 32 bits, the
 divisor is rounded to 16. With all gains at one the output is the input, bit for bit, `S - hop` samples later (N <= 512).
 With `mask_on = "noisy"` the gain in level, features and total gain is one.
+
+With `features = "complex"` nothing stands in the table from power_q40 to level_q24 and no total gain: features_q20 are magnitudes,
+real and imaginary parts, `spectrum_q31 * 2^-(10 - log2(N) + e)` rounded, the magnitude being that of an exact integer root; filtered
+is the complex product with mask_q15, rounded once, its ends made real. N is at most 512, for the factor of sqrt(2). Without a
+mask the output is the input, bit for bit; with the largest mask of its tensor it is (1 - 2^-15) of the input for int16 and
+127 / 128 of it for int8, rounded: within 0.56 of a last bit.
 """

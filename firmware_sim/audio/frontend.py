@@ -8,10 +8,11 @@ from __future__ import annotations
 import numpy as np
 
 from firmware_sim.audio import tensors
+from firmware_sim.audio.complex_mask import apply_complex_mask, complex_features_q20
 from firmware_sim.audio.features import FeatureExtractor
 from firmware_sim.audio.rfft_q31 import RfftQ31
-from firmware_sim.audio.spectrum import Spectrum
-from firmware_sim.audio.synthesis import Synthesis
+from firmware_sim.audio.spectrum import Spectrum, power_q40
+from firmware_sim.audio.synthesis import Synthesis, apply_mask
 from firmware_sim.audio.wiener import WienerFilter
 from models.errors import StapesError
 from models.frontend import FrontEnd
@@ -22,7 +23,7 @@ from quantize.graph import Tensor
 class AudioPath:
     """`analyse` one hop, run a network on the features, `synthesise` the hop with its mask.
 
-    Raises StapesError when the front end is outside of what the fixed-point formats hold.
+    Where the mask is complex there is no Wiener filter: `wiener` and `features` stand still and nobody reads them. Raises StapesError when the front end is outside of what the fixed-point formats hold.
     """
 
     def __init__(self, frontend: FrontEnd, batch: int, use_wheel: bool = True) -> None:
@@ -48,19 +49,27 @@ class AudioPath:
 
         exponent (B,); spectrum_q31 (B, F, 2); power_q40, noise_q40 (B, F) uint64; prior_q24, gain2_q30, gain_q15 (B, F);
         score_q24, level_q24 (B,); silent, speech (B,) bool; features_q20 (B, feature_size). int64 where nothing is said.
+        Where the mask is complex: exponent, spectrum_q31 and features_q20.
         """
         if np.shape(block_q15) != (self.batch, self.params.hop):
             raise StapesError(
                 f"analyse takes ({self.batch}, {self.params.hop}) samples a call, not an array of shape {np.shape(block_q15)}"
             )
-        self.spectrum_q31, self.exponent, power_q40 = self.spectrum.step(block_q15)
-        self.wiener.step(power_q40)
-        features_q20 = self.features.step(power_q40, self.wiener)
+        self.spectrum_q31, self.exponent = self.spectrum.step(block_q15)
+        if self.frontend.complex_mask:
+            return {
+                "exponent": self.exponent,
+                "spectrum_q31": self.spectrum_q31,
+                "features_q20": complex_features_q20(self.params, self.spectrum_q31, self.exponent),
+            }
+        power = power_q40(self.params, self.spectrum_q31, self.exponent)
+        self.wiener.step(power)
+        features_q20 = self.features.step(power, self.wiener)
         wiener = self.wiener
         return {
             "exponent": self.exponent,
             "spectrum_q31": self.spectrum_q31,
-            "power_q40": power_q40,
+            "power_q40": power,
             "noise_q40": wiener.noise_q40,
             "prior_q24": wiener.prior_q24,
             "gain2_q30": wiener.gain2_q30,
@@ -75,9 +84,13 @@ class AudioPath:
     def synthesise(self, mask_q15: np.ndarray | None = None) -> np.ndarray:
         """The hop that this frame completes, (B, hop) int16, `FrontEnd.delay` samples behind the input.
 
-        `mask_q15` (B, F) is the network's; None leaves the Wiener gain alone.
+        `mask_q15` (B, mask_size) is the network's; None leaves the Wiener gain, or the spectrum, alone.
         """
-        return self.synthesis.step(self.spectrum_q31, self.exponent, self.wiener.gain_q15, mask_q15)
+        if self.frontend.complex_mask:
+            filtered = apply_complex_mask(self.spectrum_q31, mask_q15)
+        else:
+            filtered = apply_mask(self.params, self.spectrum_q31, self.wiener.gain_q15, mask_q15)
+        return self.synthesis.step(filtered, self.exponent)
 
     def quantise_features(self, features_q20: np.ndarray, tensor: Tensor) -> np.ndarray:
         """features_q20 -> values of the network's input tensor, int64 within its dtype, same shape."""
@@ -85,4 +98,4 @@ class AudioPath:
 
     def mask_to_q15(self, mask: np.ndarray, tensor: Tensor) -> np.ndarray:
         """Values of the network's output tensor -> mask_q15, same shape."""
-        return tensors.mask_to_q15(mask, mask_scaling(tensor))
+        return tensors.mask_to_q15(mask, mask_scaling(self.frontend, tensor))

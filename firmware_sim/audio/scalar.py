@@ -46,6 +46,15 @@ def isqrt(x: np.ndarray) -> np.ndarray:
     return np.sqrt(x.astype(np.float64)).astype(np.int64)
 
 
+def isqrt_64(x: np.ndarray) -> np.ndarray:
+    """floor(sqrt(x)) of a uint64 below 2^63, as int64."""
+    # The root in float64 is next to the true one or it.
+    wide = x.astype(np.int64)
+    root = np.sqrt(x.astype(np.float64)).astype(np.int64)
+    root -= root * root > wide
+    return root + ((root + 1) * (root + 1) <= wide)
+
+
 def log2_q16(x: np.ndarray) -> np.ndarray:
     """log2 in Q16 of a positive number below 2^32, as int64; table with linear interpolation, within 2.7e-5."""
     mantissa, exponent = normalise(x.astype(np.uint64))

@@ -1,4 +1,5 @@
-"""From the spectrum, its gain and the mask to a hop of samples; twin of `stapes_audio_synthesise.c`.
+"""From the spectrum, its gain and the mask to a hop of samples; twin of `stapes_audio_synthesise.c` and
+`stapes_audio_overlap_add.c`.
 
 B utterances, N analysis samples, F bins.
 """
@@ -14,7 +15,7 @@ from quantize.audio_params import AudioParams
 
 
 class Synthesis:
-    """Gain, inverse transform and overlap-add; state: overlap_q25 (B, hop)."""
+    """Inverse transform and overlap-add; state: overlap_q25 (B, hop)."""
 
     def __init__(self, params: AudioParams, batch: int, rfft: RfftQ31) -> None:
         self.params = params
@@ -26,13 +27,9 @@ class Synthesis:
         """Forget the tail of the last frame."""
         self.overlap_q25 = np.zeros((self.batch, self.params.hop), np.int64)
 
-    def step(
-        self, spectrum_q31: np.ndarray, exponent: np.ndarray, gain_q15: np.ndarray, mask_q15: np.ndarray | None
-    ) -> np.ndarray:
-        """spectrum_q31 (B, F, 2), exponent (B,), gain_q15 and mask_q15 (B, F) -> (B, hop) int16."""
+    def step(self, filtered: np.ndarray, exponent: np.ndarray) -> np.ndarray:
+        """filtered (B, F, 2), exponent (B,) -> (B, hop) int16."""
         p = self.params
-        gain_q31 = self.total_gain_q31(gain_q15, mask_q15)
-        filtered = multiply_high(spectrum_q31, gain_q31[..., None]) << 2
         frame = self.rfft.inverse(filtered)[:, -p.synthesis :]
         windowed = multiply_high(frame << p.synthesis_shift, p.synthesis_window_q31)
         windowed_q25 = round_right(windowed, exponent[:, None])
@@ -40,9 +37,17 @@ class Synthesis:
         self.overlap_q25 = windowed_q25[:, p.hop :]
         return np.clip(round_right(total_q25, 10), -(2**15), 2**15 - 1).astype(np.int16)
 
-    def total_gain_q31(self, gain_q15: np.ndarray, mask_q15: np.ndarray | None) -> np.ndarray:
-        """Wiener gain, or one on the noisy spectrum, times the floored mask; the Wiener gain alone where there is no mask."""
-        if mask_q15 is None:
-            return np.minimum(gain_q15 << 16, INT32_MAX)
-        under_q15 = 1 << 15 if self.params.mask_on_noisy else gain_q15
-        return (under_q15 * np.maximum(mask_q15, self.params.mask_floor_q15)) << 1
+
+def apply_mask(
+    params: AudioParams, spectrum_q31: np.ndarray, gain_q15: np.ndarray, mask_q15: np.ndarray | None
+) -> np.ndarray:
+    """spectrum_q31 (B, F, 2), gain_q15 and mask_q15 (B, F) -> filtered (B, F, 2)."""
+    return multiply_high(spectrum_q31, total_gain_q31(params, gain_q15, mask_q15)[..., None]) << 2
+
+
+def total_gain_q31(params: AudioParams, gain_q15: np.ndarray, mask_q15: np.ndarray | None) -> np.ndarray:
+    """Wiener gain, or one on the noisy spectrum, times the floored mask; the Wiener gain alone where there is no mask."""
+    if mask_q15 is None:
+        return np.minimum(gain_q15 << 16, INT32_MAX)
+    under_q15 = 1 << 15 if params.mask_on_noisy else gain_q15
+    return (under_q15 * np.maximum(mask_q15, params.mask_floor_q15)) << 1

@@ -18,6 +18,6 @@ def quantise_features(features_q20: np.ndarray, scaling: TensorScaling) -> np.nd
 
 
 def mask_to_q15(mask: np.ndarray, scaling: TensorScaling) -> np.ndarray:
-    """Values of the output tensor -> mask_q15 of the same shape, int64 in 0..32767."""
+    """Values of the output tensor -> mask_q15 of the same shape, int64 within the scaling's limits."""
     scaled = requantise_double(np.asarray(mask, np.int64) - scaling.zero_point, scaling.multiplier_q31, scaling.shift)
     return np.clip(scaled, scaling.minimum, scaling.maximum)

@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from .firmware import Firmware
-from .stages import CALLS, in_order, is_kernel, layer_stage, own_name, stage_after, stage_of
+from .stages import CALLS, in_order, is_kernel, layer_stage, own_name, stage_of
 from .unicorn_device import UnicornDevice
 
 # The first halfword of a 32-bit Thumb instruction has one of these in its upper five bits.
@@ -104,10 +104,9 @@ class InstructionCounter:
 
     def _leave(self, address: int) -> None:
         while self._frames and self._frames[-1].return_address == address:
-            callee = self._frames.pop().function
+            self._frames.pop()
             if self._frames:
                 top = self._frames[-1]
-                top.stage = stage_after(top.function, callee) or top.stage
                 self._tally = self._tallies[top.stage, top.function]
 
     def _summary(self) -> Count:

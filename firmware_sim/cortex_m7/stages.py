@@ -1,7 +1,6 @@
 """Which stage of the pipeline an executed function belongs to, by the names that the exported C gives its functions.
 
-A function without a rule belongs to the stage of its caller. A function that does two things around a third, such as
-windowing before the transform and powers behind it, changes its stage when the third returns.
+A function without a rule belongs to the stage of its caller.
 """
 
 from __future__ import annotations
@@ -18,8 +17,10 @@ NETWORK, MASK, IRFFT, OVERLAP_ADD, CALLS = "network", "mask", "irfft", "overlap-
 
 _STAGE_OF = {
     "stapes_audio_analyse": CALLS,
+    "stapes_audio_analyse_complex": FEATURES,
     "stapes_audio_spectrum": FRAMING,
     "stapes_rfft_q31": RFFT,
+    "stapes_audio_power": POWER,
     "stapes_audio_wiener": GAIN,
     "is_silent": NOISE,
     "start_up": NOISE,
@@ -33,11 +34,9 @@ _STAGE_OF = {
     "stapes_audio_mask_s8": MASK,
     "stapes_audio_mask_s16": MASK,
     "stapes_audio_synthesise": MASK,
+    "stapes_audio_synthesise_complex": MASK,
+    "stapes_audio_overlap_add": OVERLAP_ADD,
     "stapes_irfft_q31": IRFFT,
-}
-_STAGE_AFTER = {
-    ("stapes_audio_spectrum", "stapes_rfft_q31"): POWER,
-    ("stapes_audio_synthesise", "stapes_irfft_q31"): OVERLAP_ADD,
 }
 ORDER = (FRAMING, RFFT, POWER, NOISE, GAIN, FEATURES, NETWORK, MASK, IRFFT, OVERLAP_ADD, CALLS)
 _PARAMS = "_params"
@@ -50,11 +49,6 @@ def own_name(function: str) -> str:
 
 def stage_of(function: str) -> str | None:
     return _STAGE_OF.get(function)
-
-
-def stage_after(function: str, callee: str) -> str | None:
-    """The stage of what a function does once `callee` has returned to it, where that changes it."""
-    return _STAGE_AFTER.get((function, callee))
 
 
 def is_kernel(function: str) -> bool:

@@ -13,7 +13,7 @@ from quantize.graph import Graph, Tensor
 from ..audio.frontend import AudioPath
 from .base import Engine, Progress, Run, from_blocks, no_progress, to_blocks
 
-# What the audio path makes before the network, in order; the C trace uses the same names.
+# What the audio path makes before the network, in order, as far as it has it; the C trace uses the same names.
 BEFORE = ("exponent", "spectrum_q31", "power_q40", "noise_q40", "gain_q15", "speech", "features_q20")
 
 
@@ -64,7 +64,7 @@ class PipelineEngine(Engine):
             mask_q15 = path.mask_to_q15(mask.reshape(batch, -1), self.mask)
             made.append(path.synthesise(mask_q15))
             if trace:
-                named = {name: before[name] for name in BEFORE}
+                named = {name: before[name] for name in BEFORE if name in before}
                 for name, value in {**named, self.features.name: codes, **tensors, "mask_q15": mask_q15}.items():
                     kept.setdefault(name, []).append(np.asarray(value).reshape(batch, -1))
             progress(batch)

@@ -13,6 +13,7 @@ import pytest
 
 from firmware_sim.cmsis_dsp import sources
 from models.errors import StapesError
+from models.frontend import FEATURES
 from quantize.audio_params import AudioParams, RfftTables, TensorScaling
 
 RUNTIME = Path(__file__).parents[2] / "export" / "runtime"
@@ -73,6 +74,7 @@ class _Params(ctypes.Structure):
         ("power_shift", c_int32),
         ("window_power_log2", c_int32),
         ("synthesis_shift", c_int32),
+        ("feature_shift", c_int32),
         ("noise_floor_q40", c_uint64),
         ("silent_sum_q40", c_uint64),
         ("startup_frames", c_int32),
@@ -123,7 +125,7 @@ class _State(ctypes.Structure):
 
 
 class _Tensor(ctypes.Structure):
-    _fields_ = [("multiplier_q31", c_int32), ("shift", c_int32), ("zero_point", c_int32)]
+    _fields_ = [(name, c_int32) for name in ("multiplier_q31", "shift", "zero_point", "minimum", "maximum")]
 
 
 def pointer_to(array: np.ndarray):
@@ -171,8 +173,12 @@ class CAudioPath:
             "power_q40": shared,
             "transform_q31": self._fenced(2 * analysis, np.int32),
         }
+        self.complex = params.features == FEATURES.index("complex")
+        if self.complex:
+            for name in ("noise_q40", "prior_q24", "gain_q15", "power_q40"):
+                del self.arrays[name]
         self.state = _State(**{name: pointer_to(array) for name, array in self.arrays.items()})
-        size = bins * (2 if params.gain_input else 1)
+        size = bins * (3 if self.complex else 2 if params.gain_input else 1)
         self.features_q20 = self._fenced(size, np.int32)
         self.output_q15 = self._fenced(hop, np.int16)
         self.reset()
@@ -191,13 +197,17 @@ class CAudioPath:
     def analyse(self, block_q15: np.ndarray) -> dict[str, np.ndarray]:
         """As `AudioPath.analyse`, without the batch axis."""
         block_q15 = np.ascontiguousarray(block_q15, np.int16)
-        self.c.stapes_audio_analyse(
-            byref(self.c_params), byref(self.state), pointer_to(block_q15), pointer_to(self.features_q20)
-        )
+        function = self.c.stapes_audio_analyse_complex if self.complex else self.c.stapes_audio_analyse
+        function(byref(self.c_params), byref(self.state), pointer_to(block_q15), pointer_to(self.features_q20))
         bins, state = self.params.bins, self.state
-        return {
+        frame = {
             "exponent": state.exponent,
             "spectrum_q31": self.arrays["spectrum_q31"].reshape(bins, 2).copy(),
+            "features_q20": self.features_q20.copy(),
+        }
+        if self.complex:
+            return frame
+        return frame | {
             "power_q40": self.arrays["power_q40"][:bins].copy(),
             "noise_q40": self.arrays["noise_q40"].copy(),
             "prior_q24": self.arrays["prior_q24"].copy(),
@@ -207,13 +217,13 @@ class CAudioPath:
             "silent": state.silent,
             "speech": state.speech,
             "level_q24": state.level_q24,
-            "features_q20": self.features_q20.copy(),
         }
 
     def synthesise(self, mask_q15: np.ndarray | None = None) -> np.ndarray:
         """As `AudioPath.synthesise`, without the batch axis."""
         mask = None if mask_q15 is None else np.ascontiguousarray(mask_q15, np.int16)
-        self.c.stapes_audio_synthesise(
+        function = self.c.stapes_audio_synthesise_complex if self.complex else self.c.stapes_audio_synthesise
+        function(
             byref(self.c_params),
             byref(self.state),
             None if mask is None else pointer_to(mask),
@@ -226,7 +236,7 @@ def c_quantise_features(library: Path, features_q20: np.ndarray, scaling: Tensor
     """`stapes_audio_quantise_s8` or `_s16` over a flat array."""
     features_q20, out = np.ascontiguousarray(features_q20, np.int32), np.empty(features_q20.shape, dtype)
     function = getattr(ctypes.CDLL(str(library)), f"stapes_audio_quantise_s{8 * out.itemsize}")
-    tensor = _Tensor(scaling.multiplier_q31, scaling.shift, scaling.zero_point)
+    tensor = _Tensor(**vars(scaling))
     function(byref(tensor), c_int32(features_q20.size), pointer_to(features_q20), pointer_to(out))
     return out
 
@@ -235,6 +245,6 @@ def c_mask_to_q15(library: Path, mask: np.ndarray, scaling: TensorScaling) -> np
     """`stapes_audio_mask_s8` or `_s16` over a flat array of int8 or int16."""
     out = np.empty(mask.shape, np.int16)
     function = getattr(ctypes.CDLL(str(library)), f"stapes_audio_mask_s{8 * mask.itemsize}")
-    tensor = _Tensor(scaling.multiplier_q31, scaling.shift, scaling.zero_point)
+    tensor = _Tensor(**vars(scaling))
     function(byref(tensor), c_int32(mask.size), pointer_to(np.ascontiguousarray(mask)), pointer_to(out))
     return out

@@ -4,6 +4,7 @@
 #include "stapes_audio_scalar.h"
 
 void scalar_isqrt(int32_t size, const uint32_t *x, uint32_t *y);
+void scalar_isqrt_64(int32_t size, const uint64_t *x, uint32_t *y);
 void scalar_log2_q16(int32_t size, const uint32_t *x, int32_t *y);
 void scalar_exp2_q20(int32_t size, const int32_t *x, int32_t *y);
 void scalar_normalise(int32_t size, const uint64_t *x, uint32_t *mantissa, int32_t *exponent);
@@ -11,11 +12,19 @@ void scalar_ratio(int32_t size, const uint64_t *numerator, const uint64_t *denom
                   int32_t limit, int32_t *y);
 int32_t bytes_of_arrays_128(void);
 int32_t bytes_of_scratch_128(void);
+int32_t bytes_of_complex_arrays_512(void);
 
 void scalar_isqrt(int32_t size, const uint32_t *x, uint32_t *y)
 {
     for (int32_t i = 0; i < size; i++) {
         y[i] = stapes_isqrt(x[i]);
+    }
+}
+
+void scalar_isqrt_64(int32_t size, const uint64_t *x, uint32_t *y)
+{
+    for (int32_t i = 0; i < size; i++) {
+        y[i] = stapes_isqrt_64(x[i]);
     }
 }
 
@@ -60,4 +69,10 @@ int32_t bytes_of_scratch_128(void)
 {
     typedef STAPES_AUDIO_SCRATCH(128) scratch;
     return (int32_t)sizeof(scratch);
+}
+
+int32_t bytes_of_complex_arrays_512(void)
+{
+    typedef STAPES_AUDIO_COMPLEX_ARRAYS(512, 512) arrays;
+    return (int32_t)sizeof(arrays);
 }

@@ -22,12 +22,15 @@ FRONTENDS = {
     "analysis 512, magnitude": FrontEnd(analysis=512, startup_frames=1),
     "analysis 64, hop 32": FrontEnd(analysis=64, synthesis=64, hop=32, gamma_max=64.0, xi_min_db=-60.0),
     "analysis 32": FrontEnd(analysis=32, synthesis=32, hop=16, features="log"),
+    "complex": FrontEnd(analysis=512, synthesis=512, hop=256, features="complex"),
+    "complex, analysis 128": FrontEnd(features="complex"),
+    "complex, analysis 512, hop 64": FrontEnd(analysis=512, features="complex"),
     "analysis 1024": FrontEnd(analysis=1024, xi_smoothing=0.9, noise_smoothing=0.9, vad_threshold=0.3),
 }
 
 
 def assert_equal_streams(library, frontend, signals, masks=None, reset_at=None):
-    """Stream all signals through both; `masks` (T, F) int64 or None."""
+    """Stream all signals through both; `masks` (T, mask_size) int64 or None."""
     python = AudioPath(frontend, len(signals))
     streams = [CAudioPath(library, python.params) for _ in signals]
     hop = frontend.hop
@@ -38,9 +41,11 @@ def assert_equal_streams(library, frontend, signals, masks=None, reset_at=None):
         block = signals[:, t * hop : (t + 1) * hop]
         expected = python.analyse(block)
         mask = None if masks is None else masks[t]
-        output = python.synthesise(None if mask is None else np.broadcast_to(mask, (len(signals), frontend.bins)))
+        output = python.synthesise(None if mask is None else np.broadcast_to(mask, (len(signals), frontend.mask_size)))
         for row, stream in enumerate(streams):
-            for name, value in stream.analyse(block[row]).items():
+            frame = stream.analyse(block[row])
+            assert set(frame) == set(expected)
+            for name, value in frame.items():
                 assert np.array_equal(value, expected[name][row]), f"{name}, signal {row}, frame {t}"
             assert np.array_equal(stream.synthesise(mask), output[row]), f"output, signal {row}, frame {t}"
             assert np.array_equal(stream.arrays["overlap_q25"], python.synthesis.overlap_q25[row]), f"{row}, {t}"
@@ -64,8 +69,10 @@ def test_every_quantity_of_every_frame(audio_library, build, name):
 def test_with_a_mask_of_any_values(audio_library, name):
     frontend, signals = FRONTENDS[name], all_signals()[:, :9600]
     rng = np.random.default_rng(5)
-    masks = rng.integers(0, 2**15, (signals.shape[1] // frontend.hop, frontend.bins))
-    masks[::3] = rng.choice([0, 2**15 - 1], masks[::3].shape)
+    lowest = -(2**15) if frontend.complex_mask else 0
+    masks = rng.integers(lowest, 2**15, (signals.shape[1] // frontend.hop, frontend.mask_size))
+    masks[::3] = rng.choice([lowest, 2**15 - 1], masks[::3].shape)
+    masks[1::3] = lowest
     assert_equal_streams(audio_library("sanitised"), frontend, signals, masks)
 
 
@@ -136,10 +143,13 @@ def test_quantised_features(audio_library, build, dtype, scale, zero_point):
 @pytest.mark.parametrize(
     ("dtype", "scale", "zero_point"), [("int8", 2.0**-8, -128), ("int16", 2.0**-15, 0), ("int8", 0.0041, -120)]
 )
-def test_a_mask_from_its_tensor(audio_library, build, dtype, scale, zero_point):
+@pytest.mark.parametrize("name", ["magnitude", "complex"])
+def test_a_mask_from_its_tensor(audio_library, name, build, dtype, scale, zero_point):
+    frontend = FRONTENDS[name]
     tensor = Tensor("mask", (1, 65), dtype, np.array([scale], np.float32), zero_point)
     values = np.arange(tensor.limits[0], tensor.limits[1] + 1).astype(dtype)
-    mask_q15 = AudioPath(FrontEnd(), 1).mask_to_q15(values, tensor)
-    assert np.array_equal(c_mask_to_q15(audio_library(build), values, mask_scaling(tensor)), mask_q15)
-    real = np.clip((values.astype(int) - zero_point) * np.float64(tensor.scale[0]) * 2**15, 0, 2**15 - 1)
+    mask_q15 = AudioPath(frontend, 1).mask_to_q15(values, tensor)
+    assert np.array_equal(c_mask_to_q15(audio_library(build), values, mask_scaling(frontend, tensor)), mask_q15)
+    lowest = -(2**15) if frontend.complex_mask else 0
+    real = np.clip((values.astype(int) - zero_point) * np.float64(tensor.scale[0]) * 2**15, lowest, 2**15 - 1)
     assert np.abs(mask_q15 - real).max() <= 1

@@ -41,6 +41,23 @@ def test_isqrt_is_the_floor_of_the_root(audio_library, build):
     assert ((root + 1) * (root + 1) > wide).all()
 
 
+def test_isqrt_of_64_bits_is_the_floor_of_the_root(audio_library, build):
+    rng = np.random.default_rng(3)
+    roots = rng.integers(2**16, 3_037_000_499, 100_000).astype(np.uint64)
+    x = np.concatenate(
+        [some_uint64() >> np.uint64(1), some_uint32().astype(np.uint64), roots**2, roots**2 - np.uint64(1)]
+    )
+    x = np.concatenate([x, (roots + np.uint64(1)) ** 2 - np.uint64(1)])
+    y = np.empty(len(x), np.uint32)
+    ctypes.CDLL(str(audio_library(build))).scalar_isqrt_64(len(x), pointer_to(x), pointer_to(y))
+    assert np.array_equal(y, scalar.isqrt_64(x))
+    root = y.astype(np.uint64)
+    assert (root * root <= x).all()
+    assert ((root + np.uint64(1)) ** 2 > x).all()
+    some = slice(None, None, 997)
+    assert y[some].tolist() == [math.isqrt(value) for value in x[some].tolist()]
+
+
 def test_log2_interpolates_the_table(audio_library, build):
     x = np.maximum(some_uint32(), 1)
     y = np.empty(len(x), np.int32)
@@ -95,3 +112,4 @@ def test_the_arrays_of_a_stream_waste_nothing(audio_library, build):
     exact = 65 * (8 + 4 + 2) + 130 * 4 + 64 * 4 + 64 * 2
     assert c.bytes_of_arrays_128() == -(-exact // 8) * 8
     assert c.bytes_of_scratch_128() == 65 * 8 + 256 * 4
+    assert c.bytes_of_complex_arrays_512() == 257 * 8 + 256 * 4 + 256 * 2
