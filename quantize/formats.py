@@ -14,7 +14,7 @@ from .float_graph import COPIES, FloatGraph, Hint
 from .graph import LIMITS, Operator
 from .groups import Groups
 from .ranges import observed_range
-from .recipe import Recipe
+from .recipe import Activations, Recipe
 
 SCALE_BITS = 8
 
@@ -31,7 +31,10 @@ class Format:
 class Assigner:
     """Chooses a `Format` for any activation of a float graph in any dtype, and the dtype the recipe wants."""
 
-    def __init__(self, graph: FloatGraph, recipe: Recipe, seen: Observations) -> None:
+    def __init__(
+        self, graph: FloatGraph, recipe: Recipe, seen: Observations, known: dict[tuple, Format] | None = None
+    ) -> None:
+        """`known`: formats found for other recipes on the same graph and observations; grows."""
         self._graph, self._recipe, self._seen = graph, recipe, seen
         activations = [name for name, tensor in graph.tensors.items() if tensor.data is None]
         self._same_format = Groups(activations)
@@ -57,7 +60,9 @@ class Assigner:
                 self._same_dtype.join(inside[0], name)
         self._format_members = self._same_format.members()
         self._dtype_members = self._same_dtype.members()
-        self._cache: dict[tuple[str, str], Format] = {}
+        self._known = {} if known is None else known
+        self._dtypes: dict[str, str] = {}
+        self._choices: dict[str, Activations] = {}
 
     def _join(self, source: str, copy: str) -> None:
         """One format for both; one dtype too, unless a region wants its copy wider."""
@@ -79,7 +84,12 @@ class Assigner:
 
     def dtype(self, name: str) -> str:
         """The dtype of a tensor: forced by lowering, else the recipe's for it or for anything that must agree with it."""
-        members = self._dtype_members[self._same_dtype.root(name)]
+        root = self._same_dtype.root(name)
+        if root not in self._dtypes:
+            self._dtypes[root] = self._dtype(self._dtype_members[root])
+        return self._dtypes[root]
+
+    def _dtype(self, members: list[str]) -> str:
         forced = {self._graph.tensors[m].hint.dtype for m in members} - {None}
         if forced:
             return str(forced.pop())
@@ -100,26 +110,38 @@ class Assigner:
     def format(self, name: str, dtype: str | None = None) -> Format:
         """The format of a tensor, in its own dtype or in the one a consumer needs."""
         dtype = dtype or self.dtype(name)
-        key = (self._same_format.root(name), dtype)
-        if key not in self._cache:
-            self._cache[key] = self._choose(name, dtype)
-        return self._cache[key]
+        root = self._same_format.root(name)
+        members = self._format_members[root]
+        if root not in self._choices:
+            names = tuple(known for member in members for known in self._names(member))
+            self._choices[root] = self._recipe.for_tensor(names)
+        choice = self._choices[root]
+        key = (root, dtype, choice.range, choice.percentile, choice.headroom)
+        if key not in self._known:
+            self._known[key] = self._choose(members, dtype, choice)
+        return self._known[key]
 
-    def _choose(self, name: str, dtype: str) -> Format:
-        members = self._format_members[self._same_format.root(name)]
+    def dtype_groups(self) -> list[list[str]]:
+        """The activations whose dtype the recipe decides, in sets that share it."""
+        return [
+            members
+            for members in self._dtype_members.values()
+            if all(self._graph.tensors[member].hint.dtype is None for member in members)
+        ]
+
+    def _choose(self, members: list[str], dtype: str, choice: Activations) -> Format:
         hints = [self._graph.tensors[member].hint for member in members]
         for hint in hints:
             if hint.fixed and dtype in hint.fixed:
                 scale, zero_point = hint.fixed[dtype]
                 return Format(dtype, scale, zero_point)
-        low, high = self._range(members, hints, dtype)
+        low, high = self._range(members, hints, dtype, choice)
         return _format(dtype, low, high, any(hint.power_of_two for hint in hints))
 
-    def _range(self, members: list[str], hints: list[Hint], dtype: str) -> tuple[float, float]:
+    def _range(self, members: list[str], hints: list[Hint], dtype: str, choice: Activations) -> tuple[float, float]:
         spans = [hint.span for hint in hints if hint.span]
         if spans:
             return min(s[0] for s in spans), max(s[1] for s in spans)
-        choice = self._recipe.for_tensor(tuple(name for member in members for name in self._names(member)))
         seen = [member for member in members if member in self._seen.values]
         values = np.concatenate([np.ravel(self._seen.values[member]) for member in seen])
         extremes = np.array([self._seen.extremes[member] for member in seen])

@@ -57,8 +57,7 @@ def quantise(
 def assemble(lowered: FloatGraph, seen: Observations, recipe: Recipe) -> Quantised:
     """What follows calibration: equalise, assign formats, build and prove; `quantise` without its slow part."""
     lowered, seen = equalise(lowered, seen, recipe.equalisation)
-    assigner = Assigner(lowered, recipe, seen)
-    graph = build(lowered, recipe, assigner)
+    graph = build(lowered, recipe, Assigner(lowered, recipe, seen))
     if recipe.form == "conv_2d":
         graph = as_conv_2d(graph)
     graph = replace(graph, metadata={**graph.metadata, "stapes.recipe": recipe.name})

@@ -29,12 +29,13 @@ from models.frontend import FrontEnd
 from models.gtcrn.official_onnx import is_gtcrn
 from models.onnx_export import FRONT_END_KEY, export_onnx
 from models.pipeline import FloatPipeline
-from quantize.calibrate import run_float
+from quantize.calibrate import Observations, calibrate, run_float
+from quantize.float_graph import FloatGraph
 from quantize.float_onnx import to_onnx
 from quantize.graph import DTYPES
-from quantize.lowering import require_supported
+from quantize.lowering import lower, require_supported
 from quantize.onnx_reader import StreamingOnnx, check_model, load_onnx, read_onnx
-from quantize.pipeline import Quantised, quantise
+from quantize.pipeline import Quantised, assemble
 from quantize.recipe import Recipe, load_recipe
 from tools.audio_files import CALIBRATION, read_batch
 from tools.bundle import MANIFEST, Bundle, load_bundle, seal, sha256
@@ -45,6 +46,8 @@ VECTOR_SAMPLES = 16_000
 VECTOR_FRAMES = 250
 CHECK_FRAMES = 250
 LOWERING_TOLERANCE = 0.02
+
+AUTO = "auto"
 
 Sequences = list[dict[str, np.ndarray]]
 
@@ -62,7 +65,12 @@ def quantize(
     checkpoint: Annotated[Path, typer.Argument(help="A .pt, .pth or .tar checkpoint, or a streaming .onnx file.")],
     output: Annotated[Path, typer.Option("-o", "--output", help="Folder for the bundle.")],
     model: Annotated[str, typer.Option(help="Network of a checkpoint: auto, gru-mask or gtcrn.")] = "auto",
-    recipe: Annotated[str, typer.Option(help="A built-in recipe or a TOML file; see `quantize/recipes`.")] = "w8a16",
+    recipe: Annotated[
+        str, typer.Option(help="A built-in recipe, a TOML file (see `quantize/recipes`), or auto, which finds one.")
+    ] = "w8a16",
+    budget: Annotated[
+        float | None, typer.Option(help="With --recipe auto: how much PESQ the integers may lose against float.")
+    ] = None,
     calibration: Annotated[
         list[Path] | None,
         typer.Option(
@@ -83,11 +91,15 @@ def quantize(
     `stapes quantize models/zoo/gru_mask.pt -o build/mask`
 
     `stapes quantize mine.onnx -o build/mine --recipe w8a8 --calibration recordings/`
+
+    `stapes quantize gtcrn.tar -o build/gtcrn --recipe auto --budget 0.03`
     """
+    if (recipe == AUTO) != (budget is not None):
+        raise StapesError("--recipe auto and --budget belong together: give both, such as --recipe auto --budget 0.03")
     bundle, result = make_bundle(
         checkpoint,
         output,
-        recipe=load_recipe(recipe),
+        recipe=load_recipe(recipe) if budget is None else budget,
         model=model,
         calibration=calibration,
         front_end=front_end,
@@ -102,13 +114,16 @@ def make_bundle(
     checkpoint: Path,
     output: Path,
     *,
-    recipe: Recipe,
+    recipe: Recipe | float,
     model: str = "auto",
     calibration: list[Path] | None = None,
     front_end: Path | None = None,
     name: str = "",
 ) -> tuple[Bundle, Quantised]:
-    """What `stapes quantize` does, without the tables. Raises StapesError for every fault of the input."""
+    """What `stapes quantize` does, without the tables; a number as recipe is the PESQ that the one to be found may lose.
+
+    Raises StapesError for every fault of the input.
+    """
     if model not in ("auto", *checkpoints.NETWORKS):
         raise StapesError(
             f"--model {model!r}: unknown; give {', '.join(checkpoints.NETWORKS)}, or auto, which finds it"
@@ -126,7 +141,11 @@ def make_bundle(
         data = _calibration(calibration, frontend_used, source)
         frames = sum(len(next(iter(sequence.values()))) for sequence in data.sequences)
         with progress("calibrating, frames", frames) as done:
-            result = quantise(source, recipe, data.sequences, done)
+            lowered = lower(source)
+            seen = calibrate(lowered, data.sequences, done)
+        if not isinstance(recipe, Recipe):
+            recipe = _found_recipe(lowered, seen, frontend_used, recipe)
+        result = assemble(lowered, seen, recipe)
         error = _check_lowering(float_model, source, result, data.sequences)
         (folder / "model.tflite").write_bytes(to_bytes(result.graph))
         (folder / "recipe.toml").write_text(recipe.to_toml(), encoding="utf-8")
@@ -137,6 +156,16 @@ def make_bundle(
             _manifest(name, checkpoint, recipe, frontend_used, data, result, {**quality, "lowering_error": error}),
         )
     return load_bundle(output), result
+
+
+def _found_recipe(lowered: FloatGraph, seen: Observations, frontend: FrontEnd | None, budget: float) -> Recipe:
+    # Metrics load slowly, and no other recipe needs them.
+    from tools.auto_recipe import search, steps
+
+    if frontend is None:
+        raise StapesError("--recipe auto judges by sound, and this network has no front end: name a recipe")
+    with progress("trying recipes", steps(lowered)) as done:
+        return search(lowered, seen, frontend, budget, done).recipe
 
 
 def identifier(text: str) -> str:
