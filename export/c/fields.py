@@ -13,7 +13,7 @@ from typing import Literal
 import numpy as np
 
 from export.c.constants import Constants
-from export.c.packing import ROWS, Matrix, pack
+from export.c.packing import ONCE, ONCE_HIGH, ROWS, TWICE, Matrix, high_multiplier, pack
 from export.c.shapes import Loop, dense, loop
 from models.errors import StapesError
 from quantize.arithmetic import INT32_MAX, INT32_MIN
@@ -29,6 +29,9 @@ from quantize.prepare import (
 )
 
 Fields = Mapping[str, object]
+
+# Values that are worth a call of memcpy.
+_LONG_ROW = 8
 
 
 def scalar_fields(what: str, params: object) -> Fields:
@@ -184,6 +187,8 @@ def depthwise_conv_2d_fields(what: str, params: DepthwiseConv2DParams, x: Tensor
     _, output_height, output_width, _ = params.output_shape
     _, kernel_height, kernel_width = params.weights.shape
     _require_shifts(what, params.shift, 14 if params.wide else 30)
+    high = high_multiplier(params.multiplier_q31, params.shift) if params.wide else None
+    multiplier = params.multiplier_q31 if high is None else high
     return {
         "input_height": input_height,
         "input_width": input_width,
@@ -199,10 +204,11 @@ def depthwise_conv_2d_fields(what: str, params: DepthwiseConv2DParams, x: Tensor
         "padding_top": params.padding[0],
         "padding_left": params.padding[1],
         "input_zero_point": params.input_zero_point,
-        "weights": arrays.add(f"{what} weights", np.moveaxis(params.weights, 0, -1)),
+        "weights": arrays.add(f"{what} weights", np.moveaxis(params.weights, 0, -1).astype(np.int16)),
         "bias": arrays.add(f"{what} bias", params.bias.astype(np.int32)),
-        "multiplier_q31": arrays.add(f"{what} multiplier_q31", params.multiplier_q31.astype(np.int32)),
-        "shift": arrays.add(f"{what} shift", params.shift.astype(np.int8)),
+        "multiplier": arrays.add(f"{what} multiplier", multiplier.astype(np.int32)),
+        "shift": "NULL" if high is not None else arrays.add(f"{what} shift", params.shift.astype(np.int8)),
+        "rounding": ONCE_HIGH if high is not None else ONCE if params.wide else TWICE,
         "output_zero_point": params.output_zero_point,
         "activation_min": params.activation_min,
         "activation_max": params.activation_max,
@@ -219,7 +225,21 @@ def broadcast_fields(walk: Loop) -> Fields:
     return {"extent": walk.extent, "step_1": walk.steps[0], "step_2": walk.steps[1]}
 
 
+def _long_rows(walk: Loop) -> Loop:
+    """The walk of a copy with its longest dimension innermost, unless rows that lie together are long enough."""
+    inner, steps = walk.extent[-1], [step[-1] for step in walk.steps]
+    longest = int(np.argmax(walk.extent))
+    if (steps == [1, 1] and inner >= _LONG_ROW) or inner == walk.extent[longest]:
+        return walk
+    order = [*(axis for axis in range(len(walk.extent)) if axis != longest), longest]
+    return Loop(
+        tuple(walk.extent[axis] for axis in order),
+        tuple(tuple(step[axis] for axis in order) for step in walk.steps),
+    )
+
+
 def _copy_fields(walk: Loop, input_offset: int, output_offset: int) -> Fields:
+    walk = _long_rows(walk)
     return {
         "extent": walk.extent,
         "input_offset": input_offset,

@@ -228,8 +228,8 @@ def gate_matrix(graph: Graph, region: Region, name: str) -> Matrix:
 def gate_forms(graph: Graph, region: Region) -> dict[str, str]:
     """Operator -> kernel of its matrix, as `packing.form` has it, for the products of a cell."""
     by_role = producers(graph, region)
-    forms = {name: form(gate_matrix(graph, region, name)) for name in _MATRICES}
-    return {by_role[role].name: forms[name] for name, roles in _MATRICES.items() for role in roles}
+    forms = {name: form(gate_matrix(graph, region, name)) for name in MATRICES}
+    return {by_role[role].name: forms[name] for name, roles in MATRICES.items() for role in roles}
 
 
 def _role_fields(graph: Graph, op: Operator, arrays: Constants) -> Fields:

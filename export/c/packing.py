@@ -146,15 +146,25 @@ def _shift_words(shift: np.ndarray, zero_point: np.ndarray) -> np.ndarray:
     return zero_point[:, :1] * 2**24 + fields.sum(axis=1, keepdims=True)
 
 
+def high_multiplier(multiplier_q31: np.ndarray, shift: np.ndarray) -> np.ndarray | None:
+    """int64 m (O,) such that requantise_64(x) is round(x * m / 2^32) for every row, or None.
+
+    With t = 15 - shift, (x * m + 2^(t-1)) >> t is (x * (m << (32 - t)) + 2^31) >> 32.
+    """
+    reduced = reduced_multiplier_q15(multiplier_q31)
+    left = 32 - (15 - np.asarray(shift, np.int64))
+    if not ((left >= 0) & (left <= 16) | (reduced == 0)).all():
+        return None
+    return np.asarray(reduced << np.where(reduced == 0, 0, left))
+
+
 def _rounding(matrix: Matrix) -> tuple[str, np.ndarray]:
     """The cheapest form that gives the bits of requantise_64 or requantise_double for every row, and its multipliers."""
     multiplier, shift = np.asarray(matrix.multiplier_q31, np.int64), np.asarray(matrix.shift, np.int64)
     if matrix.wide:
-        # (x * m + 2^(t-1)) >> t is (x * (m << (32 - t)) + 2^31) >> 32.
-        left = 32 - (15 - shift)
-        reduced = reduced_multiplier_q15(multiplier)
-        if not matrix.narrow and ((left >= 0) & (left <= 16) | (reduced == 0)).all():
-            return ONCE_HIGH, reduced << np.where(reduced == 0, 0, left)
+        high = None if matrix.narrow else high_multiplier(multiplier, shift)
+        if high is not None:
+            return ONCE_HIGH, high
         return ONCE, multiplier
     bound = np.abs(matrix.weights.astype(np.int64)).sum(axis=1) * matrix.largest_input + np.abs(matrix.bias)
     # round(x * m / 2^31) is round(2 x * m / 2^32), and a rounded right shift by e multiplies by 2^(32 - e).

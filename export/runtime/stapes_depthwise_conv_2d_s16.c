@@ -1,61 +1,99 @@
+#include <string.h>
+
 #include "stapes_arithmetic.h"
+#include "stapes_intrinsics.h"
 #include "stapes_nn.h"
 #include "stapes_window.h"
 
-/* Channels whose sums are kept in registers at once. */
-#define TOGETHER 4
-
-static int32_t minimum(int32_t a, int32_t b) { return a < b ? a : b; }
-
-/* The sums of `count` channels from `channel` on, at one output position: the first tap of the kernel is at `origin`,
- * which may lie outside; `rows` and `columns` are the taps inside.
- */
-static inline void sum_taps(const stapes_depthwise_conv_2d_params *p, const int16_t *x, int32_t origin,
-                            stapes_taps rows, stapes_taps columns, int32_t channel, int32_t count, int32_t *sums)
-{
-    const int32_t channels = p->channels;
-    const int32_t column_step = p->dilation_width * channels;
-    const int32_t row_step = p->dilation_height * p->input_width * channels;
-    for (int32_t i = rows.first; i < rows.last; i++) {
-        const int8_t *w = p->weights + (i * p->kernel_width + columns.first) * channels + channel;
-        const int16_t *seen = x + (origin + i * row_step + columns.first * column_step + channel);
-        for (int32_t j = columns.first; j < columns.last; j++) {
-            for (int32_t k = 0; k < count; k++) {
-                sums[k] += (int32_t)w[k] * (int32_t)seen[k];
-            }
-            w += channels;
-            seen += column_step;
-        }
-    }
-}
+/* What the kernel sees at one output position: its taps inside, and where the first of all taps is, inside or not. */
+typedef struct {
+    stapes_taps rows, columns;
+    int32_t origin;
+} window;
 
 static int16_t requantised(const stapes_depthwise_conv_2d_params *p, int32_t channel, int32_t sum)
 {
-    const int32_t scaled = stapes_requantise_64(sum, p->multiplier_q31[channel], p->shift[channel]);
-    return (int16_t)stapes_clamp_offset(scaled, p->output_zero_point, p->activation_min, p->activation_max);
+    const int32_t multiplier = p->multiplier[channel];
+    const int32_t scaled = p->rounding == STAPES_ONCE_HIGH
+                               ? stapes_high_product(sum, multiplier)
+                               : stapes_requantise_64(sum, multiplier, p->shift[channel]);
+    return (int16_t)stapes_clamp(scaled, p->activation_min, p->activation_max);
+}
+
+/* Two values, one behind the other. */
+static inline int32_t pair(const int16_t *x)
+{
+    int32_t both;
+    (void)memcpy(&both, x, sizeof both);
+    return both;
+}
+
+static inline int32_t low(int32_t both) { return (int16_t)(uint16_t)((uint32_t)both & 0xFFFFu); }
+
+static inline int32_t high(int32_t both) { return both >> 16; }
+
+/* Four channels from `channel` on: their sums stay in registers. */
+static void four_channels(const stapes_depthwise_conv_2d_params *p, const window *at, int32_t channel, const int16_t *x,
+                          int16_t *y)
+{
+    const int32_t column_step = p->dilation_width * p->channels;
+    const int32_t row_step = p->dilation_height * p->input_width * p->channels;
+    int32_t sum_0 = p->bias[channel], sum_1 = p->bias[channel + 1];
+    int32_t sum_2 = p->bias[channel + 2], sum_3 = p->bias[channel + 3];
+    for (int32_t i = at->rows.first; i < at->rows.last; i++) {
+        const int16_t *w = p->weights + ((i * p->kernel_width + at->columns.first) * p->channels + channel);
+        const int16_t *seen = x + (at->origin + i * row_step + at->columns.first * column_step + channel);
+        for (int32_t j = at->columns.first; j < at->columns.last; j++) {
+            const int32_t w_01 = pair(w), w_23 = pair(w + 2);
+            const int32_t x_01 = pair(seen), x_23 = pair(seen + 2);
+            sum_0 += low(w_01) * low(x_01);
+            sum_1 += high(w_01) * high(x_01);
+            sum_2 += low(w_23) * low(x_23);
+            sum_3 += high(w_23) * high(x_23);
+            w += p->channels;
+            seen += column_step;
+        }
+    }
+    y[channel] = requantised(p, channel, sum_0);
+    y[channel + 1] = requantised(p, channel + 1, sum_1);
+    y[channel + 2] = requantised(p, channel + 2, sum_2);
+    y[channel + 3] = requantised(p, channel + 3, sum_3);
+}
+
+static void one_channel(const stapes_depthwise_conv_2d_params *p, const window *at, int32_t channel, const int16_t *x,
+                        int16_t *y)
+{
+    const int32_t column_step = p->dilation_width * p->channels;
+    const int32_t row_step = p->dilation_height * p->input_width * p->channels;
+    int32_t sum = p->bias[channel];
+    for (int32_t i = at->rows.first; i < at->rows.last; i++) {
+        const int16_t *w = p->weights + ((i * p->kernel_width + at->columns.first) * p->channels + channel);
+        const int16_t *seen = x + (at->origin + i * row_step + at->columns.first * column_step + channel);
+        for (int32_t j = at->columns.first; j < at->columns.last; j++) {
+            sum += (int32_t)*w * (int32_t)*seen;
+            w += p->channels;
+            seen += column_step;
+        }
+    }
+    y[channel] = requantised(p, channel, sum);
 }
 
 void stapes_depthwise_conv_2d_s16(const stapes_depthwise_conv_2d_params *p, const int16_t *x, int16_t *y)
 {
+    window at;
     for (int32_t row = 0; row < p->output_height; row++) {
         const int32_t top = row * p->stride_height - p->padding_top;
-        const stapes_taps rows = stapes_taps_inside(top, p->input_height, p->kernel_height, p->dilation_height);
+        at.rows = stapes_taps_inside(top, p->input_height, p->kernel_height, p->dilation_height);
         for (int32_t column = 0; column < p->output_width; column++) {
             const int32_t left = column * p->stride_width - p->padding_left;
-            const stapes_taps columns = stapes_taps_inside(left, p->input_width, p->kernel_width, p->dilation_width);
-            const int32_t origin = (top * p->input_width + left) * p->channels;
-            for (int32_t channel = 0; channel < p->channels; channel += TOGETHER) {
-                int32_t sums[TOGETHER] = {0, 0, 0, 0};
-                const int32_t count = minimum(TOGETHER, p->channels - channel);
-                /* The same call twice: with a constant count the compiler keeps the sums in registers. */
-                if (count == TOGETHER) {
-                    sum_taps(p, x, origin, rows, columns, channel, TOGETHER, sums);
-                } else {
-                    sum_taps(p, x, origin, rows, columns, channel, count, sums);
-                }
-                for (int32_t k = 0; k < count; k++) {
-                    y[channel + k] = requantised(p, channel + k, p->bias[channel + k] + sums[k]);
-                }
+            int32_t channel = 0;
+            at.columns = stapes_taps_inside(left, p->input_width, p->kernel_width, p->dilation_width);
+            at.origin = (top * p->input_width + left) * p->channels;
+            for (; channel + 4 <= p->channels; channel += 4) {
+                four_channels(p, &at, channel, x, y);
+            }
+            for (; channel < p->channels; channel++) {
+                one_channel(p, &at, channel, x, y);
             }
             y += p->channels;
         }

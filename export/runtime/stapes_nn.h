@@ -98,17 +98,18 @@ typedef struct {
     int32_t dilation_height, dilation_width;
     int32_t padding_top, padding_left;
     int32_t input_zero_point;
-    const int8_t *weights;         /* [kernel_height][kernel_width][channels] */
-    const int32_t *bias;           /* [channels] */
-    const int32_t *multiplier_q31; /* [channels] */
-    const int8_t *shift;           /* [channels] */
+    const int16_t *weights;    /* [kernel_height][kernel_width][channels] */
+    const int32_t *bias;       /* [channels] */
+    const int32_t *multiplier; /* [channels] */
+    const int8_t *shift;       /* [channels], or null for STAPES_ONCE_HIGH */
+    stapes_rounding rounding;  /* STAPES_ONCE or STAPES_ONCE_HIGH for int16, STAPES_TWICE for int8 */
     int32_t output_zero_point;
     int32_t activation_min;
     int32_t activation_max;
 } stapes_depthwise_conv_2d_params;
 
 /* y[height][width][channels] of x[height][width][channels], a kernel for each channel; batch 1. Taps outside count as
- * the input's zero point. int16 is requantised by requantise_64, int8 by requantise_double.
+ * the input's zero point.
  */
 void stapes_depthwise_conv_2d_s8(const stapes_depthwise_conv_2d_params *p, const int8_t *x, int8_t *y);
 void stapes_depthwise_conv_2d_s16(const stapes_depthwise_conv_2d_params *p, const int16_t *x, int16_t *y);
