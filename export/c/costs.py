@@ -6,9 +6,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from export.c.fields import as_fully_connected, is_pointwise, matrix_of
+from export.c.fields import as_fully_connected, is_pointwise, matrix_of, window_matrix
 from export.c.gru import gate_forms
-from export.c.packing import FORMS, ONCE, form
+from export.c.packing import form
 from export.c.program import Program, build_program
 from export.c.schedule import schedule
 from export.memory import aligned
@@ -103,8 +103,7 @@ def matrix_kernels(graph: Graph) -> dict[str, str]:
 
 def _kernel_of(graph: Graph, op: Operator) -> str:
     params = prepare(graph, op)
-    if isinstance(params, Conv2DParams) and is_pointwise(params):
-        params = as_fully_connected(params)
-    if isinstance(params, FullyConnectedParams):
-        return form(matrix_of(op.name, params, graph.tensors[op.inputs[0]]))
-    return FORMS[ONCE]
+    if isinstance(params, Conv2DParams):
+        params = as_fully_connected(params) if is_pointwise(params) else window_matrix(params)
+    assert isinstance(params, FullyConnectedParams)
+    return form(matrix_of(op.name, params, graph.tensors[op.inputs[0]]))

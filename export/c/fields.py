@@ -127,7 +127,7 @@ def as_fully_connected(params: Conv2DParams) -> FullyConnectedParams:
     )
 
 
-def _as_matrix(params: Conv2DParams) -> FullyConnectedParams:
+def window_matrix(params: Conv2DParams) -> FullyConnectedParams:
     """The matrix of a convolution, (O, KH * KW * I / groups); the rows of a group are filled up to whole blocks."""
 
     def by_group(values: np.ndarray, mode: Literal["constant", "edge"] = "constant") -> np.ndarray:
@@ -173,7 +173,7 @@ def conv_2d_fields(what: str, label: str, params: Conv2DParams, x: Tensor, array
         "padding_top": params.padding[0],
         "padding_left": params.padding[1],
         "input_zero_point": params.input_zero_point,
-        "matrix": matrix_fields(what, label, matrix_of(what, _as_matrix(params), x), arrays),
+        "matrix": matrix_fields(what, label, matrix_of(what, window_matrix(params), x), arrays),
         "activation_min": params.activation_min,
         "activation_max": params.activation_max,
     }
