@@ -32,3 +32,8 @@ class Stamp:
     def short_hash(self) -> str:
         """The first 16 digits: what symbols carry."""
         return self.bundle_hash[:16]
+
+    @property
+    def guard(self) -> int:
+        """32 bits of the hash, never 0: what a context of this bundle begins with."""
+        return int(self.bundle_hash[:8], 16) | 1

@@ -16,8 +16,8 @@ from models.frontend import FrontEnd
 from quantize.graph import Graph, Operator
 from quantize.prepare import Conv2DParams, FullyConnectedParams, prepare
 
-# Of the procedure call standard for Arm: pointers of 4 bytes, 64-bit integers on boundaries of 8.
-_POINTER = 4
+# 64-bit integers stand on boundaries of 8 bytes: the procedure call standard for Arm.
+_GUARD = 4
 # Its scalars and pointers; the arrays that they point at are counted apart.
 _AUDIO_STATE_BYTES = 72
 
@@ -57,7 +57,7 @@ def ram_by_part(program: Program) -> dict[str, int]:
         parts["audio path"] = audio.array_bytes + _AUDIO_STATE_BYTES
         parts["network input and output"] = sum(_ends(program))
         parts["scratch"] = max(audio.scratch_bytes, program.arena_bytes)
-    parts["pointer and padding"] = context_bytes(program) - sum(parts.values())
+    parts["guard and padding"] = context_bytes(program) - sum(parts.values())
     return parts
 
 
@@ -71,7 +71,7 @@ def _ends(program: Program) -> tuple[int, int, int]:
 
 def context_bytes(program: Program) -> int:
     """`sizeof` the context on a Cortex-M: its members in order, as (bytes, alignment)."""
-    members = [(_POINTER, _POINTER)]
+    members = [(_GUARD, _GUARD)]
     for state in program.states:
         width = np.dtype(state.type.removesuffix("_t")).itemsize
         members.append((state.size * width, width))

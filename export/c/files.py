@@ -94,7 +94,6 @@ def render(program: Program, stamp: Stamp, vectors: Vectors | None) -> dict[str,
         "mark": mark,
         "banner": f"/* {comment(mark)} */",
         "guard": guard,
-        "guard_size": len(stamp.bundle_hash) + 1,
         "vector_guard": vector_guard,
         "vectors": vectors,
         "sources": sources,
@@ -105,7 +104,7 @@ def render(program: Program, stamp: Stamp, vectors: Vectors | None) -> dict[str,
         **_signatures(program),
     }
     if vectors is not None:
-        values["self_test"] = self_test(program, vectors, copied, (guard, vector_guard), stamp.bundle_hash)
+        values["self_test"] = self_test(program, vectors, copied, guard, vector_guard, stamp)
     templates = {
         f"{name}.h": "program.h.j2",
         f"{name}.c": "program.c.j2",

@@ -19,8 +19,8 @@ from models.frontend import FrontEnd
 from quantize.graph import DTYPES, Graph, Operator, Region, Tensor
 
 # Members of the context and words of the network function that tensors must not be named after.
-_CONTEXT_MEMBERS = ("bundle", "audio", "audio_arrays", "frame", "scratch", "arena", "trace", "trace_user")
-_FILE_SCOPE = ("bundle", "check", "bind_audio", "trace", "audio_rfft", "audio_params", "audio_input", "audio_output")
+_CONTEXT_MEMBERS = ("guard", "audio", "audio_arrays", "frame", "scratch", "arena", "trace", "trace_user")
+_FILE_SCOPE = ("check", "bind_audio", "trace", "audio_rfft", "audio_params", "audio_input", "audio_output")
 _LOCALS = ("ctx", "in", "out", "status", "run_network", *_FILE_SCOPE)
 _MACROS = ("hop", "context", "arena", "state", "weight", "vector", "audio", "tensor", "latency", "delay")
 

@@ -13,6 +13,7 @@ from export.c.constants import Array
 from export.c.program import Program
 from export.c.runtime import runtime_text
 from export.c.text import shape
+from export.stamp import Stamp
 from export.vectors import Vectors
 
 FUNCTIONS = ("stapes_check_arrays", "stapes_compare_s8", "stapes_compare_s16", "stapes_crc32")
@@ -21,10 +22,15 @@ _TABLE = re.compile(r"^(?:STAPES_\w+ )*const u?int(\d+)_t (\w+)\[\d+\] = \{(.*?)
 
 @dataclass(frozen=True)
 class Checked:
-    """An array by its C name, and the CRC-32 of its bytes as a C constant."""
+    """A constant by its C name, and the CRC-32 of its bytes as a C constant."""
 
     name: str
     crc32: str
+    array: bool = True
+
+    @property
+    def address(self) -> str:
+        return self.name if self.array else f"&{self.name}"
 
 
 @dataclass(frozen=True)
@@ -63,14 +69,17 @@ class SelfTest:
 
 
 def self_test(
-    program: Program, vectors: Vectors, runtime: Iterable[str], hashes: Iterable[str], bundle_hash: str
+    program: Program, vectors: Vectors, runtime: Iterable[str], guard: str, vector_guard: str, stamp: Stamp
 ) -> SelfTest:
-    """The self-test of a program with these runtime files; `hashes` are the arrays that hold the bundle's hash as text."""
+    """The self-test of a program with these runtime files; the guards are those of its weights and of its vectors."""
     runtime = tuple(runtime)
     tables = [table for file in runtime if file.endswith(".c") for table in runtime_tables(runtime_text(file))]
     headers = [file for file in runtime if file.endswith(".h") and _declares(runtime_text(file), tables)]
-    text = crc32(bundle_hash.encode("ascii") + b"\0")
-    constants = (*(Checked(name, text) for name in hashes), *map(_checked, program.arrays), *tables)
+    guards = (
+        Checked(guard, crc32(stamp.guard.to_bytes(4, "little")), array=False),
+        Checked(vector_guard, crc32(stamp.bundle_hash.encode("ascii") + b"\0")),
+    )
+    constants = (*guards, *map(_checked, program.arrays), *tables)
     return SelfTest(constants, tuple(headers), tuple(_parts(program, vectors)))
 
 
@@ -92,7 +101,7 @@ def runtime_tables(text: str) -> list[Checked]:
     """The global constant arrays that a runtime file defines.
 
     >>> runtime_tables("const uint16_t t[3] = {1u, 2u, 3u};")
-    [Checked(name='t', crc32='0xBBC9A1CAu')]
+    [Checked(name='t', crc32='0xFBBAE94Eu', array=True)]
     """
     found = []
     for bits, name, values in _TABLE.findall(text):

@@ -324,6 +324,18 @@ def test_an_interrupt_may_run_another_context_in_the_midst_of_a_call(program):
 
 
 @needs_unicorn
+def test_a_context_that_outlives_an_update_of_the_firmware_is_refused(program, built, exported):
+    old = program()
+    new = Program(built("w8a8"), exported("w8a8")[1].name)
+    assert old.call("init", old.context, old.size) == OK
+    left = old.device.read(old.context, old.size)
+    new.device.write(new.STREAMS[0], left)
+    assert new.call("process", new.STREAMS[0], new.IN, new.OUT) == NOT_INITIALISED
+    assert new.call("reset", new.STREAMS[0]) == NOT_INITIALISED
+    assert new.device.read(new.STREAMS[0], old.size) == left
+
+
+@needs_unicorn
 def test_a_fault_is_told_with_its_function(program):
     device = program()
     context = started(device.device)
