@@ -59,7 +59,7 @@ static inline void stapes_take_s8(int32_t size, const int8_t *x, int16_t *vector
 
 static inline void stapes_take_s16(int32_t size, const int16_t *x, int16_t *vector)
 {
-    memcpy(vector, x, (size_t)size * sizeof *vector);
+    (void)memcpy(vector, x, (size_t)size * sizeof *vector);
     for (int32_t i = size; i < STAPES_VECTOR_SIZE(size); i++) {
         vector[i] = 0;
     }
@@ -84,17 +84,17 @@ static inline void stapes_take_s16(int32_t size, const int16_t *x, int16_t *vect
 static inline void stapes_spread(const int16_t *x, int32_t groups, int16_t *first, int16_t *second)
 {
     uint32_t columns[2 * STAPES_SPREAD_GROUPS], spread[4 * STAPES_SPREAD_GROUPS];
-    memcpy(columns, x, 4 * (size_t)groups * sizeof *x);
+    (void)memcpy(columns, x, 4u * (size_t)groups * sizeof *x);
     for (int32_t i = 0; i < 2 * groups; i++) {
         spread[2 * i] = columns[i];
         spread[2 * i + 1] = 0;
     }
-    memcpy(first, spread, 8 * (size_t)groups * sizeof *first);
+    (void)memcpy(first, spread, 8u * (size_t)groups * sizeof *first);
     for (int32_t i = 0; i < 2 * groups; i++) {
         spread[2 * i] = 0;
         spread[2 * i + 1] = columns[i];
     }
-    memcpy(second, spread, 8 * (size_t)groups * sizeof *second);
+    (void)memcpy(second, spread, 8u * (size_t)groups * sizeof *second);
 }
 
 static inline void stapes_add_block(const int16_t *weights, int32_t groups, const int16_t *first,
@@ -119,7 +119,7 @@ static inline void stapes_block_sums(const int16_t *weights, const int16_t *x, i
                                      int32_t words, int32_t blocks, int32_t *sums)
 {
     for (int32_t block = 0; block < blocks; block++) {
-        memcpy(sums + 4 * block, rows + words * block, 4 * sizeof *sums);
+        (void)memcpy(sums + 4 * block, rows + words * block, 4u * sizeof *sums);
     }
     for (int32_t start = 0; start < groups; start += STAPES_SPREAD_GROUPS) {
         int16_t first[8 * STAPES_SPREAD_GROUPS], second[8 * STAPES_SPREAD_GROUPS];

@@ -111,7 +111,7 @@ def test_one_flipped_bit_is_found_in_every_constant_array(recipe, exported, tmp_
     program = Program(folder, tmp_path)
     assert program.test().status == OK
     arrays = arrays_of(folder)
-    assert len(arrays) > 45
+    assert len(arrays) > 10
     rng = np.random.default_rng(0)
     for name, size in arrays.items():
         memory = program.writable(name, size)
@@ -133,7 +133,7 @@ def test_the_context_is_fresh_afterwards_whatever_was_found(exported, tmp_path):
     net = network("own", "w8a16")
     blocks, wanted = net.audio_in_q15.reshape(-1, HOP)[:40], net.run.audio_q15[0].reshape(-1, HOP)[:40]
     arrays = arrays_of(folder)
-    for corrupted in (None, "mask_gru0_xr_weights", "mask_vector_mask"):
+    for corrupted in (None, next(name for name in arrays if "weights" in name), "mask_vector_mask"):
         if corrupted:
             memory = program.writable(corrupted, arrays[corrupted])
             memory[5] ^= 4

@@ -1,0 +1,94 @@
+"""cppcheck and its MISRA addon find in the C what export/runtime/misra.toml lists, and nothing else."""
+
+import fnmatch
+import re
+import shutil
+import subprocess
+import tomllib
+
+import numpy as np
+import pytest
+
+from export.c import export_c
+from export.c.runtime import RUNTIME
+from tests.export.networks import network
+from tests.export.programs import STAMP
+from tests.firmware_sim.gru_graph import gru_graph, random_frames
+
+DEVIATIONS = RUNTIME / "misra.toml"
+# What stands for NAME there; the last is small enough for its weights and vectors to be checked too.
+PROGRAMS = {"gru8": ("own", "w8a8"), "gru16": ("own", "w8a16"), "norm": ("published", "w8a8_features16")}
+SMALL = "cell"
+OPTIONS = [
+    "--std=c99",
+    "--platform=arm32-wchar_t4",
+    "--addon=misra",
+    "--enable=warning,style,performance,portability",
+    "--quiet",
+    "-U__cplusplus",
+    "-USTAPES_DOT_HEADER",
+    "--suppress=missingIncludeSystem",
+]
+
+
+def deviations():
+    return tomllib.loads(DEVIATIONS.read_text())["deviation"]
+
+
+@pytest.fixture(scope="module")
+def findings(tmp_path_factory):
+    """All findings as (rule or cppcheck's own id, file, line), with NAME for the name of a program."""
+    if shutil.which("cppcheck") is None:
+        pytest.skip("no cppcheck: install it (Debian: cppcheck)")
+    work = tmp_path_factory.mktemp("misra")
+    for name, (config, recipe) in PROGRAMS.items():
+        net = network(config, recipe)
+        export_c(net.graph, work, name=name, frontend=net.frontend, stamp=STAMP, vectors=net.vectors)
+    graph = gru_graph("int8", 16, 16)
+    codes = random_frames(graph, 10, 1, seed=0)[:, 0].astype(np.int8).reshape(10, 16)
+    export_c(graph, work, name=SMALL, frontend=None, stamp=STAMP, vectors={"x": codes, "h_out": codes})
+    shutil.copytree(RUNTIME, work / "runtime", dirs_exist_ok=True)
+    left_out = ["*_runner.c", *(f"{name}_{data}.c" for name in PROGRAMS for data in ("weights", "vectors"))]
+    files = [path.relative_to(work).as_posix() for path in sorted(work.rglob("*.c"))]
+    files = [file for file in files if not any(fnmatch.fnmatch(file, pattern) for pattern in left_out)]
+    command = ["cppcheck", *OPTIONS, "--template={file}\t{line}\t{id}", *files]
+    done = subprocess.run(command, cwd=work, capture_output=True, text=True, check=True)
+    found = set()
+    names = "|".join([*PROGRAMS, SMALL])
+    for line in done.stderr.splitlines():
+        file, number, rule = line.split("\t")
+        found.add((rule.removeprefix("misra-c2012-"), re.sub(rf"^({names})\b|^({names})(?=_)", "NAME", file), number))
+    assert len(files) > 60
+    assert found, done.stdout
+    return found
+
+
+def listed(finding, deviation):
+    rule, file, _ = finding
+    return rule == deviation["rule"] and any(fnmatch.fnmatch(file, pattern) for pattern in deviation["where"])
+
+
+def test_every_finding_is_a_listed_deviation(findings):
+    unlisted = sorted(f for f in findings if not any(listed(f, deviation) for deviation in deviations()))
+    assert not unlisted, "\n".join(f"{file}:{line}: {rule}" for rule, file, line in unlisted)
+
+
+def test_every_listed_deviation_still_occurs(findings):
+    gone = [
+        (deviation["rule"], pattern)
+        for deviation in deviations()
+        for pattern in deviation["where"]
+        if not any(listed(finding, deviation | {"where": [pattern]}) for finding in findings)
+    ]
+    assert not gone
+
+
+def test_every_deviation_has_a_rule_a_category_a_place_and_a_reason():
+    listed = deviations()
+    for deviation in listed:
+        assert set(deviation) == {"rule", "category", "where", "reason"}
+        assert re.fullmatch(r"\d+\.\d+|[a-zA-Z]+", deviation["rule"])
+        # Nothing of the mandatory rules can be left.
+        assert deviation["category"] in ("required", "advisory", "cppcheck")
+        assert len(deviation["reason"].split()) >= 8
+    assert len({deviation["rule"] for deviation in listed}) == len(listed)
