@@ -28,6 +28,8 @@ ROWS, COLUMNS = 4, 4
 GRU_UNITS = 16
 _PAIR = 2**8
 _SHIFT_BITS = 6
+# Instructions of a group of four columns in a block, and of one more call of the inner loop.
+_GROUP_COST, _RUN_COST = 14, 70
 
 ONCE, ONCE_HIGH, TWICE, TWICE_HIGH = "STAPES_ONCE", "STAPES_ONCE_HIGH", "STAPES_TWICE", "STAPES_TWICE_HIGH"
 # What the forms mean to a reader.
@@ -58,11 +60,15 @@ class Matrix:
 
 @dataclass(frozen=True, eq=False)
 class PackedMatrix:
-    """weights int16 (blocks, groups, 2, 2, 2), rows int32 (blocks, 8 or 9), and how a sum is rounded."""
+    """weights int16 (blocks, groups, 2, 2, 2), rows int32 (blocks, 8 or 9), and how a sum is rounded.
+
+    With bands uint16 (blocks, 3), weights are (groups of all bands, 2, 2, 2), see `banded`.
+    """
 
     weights: np.ndarray
     rows: np.ndarray
     rounding: str
+    bands: np.ndarray | None = None
 
 
 def padded(size: int) -> int:
@@ -86,7 +92,28 @@ def pack(what: str, matrix: Matrix) -> PackedMatrix:
     if rounding != ONCE_HIGH:
         shift = np.where(parts[1] == 0, -2, _blocks(matrix.shift))  # any that the kernels take: the product is 0
         parts.append(_shift_words(shift, _blocks(matrix.zero_point)))
-    return PackedMatrix(pack_weights(what, matrix.weights), np.concatenate(parts, axis=1).astype(np.int32), rounding)
+    weights, rows = pack_weights(what, matrix.weights), np.concatenate(parts, axis=1).astype(np.int32)
+    bands = banded(weights)
+    if bands is None:
+        return PackedMatrix(weights, rows, rounding)
+    kept = [block[first : first + count] for block, (_, first, count) in zip(weights, bands, strict=True)]
+    return PackedMatrix(np.concatenate(kept), rows, rounding, bands)
+
+
+def banded(weights: np.ndarray) -> np.ndarray | None:
+    """uint16 (blocks, 3) of packed weights: groups kept before, first group, groups kept; None where it does not pay.
+
+    A block keeps its groups from the first to the last that is not all zeros, at least one. Block-diagonal matrices and
+    banks of bands have few of them; neighbours with the same band are multiplied together.
+    """
+    used = np.asarray((weights != 0).any(axis=(2, 3, 4)))
+    first = used.argmax(axis=1)
+    count = np.where(used.any(axis=1), used.shape[1] - used[:, ::-1].argmax(axis=1) - first, 1)
+    runs = 1 + np.count_nonzero((np.diff(first) != 0) | (np.diff(count) != 0))
+    fewer = used.size - int(count.sum())
+    if fewer * _GROUP_COST <= (runs - 1) * _RUN_COST or int(count.sum()) >= 2**16:
+        return None
+    return np.stack([np.cumsum(count) - count, first, count], axis=1).astype(np.uint16)
 
 
 def pack_weights(what: str, weights: np.ndarray) -> np.ndarray:

@@ -44,6 +44,8 @@ typedef enum {
 typedef struct {
     int32_t inputs;           /* columns */
     const int16_t *weights;   /* [blocks][groups][2 column pairs][2 row pairs][2 columns]: 256 * odd row + even row */
+    const uint16_t *bands;    /* [blocks][3] where weights hold but the groups of a block between its first and last value:
+                                 groups of the blocks before, first group, groups; or null, and weights hold all groups */
     const int32_t *rows;      /* [blocks][8 or 9]: 4 biases, which include the input's zero point; 4 multipliers; but for
                                  STAPES_ONCE_HIGH, 4 right shifts of 6 bits each and above them the output's zero point */
     stapes_rounding rounding;

@@ -30,7 +30,8 @@ void stapes_rows_once(const int16_t *weights, const int16_t *x, int32_t groups, 
                       int32_t blocks);
 void stapes_rows_twice(const int16_t *weights, const int16_t *x, int32_t groups, const int32_t *rows, int16_t *values,
                        int32_t blocks);
-void stapes_rows_plain(const stapes_matrix *m, int32_t block, int32_t blocks, const int16_t *vector, int16_t *values);
+void stapes_rows_plain(const stapes_matrix *m, const int16_t *weights, int32_t groups, int32_t block, int32_t blocks,
+                       const int16_t *vector, int16_t *values);
 
 /* Blocks whose sums portable C computes before it rounds them. */
 #define STAPES_BLOCKS_AT_ONCE 12

@@ -1,10 +1,9 @@
 #include "stapes_arithmetic.h"
 #include "stapes_rows.h"
 
-void stapes_rows_plain(const stapes_matrix *m, int32_t block, int32_t blocks, const int16_t *vector, int16_t *values)
+void stapes_rows_plain(const stapes_matrix *m, const int16_t *weights, int32_t groups, int32_t block, int32_t blocks,
+                       const int16_t *vector, int16_t *values)
 {
-    const int32_t groups = STAPES_VECTOR_SIZE(m->inputs) / 4;
-    const int16_t *weights = m->weights + 8 * groups * block;
     const int32_t *rows = m->rows + 9 * block;
     const int32_t low = m->narrow ? INT8_MIN : INT16_MIN;
     const int32_t high = m->narrow ? INT8_MAX : INT16_MAX;

@@ -5,7 +5,7 @@ Sizes are those at which loops go wrong: 1, odd ones, 65 and 257.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -72,6 +72,7 @@ def _products(c: Cases, dtype: str) -> None:
         y = c.tensor(f"{name}/y", (rows, outputs), dtype, 2.0 * np.sqrt(inputs) / LIMITS[dtype][1])
         operands = (x, names[0], "" if index == 4 else names[1])
         c.add("FULLY_CONNECTED", name, operands, [y], fused_activation_function="RELU" if index == 1 else "NONE")
+    _bands(c, dtype)
     convolutions = [
         # height, width, in, out, kernel, stride, dilation, padding, input channels of the kernel
         (1, 33, 16, 5, (1, 1), (1, 1), (1, 1), "VALID", 16),
@@ -91,6 +92,21 @@ def _products(c: Cases, dtype: str) -> None:
         c.add("CONV_2D", name, (x, *names), [y], padding=padding, stride_h=stride[0], stride_w=stride[1],
               dilation_h_factor=dilation[0], dilation_w_factor=dilation[1],
               fused_activation_function="RELU" if index == 1 else "NONE")  # fmt: skip
+
+
+def _bands(c: Cases, dtype: str) -> None:
+    """Matrices that are mostly zeros: triangles along the diagonal, equal blocks, and rows without any weight."""
+    rows, columns = np.mgrid[:64, :192]
+    masks = {"bank": np.abs(columns - 3 * rows) < 4, "blocks": rows // 8 == columns // 24, "nothing": rows < 0}
+    for kind, mask in masks.items():
+        name = f"fully_connected_{dtype}_{kind}"
+        x = c.input(f"{name}/x", (3, 192), dtype)
+        names = c.weights(name, (64, 192), x, channels=kind != "blocks", wide=WIDE[dtype])
+        weights = c.tensors[names[0]]
+        assert weights.data is not None
+        c.tensors[names[0]] = replace(weights, data=np.where(mask, weights.data, np.int8(0)))
+        y = c.tensor(f"{name}/y", (3, 64), dtype, 6.0 / LIMITS[dtype][1])
+        c.add("FULLY_CONNECTED", name, (x, *names), [y])
 
 
 def _depthwise(c: Cases, dtype: str) -> None:

@@ -38,7 +38,9 @@ def test_the_operator_gives_the_integers_of_its_numpy_twin(operator, expected, c
             np.testing.assert_array_equal(got[name], wanted[name], err_msg=f"{name}, frame {frame}")
 
 
-@pytest.mark.parametrize("operator", [op.name for op in GRAPH.operators if op.kind not in ("RESHAPE", "MEAN")])
+@pytest.mark.parametrize(
+    "operator", [op.name for op in GRAPH.operators if op.kind not in ("RESHAPE", "MEAN") and "nothing" not in op.name]
+)
 def test_the_cases_exercise_the_operator(operator, expected):
     """A kernel that gave a constant would be found out."""
     op = next(op for op in GRAPH.operators if op.name == operator)

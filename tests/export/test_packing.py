@@ -10,6 +10,7 @@ from export.c.packing import (
     TWICE,
     TWICE_HIGH,
     Matrix,
+    banded,
     interleave,
     pack,
     pack_weights,
@@ -89,3 +90,25 @@ def test_gates_follow_each_other_in_turn_each_filled_up():
     rows = [gate for gate in (1, 2, 3) for _ in range(GRU_UNITS)]
     rest = [value for gate in (1, 2, 3) for value in (gate, gate, gate, 0)]
     assert interleave(gates).weights[:, 0].tolist() == rows + rest
+
+
+def test_a_block_keeps_its_groups_from_the_first_to_the_last_value():
+    weights = np.zeros((16, 64), np.int8)
+    weights[0:4, 4:6] = 1
+    weights[5, 9], weights[6, 30] = -3, 7
+    weights[12:16, 60:64] = 127
+    packed = pack("bank", matrix(weights, True))
+    assert packed.bands is not None
+    assert packed.bands.tolist() == [[0, 1, 1], [1, 2, 6], [7, 0, 1], [8, 15, 1]]
+    assert packed.weights.shape == (9, 2, 2, 2)
+    whole = pack_weights("bank", weights)
+    for (at, first, count), block in zip(packed.bands.tolist(), whole, strict=True):
+        np.testing.assert_array_equal(packed.weights[at : at + count], block[first : first + count])
+
+
+def test_a_matrix_without_long_rows_of_zeros_stays_whole():
+    weights = np.random.default_rng(0).integers(-127, 128, (16, 64)).astype(np.int8)
+    assert banded(pack_weights("fc", weights)) is None
+    weights[:4, :4] = 0
+    weights[8:12, :4] = 0
+    assert banded(pack_weights("fc", weights)) is None  # two groups less for three calls more
