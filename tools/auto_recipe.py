@@ -165,8 +165,8 @@ def integer_masks(graph: Graph, features: np.ndarray) -> np.ndarray:
     given, made = graph.tensors[graph.inputs[0]], graph.tensors[graph.outputs[0]]
     assert given.scale is not None
     assert made.scale is not None
-    codes = np.round(features / np.float64(given.scale[0])) + given.zero_point
-    codes = np.clip(codes, *given.limits).astype(np.int64).reshape(*features.shape[:2], *given.shape)
+    rounded = np.round(features / np.float64(given.scale[0])) + given.zero_point
+    codes = np.clip(rounded, *given.limits).astype(np.int64).reshape(*features.shape[:2], *given.shape)
     masks = _through_tflm(graph, codes) if _has_tflm() else _through_numpy(graph, codes)
     return (masks - made.zero_point) * float(made.scale[0])
 
