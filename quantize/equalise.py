@@ -33,14 +33,14 @@ def equalise(graph: FloatGraph, seen: Observations, strength: float) -> tuple[Fl
     if strength == 0.0:
         return graph, seen
     factors: dict[str, np.ndarray] = {}
-    for members in _free_groups(graph):
+    for members in free_groups(graph):
         factor = _factors(graph, seen, members, strength)
         if factor is not None:
             factors.update(dict.fromkeys(members, factor))
     return _scaled_graph(graph, factors), _scaled_observations(seen, factors)
 
 
-def _free_groups(graph: FloatGraph) -> list[list[str]]:
+def free_groups(graph: FloatGraph) -> list[list[str]]:
     """Activations that must be scaled alike, channel by channel, and may be: products make them, products read them."""
     activations = [name for name, tensor in graph.tensors.items() if tensor.data is None]
     groups, blocked = Groups(activations), set(graph.inputs) | set(graph.outputs)

@@ -13,7 +13,7 @@ from .build import build
 from .calibrate import Observations, calibrate
 from .conv_form import as_conv_2d
 from .equalise import equalise
-from .float_graph import FloatGraph, Hint
+from .float_graph import FloatGraph
 from .formats import Assigner
 from .graph import Graph
 from .lowering import lower
@@ -70,13 +70,20 @@ def assemble(lowered: FloatGraph, seen: Observations, recipe: Recipe) -> Quantis
             "use a recipe with a wider activation range or smaller weights"
         )
     saturation = _saturation(graph, seen)
-    planned = {name: value for name, value in saturation.items() if _may_saturate(lowered.tensors[name].hint)}
+    planned = {name: value for name, value in saturation.items() if _may_saturate(lowered, name)}
     unplanned = {name: value for name, value in saturation.items() if name not in planned}
     return Quantised(graph, lowered, bounds, unplanned, planned, seen.frames)
 
 
-def _may_saturate(hint: Hint) -> bool:
-    return hint.limit is not None or hint.limit_int8 is not None or (hint.fixed is not None and hint.dtype == "int16")
+def _may_saturate(lowered: FloatGraph, name: str) -> bool:
+    """Whether what reads a tensor is flat where it saturates, or nearly so, as a rectifier is for negative values."""
+    hint = lowered.tensors[name].hint
+    if hint.limit is not None or hint.limit_int8 is not None or (hint.fixed is not None and hint.dtype == "int16"):
+        return True
+    readers = lowered.consumers(name)
+    while len(readers) == 1 and readers[0].kind == "RESHAPE":
+        readers = lowered.consumers(readers[0].outputs[0])
+    return len(readers) == 1 and readers[0].kind == "LEAKY_RELU" and abs(float(readers[0].options["alpha"])) < 1.0
 
 
 def _saturation(graph: Graph, seen: Observations) -> dict[str, float]:

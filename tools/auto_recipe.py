@@ -24,7 +24,7 @@ from models.pipeline import FloatPipeline, apply_mask
 from models.stft import istft
 from quantize.build import build
 from quantize.calibrate import Observations, run_float
-from quantize.equalise import equalise
+from quantize.equalise import equalise, free_groups
 from quantize.float_graph import FloatGraph
 from quantize.float_onnx import to_onnx
 from quantize.formats import Assigner, Format
@@ -81,6 +81,7 @@ class _Group:
     """Tensors that share a dtype: a name that stands for them, how many numbers they hold, and the price of int8 in dB of SNR."""
 
     name: str
+    members: tuple[str, ...]
     size: int
     error: float = 0.0
 
@@ -98,7 +99,7 @@ def search(
     """
     listening = recordings(lowered, frontend)
     trial = _Trial(lowered, seen, listening, progress)
-    wide = trial.drop([group.name for group in trial.groups])
+    wide = trial.drop(trial.names())
     if wide > budget:
         raise StapesError(
             f"--budget {budget}: int16 for every activation already loses {wide:.3f} PESQ; allow more, or retrain"
@@ -115,7 +116,7 @@ def search(
 def steps(lowered: FloatGraph) -> int:
     """How many steps `search` reports at most."""
     groups = len(_groups(lowered))
-    return groups + len(STRENGTHS) + 2 + max(groups, 1).bit_length()
+    return groups + 2 * len(STRENGTHS) + 2 + max(groups, 1).bit_length()
 
 
 def recordings(lowered: FloatGraph, frontend: FrontEnd) -> Listening:
@@ -203,7 +204,7 @@ def _groups(lowered: FloatGraph) -> list[_Group]:
     for members in assigner.dtype_groups():
         name = min(members, key=lambda member: (member.count("/"), len(member), member))
         size = sum(int(np.prod(lowered.tensors[member].shape)) for member in members)
-        groups.append(_Group(name, size))
+        groups.append(_Group(name, tuple(members), size))
     return groups
 
 
@@ -232,14 +233,17 @@ class _Trial:
         return self._listening.pesq_drop(self._masks(wide))
 
     def strength_snr(self, strength: float) -> float:
-        """SNR in dB of int8 for all, after equalisation."""
+        """SNR in dB, after equalisation, with int8 for what equalisation can reach and int16 for the rest."""
         self.equalise(strength)
-        wide = self._short([group.name for group in self.groups])
-        self._progress(-1)
-        return -_error(wide, self._short([]))
+        reached = {name for members in free_groups(self._lowered) for name in members}
+        others = [group.name for group in self.groups if not reached & set(group.members)]
+        return -_error(self._short(self.names()), self._short(others))
+
+    def names(self) -> list[str]:
+        return [group.name for group in self.groups]
 
     def priced(self) -> list[_Group]:
-        names = [group.name for group in self.groups]
+        names = self.names()
         wide = self._short(names)
         return [
             replace(group, error=_error(wide, self._short([name for name in names if name != group.name])))
