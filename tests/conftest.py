@@ -95,8 +95,16 @@ def published(once) -> Path:
 
 
 @pytest.fixture(scope="session")
-def bundle_of(once, few_clips, published):
-    """(network, recipe) -> bundle, only to be read; networks are `zoo` and `published`.
+def complex_mask(once) -> Path:
+    """A streaming ONNX file of random weights that turns complex spectra, with the front end of GTCRN."""
+    from tests.complex_network import complex_network
+
+    return once("complex_mask.onnx", complex_network)
+
+
+@pytest.fixture(scope="session")
+def bundle_of(once, few_clips, published, complex_mask):
+    """(network, recipe) -> bundle, only to be read; networks are `zoo`, `published` and `complex`.
 
     The zoo's network is calibrated as `stapes quantize` does it by itself, except for the form for CMSIS-NN.
     """
@@ -107,7 +115,7 @@ def bundle_of(once, few_clips, published):
     @functools.cache
     def get(network: str, recipe: str):
         clips = None if network == "zoo" and not recipe.endswith("cmsis_nn") else few_clips
-        checkpoint = ZOO if network == "zoo" else published
+        checkpoint = {"zoo": ZOO, "published": published, "complex": complex_mask}[network]
         folder = once(
             f"{network}_{recipe}",
             lambda path: make_bundle(checkpoint, path, recipe=load_recipe(recipe), calibration=clips),

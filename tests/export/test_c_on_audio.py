@@ -48,8 +48,8 @@ def exported(bundle_of, tmp_path_factory):
 @pytest.fixture(scope="module")
 def signals():
     """Name -> recording of half a second: the extremes, and two seconds of speech in noise; int16, whole hops."""
-    samples = 125 * HOP
-    speech = speech_in_noise(2.0, seed=9).reshape(4, -1)
+    samples = 128 * HOP
+    speech = speech_in_noise(4 * samples / 16_000, seed=9).reshape(4, -1)
     return pipeline_extremes(samples) | {f"speech {i}": row for i, row in enumerate(speech)}
 
 
@@ -101,7 +101,13 @@ def test_make_check_builds_without_a_warning_and_replays_the_vectors(
 
 @pytest.mark.parametrize(
     ("network", "recipe", "compiler"),
-    [("zoo", "w8a16", "gcc"), ("zoo", "w8a8", "clang"), ("published", "w8a8_features16", "gcc")],
+    [
+        ("zoo", "w8a16", "gcc"),
+        ("zoo", "w8a8", "clang"),
+        ("published", "w8a8_features16", "gcc"),
+        ("complex", "w8a16", "clang"),
+        ("complex", "w8a8", "gcc"),
+    ],
     ids=str,
 )  # fmt: skip
 def test_no_sanitiser_complains_at_the_extremes_and_every_bit_is_that_of_numpy(
@@ -123,7 +129,7 @@ def test_no_sanitiser_complains_at_the_extremes_and_every_bit_is_that_of_numpy(
     assert done.stderr == ""
 
     audio = np.stack(list(signals.values()))
-    hops = audio.shape[1] // HOP
+    hops = audio.shape[1] // bundle.frontend.hop
     done = subprocess.run([tmp_path / "stream", str(hops)], input=audio.tobytes(), capture_output=True, check=False)
     assert done.returncode == 0, done.stderr.decode()
     assert done.stderr == b""

@@ -20,6 +20,9 @@ from tools.console import console, print_json
 from tools.device_report import INSTRUCTIONS_PER_CYCLE, device_document, print_device
 from tools.proof_table import proof_table
 
+# Agnew and Thornton, Just noticeable and objectionable group delays in digital hearing aids (2000): what lags by more disturbs the wearer.
+OBJECTIONABLE_MS = 10.0
+
 
 def inspect(
     bundle: Annotated[Path, typer.Argument(help="Bundle made by `stapes quantize`.")],
@@ -156,7 +159,8 @@ def _summary_table(bundle: Bundle, document: dict[str, Any]) -> Table:
     if document["hop_ms"] is not None:
         table.add_row(
             "latency",
-            f"{document['latency_ms']:g} ms algorithmic, a new hop each {document['hop_ms']:g} ms; compute time comes on top",
+            f"{document['latency_ms']:g} ms algorithmic, a new hop each {document['hop_ms']:g} ms; compute time comes on top"
+            + (": too long for a hearing aid" if document["latency_ms"] > OBJECTIONABLE_MS else ""),
         )
     worst = max(document["overflow_bounds"], key=lambda bound: bound["largest"] / bound["allowed"])
     verdict = "impossible" if document["overflow_free"] else "POSSIBLE"

@@ -1,0 +1,83 @@
+"""Engines around a complex mask: one set of bits in every tensor, on speech and at the extremes, on the host and on the device."""
+
+import numpy as np
+import pytest
+
+from export.c.costs import costs
+from firmware_sim.compare import first_difference
+from firmware_sim.cortex_m7.measure import measure
+from firmware_sim.cortex_m7.stages import GAIN, NOISE, ORDER, POWER
+from firmware_sim.engines.cortex_m7 import CortexM7Engine
+from tests.firmware_sim.audio_signals import pipeline_extremes
+from tools.bench.material import speech_in_noise
+from tools.commands.export import exported_c
+from tools.engines import make_engine, unavailable
+
+RECIPES = ("w8a16", "w8a8")
+HOP = 256
+QUANTITIES = {"exponent", "spectrum_q31", "features_q20", "features", "mask_q15"}
+WIENER = {"power_q40", "noise_q40", "gain_q15", "speech"}
+needs_device = pytest.mark.skipif("cortex-m7" in unavailable(), reason=unavailable().get("cortex-m7", ""))
+
+
+def hold(bundle, engines, audio_q15):
+    """Every engine, traced, against numpy; returns numpy's run."""
+    reference = make_engine("numpy", bundle).run(audio_q15, trace=True)
+    assert set(reference.tensors) >= QUANTITIES
+    for engine in engines:
+        run = engine.run(audio_q15, trace=True)
+        assert set(run.tensors) >= QUANTITIES
+        assert not set(run.tensors) & WIENER
+        difference = first_difference(engine.name, reference, run, HOP)
+        assert difference is None, str(difference)
+        np.testing.assert_array_equal(run.audio_q15, reference.audio_q15)
+    return reference
+
+
+@pytest.mark.parametrize("recipe", RECIPES)
+def test_engines_agree_in_every_tensor_on_speech_and_at_the_extremes(bundle_of, recipe):
+    bundle = bundle_of("complex", recipe)
+    engines = [make_engine(name, bundle) for name in ("native", "tflm") if name not in unavailable()]
+    speech = speech_in_noise(8.0, seed=11).reshape(8, -1)
+    run = hold(bundle, engines, speech)
+    mask = run.tensors["mask_q15"]
+    assert mask.shape[2] == 2 * 257
+    assert mask.min() < -10_000
+    assert mask.max() > 10_000
+    assert len(np.unique(run.audio_q15)) > 5000
+    given = pipeline_extremes(32 * HOP + 5)
+    output = hold(bundle, engines, np.stack(list(given.values()))).audio_q15
+    assert not dict(zip(given, output, strict=True))["silence"].any()
+
+
+@needs_device
+@pytest.mark.parametrize("recipe", RECIPES)
+def test_the_device_gives_the_bits_of_numpy_at_the_extremes(bundle_of, recipe):
+    bundle = bundle_of("complex", recipe)
+    given = pipeline_extremes(8 * HOP)
+    names = (
+        "silence",
+        "square",
+        "white, full scale",
+        "random signs, full scale",
+        "DC",
+        "impulses",
+        "real speech in noise",
+    )
+    with exported_c(bundle) as folder:
+        device = CortexM7Engine(folder, bundle.graph, bundle.frontend, program=bundle.name, trace=True)
+    hold(bundle, [device], np.stack([given[name] for name in names]))
+
+
+@needs_device
+def test_what_the_device_takes_is_what_was_stated_and_no_wiener_filter_is_in_it(bundle_of):
+    bundle = bundle_of("complex", "w8a16")
+    with exported_c(bundle) as folder:
+        report = measure(folder, bundle.graph, bundle.frontend, speech_in_noise(0.4, seed=2), counted_hops=3)
+        sources = {path.name for path in (folder / "runtime").iterdir()}
+    assert report.ram_by_object["context"] == costs(bundle.graph, bundle.name, bundle.frontend).ram_bytes
+    stages = {stage.partition(":")[0] for stage in report.instructions_by_stage}
+    assert stages == set(ORDER) - {GAIN, NOISE, POWER}
+    assert report.hop_seconds == 0.016
+    assert "stapes_audio_wiener.c" not in sources
+    assert "stapes_audio_analyse_complex.c" in sources
