@@ -1,0 +1,69 @@
+"""GTCRN from its checkpoint to audio: quantised with the command line, the same bits on every engine, near the float pipeline."""
+
+import json
+
+import numpy as np
+import pytest
+import soundfile
+import torch
+
+from firmware_sim.engines.float_engine import FloatEngine
+from models.audio import q15_to_float
+from tests.models.gtcrn.networks import OFFICIAL, random_gtcrn
+from tools.bench.material import speech_in_noise
+from tools.bundle import load_bundle
+from tools.engines import unavailable
+
+needs_official = pytest.mark.skipif(
+    not OFFICIAL.is_file(), reason="the official GTCRN files are not beside the checkout"
+)
+ENGINES = [name for name in ("native", "tflm", "cortex-m7") if name not in unavailable()]
+
+
+@pytest.fixture(scope="module")
+def bundles(few_clips, tmp_path_factory):
+    """Name of a checkpoint -> its bundle, made by `stapes quantize`'s own function."""
+    from quantize.recipe import load_recipe
+    from tools.commands.quantize import make_bundle
+
+    made = {}
+
+    def get(name):
+        if name not in made:
+            folder = tmp_path_factory.mktemp(name)
+            path = OFFICIAL
+            if name == "random":
+                path = folder / "random.tar"
+                torch.save({"epoch": 1, "optimizer": {}, "model": random_gtcrn().state_dict()}, path)
+            make_bundle(path, folder / "b", recipe=load_recipe("w8a16"), calibration=few_clips)
+            made[name] = load_bundle(folder / "b")
+        return made[name]
+
+    return get
+
+
+def test_every_engine_has_the_bits_of_numpy(stapes, bundles, tmp_path):
+    bundle = bundles("random")
+    assert bundle.frontend.complex_mask
+    assert (bundle.frontend.latency, bundle.frontend.delay) == (512, 256)
+    audio = speech_in_noise(1.0, seed=31)
+    soundfile.write(tmp_path / "speech.wav", audio[-4_096:], 16_000)
+    arguments = [word for engine in ENGINES for word in ("--engine", engine)]
+    document = json.loads(stapes("regress", bundle.folder, tmp_path / "speech.wav", *arguments, "--json").stdout)
+    assert document["identical"] is True
+    assert set(document["engines"]) == {"numpy", *ENGINES}
+
+
+@needs_official
+def test_the_official_checkpoint_sounds_as_in_float(stapes, bundles, tmp_path):
+    bundle = bundles("official")
+    audio = speech_in_noise(4.0, seed=33)
+    soundfile.write(tmp_path / "in.wav", audio, 16_000)
+    done = stapes("simulate", bundle.folder, tmp_path / "in.wav", "-o", tmp_path / "out.wav")
+    assert done.code == 0, done
+    made = q15_to_float(soundfile.read(tmp_path / "out.wav", dtype="int16")[0])
+    wanted = FloatEngine(bundle.float_onnx, bundle.frontend).trace_float(q15_to_float(audio)[None])["output"][0]
+    snr_db = 10 * np.log10(np.sum(wanted**2) / np.sum((made - wanted) ** 2))
+    assert snr_db >= 28.0
+    # The noise is taken away: a float pipeline that changed nothing would be matched by anything that changes nothing.
+    assert np.mean(wanted**2) < 0.8 * np.mean(q15_to_float(audio) ** 2)
