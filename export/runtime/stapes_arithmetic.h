@@ -47,13 +47,18 @@ static inline int32_t stapes_rounding_divide_by_pot(int32_t x, int32_t exponent)
     return (x >> exponent) + (rest > threshold ? 1 : 0);
 }
 
-/* x * multiplier_q31 / 2^31 * 2^shift, rounded twice; shift in -31..31. */
+/* x * multiplier_q31 / 2^31 * 2^shift, rounded twice: the two functions above in one, in fewer steps; shift in -31..31,
+ * multipliers from 0 on.
+ */
 static inline int32_t stapes_requantise_double(int32_t x, int32_t multiplier_q31, int32_t shift)
 {
-    const int32_t left = shift > 0 ? shift : 0;
-    const int32_t right = shift > 0 ? 0 : -shift;
-    return stapes_rounding_divide_by_pot(
-        stapes_saturating_rounding_doubling_high_mul(stapes_shift_left(x, left), multiplier_q31), right);
+    const int32_t shifted = stapes_shift_left(x, shift > 0 ? shift : 0);
+    const int32_t scaled = (int32_t)(((int64_t)shifted * multiplier_q31 + ((int64_t)1 << 30)) >> 31);
+    if (shift >= 0) {
+        return scaled;
+    }
+    /* Half away from zero is half upwards with one less for negative numbers. */
+    return (((scaled + (scaled >> 31)) >> (-shift - 1)) + 1) >> 1;
 }
 
 /* The same with the multiplier reduced to Q15 and one rounding; |x| < 2^47, shift in -31..14, the result fits in 32 bits. */

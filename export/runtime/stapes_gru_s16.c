@@ -30,14 +30,14 @@ void stapes_gru_s16(const stapes_gru_s16_params *p, const int16_t *x, const int1
     int16_t *const h_vector = x_vector + STAPES_VECTOR_SIZE(p->x.inputs);
 
     for (int32_t vector = 0; vector < p->batch; vector++) {
-        stapes_take_s16(p->x.inputs, x, x_vector);
+        const int16_t *const given = stapes_give_s16(p->x.inputs, x, x_vector);
         stapes_take_s16(p->hidden, h, h_vector);
         for (int32_t unit = 0; unit < p->hidden; unit += STAPES_GRU_UNITS) {
             int16_t from_x[3 * STAPES_GRU_UNITS], from_h[3 * STAPES_GRU_UNITS];
             const int32_t left = p->hidden - unit;
             const int32_t count = left < STAPES_GRU_UNITS ? left : STAPES_GRU_UNITS;
             const int32_t size = STAPES_VECTOR_SIZE(count); /* values of a gate */
-            stapes_rows(&p->x, 3 * unit / 4, 3 * size / 4, x_vector, from_x);
+            stapes_rows(&p->x, 3 * unit / 4, 3 * size / 4, given, from_x);
             stapes_rows(&p->h, 3 * unit / 4, 3 * size / 4, h_vector, from_h);
             open_gate(&p->ar, &p->r, count, from_x, from_h);
             open_gate(&p->az, &p->z, count, from_x + size, from_h + size);

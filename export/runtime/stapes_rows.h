@@ -66,6 +66,16 @@ static inline void stapes_take_s16(int32_t size, const int16_t *x, int16_t *vect
     }
 }
 
+/* An input as the rows read it: where it is, when size and place allow it, else a copy in `vector`. */
+static inline const int16_t *stapes_give_s16(int32_t size, const int16_t *x, int16_t *vector)
+{
+    if (size % 4 == 0 && (uintptr_t)x % 4u == 0u) {
+        return x;
+    }
+    stapes_take_s16(size, x, vector);
+    return vector;
+}
+
 /* The sums of some blocks in portable C: sums[4 * blocks], biases included. `words` is the size of a block's rows. */
 #ifndef STAPES_VECTORS
 #if defined(__SSE2__) || defined(__ARM_NEON)
