@@ -5,6 +5,7 @@ kernels   the integer operators in numpy
 network   the integer graph, frame by frame, batched over utterances
 engines   numpy, native, cortex-m7, tflm; float and litert beside them
 cortex_m7 building for the device, emulating it, counting its instructions
+fuzz      the exported C under libFuzzer
 compare   the first place where two engines part
 cmsis_dsp where the C sources of CMSIS-DSP are
 """

@@ -1,0 +1,113 @@
+"""Coverage-guided fuzzing of an exported program on the host: libFuzzer with the address and undefined-behaviour sanitisers."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+from models.errors import StapesError
+
+from .cmsis_dsp import sources
+from .engines.program import call_compiler, program_defines, program_files
+
+HARNESS = Path(__file__).with_name("fuzz_process.c")
+CLANG = "clang"
+LONGEST_INPUT = 1024
+_FLAGS = ("-std=c99", "-O2", "-g", "-fno-sanitize-recover=all")
+_SANITISERS = "address,undefined"
+# What libFuzzer keeps of a run that crashed or took too long.
+_FINDING = re.compile(r"(crash|timeout|oom|leak)-[0-9a-f]+")
+_MINUTES_OF_ONE_INPUT = 2
+
+
+@dataclass(frozen=True)
+class Fuzzed:
+    """`inputs` that ran and `edges` of the program that they reached; `failure` is the first complaint, else empty, and
+    `failing_input` what led to it.
+    """
+
+    seconds: int
+    inputs: int
+    edges: int
+    failure: str
+    failing_input: bytes
+
+
+def require_fuzzer() -> None:
+    """Raises StapesError where this machine has no clang, or its libFuzzer is missing."""
+    if shutil.which(CLANG) is None:
+        raise StapesError("fuzzing: no clang found; install clang")
+    with tempfile.TemporaryDirectory(prefix="stapes-fuzz-") as folder:
+        probe = Path(folder) / "probe.c"
+        probe.write_text("int LLVMFuzzerTestOneInput(const char *d, unsigned long n) { return d && n ? 0 : 0; }\n")
+        command = [CLANG, "-fsanitize=fuzzer,address", str(probe), "-o", f"{folder}/probe"]
+        if subprocess.run(command, capture_output=True, check=False).returncode:
+            raise StapesError("fuzzing: clang has no libFuzzer here; install libclang-rt-dev of its version")
+
+
+def fuzz(folder: Path, name: str, seconds: int, *, seed: int = 1) -> Fuzzed:
+    """Fuzz the program `name` of an exported folder for so long.
+
+    Raises StapesError where the machine lacks the fuzzer, and where the program does not compile.
+    """
+    require_fuzzer()
+    with tempfile.TemporaryDirectory(prefix="stapes-fuzz-") as work:
+        program = build(folder, name, Path(work))
+        return _run(program, Path(work), seconds, seed)
+
+
+def build(folder: Path, name: str, work: Path) -> Path:
+    """The fuzzer of an exported program; CMSIS-DSP, which shifts negative numbers, is held to its memory alone."""
+    cmsis = sources()
+    headers = [word for path in cmsis.include_dirs for word in ("-isystem", str(path))]
+    headers += [f"-D{word}" for word in cmsis.defines]
+    own = [*program_files(folder), HARNESS]
+    objects = []
+    for path in (*own, *cmsis.c_files):
+        objects.append(str(work / f"{path.stem}.o"))
+        sanitisers = _SANITISERS if path in own else "address"
+        options = program_defines(folder, name, trace=False) if path in own else ["-w"]
+        # Guided by the program's own edges, not by those of the harness.
+        guided = [] if path == HARNESS else ["-fsanitize=fuzzer-no-link"]
+        command = [CLANG, *_FLAGS, f"-fsanitize={sanitisers}", *guided, *headers, *options]
+        call_compiler([*command, "-c", str(path), "-o", objects[-1]])
+    call_compiler([CLANG, *_FLAGS, f"-fsanitize=fuzzer,{_SANITISERS}", *objects, "-o", str(work / "fuzz")])
+    return work / "fuzz"
+
+
+def _run(program: Path, work: Path, seconds: int, seed: int) -> Fuzzed:
+    corpus = work / "corpus"
+    corpus.mkdir()
+    for index, operation in enumerate(range(0xF0, 0x100)):
+        (corpus / f"seed_{index}").write_bytes(bytes([operation, 0x7F, 0xFF] * 8))
+    options = [
+        f"-max_total_time={seconds}",
+        f"-seed={seed}",
+        f"-max_len={LONGEST_INPUT}",
+        f"-timeout={60 * _MINUTES_OF_ONE_INPUT}",
+        "-print_final_stats=1",
+        f"-artifact_prefix={work}/",
+    ]
+    done = subprocess.run([str(program), *options, str(corpus)], capture_output=True, text=True, check=False, cwd=work)
+    executed = re.findall(r"number_of_executed_units: (\d+)", done.stderr)
+    edges = re.findall(r"\bcov: (\d+)", done.stderr)
+    failure, failing = "", b""
+    if done.returncode:
+        failure = _complaint(done.stderr)
+        artifacts = [path for path in work.iterdir() if _FINDING.fullmatch(path.name)]
+        failing = artifacts[0].read_bytes() if artifacts else b""
+    return Fuzzed(seconds, int(executed[-1]) if executed else 0, max(map(int, edges), default=0), failure, failing)
+
+
+def _complaint(said: str) -> str:
+    """The first line that names the fault."""
+    lines = said.splitlines()
+    named = [
+        line for line in lines if re.search(r"runtime error|ERROR: AddressSanitizer|gives other|does not answer", line)
+    ]
+    others = [line for line in lines if "ERROR" in line]
+    return (named or others or lines[-1:] or ["no message"])[0].strip()

@@ -1,0 +1,61 @@
+"""Half a minute of coverage-guided fuzzing finds nothing in an exported program, and what is planted in one at once."""
+
+import shutil
+
+import pytest
+
+from firmware_sim.cmsis_dsp import sources
+from firmware_sim.fuzz import fuzz, require_fuzzer
+from models.errors import StapesError
+from tools.commands.export import write_c
+
+SECONDS = 30
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _fuzzer():
+    for check in (require_fuzzer, sources):
+        try:
+            check()
+        except StapesError as error:
+            pytest.skip(str(error))
+
+
+@pytest.fixture(scope="module")
+def exported(bundle_of, tmp_path_factory):
+    bundle = bundle_of("zoo", "w8a8")
+    folder = tmp_path_factory.mktemp("fuzz") / bundle.name
+    write_c(bundle, folder)
+    return folder, bundle.name
+
+
+def test_half_a_minute_finds_nothing(exported):
+    found = fuzz(*exported, SECONDS)
+    assert found.failure == ""
+    assert found.inputs > 40
+    assert found.edges > 150
+
+
+@pytest.mark.parametrize(
+    ("planted", "complaint"),
+    [
+        # A state that two contexts share, which only a loud block shows.
+        ("static int16_t kept; if (in[3] > 30000) { kept++; } (void)kept; out[0] = (int16_t)(out[0] ^ kept);", "other bits"),
+        ("if (in[0] == INT16_MAX) { ctx->audio.noise_q40 += 70; (void)*(volatile uint64_t *)(ctx->audio.noise_q40 + 100000); }", "AddressSanitizer"),
+        ("if (in[1] == INT16_MIN) { volatile int32_t sum = INT32_MAX; sum = sum + 1; }", "signed integer overflow"),
+        ("if (in[5] < -20000) { return STAPES_MISALIGNED; }", "process does not answer STAPES_OK"),
+    ],
+    ids=["shared state", "memory", "overflow", "status"],
+)  # fmt: skip
+def test_a_planted_fault_is_found(planted, complaint, exported, tmp_path):
+    folder, name = exported
+    shutil.copytree(folder, tmp_path / name)
+    source = tmp_path / name / f"{name}.c"
+    text = source.read_text()
+    last = "    stapes_audio_synthesise(&audio_params,"
+    start = text.index("\n", text.index(last)) + 1
+    assert text.count(last) == 1
+    source.write_text(text[:start] + f"    {planted}\n" + text[start:])
+    found = fuzz(tmp_path / name, name, SECONDS)
+    assert complaint in found.failure
+    assert found.failing_input
