@@ -27,7 +27,7 @@ from .toolchain import OPTIMISATION, build, find_toolchain
 from .unicorn_device import EXCHANGE, UnicornDevice
 from .unicorn_run import CONTEXT, started
 
-COUNTED_HOPS = 16
+COUNTED_HOPS = 125
 
 
 @dataclass(frozen=True)

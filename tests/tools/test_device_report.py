@@ -20,6 +20,7 @@ needs_device = pytest.mark.skipif("cortex-m7" in unavailable(), reason=unavailab
 def short(monkeypatch):
     """Forty hops of which three are counted, so that a report takes seconds."""
     monkeypatch.setattr(device_report, "SECONDS", 0.16)
+    monkeypatch.setattr(device_report, "HOPS_AT_FULL_SCALE", 4)
     monkeypatch.setattr(device_report, "measure", partial(measure, counted_hops=3))
 
 

@@ -6,13 +6,16 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from rich.table import Table
 
 from firmware_sim.cortex_m7 import toolchain
+from firmware_sim.cortex_m7.qemu_device import run_in_qemu
 from tools.bench.rows import COLUMNS, OUTPUTS, DeviceRows, HostRows, Rows, instructions_per_mac, sweep
 from tools.bundle import Bundle
 from tools.commands.export import exported_c
 from tools.device_report import PEER_KERNELS, PEERS, device_document
+from tools.engines import unavailable
 
 # All of them once with noise; those at which loops turn with the extremes too.
 ALL_COLUMNS, ALL_OUTPUTS = range(1, 258), range(1, 66)
@@ -20,8 +23,10 @@ FIGURES = ("instructions_per_hop", "instructions_network", "instructions_per_mac
            "ram_bytes", "stack_bytes")  # fmt: skip
 
 
-def device_costs(bundles: dict[str, Bundle]) -> dict[str, Any]:
+def device_costs(bundles: dict[str, Bundle], stream: np.ndarray) -> dict[str, Any]:
     """Cases that agree, instructions of the kernels and of the networks; recipe -> bundle with an audio path.
+
+    Where there is QEMU, each hop of the stream (S,) int16 is counted too.
 
     Raises AssertionError with the first case of the kernels that gives other integers than numpy.
     """
@@ -36,6 +41,8 @@ def device_costs(bundles: dict[str, Bundle]) -> dict[str, Any]:
     for recipe, bundle in bundles.items():
         found = device_document(bundle)
         networks[recipe] = {name: found[name] for name in FIGURES}
+        if "cortex-m7-qemu" not in unavailable():
+            networks[recipe]["stream"] = hop_counts(bundle, stream)
     return {
         "kernel_cases": cases,
         "kernels": {
@@ -44,6 +51,36 @@ def device_costs(bundles: dict[str, Bundle]) -> dict[str, Any]:
         "networks": networks,
         "peers": {name: {"instructions": n, "instructions_per_mac": m} for name, (n, m) in PEERS.items()},
     }
+
+
+def hop_counts(bundle: Bundle, stream: np.ndarray) -> dict[str, Any]:
+    """Instructions of each hop of a stream (S,) int16, from reset, the loop around the program included."""
+    hop = bundle.require_frontend().hop
+    with exported_c(bundle) as folder, tempfile.TemporaryDirectory(prefix="stapes-bench-m7-") as work:
+        elf = toolchain.build(folder, bundle.name, Path(work)).elf
+        counts = run_in_qemu(elf, stream[: len(stream) // hop * hop], counted=True).instructions
+    longest = int(counts.argmax())
+    return {
+        "hops": len(counts),
+        "longest": int(counts[longest]),
+        "longest_hop": longest,
+        "mean": round(float(counts.mean()), 1),
+        "least": int(counts.min()),
+    }
+
+
+def stream_table(device: dict[str, Any]) -> Table | None:
+    """The spread of the instructions of a hop over a whole stream; None where they were not counted."""
+    counted = {recipe: found["stream"] for recipe, found in device["networks"].items() if "stream" in found}
+    if not counted:
+        return None
+    table = Table(title="instructions of each hop of the stream, counted in QEMU", title_justify="left")
+    for heading in ("", "hops", "longest", "at hop", "mean", "least"):
+        table.add_column(heading, justify="left" if not heading else "right")
+    for recipe, found in counted.items():
+        cells = (found["hops"], found["longest"], found["longest_hop"], round(found["mean"]), found["least"])
+        table.add_row(recipe, *(f"{cell:,}" for cell in cells))
+    return table
 
 
 def kernel_table(device: dict[str, Any]) -> Table:

@@ -7,7 +7,7 @@ from typing import Any
 from rich.markup import escape
 from rich.table import Table
 
-from tools.bench.device import kernel_table, network_table
+from tools.bench.device import kernel_table, network_table, stream_table
 from tools.console import console
 
 # What the project promises: (figure, limit, whether more is better).
@@ -68,6 +68,12 @@ def print_report(document: dict[str, Any]) -> None:
     if "device" in document:
         console.print(kernel_table(document["device"]))
         console.print(network_table(document["device"]))
+        if (table := stream_table(document["device"])) is not None:
+            console.print(table)
+    for recipe, entry in document["fuzz"].items():
+        verdict = f"FAULT: {entry['failure']} (input {entry['failing_input']})" if entry["failure"] else "no fault"
+        reached = f"{entry['seconds']} s, {entry['inputs']:,} inputs, {entry['edges']} edges"
+        console.print(f"fuzzing {recipe}: {verdict}; {reached}", markup=False)
     console.print(_equality_table(document))
     console.print(_goal_table(document["goals"]))
     for name, reason in document["skipped"].items():

@@ -8,6 +8,7 @@ import tempfile
 import time
 from collections.abc import Callable
 from contextlib import ExitStack
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -15,6 +16,7 @@ import numpy as np
 import typer
 
 from firmware_sim.engines.base import Engine
+from firmware_sim.fuzz import fuzz
 from models.errors import StapesError
 from models.files import write_whole
 from models.frontend import SAMPLE_RATE
@@ -27,9 +29,10 @@ from tools.bench.report import goals, print_report
 from tools.bench.timing import Speed, fastest
 from tools.bundle import Bundle, canonical_json
 from tools.commands.demo import CHECKPOINT
+from tools.commands.export import exported_c
 from tools.commands.quantize import make_bundle
 from tools.console import err
-from tools.engines import EXACT, make_engine, unavailable
+from tools.engines import DEVICE, EXACT, make_engine, unavailable
 
 COMPARED = ("w8a16", "w8a8")
 RECIPES = (*COMPARED, "w8a8_features16")
@@ -41,18 +44,20 @@ SHORT_SECONDS = 20.0
 def bench(
     seconds: Annotated[float, typer.Option(help="Length of the stream on which all engines must agree.")] = 60.0,
     minutes: Annotated[float, typer.Option(help="Length of the stream of the drift check.")] = 10.0,
+    fuzz_minutes: Annotated[float, typer.Option(help="Fuzzing of the exported C, of all recipes together.")] = 10.0,
     output: Annotated[Path, typer.Option("-o", "--output", help="JSON file to write.")] = Path("build/bench.json"),
 ) -> None:
-    """Time every engine and runtime on one core, and compare their bits; exit 1 when bits differ."""
+    """Time every engine and runtime on one core, and compare their bits; exit 1 when bits differ or the fuzzer finds a fault."""
     with tempfile.TemporaryDirectory(prefix="stapes-bench-") as work:
-        document = measure_all(Path(work), seconds, minutes)
+        document = measure_all(Path(work), seconds, minutes, fuzz_minutes)
     try:
         output.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise StapesError(f"{output.parent}: cannot be made ({error.strerror}); choose another output") from None
     write_whole(output, canonical_json(document))
     print_report(document)
-    if not all(entry["identical"] for kind in ("equality", "drift") for entry in document[kind].values()):
+    equal = all(entry["identical"] for kind in ("equality", "drift") for entry in document[kind].values())
+    if not equal or any(entry["failure"] for entry in document["fuzz"].values()):
         raise typer.Exit(1)
 
 
@@ -65,7 +70,7 @@ def main() -> None:
         sys.exit(2)
 
 
-def measure_all(work: Path, seconds: float, minutes: float) -> dict[str, Any]:
+def measure_all(work: Path, seconds: float, minutes: float, fuzz_minutes: float) -> dict[str, Any]:
     """Everything that the benchmark says, as plain values."""
     bundles, quantize_seconds = {}, {}
     for recipe in RECIPES:
@@ -76,7 +81,7 @@ def measure_all(work: Path, seconds: float, minutes: float) -> dict[str, Any]:
     engines = {recipe: _engines(bundles[recipe]) for recipe in COMPARED}
     document: dict[str, Any] = {
         "machine": _machine(),
-        "skipped": {name: reason for name, reason in unavailable().items() if name in (*EXACT, "cortex-m7")},
+        "skipped": {name: reason for name, reason in unavailable().items() if name in (*EXACT, *DEVICE)},
         "quantize_seconds": quantize_seconds,
         "equality": {recipe: equality(engines[recipe], stream, f"{recipe}, 1 stream") for recipe in COMPARED},
     }
@@ -88,14 +93,30 @@ def measure_all(work: Path, seconds: float, minutes: float) -> dict[str, Any]:
     document["closeness"] = {recipe: closeness(bundles[recipe], _unseen()) for recipe in RECIPES}
     document["drift"] = _drift(engines, minutes)
     if "cortex-m7" not in unavailable():
-        document["device"] = device_costs({recipe: bundles[recipe] for recipe in COMPARED})
+        document["device"] = device_costs({recipe: bundles[recipe] for recipe in COMPARED}, stream)
+    document["fuzz"] = _fuzz({recipe: bundles[recipe] for recipe in COMPARED}, fuzz_minutes, document["skipped"])
     document["goals"] = goals(document)
     return document
 
 
 def _engines(bundle: Bundle) -> dict[str, Engine]:
     missing = unavailable()
-    return {name: make_engine(name, bundle) for name in EXACT if name not in missing}
+    return {name: make_engine(name, bundle) for name in (*EXACT, *DEVICE) if name not in missing}
+
+
+def _fuzz(bundles: dict[str, Bundle], minutes: float, skipped: dict[str, str]) -> dict[str, dict[str, Any]]:
+    """What the fuzzer found in the C of each bundle; without one, its reason goes to `skipped`."""
+    results = {}
+    seconds = round(60.0 * minutes / len(bundles))
+    for recipe, bundle in bundles.items() if seconds else ():
+        try:
+            with exported_c(bundle) as folder:
+                found = fuzz(folder, bundle.name, seconds)
+        except StapesError as error:
+            skipped["fuzzing"] = str(error)
+            return {}
+        results[recipe] = asdict(found) | {"failing_input": found.failing_input.hex()}
+    return results
 
 
 def _utterances(count: int, seconds: float) -> np.ndarray:
@@ -115,7 +136,7 @@ def _pipeline_speeds(
 ) -> dict[str, dict[str, float]]:
     hop = bundle.require_frontend().hop
     long = (len(stream) / SAMPLE_RATE, _frames(len(stream), hop))
-    speeds = {name: Speed(seconds, *long) for name, seconds in measured["compute_seconds"].items()}
+    speeds = {name: Speed(seconds, *long) for name, seconds in measured["compute_seconds"].items() if name in EXACT}
     if "native" in engines:
         speeds["native"] = Speed(fastest(lambda: engines["native"].run(stream[None]), REPEATS), *long)
     many = _utterances(UTTERANCES, UTTERANCE_SECONDS)
