@@ -30,10 +30,13 @@ void stapes_rows(const stapes_matrix *m, int32_t block, int32_t blocks, const in
         whole_rows(m, m->weights + 8 * groups * block, groups, block, blocks, vector, values);
         return;
     }
-    for (int32_t done = 0; done < blocks;) {
+    int32_t done = 0;
+    while (done < blocks) {
         const uint16_t *const band = m->bands + 3 * (block + done);
+        const int32_t at = band[0];
+        const int32_t first = band[1];
         const int32_t count = alike(m->bands, block + done, blocks - done);
-        whole_rows(m, m->weights + 8 * band[0], band[2], block + done, count, vector + 4 * band[1], values + 4 * done);
+        whole_rows(m, m->weights + 8 * at, band[2], block + done, count, vector + 4 * first, values + 4 * done);
         done += count;
     }
 }
