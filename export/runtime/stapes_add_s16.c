@@ -1,11 +1,8 @@
 #include "stapes_elementwise.h"
 #include "stapes_quick_s16.h"
 
-typedef struct {
-    int32_t size, step_1, step_2;
-} row_walk;
-
-static void add_row(const stapes_add_params *p, row_walk over, const int16_t *x_1, const int16_t *x_2, int16_t *y)
+static void add_row(const stapes_add_params *p, stapes_quick_walk over, const int16_t *x_1,
+                    const int16_t *x_2, int16_t *y)
 {
     for (int32_t i = 0; i < over.size; i++) {
         y[i] = (int16_t)stapes_add(p, *x_1, *x_2);
@@ -15,8 +12,8 @@ static void add_row(const stapes_add_params *p, row_walk over, const int16_t *x_
 }
 
 /* The same by upper halves of products; the exact operand comes first. */
-static void quick_row(const stapes_add_params *p, const stapes_quick_scale *other, row_walk over, const int16_t *exact,
-                      const int16_t *x, int16_t *y)
+static void quick_row(const stapes_add_params *p, const stapes_quick_scale *other, stapes_quick_walk over,
+                      const int16_t *exact, const int16_t *x, int16_t *y)
 {
     const int32_t power = stapes_quick_power(p->output_shift);
     for (int32_t i = 0; i < over.size; i++) {
@@ -26,7 +23,8 @@ static void quick_row(const stapes_add_params *p, const stapes_quick_scale *othe
     }
 }
 
-static void any_row(const stapes_add_params *p, row_walk over, const int16_t *x_1, const int16_t *x_2, int16_t *y)
+static void any_row(const stapes_add_params *p, stapes_quick_walk over, const int16_t *x_1,
+                    const int16_t *x_2, int16_t *y)
 {
     if (!stapes_quick_add_fits(p)) {
         add_row(p, over, x_1, x_2, y);
@@ -35,7 +33,7 @@ static void any_row(const stapes_add_params *p, row_walk over, const int16_t *x_
         quick_row(p, &second, over, x_1, x_2, y);
     } else {
         const stapes_quick_scale first = stapes_quick_scale_of(p->multiplier_1_q31, p->shift_1, p->left_shift);
-        const row_walk swapped = {over.size, over.step_2, over.step_1};
+        const stapes_quick_walk swapped = {over.size, over.step_2, over.step_1};
         quick_row(p, &first, swapped, x_2, x_1, y);
     }
 }
@@ -44,7 +42,7 @@ void stapes_add_s16(const stapes_add_params *p, const stapes_broadcast *over, co
                     int16_t *y)
 {
     const int32_t *extent = over->extent;
-    const row_walk row = {extent[3], over->step_1[3], over->step_2[3]};
+    const stapes_quick_walk row = {extent[3], over->step_1[3], over->step_2[3]};
     for (int32_t a = 0; a < extent[0]; a++) {
         for (int32_t b = 0; b < extent[1]; b++) {
             for (int32_t c = 0; c < extent[2]; c++) {

@@ -5,12 +5,6 @@
 #include "stapes_nn.h"
 #include "stapes_window.h"
 
-/* What the kernel sees at one output position: its taps inside, and where the first of all taps is, inside or not. */
-typedef struct {
-    stapes_taps rows, columns;
-    int32_t origin;
-} window;
-
 static int16_t requantised(const stapes_depthwise_conv_2d_params *p, int32_t channel, int32_t sum)
 {
     const int32_t multiplier = p->multiplier[channel];
@@ -24,7 +18,7 @@ static int16_t requantised(const stapes_depthwise_conv_2d_params *p, int32_t cha
 static inline int32_t pair(const int16_t *x)
 {
     int32_t both;
-    (void)memcpy(&both, x, sizeof both);
+    (void)memcpy((uint8_t *)&both, (const uint8_t *)x, sizeof both);
     return both;
 }
 
@@ -33,8 +27,8 @@ static inline int32_t low(int32_t both) { return (int16_t)(uint16_t)((uint32_t)b
 static inline int32_t high(int32_t both) { return both >> 16; }
 
 /* Four channels from `channel` on: their sums stay in registers. */
-static void four_channels(const stapes_depthwise_conv_2d_params *p, const window *at, int32_t channel, const int16_t *x,
-                          int16_t *y)
+static void four_channels(const stapes_depthwise_conv_2d_params *p, const stapes_window *at, int32_t channel,
+                          const int16_t *x, int16_t *y)
 {
     const int32_t column_step = p->dilation_width * p->channels;
     const int32_t row_step = p->dilation_height * p->input_width * p->channels;
@@ -60,8 +54,8 @@ static void four_channels(const stapes_depthwise_conv_2d_params *p, const window
     y[channel + 3] = requantised(p, channel + 3, sum_3);
 }
 
-static void one_channel(const stapes_depthwise_conv_2d_params *p, const window *at, int32_t channel, const int16_t *x,
-                        int16_t *y)
+static void one_channel(const stapes_depthwise_conv_2d_params *p, const stapes_window *at, int32_t channel,
+                        const int16_t *x, int16_t *y)
 {
     const int32_t column_step = p->dilation_width * p->channels;
     const int32_t row_step = p->dilation_height * p->input_width * p->channels;
@@ -80,7 +74,7 @@ static void one_channel(const stapes_depthwise_conv_2d_params *p, const window *
 
 void stapes_depthwise_conv_2d_s16(const stapes_depthwise_conv_2d_params *p, const int16_t *x, int16_t *y)
 {
-    window at;
+    stapes_window at;
     for (int32_t row = 0; row < p->output_height; row++) {
         const int32_t top = row * p->stride_height - p->padding_top;
         at.rows = stapes_taps_inside(top, p->input_height, p->kernel_height, p->dilation_height);

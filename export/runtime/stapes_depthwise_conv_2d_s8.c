@@ -2,12 +2,6 @@
 #include "stapes_nn.h"
 #include "stapes_window.h"
 
-/* What the kernel sees at one output position: its taps inside, and where the first of all taps is, inside or not. */
-typedef struct {
-    stapes_taps rows, columns;
-    int32_t origin;
-} window;
-
 static int8_t requantised(const stapes_depthwise_conv_2d_params *p, int32_t channel, int32_t sum)
 {
     const int32_t scaled = stapes_requantise_double(sum, p->multiplier[channel], p->shift[channel]);
@@ -15,8 +9,8 @@ static int8_t requantised(const stapes_depthwise_conv_2d_params *p, int32_t chan
 }
 
 /* Four channels from `channel` on: their sums stay in registers. */
-static void four_channels(const stapes_depthwise_conv_2d_params *p, const window *at, int32_t channel, const int8_t *x,
-                          int8_t *y)
+static void four_channels(const stapes_depthwise_conv_2d_params *p, const stapes_window *at, int32_t channel,
+                          const int8_t *x, int8_t *y)
 {
     const int32_t column_step = p->dilation_width * p->channels;
     const int32_t row_step = p->dilation_height * p->input_width * p->channels;
@@ -41,8 +35,8 @@ static void four_channels(const stapes_depthwise_conv_2d_params *p, const window
     y[channel + 3] = requantised(p, channel + 3, sum_3);
 }
 
-static void one_channel(const stapes_depthwise_conv_2d_params *p, const window *at, int32_t channel, const int8_t *x,
-                        int8_t *y)
+static void one_channel(const stapes_depthwise_conv_2d_params *p, const stapes_window *at, int32_t channel,
+                        const int8_t *x, int8_t *y)
 {
     const int32_t column_step = p->dilation_width * p->channels;
     const int32_t row_step = p->dilation_height * p->input_width * p->channels;
@@ -62,7 +56,7 @@ static void one_channel(const stapes_depthwise_conv_2d_params *p, const window *
 
 void stapes_depthwise_conv_2d_s8(const stapes_depthwise_conv_2d_params *p, const int8_t *x, int8_t *y)
 {
-    window at;
+    stapes_window at;
     for (int32_t row = 0; row < p->output_height; row++) {
         const int32_t top = row * p->stride_height - p->padding_top;
         at.rows = stapes_taps_inside(top, p->input_height, p->kernel_height, p->dilation_height);

@@ -92,8 +92,10 @@ static void scale(const stapes_layer_norm_s16_params *p, int32_t deviation, int1
     const int32_t power_normalised = stapes_quick_power(p->normalised.shift);
     const int32_t power_scaled = stapes_quick_power(p->scaled.shift);
     for (int32_t i = 0; i < p->size; i++) {
-        const int32_t normalised = stapes_quick_mul_s16(p->normalised.multiplier_q31, power_normalised, y[i], deviation);
-        const int32_t scaled = stapes_quick_mul_s16(p->scaled.multiplier_q31, power_scaled, normalised, p->scaled_by[i]);
+        const int32_t normalised =
+            stapes_quick_mul_s16(p->normalised.multiplier_q31, power_normalised, y[i], deviation);
+        const int32_t scaled =
+            stapes_quick_mul_s16(p->scaled.multiplier_q31, power_scaled, normalised, p->scaled_by[i]);
         const int32_t common_2 = stapes_quick_rescale(&scale_2, p->out_by[i]);
         y[i] = (int16_t)stapes_quick_sum(add, power, stapes_quick_rescale(&scale_1, scaled), common_2);
     }

@@ -1,11 +1,7 @@
 #include "stapes_elementwise.h"
 #include "stapes_quick_s16.h"
 
-typedef struct {
-    int32_t size, step_1, step_2;
-} row_walk;
-
-static void mul_row(const stapes_mul_params *p, row_walk over, const int16_t *x_1, const int16_t *x_2, int16_t *y)
+static void mul_row(const stapes_mul_params *p, stapes_quick_walk over, const int16_t *x_1, const int16_t *x_2, int16_t *y)
 {
     for (int32_t i = 0; i < over.size; i++) {
         y[i] = (int16_t)stapes_mul(p, *x_1, *x_2);
@@ -14,7 +10,7 @@ static void mul_row(const stapes_mul_params *p, row_walk over, const int16_t *x_
     }
 }
 
-static void quick_row(const stapes_mul_params *p, row_walk over, const int16_t *x_1, const int16_t *x_2, int16_t *y)
+static void quick_row(const stapes_mul_params *p, stapes_quick_walk over, const int16_t *x_1, const int16_t *x_2, int16_t *y)
 {
     const int32_t power = stapes_quick_power(p->shift);
     for (int32_t i = 0; i < over.size; i++) {
@@ -28,7 +24,7 @@ void stapes_mul_s16(const stapes_mul_params *p, const stapes_broadcast *over, co
                     int16_t *y)
 {
     const int32_t *extent = over->extent;
-    const row_walk row = {extent[3], over->step_1[3], over->step_2[3]};
+    const stapes_quick_walk row = {extent[3], over->step_1[3], over->step_2[3]};
     const bool quick = stapes_quick_mul_fits(p);
     for (int32_t a = 0; a < extent[0]; a++) {
         for (int32_t b = 0; b < extent[1]; b++) {
