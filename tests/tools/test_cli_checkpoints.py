@@ -168,7 +168,7 @@ def test_a_pickle_that_would_run_code_does_not(refused, tmp_path, kind):
 
 def test_an_unknown_recipe_network_or_name(refused):
     zoo = ZOO
-    assert "recipe 'w4a4': not built in (w8a16, " in refused(zoo, "--recipe", "w4a4")
+    assert "recipe 'w4a4': not built in (gtcrn_mixed, " in refused(zoo, "--recipe", "w4a4")
     assert "--model 'rnnoise': unknown" in refused(zoo, "--model", "rnnoise")
     assert "a checkpoint of gru-mask, not of gtcrn" in refused(zoo, "--model", "gtcrn")
     assert "--name 'gru-mask': no C identifier" in refused(zoo, "--name", "gru-mask")

@@ -66,8 +66,11 @@ def quantize(
     output: Annotated[Path, typer.Option("-o", "--output", help="Folder for the bundle.")],
     model: Annotated[str, typer.Option(help="Network of a checkpoint: auto, gru-mask or gtcrn.")] = "auto",
     recipe: Annotated[
-        str, typer.Option(help="A built-in recipe, a TOML file (see `quantize/recipes`), or auto, which finds one.")
-    ] = "w8a16",
+        str,
+        typer.Option(
+            help="A built-in recipe, a TOML file (see `quantize/recipes`), or auto, which finds one. Default: w8a16, gtcrn_w8a16 for GTCRN."
+        ),
+    ] = "",
     budget: Annotated[
         float | None, typer.Option(help="With --recipe auto: how much PESQ the integers may lose against float.")
     ] = None,
@@ -99,7 +102,7 @@ def quantize(
     bundle, result = make_bundle(
         checkpoint,
         output,
-        recipe=load_recipe(recipe) if budget is None else budget,
+        recipe=budget if budget is not None else load_recipe(recipe) if recipe else None,
         model=model,
         calibration=calibration,
         front_end=front_end,
@@ -114,14 +117,15 @@ def make_bundle(
     checkpoint: Path,
     output: Path,
     *,
-    recipe: Recipe | float,
+    recipe: Recipe | float | None = None,
     model: str = "auto",
     calibration: list[Path] | None = None,
     front_end: Path | None = None,
     name: str = "",
 ) -> tuple[Bundle, Quantised]:
-    """What `stapes quantize` does, without the tables; a number as recipe is the PESQ that the one to be found may lose.
+    """What `stapes quantize` does, without the tables.
 
+    `recipe`: a number is the PESQ that the one to be found may lose; None is the default for the network.
     Raises StapesError for every fault of the input.
     """
     if model not in ("auto", *checkpoints.NETWORKS):
@@ -138,6 +142,8 @@ def make_bundle(
         float_model, source = _float_onnx(checkpoint, model, onnx_path)
         require_supported(source)
         frontend_used = _front_end(source, front_end)
+        if recipe is None:
+            recipe = load_recipe("gtcrn_w8a16" if frontend_used is not None and frontend_used.complex_mask else "w8a16")
         data = _calibration(calibration, frontend_used, source)
         frames = sum(len(next(iter(sequence.values()))) for sequence in data.sequences)
         with progress("calibrating, frames", frames) as done:
