@@ -19,6 +19,8 @@ from quantize.graph import Graph
 from quantize.onnx_reader import read_onnx
 from quantize.pipeline import quantise
 from quantize.recipe import load_recipe
+from tests.complex_network import FRONTEND as COMPLEX_FRONTEND
+from tests.complex_network import complex_network
 from tests.helpers import OWN_CONFIG, random_network, speech_like
 
 CONFIGS = {
@@ -51,14 +53,18 @@ class Network:
 @functools.cache
 def network(config: str = "own", recipe: str = "w8a16") -> Network:
     """A network of seeded random weights, calibrated on a second of a made-up voice."""
-    model = random_network(CONFIGS[config])
-    frontend = model.config.front_end
-    frontend = frontend() if callable(frontend) else frontend
-    features = np.asarray(FloatPipeline(frontend, model).trace(speech_like(1.0)[None])["features"], np.float32)
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "float.onnx"
-        export_onnx(model, frontend, path)
+        if config == "complex":
+            complex_network(path)
+            frontend = COMPLEX_FRONTEND
+        else:
+            model = random_network(CONFIGS[config])
+            frontend = model.config.front_end
+            frontend = frontend() if callable(frontend) else frontend
+            export_onnx(model, frontend, path)
         _, source = read_onnx(path)
+    features = np.asarray(FloatPipeline(frontend).analyse(speech_like(1.0)[None])["features"], np.float32)
     graph = quantise(source, load_recipe(recipe), [{source.inputs[0]: features[0]}]).graph
     audio = np.asarray(float_to_q15(speech_like(SECONDS, seed=4, level_db=0.0)), np.int16)
     return Network(graph, frontend, audio, NumpyEngine(graph, frontend).run(audio[None], trace=True))
