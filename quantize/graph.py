@@ -69,8 +69,9 @@ class Operator:
 
 @dataclass(frozen=True)
 class Region:
-    """Operators that belong together and that the C exporter fuses: `kind` is `gru` or `layer_norm`.
+    """Operators that belong together and that the C exporter fuses.
 
+    `kind` is `gru`, `gru_sequence`, `layer_norm` or `energy`.
     `roles` names the tensors and the attributes that a fused kernel needs, by what they are in it.
     """
 
