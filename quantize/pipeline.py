@@ -13,7 +13,7 @@ from .build import build
 from .calibrate import Observations, calibrate
 from .conv_form import as_conv_2d
 from .equalise import equalise
-from .float_graph import FloatGraph
+from .float_graph import COPIES, FloatGraph
 from .formats import Assigner
 from .graph import Graph
 from .lowering import lower
@@ -81,7 +81,7 @@ def _may_saturate(lowered: FloatGraph, name: str) -> bool:
     if hint.limit is not None or hint.limit_int8 is not None or (hint.fixed is not None and hint.dtype == "int16"):
         return True
     readers = lowered.consumers(name)
-    while len(readers) == 1 and readers[0].kind == "RESHAPE":
+    while len(readers) == 1 and readers[0].kind in COPIES:
         readers = lowered.consumers(readers[0].outputs[0])
     return len(readers) == 1 and readers[0].kind == "LEAKY_RELU" and abs(float(readers[0].options["alpha"])) < 1.0
 
