@@ -84,8 +84,8 @@ def test_imitation_is_nearer_to_the_integer_engine_than_the_float_network_is(net
         float_masks = model(torch.from_numpy(features))[0].numpy()
     integer = integer_masks(graph, features)
     assert np.abs(ours - integer)[:, 0].max() <= 8 / 256
-    assert np.abs(ours - integer).mean() < 1 / 256
-    assert snr_db(integer, ours) > max(36.0, snr_db(integer, float_masks) + 1.0)
+    assert np.abs(ours - integer).mean() < 2.5 / 256
+    assert snr_db(integer, ours) > max(30.0, snr_db(integer, float_masks) + 10.0)
 
 
 def test_imitation_without_int8_activations_is_the_float_network(network):
