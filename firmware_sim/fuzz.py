@@ -92,7 +92,9 @@ def _run(program: Path, work: Path, seconds: int, seed: int) -> Fuzzed:
         "-print_final_stats=1",
         f"-artifact_prefix={work}/",
     ]
-    done = subprocess.run([str(program), *options, str(corpus)], capture_output=True, text=True, check=False, cwd=work)
+    # By a shell that forks: libFuzzer's limit on memory reads a high-water mark that a child takes over from who starts it.
+    command = ["sh", "-c", '"$@"; exit $?', "sh", str(program), *options, str(corpus)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=work)
     executed = re.findall(r"number_of_executed_units: (\d+)", done.stderr)
     edges = re.findall(r"\bcov: (\d+)", done.stderr)
     failure, failing = "", b""
