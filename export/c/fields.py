@@ -150,6 +150,19 @@ def window_matrix(params: Conv2DParams) -> FullyConnectedParams:
     )
 
 
+def _window_fields(params: Conv2DParams | DepthwiseConv2DParams) -> Fields:
+    """How the window of a convolution walks over its input."""
+    return {
+        "stride_height": params.stride[0],
+        "stride_width": params.stride[1],
+        "dilation_height": params.dilation[0],
+        "dilation_width": params.dilation[1],
+        "padding_top": params.padding[0],
+        "padding_left": params.padding[1],
+        "input_zero_point": params.input_zero_point,
+    }
+
+
 def conv_2d_fields(what: str, label: str, params: Conv2DParams, x: Tensor, arrays: Constants) -> Fields:
     """Fields of `stapes_conv_2d_params`."""
     if x.shape[0] != 1:
@@ -167,13 +180,7 @@ def conv_2d_fields(what: str, label: str, params: Conv2DParams, x: Tensor, array
         "kernel_height": kernel_height,
         "kernel_width": kernel_width,
         "kernel_channels": kernel_channels,
-        "stride_height": params.stride[0],
-        "stride_width": params.stride[1],
-        "dilation_height": params.dilation[0],
-        "dilation_width": params.dilation[1],
-        "padding_top": params.padding[0],
-        "padding_left": params.padding[1],
-        "input_zero_point": params.input_zero_point,
+        **_window_fields(params),
         "matrix": matrix_fields(what, label, matrix_of(what, window_matrix(params), x), arrays),
         "activation_min": params.activation_min,
         "activation_max": params.activation_max,
@@ -198,13 +205,7 @@ def depthwise_conv_2d_fields(what: str, params: DepthwiseConv2DParams, x: Tensor
         "output_width": output_width,
         "kernel_height": kernel_height,
         "kernel_width": kernel_width,
-        "stride_height": params.stride[0],
-        "stride_width": params.stride[1],
-        "dilation_height": params.dilation[0],
-        "dilation_width": params.dilation[1],
-        "padding_top": params.padding[0],
-        "padding_left": params.padding[1],
-        "input_zero_point": params.input_zero_point,
+        **_window_fields(params),
         "weights": arrays.add(f"{what} weights", np.moveaxis(params.weights, 0, -1).astype(np.int16)),
         "bias": arrays.add(f"{what} bias", params.bias.astype(np.int32)),
         "multiplier": arrays.add(f"{what} multiplier", multiplier.astype(np.int32)),
