@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import soundfile
 import torch
+from pesq import pesq
 
 from models import checkpoint
 from models.audio import q15_to_float
@@ -19,6 +20,7 @@ from tools.train import Training, learning_rate, train
 from tools.training import recurrence
 from tools.training.augment import pair, source_seconds
 from tools.training.loss import Resynthesis, SpeechLoss
+from tools.training.loudness import Disturbance
 from tools.training.pool import Pool
 from tools.training.recipe import Data, Loss, Optimiser, load_recipe
 from tools.training.state import Folder
@@ -293,7 +295,13 @@ def test_pairs_are_the_same_for_the_same_seed():
     assert not np.array_equal(first[0], other[0])
 
 
-ALL_TERMS = Loss(transforms=(256, 512), suppression_weight=1.0, intelligibility_weight=0.5, multi_scale_weight=0.1)
+ALL_TERMS = Loss(
+    transforms=(256, 512),
+    suppression_weight=1.0,
+    intelligibility_weight=0.5,
+    loudness_weight=0.1,
+    multi_scale_weight=0.1,
+)
 
 
 def test_every_term_of_the_loss_is_least_for_the_clean_signal():
@@ -302,7 +310,8 @@ def test_every_term_of_the_loss_is_least_for_the_clean_signal():
     loss = SpeechLoss(ALL_TERMS)
     _, best = loss(clean, clean, clean)
     _, worse = loss(0.5 * clean + 0.01 * noise, clean, clean)
-    assert best.keys() == {"complex", "magnitude", "suppression", "si_sdr_db", "intelligibility", "multi_scale"}
+    names = {"complex", "magnitude", "suppression", "si_sdr_db", "intelligibility", "loudness", "multi_scale"}
+    assert best.keys() == names
     for name in best.keys() - {"si_sdr_db"}:
         assert abs(best[name]) < 0.05
         assert worse[name] > best[name]
@@ -313,6 +322,33 @@ def test_only_suppression_tells_too_little_from_too_much():
     loss = SpeechLoss(ALL_TERMS)
     assert loss(2.0 * clean, clean, clean)[1]["suppression"] == pytest.approx(0.0, abs=1e-6)
     assert loss(0.5 * clean, clean, clean)[1]["suppression"] > 0.01
+
+
+def test_disturbance_takes_from_the_score_what_pesq_takes():
+    clean = torch.from_numpy(speech_like(4.0, noise_db=-80.0)[None]).float()
+    noise = torch.randn(clean.shape, generator=torch.Generator().manual_seed(0)) * clean.std()
+    disturbance = Disturbance()
+    taken, scores = [], []
+    for snr_db in range(5, 36, 5):
+        noisy = clean + noise * 10 ** (-snr_db / 20)
+        taken.append(float(disturbance(noisy, clean)))
+        scores.append(pesq(16000, clean[0].numpy(), noisy[0].numpy(), "wb"))
+    raw = (3.8224 - np.log(4.0 / (np.array(scores) - 0.999) - 1.0)) / 1.3669  # the mapping of P.862.2, backwards
+    assert np.corrcoef(taken, raw)[0, 1] < -0.95
+    assert np.all(np.diff(taken) < 0)
+
+
+def test_disturbance_does_not_depend_on_the_level_and_has_finite_slopes():
+    clean = torch.from_numpy(speech_like(1.5, noise_db=-80.0)[None]).float()
+    noisy = (clean + 0.05 * torch.randn(clean.shape, generator=torch.Generator().manual_seed(0))).requires_grad_()
+    disturbance = Disturbance()
+    taken = disturbance(noisy, clean)
+    taken.backward()
+    assert torch.isfinite(noisy.grad).all()
+    assert noisy.grad.abs().sum() > 0
+    noisy = noisy.detach()
+    assert float(disturbance(noisy * 0.01, clean * 0.1)) == pytest.approx(float(taken.detach()), rel=1e-3)
+    assert float(disturbance(noisy, torch.zeros_like(clean))) == 0.0
 
 
 def test_recurrence_in_c_is_torchs_gru_forwards_and_backwards():

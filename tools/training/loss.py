@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from models.frontend import FrontEnd
+from tools.training.loudness import Disturbance
 from tools.training.pool import Batch
 from tools.training.recipe import Loss
 
@@ -44,13 +45,14 @@ class SpeechLoss(nn.Module):
     for supervised deep learning-based speech enhancement, 2021); suppression: the part of the magnitude distance by which
     the output is too small; si_sdr in dB, to be maximised (Le Roux et al., SDR - half-baked or well done?, 2019);
     intelligibility: one less the correlation of third-octave envelopes, see `envelope_correlation`;
+    loudness: what an ear hears too much and too little of, see `loudness.Disturbance`;
     multi_scale: L1 of the waveform and of magnitudes and their logarithms at three resolutions.
     """
 
     def __init__(self, weights: Loss) -> None:
         super().__init__()
         self.weights = weights
-        self.bands = _third_octaves()
+        self.bands, self.disturbance = _third_octaves(), Disturbance()
 
     def forward(self, output: Tensor, clean: Tensor, noisy: Tensor) -> tuple[Tensor, dict[str, float]]:
         """`output`, `clean` (B, S), `noisy` (B, any) -> loss and its terms before weighting."""
@@ -62,6 +64,8 @@ class SpeechLoss(nn.Module):
         terms["si_sdr_db"] = self._si_sdr_db(output_1, clean_1)
         if w.intelligibility_weight:
             terms["intelligibility"] = 1.0 - envelope_correlation(output_1, clean_1, self.bands)
+        if w.loudness_weight:
+            terms["loudness"] = self.disturbance(output_1, clean_1)
         if w.multi_scale_weight:
             terms["multi_scale"] = multi_scale(output, clean)
         weights = {"si_sdr_db": -w.si_sdr_weight}

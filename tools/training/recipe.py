@@ -90,6 +90,7 @@ class Loss:
     si_sdr_weight: float = 0.02
     si_sdr_limit_db: float = 30.0
     intelligibility_weight: float = 0.0
+    loudness_weight: float = 0.0
     multi_scale_weight: float = 0.0
 
 
