@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import hashlib
 import math
 from pathlib import Path
@@ -14,15 +13,14 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from models import checkpoint
 from models.errors import StapesError
 from models.frontend import FrontEnd
-from models.gru_mask import GruMask
 from tools.corpus.manifest import FILE_NAME
-from tools.training.fake_quant import snap
+from tools.training import networks
+from tools.training.networks import Network
 from tools.training.objective import make_objective
 from tools.training.pool import Batch, Pool
-from tools.training.recipe import Deployment, Optimiser, Recipe, load_recipe
+from tools.training.recipe import Optimiser, Recipe, load_recipe
 from tools.training.state import BEST_NAME, MODEL_NAME, Folder
 from tools.training.validate import Validator
 
@@ -74,7 +72,7 @@ class Training:
         self.recipe, self.folder = recipe, folder
         torch.manual_seed(recipe.seed)
         torch.backends.mkldnn.matmul.fp32_precision = "bf16" if recipe.optimiser.bfloat16_products else "ieee"  # type: ignore[attr-defined]
-        self.model = GruMask(recipe.model) if start is None else _started(start, recipe)
+        self.model = networks.make(recipe.model) if start is None else networks.started(start, recipe.model)
         self.frontend: FrontEnd = recipe.model.front_end()
         o = recipe.optimiser
         self.optimiser = torch.optim.AdamW(self.model.parameters(), o.learning_rate, weight_decay=o.weight_decay)
@@ -83,14 +81,14 @@ class Training:
         self.validator = Validator(corpus, recipe, self.frontend)
         self.terms: list[dict[str, float]] = []
         self.step, kept = folder.resume(self.model, self.optimiser)
-        self.average = GruMask(recipe.model)
+        self.average = networks.make(recipe.model)
         self.average.load_state_dict(kept["average"] if kept else self.model.state_dict())
         self.best: dict[str, float] = kept.get("best", {})
         if kept:
             self.objective.restore(kept)
         if self.step == 0:
-            wiener = self.validator.scores(None)
-            folder.log({"step": 0, **{f"validation_{name}": value for name, value in wiener.items()}})
+            before = self.validator.scores(None)
+            folder.log({"step": 0, **{f"validation_{name}": value for name, value in before.items()}})
 
     def run_step(self) -> None:
         """One batch, one update of the weights."""
@@ -125,8 +123,12 @@ class Training:
     def _move_average(self) -> None:
         """Early on the mean reaches less far back, so that the first weights do not linger in it."""
         past = min(self.recipe.optimiser.average, (1 + self.step) / (10 + self.step))
-        for mean, now in zip(self.average.parameters(), self.model.parameters(), strict=True):
-            mean.lerp_(now, 1.0 - past)
+        for mean, now in zip(self.average.state_dict().values(), self.model.state_dict().values(), strict=True):
+            # Statistics of BatchNorm belong to the weights they were taken with; its counters are integers.
+            if mean.is_floating_point():
+                mean.lerp_(now, 1.0 - past)
+            else:
+                mean.copy_(now)
 
     def validate(self) -> None:
         """Score the network as it would be stored, log the scores, keep the best one."""
@@ -153,25 +155,11 @@ class Training:
         self.folder.plot()
 
     def _write(self, name: str) -> None:
-        checkpoint.save(self.folder.path / name, *deployed(self._stored(), self.frontend, self.recipe.deployment))
+        networks.save(self.folder.path / name, self._stored(), self.frontend, self.recipe.deployment)
 
-    def _stored(self) -> GruMask:
+    def _stored(self) -> Network:
         """The network of the checkpoint: after fine-tuning for integer arithmetic with its weights on the int8 grid."""
-        if self.recipe.quantisation is not None:
-            stored = GruMask(self.recipe.model)
-            stored.load_state_dict(self.average.state_dict())
-            snap(stored)
-            return stored
-        return self.average
-
-
-def deployed(model: GruMask, frontend: FrontEnd, deployment: Deployment) -> tuple[GruMask, FrontEnd]:
-    """The network and the front end that are saved for use; both inputs stay as they are."""
-    changes = {name: value for name, value in vars(deployment).items() if value is not None}
-    frontend = dataclasses.replace(frontend, **changes)
-    used = GruMask(dataclasses.replace(model.config, mask_floor_db=frontend.mask_floor_db))
-    used.load_state_dict(model.state_dict())
-    return used, frontend
+        return self.average if self.recipe.quantisation is None else networks.snapped(self.average)
 
 
 def learning_rate(step: int, optimiser: Optimiser) -> float:
@@ -180,13 +168,6 @@ def learning_rate(step: int, optimiser: Optimiser) -> float:
         return optimiser.learning_rate * (step + 1) / optimiser.warmup_steps
     done = (step - optimiser.warmup_steps) / max(optimiser.steps - optimiser.warmup_steps, 1)
     return optimiser.learning_rate * 0.5 * (1.0 + math.cos(math.pi * done))
-
-
-def _started(start: Path, recipe: Recipe) -> GruMask:
-    model, _, _ = checkpoint.load(start, "gru-mask")
-    if model.config != GruMask(recipe.model).config:
-        raise StapesError(f"{start}: another network than the recipe's [model]; give a checkpoint of that network")
-    return model
 
 
 def _corpus_hash(corpus: Path) -> str:

@@ -4,6 +4,7 @@ recipe    every number of a training, from a TOML file
 augment   pairs of speech and noise: speed, colour, level, pauses
 pool      pairs in memory with their Wiener gains and features, renewed piece by piece
 recurrence  the GRU layers in C, forwards and backwards
+networks  what can be trained: how a network is made, started and kept
 loss      resynthesis and what it is judged by
 fake_quant  the integer graph imitated in float
 objective what a step minimises

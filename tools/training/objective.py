@@ -20,7 +20,7 @@ class FloatObjective:
 
     def __init__(self, recipe: Recipe, model: GruMask) -> None:
         self.model = model
-        self.resynthesis, self.task = Resynthesis(model.config.front_end()), SpeechLoss(recipe.loss)
+        self.resynthesis, self.task = Resynthesis(recipe.model.front_end()), SpeechLoss(recipe.loss)
 
     def __call__(self, batch: Batch) -> tuple[Tensor, dict[str, float]]:
         """Loss, and the values for the log."""

@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from torch import nn
 
 from models.errors import StapesError
 from models.files import write_whole
-from models.gru_mask import GruMask
 
 STATE_NAME = "training.pt"
 LOG_NAME = "log.jsonl"
@@ -28,7 +28,7 @@ class Folder:
         self.identity = identity
         path.mkdir(parents=True, exist_ok=True)
 
-    def resume(self, model: GruMask, optimiser: torch.optim.Optimizer) -> tuple[int, dict[str, Any]]:
+    def resume(self, model: nn.Module, optimiser: torch.optim.Optimizer) -> tuple[int, dict[str, Any]]:
         """Load what an earlier call left, if anything -> the next step, and what the objective had kept.
 
         Raises StapesError when it was another training.
@@ -51,7 +51,7 @@ class Folder:
         return int(state["step"]), state.get("objective", {})
 
     def save(
-        self, step: int, model: GruMask, optimiser: torch.optim.Optimizer, objective: dict[str, Any] | None = None
+        self, step: int, model: nn.Module, optimiser: torch.optim.Optimizer, objective: dict[str, Any] | None = None
     ) -> None:
         """Keep the training after `step` steps."""
         buffer = io.BytesIO()

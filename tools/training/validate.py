@@ -14,9 +14,9 @@ from pystoi import stoi
 from torchmetrics.functional.audio import scale_invariant_signal_distortion_ratio
 
 from models.frontend import FrontEnd
-from models.gru_mask import GruMask
 from models.pipeline import FloatPipeline
 from tools.corpus import make_set
+from tools.training.networks import Network
 from tools.training.recipe import Recipe
 
 
@@ -29,8 +29,8 @@ class Validator:
         self.frontend = frontend
         self.noisy, self.clean = np.stack([p.noisy for p in pairs]), np.stack([p.clean for p in pairs])
 
-    def scores(self, model: GruMask | None) -> dict[str, float]:
-        """Mean wide-band PESQ, ESTOI and SI-SDR in dB over the pairs; without a model those of the Wiener filter."""
+    def scores(self, model: Network | None) -> dict[str, float]:
+        """Mean wide-band PESQ, ESTOI and SI-SDR in dB over the pairs; without a model those of what it is given."""
         output = FloatPipeline(self.frontend, model).run(self.noisy)
         return mean_scores(output, self.clean, self.frontend)
 

@@ -1,0 +1,50 @@
+"""What can be trained: how a network is made, started from a checkpoint, and kept as one."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+
+from models import checkpoint
+from models.errors import StapesError
+from models.frontend import FrontEnd
+from models.gru_mask import GruMask, GruMaskConfig
+from tools.training.fake_quant import snap
+from tools.training.recipe import Deployment
+
+Network = GruMask
+
+
+def make(config: GruMaskConfig) -> Network:
+    """A network with random weights, drawn from torch's generator."""
+    return GruMask(config)
+
+
+def started(path: Path, config: GruMaskConfig) -> Network:
+    """The network of a checkpoint; raises StapesError unless it is the one that `config` describes."""
+    model, _, _ = checkpoint.load(path)
+    if not isinstance(model, GruMask) or model.config != config:
+        raise StapesError(f"{path}: another network than the recipe's [model]; give a checkpoint of that network")
+    return model
+
+
+def snapped(model: Network) -> Network:
+    """The network with its weights on the int8 grid, see `fake_quant`; the one given stays as it is."""
+    stored = GruMask(model.config)
+    stored.load_state_dict(model.state_dict())
+    snap(stored)
+    return stored
+
+
+def save(path: Path, model: Network, frontend: FrontEnd, deployment: Deployment) -> None:
+    """Write the network for use, behind the front end of training with the changes of `deployment`."""
+    checkpoint.save(path, *deployed(model, frontend, deployment))
+
+
+def deployed(model: GruMask, frontend: FrontEnd, deployment: Deployment) -> tuple[GruMask, FrontEnd]:
+    """The network and the front end that are saved for use; both inputs stay as they are."""
+    changes = {name: value for name, value in vars(deployment).items() if value is not None}
+    frontend = dataclasses.replace(frontend, **changes)
+    used = GruMask(dataclasses.replace(model.config, mask_floor_db=frontend.mask_floor_db))
+    used.load_state_dict(model.state_dict())
+    return used, frontend
