@@ -58,7 +58,7 @@ def train(
         task = progress.add_task("training", total=last, completed=training.step)
         while training.step < last and not training.exhausted:
             training.run_step()
-            if training.step % chosen.validation.every == 0 or training.step == last:
+            if training.step % chosen.validation.every == 0 or training.step == chosen.optimiser.steps:
                 training.validate()
             if training.step % save_every == 0 or training.step == last or training.exhausted:
                 training.save()

@@ -89,7 +89,8 @@ def test_interrupted_training_ends_in_the_same_bytes_and_log(recipe, corpus, tmp
     whole = run(recipe, corpus, tmp_path / "whole")
     for stop in (3, 5, None):
         pieces = run(recipe, corpus, tmp_path / "pieces", stop_after=stop)
-    assert (whole / "model.pt").read_bytes() == (pieces / "model.pt").read_bytes()
+    for name in ("model.pt", "best.pt"):
+        assert (whole / name).read_bytes() == (pieces / name).read_bytes()
     validations = [
         [line for line in map(json.loads, (folder / "log.jsonl").read_text().splitlines()) if line["step"] in (0, 4, 8)]
         for folder in (whole, pieces)
