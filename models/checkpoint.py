@@ -116,14 +116,27 @@ def gtcrn_from_onnx(proto: onnx.ModelProto, label: str) -> tuple[Gtcrn, FrontEnd
 def save(path: str | os.PathLike[str], model: GruMask, frontend: FrontEnd) -> None:
     """Write the own format; equal weights give equal bytes, and a failure leaves no partial file."""
     content = {
-        "model_state_dict": {name: value.detach().cpu().clone() for name, value in model.state_dict().items()},
+        "model_state_dict": {name: _plain(value) for name, value in model.state_dict().items()},
         "model_config": model.config.to_dict(),
         "frame_samples": frontend.analysis,
         "sample_rate": frontend.sample_rate,
         "hop_samples": frontend.hop,
         "front_end": frontend.to_dict(),
     }
-    # Written to memory first: torch names the archive after the file, and the bytes would depend on the path.
+    _write(path, content)
+
+
+def save_gtcrn(path: str | os.PathLike[str], model: Gtcrn, epoch: int) -> None:
+    """Write the official format without the optimiser, which is no part of a network for use; bytes and failures as `save`."""
+    _write(path, {"epoch": epoch, "model": {name: _plain(value) for name, value in model.state_dict().items()}})
+
+
+def _plain(value: Tensor) -> Tensor:
+    return value.detach().cpu().clone(memory_format=torch.contiguous_format)
+
+
+def _write(path: str | os.PathLike[str], content: dict[str, Any]) -> None:
+    """Written to memory first: torch names the archive after the file, and the bytes would depend on the path."""
     buffer = io.BytesIO()
     torch.save(_interned(content), buffer)
     write_whole(path, buffer.getvalue())

@@ -1,4 +1,4 @@
-"""`stapes train`: a GRU mask from a corpus and a recipe."""
+"""`stapes train`: a GRU mask or GTCRN from a corpus and a recipe."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def train(
     threads: Annotated[int, typer.Option(help="Threads; the weights may differ in the last bit between numbers.")] = 1,
     quiet: Annotated[bool, typer.Option("--quiet", help="No progress bar.")] = False,
 ) -> None:
-    """Train a GRU mask; an interrupted training goes on where it was saved, to the same weights.
+    """Train a GRU mask or GTCRN; an interrupted training goes on where it was saved, to the same weights.
 
     The folder gets model.pt (the last network), best.pt (the one of the best validation), log.jsonl and curve.png.
 
@@ -45,6 +45,7 @@ def train(
     Example:
       stapes train models/zoo/gru_mask.toml --corpus corpus -o training
       stapes train models/zoo/gru_mask_qat.toml --from training/model.pt --corpus corpus -o training_qat
+      stapes train models/zoo/gtcrn_tune.toml --from model_trained_on_dns3.tar --corpus corpus -o training_gtcrn
     """
     torch.set_num_threads(threads)
     chosen = load_recipe(recipe)
@@ -155,7 +156,7 @@ class Training:
         self.folder.plot()
 
     def _write(self, name: str) -> None:
-        networks.save(self.folder.path / name, self._stored(), self.frontend, self.recipe.deployment)
+        networks.save(self.folder.path / name, self._stored(), self.frontend, self.recipe.deployment, self.step)
 
     def _stored(self) -> Network:
         """The network of the checkpoint: after fine-tuning for integer arithmetic with its weights on the int8 grid."""

@@ -96,6 +96,11 @@ class Decoder(nn.Module):
         return x, torch.cat(pasts[::-1], dim=2), torch.stack(hiddens)
 
 
+def features_of(real: Tensor, imaginary: Tensor) -> Tensor:
+    """Parts of spectra (..., K) -> what the network takes, (..., 3 K); as `models.features.complex_features`."""
+    return torch.cat([torch.sqrt(real**2 + imaginary**2 + MAGNITUDE_FLOOR), real, imaginary], dim=-1)
+
+
 class Gtcrn(nn.Module):
     """The official network; `forward` maps features to masks, `enhance` spectra to spectra."""
 
@@ -137,8 +142,7 @@ class Gtcrn(nn.Module):
     def enhance(self, spectrum: Tensor, states: GtcrnStates | None = None) -> tuple[Tensor, GtcrnStates]:
         """`spectrum` (B, K, T, 2), real and imaginary part, as the official model takes it -> the same, and states."""
         real, imaginary = (part.transpose(1, 2) for part in spectrum.unbind(dim=-1))  # (B, T, K)
-        magnitude = torch.sqrt(real**2 + imaginary**2 + MAGNITUDE_FLOOR)
-        mask, states = self(torch.cat([magnitude, real, imaginary], dim=-1), states)
+        mask, states = self(features_of(real, imaginary), states)
         mask_real, mask_imaginary = mask.chunk(2, dim=-1)
         enhanced = torch.stack(
             [real * mask_real - imaginary * mask_imaginary, imaginary * mask_real + real * mask_imaginary], dim=-1

@@ -1,4 +1,4 @@
-"""Training of the GRU mask, in the order in which data meets the files.
+"""Training of the GRU mask and of GTCRN, in the order in which data meets the files.
 
 recipe    every number of a training, from a TOML file
 augment   pairs of speech and noise: speed, colour, level, pauses

@@ -28,14 +28,22 @@ class Resynthesis(nn.Module):
         self.analysis_window, self.synthesis_window = (torch.from_numpy(w).float() for w in frontend.windows())
 
     def forward(self, batch: Batch, mask: Tensor) -> Tensor:
-        """`mask` (B, t, K) -> output (B, (t - 1) * hop), aligned with `batch.clean`."""
+        """`mask` (B, t, mask_size) -> output (B, (t - 1) * hop), aligned with `batch.clean`."""
         f = self.frontend
-        spectrum = torch.fft.rfft(batch.noisy.unfold(1, f.analysis, f.hop) * self.analysis_window)
-        # Straight through: a mask under its floor must still learn to rise.
-        floored = mask + (mask.clamp(min=f.mask_floor) - mask).detach()
-        frames = torch.fft.irfft(spectrum * (batch.gain * floored), f.analysis)
+        frames = torch.fft.irfft(self.spectrum(batch) * self._factor(batch, mask), f.analysis)
         frames = frames[..., -f.synthesis :] * self.synthesis_window
         return (frames[:, 1:, : f.hop] + frames[:, :-1, f.hop :]).flatten(1)
+
+    def spectrum(self, batch: Batch) -> Tensor:
+        """Noisy spectra (B, t, K) complex, unnormalised."""
+        f = self.frontend
+        return torch.fft.rfft(batch.noisy.unfold(1, f.analysis, f.hop) * self.analysis_window)
+
+    def _factor(self, batch: Batch, mask: Tensor) -> Tensor:
+        if self.frontend.complex_mask:
+            return torch.complex(*mask.chunk(2, dim=-1))
+        # Straight through: a mask under its floor must still learn to rise.
+        return batch.gain * (mask + (mask.clamp(min=self.frontend.mask_floor) - mask).detach())
 
 
 class SpeechLoss(nn.Module):

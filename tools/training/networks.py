@@ -9,36 +9,45 @@ from models import checkpoint
 from models.errors import StapesError
 from models.frontend import FrontEnd
 from models.gru_mask import GruMask, GruMaskConfig
+from models.gtcrn import Gtcrn
 from tools.training.fake_quant import snap
-from tools.training.recipe import Deployment
+from tools.training.recipe import Deployment, GtcrnModel
 
-Network = GruMask
+Network = GruMask | Gtcrn
 
 
-def make(config: GruMaskConfig) -> Network:
+def make(config: GruMaskConfig | GtcrnModel) -> Network:
     """A network with random weights, drawn from torch's generator."""
-    return GruMask(config)
+    return Gtcrn() if isinstance(config, GtcrnModel) else GruMask(config)
 
 
-def started(path: Path, config: GruMaskConfig) -> Network:
+def started(path: Path, config: GruMaskConfig | GtcrnModel) -> Network:
     """The network of a checkpoint; raises StapesError unless it is the one that `config` describes."""
     model, _, _ = checkpoint.load(path)
-    if not isinstance(model, GruMask) or model.config != config:
+    fits = isinstance(config, GtcrnModel) if isinstance(model, Gtcrn) else model.config == config
+    if not fits:
         raise StapesError(f"{path}: another network than the recipe's [model]; give a checkpoint of that network")
     return model
 
 
-def snapped(model: Network) -> Network:
+def snapped(model: Network) -> GruMask:
     """The network with its weights on the int8 grid, see `fake_quant`; the one given stays as it is."""
+    assert isinstance(model, GruMask)
     stored = GruMask(model.config)
     stored.load_state_dict(model.state_dict())
     snap(stored)
     return stored
 
 
-def save(path: Path, model: Network, frontend: FrontEnd, deployment: Deployment) -> None:
-    """Write the network for use, behind the front end of training with the changes of `deployment`."""
-    checkpoint.save(path, *deployed(model, frontend, deployment))
+def save(path: Path, model: Network, frontend: FrontEnd, deployment: Deployment, step: int) -> None:
+    """Write the network for use, as it was after `step` steps.
+
+    The GRU mask in the own format, behind the front end of training with the changes of `deployment`; GTCRN in the official one.
+    """
+    if isinstance(model, Gtcrn):
+        checkpoint.save_gtcrn(path, model, step)
+    else:
+        checkpoint.save(path, *deployed(model, frontend, deployment))
 
 
 def deployed(model: GruMask, frontend: FrontEnd, deployment: Deployment) -> tuple[GruMask, FrontEnd]:

@@ -8,9 +8,11 @@ import torch
 from torch import Tensor
 
 from models.gru_mask import GruMask
+from models.gtcrn import Gtcrn, features_of
 from tools.training import recurrence
 from tools.training.fake_quant import FakeQuantisedMask, Ranges
 from tools.training.loss import Resynthesis, SpeechLoss
+from tools.training.networks import Network
 from tools.training.pool import Batch
 from tools.training.recipe import Quantisation, Recipe
 
@@ -18,13 +20,19 @@ from tools.training.recipe import Quantisation, Recipe
 class FloatObjective:
     """The task loss of the network."""
 
-    def __init__(self, recipe: Recipe, model: GruMask) -> None:
+    def __init__(self, recipe: Recipe, model: Network) -> None:
         self.model = model
         self.resynthesis, self.task = Resynthesis(recipe.model.front_end()), SpeechLoss(recipe.loss)
 
     def __call__(self, batch: Batch) -> tuple[Tensor, dict[str, float]]:
         """Loss, and the values for the log."""
-        return self._task(batch, recurrence.mask(self.model, batch.features))
+        return self._task(batch, self._mask(batch))
+
+    def _mask(self, batch: Batch) -> Tensor:
+        if isinstance(self.model, Gtcrn):
+            spectrum = self.resynthesis.spectrum(batch)
+            return self.model(features_of(spectrum.real, spectrum.imag))[0]
+        return recurrence.mask(self.model, batch.features)
 
     def _task(self, batch: Batch, mask: Tensor) -> tuple[Tensor, dict[str, float]]:
         return self.task(self.resynthesis(batch, mask), batch.clean, batch.noisy)
@@ -99,7 +107,8 @@ def _snr_db(mask: Tensor, coarse: Tensor, limit_db: float) -> Tensor:
     return -10.0 * torch.log10(noise / signal + 10.0 ** (-limit_db / 10.0)).mean()
 
 
-def make_objective(recipe: Recipe, model: GruMask) -> FloatObjective:
-    if recipe.quantisation is None:
+def make_objective(recipe: Recipe, model: Network) -> FloatObjective:
+    """What the recipe asks for; only a GRU mask can be trained for integer arithmetic."""
+    if recipe.quantisation is None or isinstance(model, Gtcrn):
         return FloatObjective(recipe, model)
     return (BoundedObjective if recipe.quantisation.imitate == "weights" else QuantisedObjective)(recipe, model)

@@ -21,7 +21,10 @@ from tools.training.recipe import Recipe
 
 
 class Chunk(NamedTuple):
-    """N pairs: noisy (N, S) int16, clean (N, S) float32, features (N, T, F), and the gain under the mask (N, T, K) float32."""
+    """N pairs: noisy (N, S) int16, clean (N, S) float32, features (N, T, F), and the gain under the mask (N, T, K) float32.
+
+    Where the mask is complex, F and K are 0: what the network sees is in the noisy samples of a crop alone.
+    """
 
     noisy_q15: np.ndarray
     clean: np.ndarray
@@ -32,7 +35,7 @@ class Chunk(NamedTuple):
 class Batch(NamedTuple):
     """B crops of t frames, float32.
 
-    features (B, t, F), gain under the mask (B, t, K); noisy (B, analysis - hop + t * hop), which is what the t frames look at;
+    features (B, t, F), gain under the mask (B, t, K), both empty where the mask is complex; noisy (B, analysis - hop + t * hop), which is what the t frames look at;
     clean (B, (t - 1) * hop), which is what the output should be once the first hop of it is dropped.
     """
 
@@ -74,9 +77,16 @@ class Pool:
         )
         pairs = [pair(source, sources[i - 1], data, rng) for i, source in enumerate(sources)]
         noisy_q15, clean = (np.stack(parts) for parts in zip(*pairs, strict=True))
+        return Chunk(noisy_q15, clean, *self._analyse(noisy_q15))
+
+    def _analyse(self, noisy_q15: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Noisy (N, S) -> features (N, T, F) and gain (N, T, K) float32."""
+        if self.frontend.complex_mask:
+            empty = np.empty((len(noisy_q15), -(-noisy_q15.shape[1] // self.frontend.hop), 0), np.float32)
+            return empty, empty
         analysed = FloatPipeline(self.frontend).analyse(q15_to_float(noisy_q15))
         gain = self.frontend.under_mask(analysed["gain"])
-        return Chunk(noisy_q15, clean, analysed["features"].astype(np.float32), gain.astype(np.float32))
+        return analysed["features"].astype(np.float32), gain.astype(np.float32)
 
     def _crop(self, chunk: Chunk, rng: np.random.Generator) -> tuple[np.ndarray, ...]:
         hop, before = self.frontend.hop, self.frontend.analysis - self.frontend.hop

@@ -9,10 +9,23 @@ from pathlib import Path
 from typing import Any
 
 from models.errors import StapesError
+from models.frontend import FrontEnd
 from models.gru_mask import GruMaskConfig
+from models.gtcrn import Gtcrn
 from tools.corpus.degrade import BAND_HZ, CLIP_DB, ROOM_DIRECT_DB, ROOM_SECONDS
 
 WATCHED = ("pesq", "estoi", "si_sdr_db")
+
+
+@dataclass(frozen=True)
+class GtcrnModel:
+    """GTCRN as it was published: nothing of it can be chosen."""
+
+    kind: str = "gtcrn"
+
+    def front_end(self) -> FrontEnd:
+        """The front end that the network is trained behind."""
+        return Gtcrn.front_end()
 
 
 @dataclass(frozen=True)
@@ -140,10 +153,13 @@ class Deployment:
 
 @dataclass(frozen=True)
 class Recipe:
-    """One training; `seed` draws the first weights, the pairs and the crops."""
+    """One training; `seed` draws the first weights, the pairs and the crops.
+
+    In the file `kind` in [model] names the network, gru-mask or gtcrn.
+    """
 
     seed: int = 0
-    model: GruMaskConfig = field(default_factory=GruMaskConfig)
+    model: GruMaskConfig | GtcrnModel = field(default_factory=GruMaskConfig)
     data: Data = field(default_factory=Data)
     optimiser: Optimiser = field(default_factory=Optimiser)
     loss: Loss = field(default_factory=Loss)
@@ -157,8 +173,8 @@ class Recipe:
         return values if self.quantisation else {name: v for name, v in values.items() if name != "quantisation"}
 
 
+_MODELS = {"gru-mask": GruMaskConfig, "gtcrn": GtcrnModel}
 _TABLES = {
-    "model": GruMaskConfig,
     "data": Data,
     "optimiser": Optimiser,
     "loss": Loss,
@@ -188,7 +204,16 @@ def load_recipe(path: Path) -> Recipe:
         )
     if recipe.data.crop_seconds > recipe.data.clip_seconds:
         raise StapesError(f"{path}: crop_seconds exceeds clip_seconds; make the clips longer")
+    if isinstance(recipe.model, GtcrnModel):
+        _require_fit_for_gtcrn(path, recipe)
     return recipe
+
+
+def _require_fit_for_gtcrn(path: Path, recipe: Recipe) -> None:
+    if recipe.quantisation is not None:
+        raise StapesError(f"{path}: [quantisation] imitates the integer GRU mask only; leave it out for gtcrn")
+    if recipe.deployment != Deployment():
+        raise StapesError(f"{path}: [deployment] is of the Wiener filter, which gtcrn does not have; leave it out")
 
 
 def _fill(kind: type, values: dict[str, Any], where: str) -> Any:
@@ -198,13 +223,23 @@ def _fill(kind: type, values: dict[str, Any], where: str) -> Any:
         raise StapesError(f"unknown key {where}{unknown[0]}; known: {', '.join(fields)}")
     filled = {}
     for name, value in values.items():
-        if not where and name in _TABLES:
+        if not where and name in {"model", *_TABLES}:
             if not isinstance(value, dict):
                 raise StapesError(f"{name} is a table: write [{name}]")
-            filled[name] = _fill(_TABLES[name], value, f"{name}.")
+            filled[name] = _fill(_TABLES[name], value, f"{name}.") if name in _TABLES else _model(value)
         else:
             filled[name] = tuple(value) if isinstance(value, list) else value
     return kind(**filled)
+
+
+def _model(values: dict[str, Any]) -> GruMaskConfig | GtcrnModel:
+    kind = values.get("kind", "gru-mask")
+    if kind not in _MODELS:
+        raise StapesError(f"model.kind is {kind!r}; give one of {', '.join(_MODELS)}")
+    numbers = {name: value for name, value in values.items() if name != "kind"}
+    if kind == "gtcrn" and numbers:
+        raise StapesError(f"model.{min(numbers)}: gtcrn is trained as published; [model] holds only its kind")
+    return _fill(_MODELS[kind], numbers, "model.")
 
 
 def _plain(value: Any) -> Any:
