@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
+from collections.abc import Collection
 
 import numpy as np
 
@@ -49,12 +50,15 @@ class PipelineEngine(Engine):
     def network(self, features: np.ndarray) -> tuple[np.ndarray, dict[str, np.ndarray]]:
         """Codes (B, *shape) of one frame -> mask codes (B, *shape), and every traced tensor by name."""
 
-    def run(self, audio_q15: np.ndarray, trace: bool = False, progress: Progress = no_progress) -> Run:
+    def run(
+        self, audio_q15: np.ndarray, trace: bool | Collection[str] = False, progress: Progress = no_progress
+    ) -> Run:
+        """As `Engine.run`; names instead of True trace only these of the audio path, such as mask_q15."""
         audio_q15 = np.atleast_2d(audio_q15)
         blocks = to_blocks(audio_q15, self.frontend.hop)
         batch = blocks.shape[1]
         path = AudioPath(self.frontend, batch)
-        self.start(batch, trace)
+        self.start(batch, trace is True)
         made: list[np.ndarray] = []
         kept: dict[str, list[np.ndarray]] = {}
         for block in blocks:
@@ -66,6 +70,8 @@ class PipelineEngine(Engine):
             if trace:
                 named = {name: before[name] for name in BEFORE if name in before}
                 for name, value in {**named, self.features.name: codes, **tensors, "mask_q15": mask_q15}.items():
+                    if trace is not True and name not in trace:
+                        continue
                     kept.setdefault(name, []).append(np.asarray(value).reshape(batch, -1))
             progress(batch)
         tensors = {name: np.stack(frames, axis=1) for name, frames in kept.items()}

@@ -6,12 +6,15 @@ import shutil
 import numpy as np
 import pytest
 
-from firmware_sim.compare import sha256_of
+from firmware_sim.compare import sha256_of, snr_db
 from firmware_sim.engines.base import Run
+from firmware_sim.engines.float_engine import FloatEngine
+from firmware_sim.engines.numpy_engine import NumpyEngine
 from models import checkpoint
-from models.audio import read_audio, write_audio
+from models.audio import as_q15, q15_to_float, read_audio, write_audio
 from quantize.recipe import load_recipe
 from tests.conftest import ZOO
+from tools import engines
 from tools.audio import DEMO
 from tools.audio_files import read_batch
 from tools.bundle import load_bundle
@@ -215,6 +218,30 @@ def test_a_missed_threshold_fails_the_run(stapes, published, few_clips, noisy, t
     assert done.code == 1
     assert "MISSED mask_snr_db" in done.stdout
     assert done.stdout.rstrip().endswith("FAILED")
+
+
+def test_thresholds_take_the_mask_of_the_run_that_is_compared(original, noisy, monkeypatch):
+    runs = []
+
+    class Counting(NumpyEngine):
+        def run(self, audio_q15, trace=False, progress=lambda frames: None):
+            runs.append(trace)
+            return super().run(audio_q15, trace, progress)
+
+    monkeypatch.setattr(engines, "NumpyEngine", Counting)
+    report = command.run_regression(original, read_batch(noisy), ["numpy"])
+    assert len(runs) == 1
+    assert runs[0] is not True
+    wanted = original.recipe.thresholds["mask_snr_db"]
+    assert report.thresholds["mask_snr_db"]["limit"] == wanted
+    floats, integers = [], []
+    for path in noisy:
+        audio = as_q15(path, read_audio(path))[None]
+        floats.append(FloatEngine(original.float_onnx, original.frontend).trace_float(q15_to_float(audio))["mask"])
+        integers.append(NumpyEngine(original.graph, original.frontend).run(audio, trace=True).tensors["mask_q15"])
+    joined = (np.concatenate([np.ravel(mask) for mask in masks]) for masks in (floats, integers))
+    expected = snr_db(next(joined), next(joined) / 32768.0)
+    assert report.thresholds["mask_snr_db"]["value"] == pytest.approx(expected, abs=1e-3)
 
 
 # ---- inspect

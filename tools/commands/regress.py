@@ -16,6 +16,7 @@ from rich.table import Table
 from firmware_sim.compare import Difference, first_difference, sha256_of, snr_db
 from firmware_sim.engines.base import Engine
 from firmware_sim.engines.float_engine import FloatEngine
+from firmware_sim.engines.pipeline import PipelineEngine
 from models.audio import q15_to_float, read_audio
 from models.errors import StapesError
 from models.frontend import FrontEnd
@@ -29,6 +30,7 @@ REFERENCE = "numpy"
 # Unless it is asked for, the emulated device runs over the beginning of the first file only.
 DEVICE_ENGINE = "cortex-m7"
 DEVICE_SECONDS = 1.0
+MASK_SNR = "mask_snr_db"
 
 
 @dataclass
@@ -102,12 +104,15 @@ def run_regression(bundle: Bundle, batch: Batch, engines: list[str] | None = Non
     report = Report()
     names = _chosen(engines, report)
     lock = {} if update else bundle.lock()
+    limits = _limits(bundle)
     outputs: dict[str, list[np.ndarray]] = {}
+    masks: list[np.ndarray] = []
     made = {}
     for name in names:
         made[name] = make_engine(name, bundle)
         part = batch if engines or name not in DEVICE else _beginning(batch, bundle.require_frontend())
-        outputs[name] = _timed(name, made[name], part, report)
+        kept = masks if name == REFERENCE and MASK_SNR in limits else None
+        outputs[name] = _timed(name, made[name], part, report, kept)
         expected = [row[: len(got)] for row, got in zip(outputs[REFERENCE], outputs[name], strict=False)]
         equal = all((a == b).all() for a, b in zip(expected, outputs[name], strict=True))
         report.engines[name]["bits"] = "reference" if name == REFERENCE else "equal" if equal else "differ"
@@ -121,7 +126,7 @@ def run_regression(bundle: Bundle, batch: Batch, engines: list[str] | None = Non
         report.locked = "updated"
     elif key in lock:
         report.locked = "equal" if lock[key] == value else "differs"
-    report.thresholds = _thresholds(bundle, batch, made[REFERENCE], outputs[REFERENCE])
+    report.thresholds = _thresholds(bundle, batch, limits, outputs[REFERENCE], masks)
     return report
 
 
@@ -152,14 +157,25 @@ def _chosen(engines: list[str] | None, report: Report) -> list[str]:
     return [REFERENCE, *dict.fromkeys(name for name in names if name != REFERENCE)]
 
 
-def _timed(name: str, engine: Engine, batch: Batch, report: Report) -> list[np.ndarray]:
+def _timed(
+    name: str, engine: Engine, batch: Batch, report: Report, masks: list[np.ndarray] | None = None
+) -> list[np.ndarray]:
+    """Outputs by file; their masks (T, size) in q15 go into `masks`, where a list is given."""
     parts = in_parts(batch)
-    total = sum(part.frames(engine.frontend.hop) for part in parts)
+    hop = engine.frontend.hop
+    total = sum(part.frames(hop) for part in parts)
     rows: list[np.ndarray] = []
     start = time.perf_counter()
     with progress(f"{name} engine, frames", total) as done:
         for part in parts:
-            rows += part.trimmed(engine.run(part.audio_q15, progress=done).audio_q15)
+            if masks is None:
+                run = engine.run(part.audio_q15, progress=done)
+            else:
+                assert isinstance(engine, PipelineEngine)
+                run = engine.run(part.audio_q15, trace=("mask_q15",), progress=done)
+                traced = run.tensors["mask_q15"]
+                masks += [mask[: -(-length // hop)] for mask, length in zip(traced, part.lengths, strict=True)]
+            rows += part.trimmed(run.audio_q15)
     seconds = time.perf_counter() - start
     report.engines[name] = {
         "sha256": sha256_of(np.concatenate(rows)),
@@ -189,14 +205,21 @@ def locate(
     return Difference(found.engine, found.tensor, row, found.frame, found.index, found.expected, found.got)
 
 
-def _thresholds(bundle: Bundle, batch: Batch, engine: Engine, outputs: list[np.ndarray]) -> dict[str, dict[str, Any]]:
-    """What the recipe promises against what is. A complex mask is free where there is no sound: its SNR says nothing, the output's does."""
+def _limits(bundle: Bundle) -> dict[str, float]:
+    """What the recipe promises. A complex mask is free where there is no sound: its SNR says nothing, the output's does."""
     limits = dict(bundle.recipe.thresholds)
     if bundle.require_frontend().complex_mask:
-        limits.pop("mask_snr_db", None)
+        limits.pop(MASK_SNR, None)
+    return limits
+
+
+def _thresholds(
+    bundle: Bundle, batch: Batch, limits: dict[str, float], outputs: list[np.ndarray], masks: list[np.ndarray]
+) -> dict[str, dict[str, Any]]:
+    """What the recipe promises against what is."""
     if not limits:
         return {}
-    values = _quality(bundle, batch, engine, outputs, limits)
+    values = _quality(bundle, batch, outputs, masks, wanted=limits)
     table = {}
     for name, limit in limits.items():
         value = values.get(name)
@@ -209,7 +232,7 @@ def _thresholds(bundle: Bundle, batch: Batch, engine: Engine, outputs: list[np.n
 
 
 def _quality(
-    bundle: Bundle, batch: Batch, engine: Engine, outputs: list[np.ndarray], wanted: Container[str]
+    bundle: Bundle, batch: Batch, outputs: list[np.ndarray], masks_q15: list[np.ndarray], wanted: Container[str]
 ) -> dict[str, float]:
     """mask_snr_db, output_snr_db over all files together, and the mean loss of PESQ where clean partners stand beside."""
     frontend = bundle.require_frontend()
@@ -218,9 +241,8 @@ def _quality(
     for row, (path, output) in enumerate(zip(batch.paths, outputs, strict=True)):
         audio = batch.audio_q15[row : row + 1, : batch.lengths[row]]
         out = reference.trace_float(q15_to_float(audio))
-        if "mask_snr_db" in wanted:
-            mask_q15 = engine.run(audio, trace=True).tensors["mask_q15"]
-            masks.append((out["mask"][0].ravel(), mask_q15[0].ravel() / 32768.0))
+        if MASK_SNR in wanted:
+            masks.append((out["mask"][0].ravel(), masks_q15[row].ravel() / 32768.0))
         floats.append((out["output"][0], output / 32768.0))
         clean = path.with_name(path.name.replace("_noisy", "_clean"))
         if "pesq_drop" in wanted and clean != path and clean.is_file():
@@ -228,7 +250,7 @@ def _quality(
             before, after = (measure(reference_audio, aligned(x, frontend.delay))["pesq_wb"] for x in floats[-1])
             if before is not None and after is not None:
                 drops.append(before - after)
-    values = {"output_snr_db": _joined_snr(floats)} | ({"mask_snr_db": _joined_snr(masks)} if masks else {})
+    values = {"output_snr_db": _joined_snr(floats)} | ({MASK_SNR: _joined_snr(masks)} if masks else {})
     return values | ({"pesq_drop": float(np.mean(drops))} if drops else {})
 
 
