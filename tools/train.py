@@ -25,6 +25,7 @@ from tools.training.state import BEST_NAME, MODEL_NAME, Folder
 from tools.training.validate import Validator
 
 LOG_EVERY = 25
+_CPU = torch.device("cpu")
 
 
 def train(
@@ -34,7 +35,13 @@ def train(
     start: Annotated[Path | None, typer.Option("--from", help="Begin with the weights of this checkpoint.")] = None,
     save_every: Annotated[int, typer.Option(help="Steps between two copies of the state on disk.")] = 250,
     stop_after: Annotated[int | None, typer.Option(help="Stop at this step; a later call goes on.")] = None,
-    threads: Annotated[int, typer.Option(help="Threads; the weights may differ in the last bit between numbers.")] = 1,
+    device: Annotated[str, typer.Option(help="cpu or cuda; pairs are made and networks scored on the CPU.")] = "cpu",
+    threads: Annotated[
+        int,
+        typer.Option(
+            help="Threads; the weights may differ in the last bit between numbers, and on a GPU from one run to the next."
+        ),
+    ] = 1,
     quiet: Annotated[bool, typer.Option("--quiet", help="No progress bar.")] = False,
 ) -> None:
     """Train a GRU mask or GTCRN; an interrupted training goes on where it was saved, to the same weights.
@@ -48,11 +55,12 @@ def train(
       stapes train models/zoo/gtcrn_tune.toml --from model_trained_on_dns3.tar --corpus corpus -o training_gtcrn
     """
     torch.set_num_threads(threads)
+    place = networks.device_named(device)
     chosen = load_recipe(recipe)
     identity = {"recipe": chosen.to_dict(), "corpus": _corpus_hash(corpus)}
     if start is not None:
         identity["from"] = _hash(start, "check the path")
-    training = Training(chosen, corpus, Folder(output, identity), start)
+    training = Training(chosen, corpus, Folder(output, identity), start, place)
     last = min(chosen.optimiser.steps, stop_after if stop_after is not None else chosen.optimiser.steps)
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with Progress(*columns, console=Console(stderr=True), disable=quiet) as progress:
@@ -69,11 +77,19 @@ def train(
 class Training:
     """Network, optimiser, pool and folder of one training; `step` is the number of steps done."""
 
-    def __init__(self, recipe: Recipe, corpus: Path, folder: Folder, start: Path | None = None) -> None:
-        self.recipe, self.folder = recipe, folder
+    def __init__(
+        self,
+        recipe: Recipe,
+        corpus: Path,
+        folder: Folder,
+        start: Path | None = None,
+        device: torch.device = _CPU,
+    ) -> None:
+        self.recipe, self.folder, self.device = recipe, folder, device
         torch.manual_seed(recipe.seed)
         torch.backends.mkldnn.matmul.fp32_precision = "bf16" if recipe.optimiser.bfloat16_products else "ieee"  # type: ignore[attr-defined]
-        self.model = networks.make(recipe.model) if start is None else networks.started(start, recipe.model)
+        model = networks.make(recipe.model) if start is None else networks.started(start, recipe.model)
+        self.model = model.to(device)
         self.frontend: FrontEnd = recipe.model.front_end()
         o = recipe.optimiser
         self.optimiser = torch.optim.AdamW(self.model.parameters(), o.learning_rate, weight_decay=o.weight_decay)
@@ -82,7 +98,7 @@ class Training:
         self.validator = Validator(corpus, recipe, self.frontend)
         self.terms: list[dict[str, float]] = []
         self.step, kept = folder.resume(self.model, self.optimiser)
-        self.average = networks.make(recipe.model)
+        self.average = networks.make(recipe.model).to(device)
         self.average.load_state_dict(kept["average"] if kept else self.model.state_dict())
         self.best: dict[str, float] = kept.get("best", {})
         if kept:
@@ -98,7 +114,7 @@ class Training:
             group["lr"] = rate
         # Dropout draws from the step, so that an interrupted training draws the same.
         torch.manual_seed(int(np.random.default_rng([self.recipe.seed, 2, self.step]).integers(2**31)))
-        terms = self._update(self.pool.batch(self.step))
+        terms = self._update(self.pool.batch(self.step).to(self.device))
         self.step += 1
         self.terms.append(terms)
         if self.step % LOG_EVERY == 0:
@@ -160,7 +176,8 @@ class Training:
 
     def _stored(self) -> Network:
         """The network of the checkpoint: after fine-tuning for integer arithmetic with its weights on the int8 grid."""
-        return self.average if self.recipe.quantisation is None else networks.snapped(self.average)
+        average = networks.on_cpu(self.average)
+        return average if self.recipe.quantisation is None else networks.snapped(average)
 
 
 def learning_rate(step: int, optimiser: Optimiser) -> float:

@@ -63,7 +63,7 @@ def fake_rows(weights: Tensor) -> Tensor:
     """Weights (O, I) on the int8 grid of their rows; gradients pass straight through."""
     scales = row_scales(weights)
     return torch.fake_quantize_per_channel_affine(
-        weights, scales, torch.zeros(len(scales), dtype=torch.int32), 0, -127, 127
+        weights, scales, torch.zeros_like(scales, dtype=torch.int32), 0, -127, 127
     )
 
 
@@ -89,7 +89,7 @@ def _forward_quantised(
 ) -> list[Tensor]:
     """One GRU layer over T frames; returns what `Recurrence` keeps, each (T, B, ...)."""
     frames, batch, size = x_candidate.shape
-    h = torch.zeros(batch, size)
+    h = x_candidate.new_zeros(batch, size)
     hs, gs, sums, gates, rhns, ans, ns, ds = [h], [h], [h], [h], [h], [h], [h], [h]
     for t in range(frames):
         g = torch.addmm(bias, h, weights)
@@ -123,7 +123,7 @@ def _forward_quantised(
 def _forward_float(x_gates: Tensor, x_candidate: Tensor, weights: Tensor, bias: Tensor) -> list[Tensor]:
     """As `_forward_quantised`, in float."""
     frames, batch, size = x_candidate.shape
-    h = torch.zeros(batch, size)
+    h = x_candidate.new_zeros(batch, size)
     hs, gs, gates, ns, ds = [h], [h], [h], [h], [h]
     for t in range(frames):
         g = torch.addmm(bias, h, weights)
@@ -149,7 +149,7 @@ def _backward_states(grad: Tensor, factors: Tensor, z: Tensor, weights: Tensor) 
     `factors` (T, B, 3, H): derivative of the three sums of a frame by its state, gate by gate; `weights` (3H, H).
     """
     frames, batch, size = grad.shape
-    back = torch.zeros(batch, size)
+    back = grad.new_zeros(batch, size)
     whole: list[Tensor] = []
     for i in range(frames):
         t = frames - 1 - i
@@ -295,7 +295,7 @@ class FakeQuantisedMask:
     def _quantised_layer(
         name: str, x_gates: Tensor, xn: Tensor, weights: Tensor, bias: Tensor, ranges: Ranges
     ) -> Tensor:
-        if not recurrence.suits(*xn.shape[1:]):
+        if not recurrence.suits(xn.shape[1], weights):
             return Recurrence.apply(x_gates, xn, weights, bias, ranges, name)
         outer = [ranges.format(f"{name}/{role}") for role in ("h_gates", "hn", "a_gates", "an")]
         rows = [(s, float(z), (-128.5 - z) * s, (127.5 - z) * s) for s, z in [*outer, *_INNER]]

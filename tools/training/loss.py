@@ -22,10 +22,15 @@ _STRETCH = 24
 class Resynthesis(nn.Module):
     """The synthesis of the pipeline, differentiable."""
 
+    analysis_window: Tensor
+    synthesis_window: Tensor
+
     def __init__(self, frontend: FrontEnd) -> None:
         super().__init__()
         self.frontend = frontend
-        self.analysis_window, self.synthesis_window = (torch.from_numpy(w).float() for w in frontend.windows())
+        analysis, synthesis = (torch.from_numpy(window).float() for window in frontend.windows())
+        self.register_buffer("analysis_window", analysis)
+        self.register_buffer("synthesis_window", synthesis)
 
     def forward(self, batch: Batch, mask: Tensor) -> Tensor:
         """`mask` (B, t, mask_size) -> output (B, (t - 1) * hop), aligned with `batch.clean`."""
@@ -57,10 +62,13 @@ class SpeechLoss(nn.Module):
     multi_scale: L1 of the waveform and of magnitudes and their logarithms at three resolutions.
     """
 
+    bands: Tensor
+
     def __init__(self, weights: Loss) -> None:
         super().__init__()
         self.weights = weights
-        self.bands, self.disturbance = _third_octaves(), Disturbance()
+        self.register_buffer("bands", _third_octaves())
+        self.disturbance = Disturbance()
 
     def forward(self, output: Tensor, clean: Tensor, noisy: Tensor) -> tuple[Tensor, dict[str, float]]:
         """`output`, `clean` (B, S), `noisy` (B, any) -> loss and its terms before weighting."""
@@ -82,7 +90,7 @@ class SpeechLoss(nn.Module):
 
     def _compressed_terms(self, output: Tensor, clean: Tensor) -> dict[str, Tensor]:
         """Means over the transforms."""
-        sums = {"complex": torch.zeros(()), "magnitude": torch.zeros(()), "suppression": torch.zeros(())}
+        sums = {name: output.new_zeros(()) for name in ("complex", "magnitude", "suppression")}
         for fft in self.weights.transforms:
             estimate, target = self._compressed(output, fft), self._compressed(clean, fft)
             distance = estimate.abs() - target.abs()
@@ -154,7 +162,7 @@ def multi_scale(output: Tensor, clean: Tensor) -> Tensor:
 
 def _spectrum(audio: Tensor, fft: int) -> Tensor:
     """(B, S) -> (B, bins, frames), half overlapping."""
-    return torch.stft(audio, fft, fft // 2, window=torch.hann_window(fft), return_complex=True)
+    return torch.stft(audio, fft, fft // 2, window=torch.hann_window(fft, device=audio.device), return_complex=True)
 
 
 def _rms(audio: Tensor) -> Tensor:

@@ -24,6 +24,11 @@ _POWER_LAW = 0.23
 class Disturbance(nn.Module):
     """0.1 of the symmetric and 0.0309 of the asymmetric disturbance: what P.862 takes from a score of 4.5."""
 
+    bands: Tensor
+    aligned: Tensor
+    threshold: Tensor
+    exponent: Tensor
+
     def __init__(self) -> None:
         super().__init__()
         hertz = torch.linspace(0.0, SAMPLE_RATE / 2, _FFT // 2 + 1, dtype=torch.float64)
@@ -31,11 +36,11 @@ class Disturbance(nn.Module):
         edges = torch.linspace(0.0, float(bark[-1]), _BANDS + 1, dtype=torch.float64)
         self.width = float(edges[1])
         centre_bark = (edges[1:] + edges[:-1]) / 2
-        self.bands = (_response(hertz) * _shares(bark, edges)).float()
-        self.aligned = ((hertz >= 325) & (hertz <= 3250)).float()
+        self.register_buffer("bands", (_response(hertz) * _shares(bark, edges)).float())
+        self.register_buffer("aligned", ((hertz >= 325) & (hertz <= 3250)).float())
         threshold_db = _threshold_db(650.0 * torch.sinh(centre_bark / 7.0)).clamp(max=70.0)
-        self.threshold = (10.0 ** (threshold_db / 10.0)).float()
-        self.exponent = (_POWER_LAW * (6.0 / (centre_bark + 2.0)).clamp(1.0, 2.0) ** 0.15).float()
+        self.register_buffer("threshold", (10.0 ** (threshold_db / 10.0)).float())
+        self.register_buffer("exponent", (_POWER_LAW * (6.0 / (centre_bark + 2.0)).clamp(1.0, 2.0) ** 0.15).float())
 
     def forward(self, output: Tensor, clean: Tensor) -> Tensor:
         """`output`, `clean` (B, S) -> mean over the crops that hold speech; 0 where none does."""
@@ -48,7 +53,8 @@ class Disturbance(nn.Module):
 
     def _powers(self, audio: Tensor) -> Tensor:
         """(B, S) -> (B, t, bins)"""
-        spectrum = torch.stft(audio, _FFT, _FFT // 2, window=torch.hann_window(_FFT), center=False, return_complex=True)
+        window = torch.hann_window(_FFT, device=audio.device)
+        spectrum = torch.stft(audio, _FFT, _FFT // 2, window=window, center=False, return_complex=True)
         return (spectrum.real.square() + spectrum.imag.square()).transpose(1, 2)
 
     def _aligned(self, power: Tensor) -> Tensor:
@@ -69,7 +75,7 @@ class Disturbance(nn.Module):
         difference = loud - should
         difference = difference.sign() * torch.relu(difference.abs() - 0.25 * torch.minimum(loud, should))
         added = ((heard + 50.0) / (reference + 50.0)) ** 1.2
-        added = torch.where(added < 3.0, torch.zeros(()), added.clamp(max=12.0))
+        added = torch.where(added < 3.0, added.new_zeros(()), added.clamp(max=12.0))
         bark = self.width * _BANDS
         symmetric = bark * ((difference.square().mean(2) + 1e-8).sqrt())
         asymmetric = bark * (difference.abs() * added).mean(2)

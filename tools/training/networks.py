@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import copy
 import dataclasses
 from pathlib import Path
+
+import torch
 
 from models import checkpoint
 from models.errors import StapesError
@@ -14,6 +17,17 @@ from tools.training.fake_quant import snap
 from tools.training.recipe import Deployment, GtcrnModel
 
 Network = GruMask | Gtcrn
+DEVICES = ("cpu", "cuda")
+
+
+def device_named(name: str) -> torch.device:
+    """One of DEVICES; raises StapesError for another name, and for a GPU where there is none."""
+    if name not in DEVICES:
+        raise StapesError(f"--device {name}: unknown; give {' or '.join(DEVICES)}")
+    if name == "cuda" and not torch.cuda.is_available():
+        reason = "torch was installed without CUDA" if torch.version.cuda is None else "torch finds no GPU here"
+        raise StapesError(f"--device cuda: {reason}; give --device cpu")
+    return torch.device(name)
 
 
 def make(config: GruMaskConfig | GtcrnModel) -> Network:
@@ -28,6 +42,11 @@ def started(path: Path, config: GruMaskConfig | GtcrnModel) -> Network:
     if not fits:
         raise StapesError(f"{path}: another network than the recipe's [model]; give a checkpoint of that network")
     return model
+
+
+def on_cpu(model: Network) -> Network:
+    """The network where scoring and saving want it; one that is elsewhere stays there, and its copy is returned."""
+    return model if next(model.parameters()).device.type == "cpu" else copy.deepcopy(model).to("cpu")
 
 
 def snapped(model: Network) -> GruMask:

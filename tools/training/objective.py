@@ -22,7 +22,9 @@ class FloatObjective:
 
     def __init__(self, recipe: Recipe, model: Network) -> None:
         self.model = model
-        self.resynthesis, self.task = Resynthesis(recipe.model.front_end()), SpeechLoss(recipe.loss)
+        device = next(model.parameters()).device
+        self.resynthesis = Resynthesis(recipe.model.front_end()).to(device)
+        self.task = SpeechLoss(recipe.loss).to(device)
 
     def __call__(self, batch: Batch) -> tuple[Tensor, dict[str, float]]:
         """Loss, and the values for the log."""
@@ -78,7 +80,7 @@ class QuantisedObjective(FloatObjective):
 
     def __call__(self, batch: Batch) -> tuple[Tensor, dict[str, float]]:
         q = self.settings
-        features_int8 = torch.arange(len(batch.features)) % 2 == 1
+        features_int8 = torch.arange(len(batch.features), device=batch.features.device) % 2 == 1
         mask = self.network(batch.features, int8=False)
         excess = self.network.excess
         coarse = self.network(batch.features, int8=True, features_int8=features_int8)

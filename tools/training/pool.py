@@ -44,6 +44,10 @@ class Batch(NamedTuple):
     noisy: Tensor
     clean: Tensor
 
+    def to(self, device: torch.device) -> Batch:
+        """The same on another device."""
+        return Batch(*(part.to(device) for part in self))
+
 
 class Pool:
     """A ring of chunks: chunk number i (0, 1, 2, ...) depends on the corpus, the recipe and i alone."""

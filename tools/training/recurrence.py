@@ -9,7 +9,7 @@ import ctypes
 import functools
 import tempfile
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import torch
 from torch import Tensor
@@ -88,19 +88,19 @@ class QuantisedLayer(torch.autograd.Function):
         return dx, flat.t() @ states[:-1].flatten(0, 1), flat.sum(0), None, None
 
 
-def suits(batch: int, hidden: int) -> bool:
-    """Whether the C can compute a layer of these sizes."""
-    return batch % _ROWS == 0 and hidden % _PANEL == 0
+def suits(batch: int, weights: Tensor) -> bool:
+    """Whether the C can compute a layer with these recurrent weights (3H, H): it takes certain sizes, and no GPU."""
+    return batch % _ROWS == 0 and weights.shape[1] % _PANEL == 0 and weights.device.type == "cpu"
 
 
 def layer(x: Tensor, weights: Tensor, bias: Tensor) -> Tensor:
     """x (T, B, 3H): the terms of the input; recurrent weights (3H, H), bias (3H,) -> states (T, B, H).
 
-    In plain torch where the sizes do not suit the C.
+    In plain torch where the C does not suit.
     """
-    if suits(x.shape[1], weights.shape[1]):
+    if suits(x.shape[1], weights):
         return Layer.apply(x, weights, bias)
-    h, states = torch.zeros(x.shape[1], weights.shape[1]), []
+    h, states = x.new_zeros(x.shape[1], weights.shape[1]), []
     for terms in x:
         (xr, xz, xn), (hr, hz, hn) = terms.chunk(3, 1), functional.linear(h, weights, bias).chunk(3, 1)
         n, z = torch.tanh(xn + torch.sigmoid(xr + hr) * hn), torch.sigmoid(xz + hz)
@@ -110,9 +110,9 @@ def layer(x: Tensor, weights: Tensor, bias: Tensor) -> Tensor:
 
 
 def mask(model: GruMask, features: Tensor) -> Tensor:
-    """As `model(features)[0]`: features (B, T, F) -> mask (B, T, K); torch's own GRU where the sizes do not suit the C."""
+    """As `model(features)[0]`: features (B, T, F) -> mask (B, T, K); torch's own GRU where the C does not suit."""
     gru = model.gru
-    if not suits(len(features), gru.hidden_size) or (gru.dropout and gru.num_layers > 1):
+    if not suits(len(features), cast(Tensor, gru.weight_hh_l0)) or (gru.dropout and gru.num_layers > 1):
         return model(features)[0]
     x = model.before(features).transpose(0, 1)
     for index in range(gru.num_layers):

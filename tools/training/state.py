@@ -38,7 +38,7 @@ class Folder:
             (self.path / LOG_NAME).unlink(missing_ok=True)
             return 0, {}
         try:
-            state = torch.load(file, weights_only=True)
+            state = torch.load(file, map_location="cpu", weights_only=True)
             same = state["identity"] == self.identity
         except Exception as error:  # torch raises whatever its reader stumbles on in a damaged file
             raise StapesError(f"{file}: damaged; delete it to start anew") from error

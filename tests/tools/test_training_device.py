@@ -1,0 +1,76 @@
+"""Where a training computes: a GPU that is not there is refused, and no step mixes devices."""
+
+import pytest
+import torch
+
+from models.errors import StapesError
+from tests.tools.test_gtcrn_training import RECIPE as GTCRN
+from tests.tools.test_training import RECIPE, corpus, run  # noqa: F401  (corpus is a fixture)
+from tools.training import networks
+from tools.training.objective import make_objective
+from tools.training.pool import Batch
+from tools.training.recipe import load_recipe
+
+ALL_TERMS = """
+[loss]
+suppression_weight = 1.0
+intelligibility_weight = 1.0
+loudness_weight = 1.0
+multi_scale_weight = 1.0
+"""
+
+
+def test_absent_gpu_and_unknown_device_are_refused_before_anything_is_written(corpus, tmp_path, monkeypatch):  # noqa: F811
+    recipe = tmp_path / "recipe.toml"
+    recipe.write_text(RECIPE)
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    for name, word in (("cuda", "give --device cpu"), ("tpu", "cpu or cuda")):
+        with pytest.raises(StapesError, match=word):
+            run(recipe, corpus, tmp_path / "out", device=name)
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("model", ['[model]\nkind = "gtcrn"', "[model]\ngain_input = true\nnarrow_dim = 64"])
+def test_no_step_mixes_devices(tmp_path, monkeypatch, model):
+    """Tensors without values, which no operation takes together with those of the processor."""
+    path, meta = tmp_path / "recipe.toml", torch.device("meta")
+    path.write_text(model + ALL_TERMS)
+    recipe = load_recipe(path)
+    take = torch.Tensor.__getitem__
+
+    def some_or_all(tensor, index):
+        if isinstance(index, torch.Tensor) and index.dtype == torch.bool:
+            assert index.device == tensor.device
+            return tensor.clone()
+        return take(tensor, index)
+
+    monkeypatch.setattr(torch.Tensor, "__float__", lambda tensor: 1.0)
+    monkeypatch.setattr(torch.Tensor, "__bool__", lambda tensor: True)
+    monkeypatch.setattr(torch.Tensor, "__getitem__", some_or_all)
+    frontend, network = recipe.model.front_end(), networks.make(recipe.model).to(meta)
+    frames = 16000 // frontend.hop
+    features = torch.rand(8, frames, 0 if frontend.complex_mask else frontend.feature_size)
+    gain = torch.rand(8, frames, 0 if frontend.complex_mask else frontend.bins)
+    noisy = torch.rand(8, frontend.analysis + (frames - 1) * frontend.hop)
+    batch = Batch(features, gain, noisy, torch.rand(8, (frames - 1) * frontend.hop))
+    with pytest.raises(RuntimeError, match="device"):
+        make_objective(recipe, network)(batch)
+    loss, _ = make_objective(recipe, network)(batch.to(meta))
+    loss.backward()
+    assert loss.device == meta
+    assert all(p.grad.device == meta for p in network.parameters() if p.requires_grad)
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device on this machine")
+@pytest.mark.parametrize(
+    "text", [GTCRN, RECIPE, RECIPE + "[quantisation]\n", RECIPE + '[quantisation]\nimitate = "weights"\n']
+)
+def test_training_on_a_gpu_goes_on_and_ends_in_a_checkpoint(corpus, tmp_path, text):  # noqa: F811
+    recipe = tmp_path / "recipe.toml"
+    recipe.write_text(text)
+    run(recipe, corpus, tmp_path / "out", device="cuda", stop_after=3)
+    out = run(recipe, corpus, tmp_path / "out", device="cuda")
+    for name in ("model.pt", "best.pt"):
+        content = torch.load(out / name, weights_only=True)
+        state = content.get("model_state_dict") or content["model"]
+        assert {value.device.type for value in state.values()} == {"cpu"}
