@@ -9,13 +9,15 @@ import soundfile
 import torch
 from pesq import pesq
 
+from firmware_sim.audio.frontend import AudioPath
+from firmware_sim.engines.base import to_blocks
 from models import checkpoint
 from models.audio import q15_to_float
 from models.errors import StapesError
 from models.gru_mask import GruMask
 from models.pipeline import FloatPipeline
 from tests.helpers import speech_like
-from tools.corpus import Mix, fetch
+from tools.corpus import Mix, fetch, make_set
 from tools.train import Training, learning_rate, train
 from tools.training import recurrence
 from tools.training.augment import pair, source_seconds
@@ -24,6 +26,7 @@ from tools.training.loudness import Disturbance
 from tools.training.pool import Pool
 from tools.training.recipe import Data, Loss, Optimiser, load_recipe
 from tools.training.state import Folder
+from tools.training.validate import Validator, mean_scores
 
 RECIPE = """
 seed = 3
@@ -153,6 +156,45 @@ def test_resynthesis_of_a_crop_is_what_the_pipeline_puts_out(recipe, corpus):
     for crop in output:
         windows = np.lib.stride_tricks.sliding_window_view(expected, len(crop), axis=1)[:, ::64]
         assert np.abs(windows - crop).max(axis=2).min() < 1e-5
+
+
+def test_validation_scores_what_the_pipeline_puts_out(recipe, corpus):
+    chosen = load_recipe(recipe)
+    frontend, model = chosen.model.front_end(), GruMask(chosen.model).eval()
+    validator = Validator(corpus, chosen, frontend)
+    pairs = make_set(corpus, "validation", 2, 2.0, chosen.validation.snr_db, seed=chosen.seed)
+    noisy, clean = np.stack([p.noisy for p in pairs]), np.stack([p.clean for p in pairs])
+    for network in (None, model):
+        expected = mean_scores(FloatPipeline(frontend, network).run(noisy), clean, frontend)
+        assert validator.scores(network) == pytest.approx(expected, rel=1e-6)
+
+
+def test_fixed_front_end_gives_what_the_device_computes(recipe, corpus):
+    """Gains of the pool are those of the device, bit for bit, and near those in float."""
+    recipe.write_text(RECIPE.replace("[data]", '[data]\nfront_end = "fixed"'))
+    chosen = load_recipe(recipe)
+    frontend = chosen.model.front_end()
+    pool = Pool(corpus, chosen, frontend)
+    batch = pool.batch(0)
+    chunk = pool.chunks[0]
+    path = AudioPath(frontend, len(chunk.noisy_q15))
+    for t, block in enumerate(to_blocks(chunk.noisy_q15, frontend.hop)):
+        frame = path.analyse(block)
+        assert np.array_equal(chunk.gain[:, t] * 2**15, frame["gain_q15"])
+        assert np.array_equal(chunk.features[:, t], (frame["features_q20"] / 2**20).astype(np.float32))
+    in_float = FloatPipeline(frontend).analyse(q15_to_float(chunk.noisy_q15))["gain"]
+    assert 0 < np.abs(chunk.gain - in_float).max() < 0.01
+    assert batch.gain.shape == (2, 250, 65)
+
+
+def test_training_behind_the_fixed_front_end_goes_on_where_it_stopped(recipe, corpus, tmp_path):
+    in_float = run(recipe, corpus, tmp_path / "float")
+    recipe.write_text(RECIPE.replace("[data]", '[data]\nfront_end = "fixed"'))
+    whole = run(recipe, corpus, tmp_path / "whole")
+    for stop in (3, None):
+        pieces = run(recipe, corpus, tmp_path / "pieces", stop_after=stop)
+    network = (whole / "model.pt").read_bytes()
+    assert network == (pieces / "model.pt").read_bytes() != (in_float / "model.pt").read_bytes()
 
 
 def test_clean_part_of_a_crop_is_aligned_with_its_output(recipe, corpus):
@@ -386,6 +428,7 @@ def test_learning_rate_rises_then_falls_to_zero():
         ("[model]\nfeatures_of = 3", "features_of"),
         ("[data]\ncrop_seconds = 9.0", "crop_seconds"),
         ('[validation]\nwatch = "loss"', "watch"),
+        ('[data]\nfront_end = "analogue"', "front_end"),
         ('[quantisation]\nimitate = "int4"', "imitate"),
     ],
 )

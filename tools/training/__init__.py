@@ -2,6 +2,7 @@
 
 recipe    every number of a training, from a TOML file
 augment   pairs of speech and noise: speed, colour, level, pauses
+analysis  what a network is given of noisy audio, in float or in fixed point
 pool      pairs in memory with their Wiener gains and features, renewed piece by piece
 recurrence  the GRU layers in C, forwards and backwards
 networks  what can be trained: how a network is made, started and kept

@@ -14,8 +14,8 @@ from torch import Tensor
 
 from models.audio import q15_to_float
 from models.frontend import FrontEnd
-from models.pipeline import FloatPipeline
 from tools.corpus import make_set
+from tools.training.analysis import analyse
 from tools.training.augment import pair, source_seconds
 from tools.training.recipe import Recipe
 
@@ -88,7 +88,7 @@ class Pool:
         if self.frontend.complex_mask:
             empty = np.empty((len(noisy_q15), -(-noisy_q15.shape[1] // self.frontend.hop), 0), np.float32)
             return empty, empty
-        analysed = FloatPipeline(self.frontend).analyse(q15_to_float(noisy_q15))
+        analysed = analyse(q15_to_float(noisy_q15), self.frontend, self.recipe.data.front_end)
         gain = self.frontend.under_mask(analysed["gain"])
         return analysed["features"].astype(np.float32), gain.astype(np.float32)
 

@@ -14,6 +14,7 @@ from models.gru_mask import GruMaskConfig
 from models.gtcrn import Gtcrn
 from tools.corpus.degrade import BAND_HZ, CLIP_DB, ROOM_DIRECT_DB, ROOM_SECONDS
 
+FRONT_ENDS = ("float", "fixed")
 WATCHED = ("pesq", "estoi", "si_sdr_db")
 
 
@@ -39,8 +40,12 @@ class Data:
     is added, to a `modulated_fraction` a made-up one that swells and fades; a `room_fraction` is heard in a room (decay by
     60 dB in `room_seconds`, direct sound `room_direct_db` over the rest); of a `band_fraction` only what lies below `band_hz`
     is left; a `clip_fraction` is clipped `clip_db` under its peak.
+
+    `front_end`: features and Wiener gains are computed in float, or fixed, as the device computes them, bit for bit; in
+    validation as well.
     """
 
+    front_end: str = "float"
     clip_seconds: float = 6.0
     crop_seconds: float = 3.0
     chunk_clips: int = 64
@@ -204,6 +209,8 @@ def load_recipe(path: Path) -> Recipe:
         )
     if recipe.data.crop_seconds > recipe.data.clip_seconds:
         raise StapesError(f"{path}: crop_seconds exceeds clip_seconds; make the clips longer")
+    if recipe.data.front_end not in FRONT_ENDS:
+        raise StapesError(f"{path}: data.front_end is {recipe.data.front_end!r}; give {' or '.join(FRONT_ENDS)}")
     if isinstance(recipe.model, GtcrnModel):
         _require_fit_for_gtcrn(path, recipe)
     return recipe
@@ -212,6 +219,8 @@ def load_recipe(path: Path) -> Recipe:
 def _require_fit_for_gtcrn(path: Path, recipe: Recipe) -> None:
     if recipe.quantisation is not None:
         raise StapesError(f"{path}: [quantisation] imitates the integer GRU mask only; leave it out for gtcrn")
+    if recipe.data.front_end != "float":
+        raise StapesError(f"{path}: data.front_end is of the Wiener filter, which gtcrn does not have; leave it out")
     if recipe.deployment != Deployment():
         raise StapesError(f"{path}: [deployment] is of the Wiener filter, which gtcrn does not have; leave it out")
 

@@ -14,25 +14,34 @@ from pystoi import stoi
 from torchmetrics.functional.audio import scale_invariant_signal_distortion_ratio
 
 from models.frontend import FrontEnd
-from models.pipeline import FloatPipeline
+from models.pipeline import apply_mask
+from models.stft import istft
 from tools.corpus import make_set
+from tools.training.analysis import analyse
 from tools.training.networks import Network
 from tools.training.recipe import Recipe
 
 
 class Validator:
-    """The pairs are made once; every call scores the network of that moment on all of them."""
+    """The pairs are made and analysed once; every call scores the network of that moment on all of them."""
 
     def __init__(self, corpus: Path, recipe: Recipe, frontend: FrontEnd) -> None:
         v = recipe.validation
         pairs = make_set(corpus, "validation", v.pairs, v.seconds, list(v.snr_db), seed=recipe.seed)
         self.frontend = frontend
-        self.noisy, self.clean = np.stack([p.noisy for p in pairs]), np.stack([p.clean for p in pairs])
+        self.clean = np.stack([p.clean for p in pairs])
+        self.given = analyse(np.stack([p.noisy for p in pairs]), frontend, recipe.data.front_end)
 
     def scores(self, model: Network | None) -> dict[str, float]:
         """Mean wide-band PESQ, ESTOI and SI-SDR in dB over the pairs; without a model those of what it is given."""
-        output = FloatPipeline(self.frontend, model).run(self.noisy)
-        return mean_scores(output, self.clean, self.frontend)
+        spectrum, gain = self.given["spectrum"], self.given["gain"]
+        if model is None:
+            enhanced = spectrum * gain
+        else:
+            with torch.inference_mode():
+                mask, _ = model.eval()(torch.from_numpy(self.given["features"]).float())
+            enhanced = apply_mask(self.frontend, spectrum, gain, mask.double().numpy())
+        return mean_scores(istft(enhanced, self.frontend)[:, : self.clean.shape[1]], self.clean, self.frontend)
 
 
 def mean_scores(output: np.ndarray, clean: np.ndarray, frontend: FrontEnd) -> dict[str, float]:
