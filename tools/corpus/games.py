@@ -8,13 +8,16 @@ from __future__ import annotations
 
 from tools.corpus.rules import Noise, Package, Speech
 
+_CC_BY, _CC_BY_SA = "CC-BY-3.0", "CC-BY-SA-3.0"
 _HITS = (0.1, 0.6)
 _CALLS = (0.2, 1.0)
 _STEPS = (0.1, 0.3)
 
 
-def _train(label: str, *patterns: str, join: tuple[float, float] | None = None) -> tuple[Noise, ...]:
-    return tuple(Noise(pattern, label, "train", join) for pattern in patterns)
+def _train(
+    label: str, *patterns: str, join: tuple[float, float] | None = None, licence: str = "", author: str = ""
+) -> tuple[Noise, ...]:
+    return tuple(Noise(pattern, label, "train", join, licence, author) for pattern in patterns)
 
 
 def _voice(pattern: str, speaker: str, language: str) -> Speech:
@@ -82,7 +85,7 @@ _SIMUTRANS = Package(
 _UNKNOWN_HORIZONS = Package(
     "unknown-horizons",
     "apt",
-    "GPL-2+",
+    _CC_BY_SA,
     (
         *_train("hammering", "*/sounds/lumberjack_long.ogg", "*/sounds/stonemason.ogg"),
         *_train("market", "*/sounds/main_square.ogg", "*/sounds/warehouse.ogg"),
@@ -113,16 +116,16 @@ _WESNOTH = Package(
 _UFO = Package(
     "ufoai-sound",
     "apt",
-    "GPL-2+",
+    _CC_BY_SA,
     (
-        *_train("city", "*/ambience/city_abnd_ufoai_atm.ogg"),
+        *_train("city", "*/ambience/city_abnd_ufoai_atm.ogg", licence="GPL-2+"),
         *_train("television", "*/ambience/tv_newswav.ogg"),
-        *_train("night insects", "*/ambience/ufo_night_atm.ogg", "*/ambience/cricket_loop.ogg"),
-        *_train("machine", "*/ambience/minepump03.ogg"),
-        *_train("crackle", "*/ambience/bloodspiderwalk.ogg"),
-        *_train("fire", "*/ambience/fire*.ogg", "*/ambience/smallfire.ogg"),
+        *_train("night insects", "*/ambience/ufo_night_atm.ogg", "*/ambience/cricket_loop.ogg", licence="GPL-2+"),
+        *_train("machine", "*/ambience/minepump03.ogg", licence=_CC_BY),
+        *_train("crackle", "*/ambience/bloodspiderwalk.ogg", licence=_CC_BY),
+        *_train("fire", "*/ambience/fire*.ogg", "*/ambience/smallfire.ogg", licence="CC-BY-SA-3.0, GPL-2"),
         *_train("water", "*/ambience/water0*.ogg", "*/ambience/waterfontain.ogg"),
-        *_train("hiss", "*/ambience/steam.ogg"),
+        *_train("hiss", "*/ambience/steam.ogg", licence="GPL-2+"),
         *_train("engine", "*/ugv/diesel-move.ogg", "*/ugv/hover-move.ogg"),
         *_train("aircraft", "*/seq/humanflyby.ogg"),
         *_train("dishes", "*/misc/breakglass*.ogg", join=_HITS),
@@ -145,7 +148,7 @@ _EXTREME_TUX_RACER = Package(
 _LUGARU = Package(
     "lugaru-data",
     "apt",
-    "CC-BY-SA-3.0",
+    _CC_BY_SA,
     (
         *_train("wind", "*/Sounds/Wind.ogg"),
         *_train("outdoors", "*/Sounds/DesertAmbient.ogg"),
@@ -158,7 +161,7 @@ _LUGARU = Package(
 _FLARE = Package(
     "flare-game",
     "apt",
-    "CC-BY-SA-3.0",
+    _CC_BY_SA,
     (
         *_train("rain", "*/environment/rain.ogg"),
         *_train("hammering", "*/environment/anvil_loop.ogg"),
@@ -179,7 +182,14 @@ _ENDLESS_SKY = Package(
     "apt",
     "public domain",
     (
-        *_train("explosions", "*/sounds/explosion *.wav", "*/sounds/final explosion *.wav", join=_HITS),
+        *_train(
+            "explosions",
+            "*/sounds/explosion *.wav",
+            join=_HITS,
+            licence="public domain; one of them CC-BY-SA-3.0",
+            author="Mike Koenig, contributors of Endless Sky",
+        ),
+        *_train("explosions", "*/sounds/final explosion *.wav", join=_HITS),
         *_train("hiss", "*/sounds/fire-lance~.wav", "*/sounds/landing.wav"),
     ),
     author="Michael Zahniser and contributors",
@@ -188,7 +198,7 @@ _ENDLESS_SKY = Package(
 _ZERO_AD = Package(
     "0ad-data",
     "apt",
-    "CC-BY-SA-3.0",
+    _CC_BY_SA,
     (
         *(
             _voice(f"*/voice/{people}/civ/civ_{sex}_*.ogg", f"0ad-{people}-{sex}", language)
@@ -220,23 +230,31 @@ _ZERO_AD = Package(
     author="Wildfire Games",
 )
 
+_MORPH = "Slawek Blauciak"
+
 _RED_ECLIPSE = Package(
     "redeclipse-data",
     "apt",
-    "CC-BY-SA-3.0",
+    _CC_BY_SA,
     (
-        *_train("water", "*/ambience/creek.ogg", "*/ambience/river.ogg", "*/ambience/water*.ogg"),
-        *_train("night insects", "*/ambience/cycadas.ogg", "*/ambience/nightcrickets.ogg"),
-        *_train("traffic", "*/ambience/distant_cars.ogg"),
-        *_train("birds", "*/ambience/forest?.ogg"),
+        *_train("water", "*/ambience/creek.ogg", author="Richard Humphries"),
+        *_train("water", "*/ambience/river.ogg", author="acclivity"),
+        *_train("water", "*/ambience/water.ogg", author="Paul Hertz"),
+        *_train("water", "*/ambience/water*.ogg", author="Tim Kahn"),
+        *_train("night insects", "*/ambience/cycadas.ogg", licence=_CC_BY, author="dobroide"),
+        *_train("night insects", "*/ambience/nightcrickets.ogg", author="Richard Humphries"),
+        *_train("traffic", "*/ambience/distant_cars.ogg", licence=_CC_BY, author="fresco"),
+        *_train("birds", "*/ambience/forest?.ogg", licence=_CC_BY, author="dobroide"),
         *_train("bubbling", "*/ambience/lava?.ogg"),
-        *_train("rain", "*/ambience/morph/rain.ogg", "*/ambience/morph/stormrain.ogg"),
-        *_train("wind", "*/ambience/morph/*wind*.ogg", "*/ambience/wind.ogg", "*/ambience/wastewind.ogg"),
-        *_train("thunder", "*/ambience/morph/stormbolts.ogg"),
-        *_train("machine", "*/ambience/morph/machine1[0-4].ogg"),
+        *_train("rain", "*/ambience/morph/rain.ogg", "*/ambience/morph/stormrain.ogg", licence=_CC_BY, author=_MORPH),
+        *_train("wind", "*/ambience/morph/*wind*.ogg", licence=_CC_BY, author=_MORPH),
+        *_train("wind", "*/ambience/wind.ogg", author="Batuhan Bozkurt"),
+        *_train("wind", "*/ambience/wastewind.ogg"),
+        *_train("thunder", "*/ambience/morph/stormbolts.ogg", licence=_CC_BY, author=_MORPH),
+        *_train("machine", "*/ambience/morph/machine1[0-4].ogg", licence=_CC_BY, author=_MORPH),
         *_train("hiss", "*/ambience/vapour.ogg"),
         *_train("gunfire", "*/sounds/weapons/*.ogg", join=_HITS),
-        *_train("music", "*/sounds/music/*.ogg"),
+        *_train("music", "*/sounds/music/*.ogg", author="Derek Stegall"),
     ),
     author="Red Eclipse Team",
 )
