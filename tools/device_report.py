@@ -35,8 +35,12 @@ PEER_KERNELS = {
 }
 
 
-def device_document(bundle: Bundle, instructions_per_cycle: float = INSTRUCTIONS_PER_CYCLE) -> dict[str, Any]:
+def device_document(
+    bundle: Bundle, instructions_per_cycle: float = INSTRUCTIONS_PER_CYCLE, *, portable: bool = False
+) -> dict[str, Any]:
     """Figures of a bundle, counted over the first seconds of a demo recording; the same on every run.
+
+    `portable` counts the kernels in plain C99 instead of those of the Cortex-M7.
 
     Raises StapesError where the machine lacks the compiler or the emulator, or the bundle an audio path.
     """
@@ -49,7 +53,7 @@ def device_document(bundle: Bundle, instructions_per_cycle: float = INSTRUCTIONS
     speech = read_batch(recording).audio_q15[0, : int(SECONDS * frontend.sample_rate)]
     audio = np.concatenate([speech, *_loudest(HOPS_AT_FULL_SCALE, frontend.hop)])
     with exported_c(bundle) as folder:
-        report = measure(folder, bundle.graph, frontend, audio)
+        report = measure(folder, bundle.graph, frontend, audio, portable=portable)
     return {
         "name": bundle.name,
         "bundle_sha256": bundle.hash,
@@ -84,7 +88,7 @@ def print_device(documents: Sequence[dict[str, Any]]) -> None:
         console.print(table)
     first = documents[0]
     console.print(
-        f"Counted on an emulated Cortex-M7, {first['audio']}: the longest of {first['counted_hops']} hops, spread "
+        f"Counted on an emulated Cortex-M7 with the {first['kernels']} kernels, {first['audio']}: the longest of {first['counted_hops']} hops, spread "
         f"evenly over {first['hops']}; a hop's way depends on the sound, the shortest is "
         f"{first['instructions_per_hop_least']:,}. `make bench` counts each hop of a minute. "
         f"{first['compiler']}.\nInstructions are not cycles: the load assumes {first['instructions_per_cycle']:g} "

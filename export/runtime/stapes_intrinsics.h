@@ -16,7 +16,8 @@ extern "C" {
 /* round(a * b / 2^32), half upwards. */
 static inline int32_t stapes_high_product(int32_t a, int32_t b)
 {
-    return (int32_t)(((int64_t)a * b + ((int64_t)1 << 31)) >> 32);
+    const int64_t product = (int64_t)a * b;
+    return (int32_t)(product >> 32) + (int32_t)((uint32_t)((uint64_t)product & 0xFFFFFFFFu) >> 31);
 }
 
 /* c + round(a * b / 2^32), half upwards. */
@@ -34,13 +35,13 @@ static inline int32_t stapes_dual_product(uint32_t a, uint32_t b)
 /* x, at most 2^15 - 1 and at least -2^15. */
 static inline int32_t stapes_saturate_s16(int32_t x)
 {
-    return x < INT16_MIN ? INT16_MIN : x > INT16_MAX ? INT16_MAX : x;
+    return x == (int16_t)x ? x : (x >> 31) ^ INT16_MAX;
 }
 
 /* x, at most 127 and at least -128. */
 static inline int32_t stapes_saturate_s8(int32_t x)
 {
-    return x < INT8_MIN ? INT8_MIN : x > INT8_MAX ? INT8_MAX : x;
+    return x == (int8_t)x ? x : (x >> 31) ^ INT8_MAX;
 }
 
 #endif

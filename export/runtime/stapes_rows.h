@@ -33,9 +33,6 @@ void stapes_rows_twice(const int16_t *weights, const int16_t *x, int32_t groups,
 void stapes_rows_plain(const stapes_matrix *m, const int16_t *weights, int32_t groups, int32_t block, int32_t blocks,
                        const int16_t *vector, int16_t *values);
 
-/* Blocks whose sums portable C computes before it rounds them. */
-#define STAPES_BLOCKS_AT_ONCE 12
-
 /* Number `i` of the four right shifts in a word, and the zero point above them. */
 static inline int32_t stapes_rows_shift(int32_t word, int32_t i)
 {
@@ -76,7 +73,7 @@ static inline const int16_t *stapes_give_s16(int32_t size, const int16_t *x, int
     return vector;
 }
 
-/* The sums of some blocks in portable C: sums[4 * blocks], biases included. `words` is the size of a block's rows. */
+/* Blocks whose sums portable C computes before it rounds them. */
 #ifndef STAPES_VECTORS
 #if defined(__SSE2__) || defined(__ARM_NEON)
 #define STAPES_VECTORS 1
@@ -84,92 +81,13 @@ static inline const int16_t *stapes_give_s16(int32_t size, const int16_t *x, int
 #define STAPES_VECTORS 0
 #endif
 #endif
+#define STAPES_BLOCKS_AT_ONCE (STAPES_VECTORS != 0 ? 12 : 1)
 
-#if STAPES_VECTORS
-
-/* Columns are laid out as the weights are, once for each pair of rows with zeros in the place of the other one. That
- * doubles the products, but leaves plain inner products, which compilers make vector instructions of.
+/* The sums of at most so many blocks in portable C: sums[4 * blocks], biases included. `words` is the size of a block's
+ * rows.
  */
-#define STAPES_SPREAD_GROUPS 32
-
-static inline void stapes_spread(const int16_t *x, int32_t groups, int16_t *first, int16_t *second)
-{
-    uint32_t columns[2 * STAPES_SPREAD_GROUPS], spread[4 * STAPES_SPREAD_GROUPS];
-    (void)memcpy(columns, x, 4u * (size_t)groups * sizeof *x);
-    for (int32_t i = 0; i < 2 * groups; i++) {
-        spread[2 * i] = columns[i];
-        spread[2 * i + 1] = 0;
-    }
-    (void)memcpy(first, spread, 8u * (size_t)groups * sizeof *first);
-    for (int32_t i = 0; i < 2 * groups; i++) {
-        spread[2 * i] = 0;
-        spread[2 * i + 1] = columns[i];
-    }
-    (void)memcpy(second, spread, 8u * (size_t)groups * sizeof *second);
-}
-
-static inline void stapes_add_block(const int16_t *weights, int32_t groups, const int16_t *first,
-                                    const int16_t *second, int32_t *sums)
-{
-    int32_t even_0 = 0, odd_0 = 0, even_1 = 0, odd_1 = 0;
-    for (int32_t i = 0; i < 8 * groups; i++) {
-        const int16_t even = (int16_t)((int16_t)(uint16_t)((uint16_t)weights[i] << 8) >> 8);
-        const int16_t odd = (int16_t)((int16_t)(weights[i] - even) >> 8);
-        even_0 += even * first[i];
-        odd_0 += odd * first[i];
-        even_1 += even * second[i];
-        odd_1 += odd * second[i];
-    }
-    sums[0] += even_0;
-    sums[1] += odd_0;
-    sums[2] += even_1;
-    sums[3] += odd_1;
-}
-
-static inline void stapes_block_sums(const int16_t *weights, const int16_t *x, int32_t groups, const int32_t *rows,
-                                     int32_t words, int32_t blocks, int32_t *sums)
-{
-    for (int32_t block = 0; block < blocks; block++) {
-        (void)memcpy(sums + 4 * block, rows + words * block, 4u * sizeof *sums);
-    }
-    for (int32_t start = 0; start < groups; start += STAPES_SPREAD_GROUPS) {
-        int16_t first[8 * STAPES_SPREAD_GROUPS], second[8 * STAPES_SPREAD_GROUPS];
-        const int32_t left = groups - start;
-        const int32_t count = left < STAPES_SPREAD_GROUPS ? left : STAPES_SPREAD_GROUPS;
-        stapes_spread(x + 4 * start, count, first, second);
-        for (int32_t block = 0; block < blocks; block++) {
-            stapes_add_block(weights + 8 * (groups * block + start), count, first, second, sums + 4 * block);
-        }
-    }
-}
-
-#else
-
-static inline void stapes_block_sums(const int16_t *weights, const int16_t *x, int32_t groups, const int32_t *rows,
-                                     int32_t words, int32_t blocks, int32_t *sums)
-{
-    for (int32_t block = 0; block < blocks; block++) {
-        int32_t even_0 = rows[0], odd_0 = rows[1], even_1 = rows[2], odd_1 = rows[3];
-        for (int32_t i = 0; i < 4 * groups; i++) {
-            const int32_t first = weights[i + i / 2 * 2];
-            const int32_t second = weights[i + i / 2 * 2 + 2];
-            const int32_t low_0 = (int32_t)((uint32_t)first << 24) >> 24;
-            const int32_t low_1 = (int32_t)((uint32_t)second << 24) >> 24;
-            even_0 += low_0 * x[i];
-            odd_0 += ((first - low_0) >> 8) * x[i];
-            even_1 += low_1 * x[i];
-            odd_1 += ((second - low_1) >> 8) * x[i];
-        }
-        *sums++ = even_0;
-        *sums++ = odd_0;
-        *sums++ = even_1;
-        *sums++ = odd_1;
-        weights += 8 * groups;
-        rows += words;
-    }
-}
-
-#endif
+void stapes_block_sums(const int16_t *weights, const int16_t *x, int32_t groups, const int32_t *rows, int32_t words,
+                       int32_t blocks, int32_t *sums);
 
 #ifdef __cplusplus
 }

@@ -12,11 +12,17 @@ STAPES_NAKED void stapes_rows_once(STAPES_UNUSED const int16_t *weights, STAPES_
 
 #else
 
+static inline int16_t once(int32_t sum, int32_t multiplier)
+{
+    return (int16_t)stapes_saturate_s16(stapes_high_product(sum, multiplier));
+}
+
 static void round_once(const int32_t *sums, const int32_t *row, int16_t *values)
 {
-    for (int32_t i = 0; i < 4; i++) {
-        values[i] = (int16_t)stapes_saturate_s16(stapes_high_product(sums[i], row[4 + i]));
-    }
+    values[0] = once(sums[0], row[4]);
+    values[1] = once(sums[1], row[5]);
+    values[2] = once(sums[2], row[6]);
+    values[3] = once(sums[3], row[7]);
 }
 
 void stapes_rows_once(const int16_t *weights, const int16_t *x, int32_t groups, const int32_t *rows, int16_t *values,

@@ -12,13 +12,19 @@ STAPES_NAKED void stapes_rows_twice(STAPES_UNUSED const int16_t *weights, STAPES
 
 #else
 
+static inline int16_t twice(int32_t sum, const int32_t *row, int32_t i)
+{
+    const int32_t power = (int32_t)1 << (32 - stapes_rows_shift(row[8], i));
+    const int32_t scaled = stapes_divide_high(stapes_high_product(2 * sum, row[4 + i]), power);
+    return (int16_t)stapes_saturate_s8(scaled + stapes_rows_zero_point(row[8]));
+}
+
 static void round_twice(const int32_t *sums, const int32_t *row, int16_t *values)
 {
-    for (int32_t i = 0; i < 4; i++) {
-        const int32_t power = (int32_t)1 << (32 - stapes_rows_shift(row[8], i));
-        const int32_t scaled = stapes_divide_high(stapes_high_product(2 * sums[i], row[4 + i]), power);
-        values[i] = (int16_t)stapes_saturate_s8(scaled + stapes_rows_zero_point(row[8]));
-    }
+    values[0] = twice(sums[0], row, 0);
+    values[1] = twice(sums[1], row, 1);
+    values[2] = twice(sums[2], row, 2);
+    values[3] = twice(sums[3], row, 3);
 }
 
 void stapes_rows_twice(const int16_t *weights, const int16_t *x, int32_t groups, const int32_t *rows, int16_t *values,

@@ -40,6 +40,7 @@ class DeviceReport:
     of calls (None where it gives none). The stack is not part of `ram_bytes`.
     """
 
+    kernels: str
     compiler: str
     hops: int
     counted_hops: int
@@ -75,17 +76,18 @@ def measure(
     program: str = "",
     toolchain: str | None = None,
     counted_hops: int = COUNTED_HOPS,
+    portable: bool = False,
 ) -> DeviceReport:
     """Run audio int16 (S,) through the exported program on the emulated device and count what it costs.
 
-    `counted_hops` hops, evenly spread over the audio, are counted. Raises StapesError where the machine lacks the
+    `counted_hops` hops, evenly spread over the audio, are counted; `portable` measures the kernels in plain C99. Raises StapesError where the machine lacks the
     compiler or the emulator, and where the device's bits are not those of the graph.
     """
     name = program or Path(folder).name
     samples = streams(audio_q15, frontend.hop)[0]
     with tempfile.TemporaryDirectory(prefix="stapes-m7-") as work:
         chain = find_toolchain(toolchain)
-        built = build(folder, name, Path(work), toolchain=chain)
+        built = build(folder, name, Path(work), toolchain=chain, portable=portable)
         firmware = Firmware(built.elf)
         usage = stack_usage(built)
         sizes = footprint(firmware, built)
@@ -98,6 +100,7 @@ def measure(
     network = sum(count for stage, count in worst.by_stage.items() if stage.startswith(NETWORK))
     macs = _macs(folder, name)
     return DeviceReport(
+        kernels="portable C99" if portable else "Cortex-M7",
         compiler=f"{chain.version}, {OPTIMISATION}",
         hops=hops,
         counted_hops=len(counts),

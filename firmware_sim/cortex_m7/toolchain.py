@@ -106,10 +106,11 @@ def build(
     toolchain: Toolchain | None = None,
     trace: bool = False,
     self_test: bool = False,
+    portable: bool = False,
 ) -> Build:
     """Compile and link an exported folder, the shim and the start-up code into `work`; its self-test too where asked.
 
-    The project's own C is compiled with all of its warnings as errors, CMSIS-DSP without. Raises StapesError with the
+    `portable` takes the kernels in plain C99 instead of those with the DSP instructions of the Cortex-M7. The project's own C is compiled with all of its warnings as errors, CMSIS-DSP without. Raises StapesError with the
     compiler's first complaint.
     """
     chain = toolchain or find_toolchain()
@@ -117,6 +118,8 @@ def build(
     system = [option for folder in cmsis.include_dirs for option in ("-isystem", str(folder))]
     common = [*chain.command, *chain.flags, *_COMMON, *system, *(f"-D{name}" for name in cmsis.defines)]
     own = [*common, *STRICT, "-Werror", *program_defines(folder, name, trace)]
+    if portable:
+        own.append("-DSTAPES_CORTEX_M7=0")
     files = program_files(folder)
     if self_test:
         files += self_test_files(folder, name)

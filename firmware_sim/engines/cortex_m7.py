@@ -37,10 +37,11 @@ def require_qemu() -> None:
 class _Image:
     """One linked variant of a program; its files live as long as this object."""
 
-    def __init__(self, source: ProgramSource, toolchain: str | None, trace: bool) -> None:
+    def __init__(self, source: ProgramSource, toolchain: str | None, trace: bool, portable: bool) -> None:
         work = new_work_folder()
         weakref.finalize(self, shutil.rmtree, work, ignore_errors=True)
-        built = build(source.folder, source.name, work, toolchain=find_toolchain(toolchain), trace=trace)
+        chain = find_toolchain(toolchain)
+        built = build(source.folder, source.name, work, toolchain=chain, trace=trace, portable=portable)
         self.elf: Path = built.elf
         self.firmware = Firmware(built.elf)
         self.tensors: list[TracedTensor] = traced_tensors(self.firmware, source.name) if trace else []
@@ -50,7 +51,8 @@ class CortexM7Engine(Engine):
     """The C of an exported folder on the device's own instruction set. The folder may be removed once it is made.
 
     `toolchain` is "gcc", "zig" or None for the first that is here; `qemu` chooses that emulator instead of unicorn;
-    `trace` compiles the traced variant at once instead of the plain one, the other follows when it is needed.
+    `trace` compiles the traced variant at once instead of the plain one, the other follows when it is needed; `portable`
+    takes the kernels in plain C99.
     """
 
     def __init__(
@@ -63,6 +65,7 @@ class CortexM7Engine(Engine):
         toolchain: str | None = None,
         qemu: bool = False,
         trace: bool = False,
+        portable: bool = False,
     ) -> None:
         super().__init__(frontend)
         (require_qemu if qemu else require_unicorn)()
@@ -70,13 +73,14 @@ class CortexM7Engine(Engine):
         self._graph = graph
         self._toolchain = toolchain
         self._qemu = qemu
+        self._portable = portable
         self._source = ProgramSource(folder, program)
         self._images: dict[bool, _Image] = {}
         self._image(trace)
 
     def _image(self, trace: bool) -> _Image:
         if trace not in self._images:
-            self._images[trace] = _Image(self._source, self._toolchain, trace)
+            self._images[trace] = _Image(self._source, self._toolchain, trace, self._portable)
         return self._images[trace]
 
     def run(self, audio_q15: np.ndarray, trace: bool = False, progress: Progress = no_progress) -> Run:

@@ -55,8 +55,23 @@ def test_two_bundles_stand_side_by_side(stapes, bundle_of):
     assert done.stderr == ""
 
 
+@needs_device
+@pytest.mark.usefixtures("short")
+def test_the_portable_kernels_cost_more_than_those_for_the_core(stapes, bundle_of):
+    folder = bundle_of("zoo", "w8a16").folder
+    counts = {}
+    for kernels, options in (("portable C99", ["--portable"]), ("Cortex-M7", [])):
+        done = stapes("inspect", folder, "--device", *options, "--json")
+        assert done.code == 0, done.stderr
+        document = json.loads(done.stdout)
+        assert document["kernels"] == kernels
+        counts[kernels] = document["instructions_network"]
+    assert counts["Cortex-M7"] < counts["portable C99"] < 4 * counts["Cortex-M7"]
+
+
 def test_what_the_options_cannot_mean_is_refused(stapes, bundle_of):
     folder = bundle_of("zoo", "w8a16").folder
+    assert "give --device too" in stapes("inspect", folder, "--portable").error
     assert "give --device too" in stapes("inspect", folder, "--compare", folder).error
     assert (
         "a Cortex-M7 starts two at most" in stapes("inspect", folder, "--device", "--instructions-per-cycle", "3").error

@@ -111,7 +111,7 @@ class HostRows:
     def __init__(self, flags: Iterable[str] = FAST) -> None:
         with tempfile.TemporaryDirectory(prefix="stapes-rows-") as work:
             library = Path(work) / "rows.so"
-            files = [str(RUNTIME / f"{name}.c") for name in KERNELS.values()]
+            files = [str(RUNTIME / f"{name}.c") for name in (*KERNELS.values(), "stapes_block_sums")]
             call_compiler(
                 [*find_compiler().split(), "-std=c99", "-fPIC", "-shared", *flags, *files, "-o", str(library)]
             )

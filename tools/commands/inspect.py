@@ -33,6 +33,9 @@ def inspect(
     compare: Annotated[
         Path | None, typer.Option(help="With --device: another bundle, shown beside this one.", metavar="BUNDLE")
     ] = None,
+    portable: Annotated[
+        bool, typer.Option(help="With --device: count the kernels in plain C99, not those for the Cortex-M7.")
+    ] = False,
     instructions_per_cycle: Annotated[
         float, typer.Option(help="With --device: what the load at a clock assumes; 2 at most.")
     ] = INSTRUCTIONS_PER_CYCLE,
@@ -51,8 +54,10 @@ def inspect(
     opened = load_bundle(bundle)
     if compare is not None and not device:
         raise StapesError("--compare sets two bundles side by side on the device: give --device too")
+    if portable and not device:
+        raise StapesError("--portable chooses the kernels that are counted on the device: give --device too")
     if device:
-        _inspect_device([opened, *([load_bundle(compare)] if compare else [])], instructions_per_cycle, json)
+        _inspect_device([opened, *([load_bundle(compare)] if compare else [])], instructions_per_cycle, portable, json)
         return
     document = describe(opened)
     if json:
@@ -64,8 +69,8 @@ def inspect(
     console.print(_summary_table(opened, document))
 
 
-def _inspect_device(bundles: list[Bundle], instructions_per_cycle: float, json: bool) -> None:
-    documents = [device_document(bundle, instructions_per_cycle) for bundle in bundles]
+def _inspect_device(bundles: list[Bundle], instructions_per_cycle: float, portable: bool, json: bool) -> None:
+    documents = [device_document(bundle, instructions_per_cycle, portable=portable) for bundle in bundles]
     if json:
         first, *others = documents
         print_json({**first, "compare": others[0]} if others else first)
