@@ -13,6 +13,7 @@ from typing import Literal
 import numpy as np
 
 from export.c.constants import Constants
+from export.c.depthwise import packed_taps
 from export.c.packing import ONCE, ONCE_HIGH, ROWS, TWICE, Matrix, high_multiplier, pack
 from export.c.shapes import Loop, dense, loop
 from models.errors import StapesError
@@ -195,8 +196,6 @@ def depthwise_conv_2d_fields(what: str, params: DepthwiseConv2DParams, x: Tensor
     _, output_height, output_width, _ = params.output_shape
     _, kernel_height, kernel_width = params.weights.shape
     _require_shifts(what, params.shift, 14 if params.wide else 30)
-    high = high_multiplier(params.multiplier_q31, params.shift) if params.wide else None
-    multiplier = params.multiplier_q31 if high is None else high
     return {
         "input_height": input_height,
         "input_width": input_width,
@@ -206,14 +205,28 @@ def depthwise_conv_2d_fields(what: str, params: DepthwiseConv2DParams, x: Tensor
         "kernel_height": kernel_height,
         "kernel_width": kernel_width,
         **_window_fields(params),
+        **_taps_fields(what, params, x, arrays),
+        "output_zero_point": params.output_zero_point,
+        "activation_min": params.activation_min,
+        "activation_max": params.activation_max,
+    }
+
+
+def _taps_fields(what: str, params: DepthwiseConv2DParams, x: Tensor, arrays: Constants) -> Fields:
+    """The weights of a depthwise convolution, as pairs of channels or channel by channel."""
+    taps = packed_taps(params, x.shape)
+    if taps is not None:
+        none = dict.fromkeys(("weights", "bias", "multiplier", "shift"), "NULL")
+        return {"taps": arrays.add(f"{what} taps", taps), **none, "rounding": ONCE_HIGH}
+    high = high_multiplier(params.multiplier_q31, params.shift) if params.wide else None
+    multiplier = params.multiplier_q31 if high is None else high
+    return {
+        "taps": "NULL",
         "weights": arrays.add(f"{what} weights", np.moveaxis(params.weights, 0, -1).astype(np.int16)),
         "bias": arrays.add(f"{what} bias", params.bias.astype(np.int32)),
         "multiplier": arrays.add(f"{what} multiplier", multiplier.astype(np.int32)),
         "shift": "NULL" if high is not None else arrays.add(f"{what} shift", params.shift.astype(np.int8)),
         "rounding": ONCE_HIGH if high is not None else ONCE if params.wide else TWICE,
-        "output_zero_point": params.output_zero_point,
-        "activation_min": params.activation_min,
-        "activation_max": params.activation_max,
     }
 
 

@@ -185,6 +185,21 @@ def high_multiplier(multiplier_q31: np.ndarray, shift: np.ndarray) -> np.ndarray
     return np.asarray(reduced << np.where(reduced == 0, 0, left))
 
 
+def folded_multiplier(
+    multiplier_q31: np.ndarray, shift: np.ndarray, bound: np.ndarray
+) -> tuple[np.ndarray, np.ndarray] | None:
+    """int64 k and m (O,) such that requantise_64(x) is round((x << k) * m / 2^32) for every row, or None.
+
+    `bound` is the largest magnitude of x; x << k stays below 2^31, and weights of 8 bits times 2^k are int16.
+    """
+    reduced = reduced_multiplier_q15(multiplier_q31)
+    left = np.where(reduced == 0, 0, 17 + np.asarray(shift, np.int64))
+    fold = np.maximum(left - 16, 0)
+    if left.min() < 0 or fold.max() > 8 or int((bound << fold).max()) >= 2**31:
+        return None
+    return fold, np.asarray(reduced << (left - fold))
+
+
 def _rounding(matrix: Matrix) -> tuple[str, np.ndarray]:
     """The cheapest form that gives the bits of requantise_64 or requantise_double for every row, and its multipliers."""
     multiplier, shift = np.asarray(matrix.multiplier_q31, np.int64), np.asarray(matrix.shift, np.int64)

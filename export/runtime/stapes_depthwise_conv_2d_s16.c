@@ -1,6 +1,7 @@
 #include <string.h>
 
 #include "stapes_arithmetic.h"
+#include "stapes_depthwise.h"
 #include "stapes_intrinsics.h"
 #include "stapes_nn.h"
 #include "stapes_window.h"
@@ -74,6 +75,14 @@ static void one_channel(const stapes_depthwise_conv_2d_params *p, const stapes_w
 
 void stapes_depthwise_conv_2d_s16(const stapes_depthwise_conv_2d_params *p, const int16_t *x, int16_t *y)
 {
+    if (p->taps != NULL) {
+        const int32_t row = p->dilation_height * p->input_width * p->channels;
+        for (int32_t channel = 0; channel < p->channels; channel += 2) {
+            stapes_depthwise_pair(p->taps + STAPES_PAIR_WORDS * (channel / 2), x + channel, row, 2 * row, y + channel,
+                                  p->channels, p->output_width);
+        }
+        return;
+    }
     stapes_window at;
     for (int32_t row = 0; row < p->output_height; row++) {
         const int32_t top = row * p->stride_height - p->padding_top;

@@ -1,0 +1,63 @@
+"""The taps of a depthwise convolution as `stapes_depthwise_pair` reads them: 3 x 3 over a row of positions, int16.
+
+Two channels share WORDS words, in the order in which a position meets them:
+
+    three words of column 2, two multipliers, three words of column 1, two biases, three words of column 0
+
+where the words of a column are, as (lower, upper) halfwords: the first two rows of the first channel, those of the
+second channel, and the last row of both. Weights and biases may be multiplied by a power of two so that the multiplier of
+`requantise_64` becomes one of 32 bits.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from export.c.packing import folded_multiplier
+from quantize.prepare import DepthwiseConv2DParams
+
+WORDS = 13
+_INT16 = (-(2**15), 2**15 - 1)
+
+
+def packed_taps(params: DepthwiseConv2DParams, input_shape: tuple[int, ...]) -> np.ndarray | None:
+    """int32 (channels / 2, WORDS), or None for a convolution that is not 3 x 3 with one row of outputs."""
+    _, rows, width, channels = input_shape
+    if params.weights.shape[1:] != (3, 3) or channels % 2 or not params.wide or not _walks_one_row(params, rows, width):
+        return None
+    bound = np.abs(params.weights.astype(np.int64)).sum(axis=(1, 2)) * 2**15 + np.abs(params.bias)
+    folded = folded_multiplier(params.multiplier_q31, params.shift, bound)
+    if folded is None:
+        return None
+    left, multiplier = folded
+    weights = params.weights.astype(np.int64) << left[:, None, None]
+    bias, multiplier = ((values.reshape(-1, 2)) for values in (params.bias << left, multiplier))
+    columns = [_column(weights[:, :, column]) for column in range(3)]
+    return np.concatenate([columns[2], multiplier, columns[1], bias, columns[0]], axis=1).astype(np.int32)
+
+
+def _walks_one_row(params: DepthwiseConv2DParams, rows: int, width: int) -> bool:
+    """Whether there is an output for each position of one row, and nothing is done to it but rounding."""
+    return (
+        params.output_shape[1:3] == (1, width)
+        and width > 1
+        and params.stride[1] == 1
+        and params.dilation[1] == 1
+        and params.padding == (0, 1)
+        and 2 * params.dilation[0] < rows
+        and params.input_zero_point == 0
+        and params.output_zero_point == 0
+        and (params.activation_min, params.activation_max) == _INT16
+    )
+
+
+def _column(weights: np.ndarray) -> np.ndarray:
+    """int64 (channels, 3 rows) -> (channels / 2, 3 words)."""
+    first, second = weights[0::2], weights[1::2]
+    words = [_word(first[:, 0], first[:, 1]), _word(second[:, 0], second[:, 1]), _word(first[:, 2], second[:, 2])]
+    return np.stack(words, axis=1)
+
+
+def _word(lower: np.ndarray, upper: np.ndarray) -> np.ndarray:
+    """Two int16 as an int32."""
+    return (upper << 16) | (lower & 0xFFFF)
