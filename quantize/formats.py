@@ -76,17 +76,17 @@ class Assigner:
             if op.kind != "CONCATENATION":
                 continue
             for part in op.inputs:
-                if self._made_for(part):
+                if self._made_for(part, self._graph.tensors[op.outputs[0]].hint):
                     self._join(op.outputs[0], part)
 
-    def _made_for(self, part: str) -> bool:
+    def _made_for(self, part: str, whole: Hint) -> bool:
         """Whether a tensor, or what it is a copy of, is computed for one reader alone and free to take its format."""
         hint = self._graph.tensors[part].hint
-        free = not (hint.fixed or hint.span or hint.limit or hint.dtype or hint.power_of_two)
+        free = not (hint.span or hint.limit or hint.dtype or hint.power_of_two) and hint.fixed in (None, whole.fixed)
         made = self._producers.get(part)
         if made is None or not free or len(self._readers[part]) != 1 or len(made.outputs) != 1:
             return False
-        return self._made_for(made.inputs[COPIES[made.kind]]) if made.kind in COPIES else True
+        return self._made_for(made.inputs[COPIES[made.kind]], whole) if made.kind in COPIES else True
 
     def dtype(self, name: str) -> str:
         """The dtype of a tensor: forced by lowering, else the recipe's for it or for anything that must agree with it."""

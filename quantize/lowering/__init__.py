@@ -2,14 +2,14 @@
 
 `context.py` holds the run itself; every other file lowers one family: `linear.py`, `conv.py`, `elementwise.py`,
 `shape.py`, `reduce.py` with the region `energy.py`, `recurrent.py` with the regions `gru.py` (one step) and
-`gru_sequence.py` (over the positions of a frame), and the region `layer_norm.py`.
+`gru_sequence.py` (over the positions of a frame), and the region `layer_norm.py`. `bounded.py` looks over the result.
 """
 
 from __future__ import annotations
 
 from ..float_graph import FloatGraph
 from ..onnx_reader import StreamingOnnx
-from . import context, conv, elementwise, layer_norm, linear, recurrent, reduce, shape
+from . import bounded, context, conv, elementwise, layer_norm, linear, recurrent, reduce, shape
 
 REGISTRY = {
     **linear.LOWERINGS,
@@ -24,7 +24,9 @@ REGISTRY = {
 
 def lower(source: StreamingOnnx) -> FloatGraph:
     """Lower a streaming ONNX model; raises StapesError that lists every node which cannot be lowered."""
-    return context.lower(source, REGISTRY)
+    graph = context.lower(source, REGISTRY)
+    bounded.keep_bounds(graph)
+    return graph
 
 
 def require_supported(source: StreamingOnnx) -> None:

@@ -46,6 +46,7 @@ def test_every_engine_has_the_bits_of_numpy(stapes, bundles, tmp_path):
     bundle = bundles("random")
     assert bundle.frontend.complex_mask
     assert (bundle.frontend.latency, bundle.frontend.delay) == (512, 256)
+    assert float(bundle.graph.tensors["mask"].scale[0]) == 2.0**-15
     audio = speech_in_noise(1.0, seed=31)
     soundfile.write(tmp_path / "speech.wav", audio[-4_096:], 16_000)
     arguments = [word for engine in ENGINES for word in ("--engine", engine)]
