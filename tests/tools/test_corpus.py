@@ -131,6 +131,16 @@ class TestMakeSet:
             assert used
             assert {splits[file] for file in used} == {split}
 
+    def test_a_silent_stretch_of_a_noise_is_drawn_again(self, corpus: Path, tmp_path: Path) -> None:
+        folder = tmp_path / "corpus"
+        shutil.copytree(corpus, folder)
+        item = next(i for i in load_manifest(folder).items("noise", "train") if i.seconds > 2.0)
+        noise, rate = soundfile.read(folder / item.file, dtype="int16")
+        noise[len(noise) // 2 :] = 0
+        soundfile.write(folder / item.file, noise, rate, subtype="PCM_16")
+        for pair in make_set(folder, "train", 16, 0.5, [5], 0, noises=[item.label]):
+            assert abs(ratio_db(pair.noisy, pair.clean) - 5) < 0.01
+
     def test_all_noises_of_the_split_come_up(self, corpus: Path) -> None:
         labels = {pair.noise for pair in make_set(corpus, "train", 60, 0.5, [5], 0)}
         assert labels == {"water", "fire", "babble", "speech-shaped", "white", "pink"}

@@ -210,10 +210,14 @@ def _utterance(
 
 def _recorded(manifest: Manifest, items: list[Item], samples: int, rng: np.random.Generator) -> tuple[Audio, str]:
     weights = np.sqrt([item.seconds for item in items])
-    item = items[int(rng.choice(len(items), p=weights / weights.sum()))]
-    total = round(item.seconds * RATE)
-    start = int(rng.integers(max(total - samples, 0) + 1))
-    return manifest.read(item, start, samples), item.file
+    for _ in range(_TRIES):
+        item = items[int(rng.choice(len(items), p=weights / weights.sum()))]
+        total = round(item.seconds * RATE)
+        start = int(rng.integers(max(total - samples, 0) + 1))
+        noise = manifest.read(item, start, samples)
+        if noise.any():
+            break
+    return noise, item.file
 
 
 def _made_up(manifest: Manifest, split: str, label: str, samples: int, rng: np.random.Generator, speaker: str) -> Audio:
