@@ -9,7 +9,6 @@ import torch
 from torch.nn import functional
 
 from firmware_sim.compare import snr_db
-from firmware_sim.network import NetworkSimulator
 from models import checkpoint
 from models.audio import read_audio
 from models.errors import StapesError
@@ -21,6 +20,7 @@ from quantize.pipeline import quantise
 from quantize.recipe import load_recipe
 from tests.helpers import OWN_CONFIG, random_network
 from tests.tools.test_training import RECIPE, corpus, run  # noqa: F401  (corpus is a fixture)
+from tools.training.agreement import masks_of, ranges_of
 from tools.training.fake_quant import FakeQuantisedMask, Ranges, Recurrence, fake_rows, row_scales, snap
 
 AUDIO = Path("tools/audio")
@@ -46,43 +46,15 @@ def network(tmp_path_factory):
     return model, quantise(source, load_recipe("w8a8"), calibration).graph, features
 
 
-def ranges_of(graph) -> Ranges:
-    """The formats of an integer graph as ranges; r and z share the wider of theirs, as they do in training."""
-
-    def span(*names):
-        tensors = [graph.tensors[name] for name in names]
-        spans = [[(limit - t.zero_point) * float(t.scale[0]) for limit in t.limits] for t in tensors]
-        return [min(s[0] for s in spans), max(s[1] for s in spans)]
-
-    ranges = Ranges()
-    ranges.values = {"features": span("features"), "narrow": span("linear"), "fc2": span("linear_1")}
-    for gru in ("gru0", "gru1"):
-        for role in ("xr", "xz", "xn", "hn", "an"):
-            ranges.values[f"{gru}/{role}"] = span(f"{gru}/{role}")
-        ranges.values[f"{gru}/h_gates"] = span(f"{gru}/hr", f"{gru}/hz")
-        ranges.values[f"{gru}/a_gates"] = span(f"{gru}/ar", f"{gru}/az")
-    return ranges
-
-
-def integer_masks(graph, features: np.ndarray) -> np.ndarray:
-    simulator = NetworkSimulator(graph, len(features))
-    given, mask = graph.tensors["features"], graph.tensors["mask"]
-    codes = np.clip(np.round(features / float(given.scale[0])) + given.zero_point, *given.limits).astype(np.int64)
-    frames = [
-        simulator.step({"features": codes[:, t].reshape(-1, *given.shape)})["mask"] for t in range(codes.shape[1])
-    ]
-    return (np.stack(frames, 1).reshape(*features.shape[:2], -1) - mask.zero_point) * float(mask.scale[0])
-
-
 def test_imitation_is_nearer_to_the_integer_engine_than_the_float_network_is(network):
     """Two int8 networks that round alike but for the last bit of a sum: a code of the last layer is three of the mask."""
     model, graph, features = network
-    imitation = FakeQuantisedMask(model, ranges_of(graph))
+    imitation = FakeQuantisedMask(model, ranges_of(graph, 2))
     every = torch.ones(len(features), dtype=torch.bool)
     with torch.no_grad():
         ours = imitation(torch.from_numpy(features), int8=True, features_int8=every).numpy()
         float_masks = model(torch.from_numpy(features))[0].numpy()
-    integer = integer_masks(graph, features)
+    integer = masks_of(graph, features)
     assert np.abs(ours - integer)[:, 0].max() <= 8 / 256
     assert np.abs(ours - integer).mean() < 2.5 / 256
     assert snr_db(integer, ours) > max(30.0, snr_db(integer, float_masks) + 10.0)

@@ -430,6 +430,7 @@ def test_learning_rate_rises_then_falls_to_zero():
         ('[validation]\nwatch = "loss"', "watch"),
         ('[data]\nfront_end = "analogue"', "front_end"),
         ('[quantisation]\nimitate = "int4"', "imitate"),
+        ('[quantisation]\nrecipe = "w4a4"', "quantisation.recipe"),
     ],
 )
 def test_bad_recipe_is_refused(tmp_path, text, word):

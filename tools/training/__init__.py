@@ -8,7 +8,9 @@ recurrence  the GRU layers in C, forwards and backwards
 networks  what can be trained: how a network is made, started and kept
 loss      resynthesis and what it is judged by
 fake_quant  the integer graph imitated in float
+integer   the integer graph itself as the forward pass
 objective what a step minimises
+agreement on how many frames a forward pass and the engine are equal
 validate  scores of a network on fixed pairs
 state     the half-done training on disk, its log and its curves
 """

@@ -222,6 +222,15 @@ class Recurrence(torch.autograd.Function):
         )
 
 
+class GivenRecurrence(Recurrence):
+    """As `Recurrence`, over a layer whose values are known: `kept` and `inside` as it would have saved them."""
+
+    @staticmethod
+    def forward(ctx: Any, x_gates, x_candidate, weights, bias, kept, inside):  # type: ignore[override]
+        ctx.save_for_backward(*kept, weights, *inside)
+        return kept[0][1:]
+
+
 class FakeQuantisedMask:
     """The forward pass of a `GruMask` with int8 weights, and on demand with int8 activations.
 

@@ -11,10 +11,14 @@ from models.gru_mask import GruMask
 from models.gtcrn import Gtcrn, features_of
 from tools.training import recurrence
 from tools.training.fake_quant import FakeQuantisedMask, Ranges
+from tools.training.integer import IntegerForward
 from tools.training.loss import Resynthesis, SpeechLoss
 from tools.training.networks import Network
 from tools.training.pool import Batch
 from tools.training.recipe import Quantisation, Recipe
+
+# Steps between two calibrations of the integer graph, and the crops of a batch that one sees.
+CALIBRATE_EVERY, CALIBRATION_CROPS = 50, 8
 
 
 class FloatObjective:
@@ -102,6 +106,36 @@ class QuantisedObjective(FloatObjective):
         self.network.ranges.values = state["ranges"]
 
 
+class EngineObjective(BoundedObjective):
+    """The task loss of the network with int8 weights in float and as the integer graph computes it, and the SNR between the two."""
+
+    def __init__(self, recipe: Recipe, model: GruMask) -> None:
+        super().__init__(recipe, model)
+        self.integer = IntegerForward(model, self.settings.recipe)
+        self.age = 0
+
+    def __call__(self, batch: Batch) -> tuple[Tensor, dict[str, float]]:
+        q = self.settings
+        if self.age % CALIBRATE_EVERY == 0:
+            self.integer.calibrate(batch.features[:CALIBRATION_CROPS])
+        self.age += 1
+        mask = self.network(batch.features, int8=False)
+        excess, coarse = self.network.excess, self.integer(batch.features)
+        loss, terms = self._task(batch, mask)
+        coarse_loss, coarse_terms = self._task(batch, coarse)
+        snr = _snr_db(mask, coarse, q.snr_limit_db)
+        terms |= {f"int8_{name}": value for name, value in coarse_terms.items()}
+        terms |= {"snr_db": float(snr.detach()), "excess": float(excess.detach())}
+        return loss + coarse_loss - q.snr_weight * snr + q.reach_weight * excess, terms
+
+    def state(self) -> dict[str, Any]:
+        return {"age": self.age, "formats": self.integer.formats()}
+
+    def restore(self, state: dict[str, Any]) -> None:
+        self.age = state["age"]
+        self.integer.restore(state["formats"])
+
+
 def _snr_db(mask: Tensor, coarse: Tensor, limit_db: float) -> Tensor:
     """Mean over the crops of masks (B, T, K); saturates at the limit, beyond which nothing is gained."""
     signal = mask.square().mean((1, 2)).detach().clamp(min=1e-6)
@@ -113,4 +147,5 @@ def make_objective(recipe: Recipe, model: Network) -> FloatObjective:
     """What the recipe asks for; only a GRU mask can be trained for integer arithmetic."""
     if recipe.quantisation is None or isinstance(model, Gtcrn):
         return FloatObjective(recipe, model)
-    return (BoundedObjective if recipe.quantisation.imitate == "weights" else QuantisedObjective)(recipe, model)
+    kinds = {"weights": BoundedObjective, "activations": QuantisedObjective, "engine": EngineObjective}
+    return kinds[recipe.quantisation.imitate](recipe, model)

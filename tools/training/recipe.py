@@ -15,6 +15,8 @@ from models.gtcrn import Gtcrn
 from tools.corpus.degrade import BAND_HZ, CLIP_DB, ROOM_DIRECT_DB, ROOM_SECONDS
 
 FRONT_ENDS = ("float", "fixed")
+IMITATED = ("weights", "activations", "engine")
+INT8_RECIPES = ("w8a8", "w8a8_features16")
 WATCHED = ("pesq", "estoi", "si_sdr_db")
 
 
@@ -132,7 +134,8 @@ class Validation:
 class Quantisation:
     """Training for integer arithmetic, see `fake_quant`; where a recipe has this table, training ends by snapping weights.
 
-    `imitate`: "weights", which costs little and suits the whole of a training, or "activations" besides, for its end.
+    `imitate`: "weights", which costs little and suits the whole of a training, "activations" besides, for its end, or
+    "engine", where the integer graph of `recipe` (w8a8 or w8a8_features16) is the forward pass, bit for bit.
 
     `snr_weight` is the worth of one dB between the masks of the float and of the integer network, up to `snr_limit_db`.
     `term_reach`, `gate_reach` and `candidate_reach` bound what stands in front of the gates, at the price of `reach_weight`
@@ -140,6 +143,7 @@ class Quantisation:
     """
 
     imitate: str = "activations"
+    recipe: str = "w8a8"
     snr_weight: float = 0.015
     snr_limit_db: float = 48.0
     term_reach: float = 5.0
@@ -203,10 +207,12 @@ def load_recipe(path: Path) -> Recipe:
         raise StapesError(f"{path}: {error}") from error
     if recipe.validation.watch not in WATCHED:
         raise StapesError(f"{path}: validation.watch is {recipe.validation.watch!r}; give one of {', '.join(WATCHED)}")
-    if recipe.quantisation is not None and recipe.quantisation.imitate not in ("weights", "activations"):
-        raise StapesError(
-            f"{path}: quantisation.imitate is {recipe.quantisation.imitate!r}; give weights or activations"
-        )
+    if (q := recipe.quantisation) is not None:
+        for name, known in (("imitate", IMITATED), ("recipe", INT8_RECIPES)):
+            if getattr(q, name) not in known:
+                raise StapesError(
+                    f"{path}: quantisation.{name} is {getattr(q, name)!r}; give one of {', '.join(known)}"
+                )
     if recipe.data.crop_seconds > recipe.data.clip_seconds:
         raise StapesError(f"{path}: crop_seconds exceeds clip_seconds; make the clips longer")
     if recipe.data.front_end not in FRONT_ENDS:
