@@ -9,6 +9,7 @@ equalise      channels between two layers brought nearer to one range
 recipe        every choice, as TOML; the built-in ones stand in recipes/
 ranges        from observed values to a range
 formats       which dtype, scale and zero point each tensor gets
+bias_correction  mean errors of products, taken from their biases
 build         weights and biases to codes, QUANTIZE where formats meet: the integer graph
 groups        names that must agree
 conv_form     the same products as 1x1 convolutions

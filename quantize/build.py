@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
+from .bias_correction import MeanErrors
 from .float_graph import FloatGraph
 from .formats import Assigner, Format
 from .graph import DTYPES, LIMITS, Graph, Operator, Tensor
@@ -47,6 +48,7 @@ class Builder:
     source: FloatGraph
     recipe: Recipe
     assigner: Assigner
+    errors: MeanErrors | None = None
     tensors: dict[str, Tensor] = field(default_factory=dict)
     operators: list[Operator] = field(default_factory=list)
     _converted: dict[tuple[str, Format], str] = field(default_factory=dict)
@@ -112,6 +114,8 @@ class Builder:
         dtype = "int64" if source.dtype == "int16" else "int32"
         scales = (source.scale[0] * weights.scale).astype(np.float32)
         axis = None if weights.axis is None else 0
+        if self.errors is not None:
+            data = data - self.errors.of(op, self.tensors[op.inputs[0]], source, weights)
         codes = np.round(data / scales.astype(np.float64))
         # Clipped here, refused by the proof: a bias that does not fit is named there with its row.
         codes = np.clip(codes, *LIMITS["int32"]).astype(DTYPES[dtype])
@@ -141,9 +145,12 @@ class Builder:
         return label
 
 
-def build(source: FloatGraph, recipe: Recipe, assigner: Assigner) -> Graph:
-    """The integer graph; states, outputs and regions keep the names of the float graph."""
-    builder = Builder(source, recipe, assigner)
+def build(source: FloatGraph, recipe: Recipe, assigner: Assigner, errors: MeanErrors | None = None) -> Graph:
+    """The integer graph; states, outputs and regions keep the names of the float graph.
+
+    `errors`: taken from the biases where the recipe corrects them.
+    """
+    builder = Builder(source, recipe, assigner, errors if recipe.bias_correction else None)
     for name in (*source.inputs, *(state.input for state in source.states)):
         builder.activation(name)
     for op in source.operators:

@@ -122,7 +122,7 @@ class Assigner:
             names = tuple(known for member in members for known in self._names(member))
             self._choices[root] = self._recipe.for_tensor(names)
         choice = self._choices[root]
-        key = (root, dtype, choice.range, choice.percentile, choice.headroom)
+        key = (root, dtype, choice.range, choice.percentile, choice.headroom, choice.clip)
         if key not in self._known:
             self._known[key] = self._choose(members, dtype, choice)
         return self._known[key]
@@ -164,6 +164,8 @@ class Assigner:
         if symmetric and not any(hint.power_of_two for hint in hints):
             # A power of two brings headroom of its own.
             low, high = low * choice.headroom, high * choice.headroom
+        if dtype == "int8":
+            low, high = low * choice.clip, high * choice.clip
         limits = [hint.limit for hint in hints if hint.limit]
         limits += [hint.limit_int8 for hint in hints if hint.limit_int8 and dtype == "int8"]
         return (max(low, -min(limits)), min(high, min(limits))) if limits else (low, high)

@@ -9,6 +9,7 @@ import numpy as np
 
 from models.errors import StapesError
 
+from .bias_correction import MeanErrors
 from .build import build
 from .calibrate import Observations, calibrate
 from .conv_form import as_conv_2d
@@ -57,7 +58,7 @@ def quantise(
 def assemble(lowered: FloatGraph, seen: Observations, recipe: Recipe) -> Quantised:
     """What follows calibration: equalise, assign formats, build and prove; `quantise` without its slow part."""
     lowered, seen = equalise(lowered, seen, recipe.equalisation)
-    graph = build(lowered, recipe, Assigner(lowered, recipe, seen))
+    graph = build(lowered, recipe, Assigner(lowered, recipe, seen), MeanErrors(lowered, seen))
     if recipe.form == "conv_2d":
         graph = as_conv_2d(graph)
     graph = replace(graph, metadata={**graph.metadata, "stapes.recipe": recipe.name})

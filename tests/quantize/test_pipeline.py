@@ -76,6 +76,15 @@ def test_exceptions_of_the_recipe_reach_the_tensors_and_quantize_stands_where_fo
     assert {graph.tensors[op.outputs[0]].dtype for op in graph.operators} == {"int8"}
 
 
+def test_a_clip_narrows_int8_alone():
+    def scale(dtype, clip):
+        recipe = {"activations": {"dtype": dtype}, "tensor": [{"match": "x", "clip": clip}]}
+        return float(quantised(recipe).graph.tensors["x"].scale[0])
+
+    assert scale("int8", 0.5) == pytest.approx(0.5 * scale("int8", 1.0), rel=0.01)
+    assert scale("int16", 0.5) == scale("int16", 1.0)
+
+
 def test_a_region_is_of_one_dtype_even_when_only_one_tensor_is_named():
     graph = quantised({"activations": {"dtype": "int8"}, "tensor": [{"match": ["gru0/ar"], "dtype": "int16"}]}).graph
     inside = [graph.tensors[op.outputs[0]].dtype for op in graph.operators if op.region == "gru0"]
