@@ -64,7 +64,7 @@ class Cases:
 
 
 def _products(c: Cases, dtype: str) -> None:
-    for index, (inputs, outputs, rows) in enumerate([(1, 1, 1), (65, 3, 1), (257, 65, 1), (128, 7, 3), (31, 257, 1)]):
+    for index, (inputs, outputs, rows) in enumerate([(1, 1, 1), (65, 3, 1), (257, 65, 1), (128, 7, 3), (31, 257, 1), (20, 12, 37)]):
         name = f"fully_connected_{dtype}_{inputs}x{outputs}x{rows}"
         x = c.input(f"{name}/x", (rows, inputs), dtype)
         wide = "int32" if index == 3 else WIDE[dtype]
@@ -80,6 +80,8 @@ def _products(c: Cases, dtype: str) -> None:
         (5, 17, 6, 4, (2, 3), (1, 1), (2, 3), "VALID", 3),
         (7, 9, 1, 3, (3, 3), (2, 2), (1, 1), "SAME", 1),
         (4, 6, 8, 8, (1, 1), (2, 1), (1, 1), "VALID", 8),
+        (1, 41, 9, 8, (1, 5), (1, 2), (1, 1), "SAME", 9),
+        (2, 45, 8, 16, (1, 5), (1, 2), (1, 2), "SAME", 4),
     ]
     for index, (h, w, i, o, kernel, stride, dilation, padding, depth) in enumerate(convolutions):
         name = f"conv_2d_{dtype}_{index}"
