@@ -73,6 +73,9 @@ def is_layer_norm(graph: Graph, region: Region) -> bool:
             return False
     if graph.tensors[roles["x"]].size != graph.tensors[roles["out"]].size:
         return False
+    gamma = graph.tensors[by_role["scaled"].inputs[1]].data
+    if gamma is None or gamma.min() == _S16[0]:  # the kernel doubles it
+        return False
     return _has_formats(graph, by_role) and is_closed(graph, region, ("out",))
 
 

@@ -15,9 +15,19 @@ static void add_row(const stapes_add_params *p, stapes_quick_walk over, const in
 static void quick_row(const stapes_add_params *p, const stapes_quick_scale *other, stapes_quick_walk over,
                       const int16_t *exact, const int16_t *x, int16_t *y)
 {
+    const stapes_quick_scale scale = *other;
+    const int32_t multiplier = p->output_multiplier_q31;
     const int32_t power = stapes_quick_power(p->output_shift);
+    if (over.step_1 == 1 && over.step_2 == 1) {
+        for (int32_t i = 0; i < over.size; i++) {
+            const int32_t sum = stapes_quick_exact(exact[i]) + stapes_quick_rescale(&scale, x[i]);
+            y[i] = (int16_t)stapes_quick_twice_sum(multiplier, power, 2 * sum);
+        }
+        return;
+    }
     for (int32_t i = 0; i < over.size; i++) {
-        y[i] = (int16_t)stapes_quick_sum(p, power, stapes_quick_exact(*exact), stapes_quick_rescale(other, *x));
+        const int32_t sum = stapes_quick_exact(*exact) + stapes_quick_rescale(&scale, *x);
+        y[i] = (int16_t)stapes_quick_twice_sum(multiplier, power, 2 * sum);
         exact += over.step_1;
         x += over.step_2;
     }

@@ -10,12 +10,26 @@ static bool is_quick(const stapes_leaky_relu_params *p)
            stapes_quick_scale_fits(slope < 0 ? -slope : slope, p->shift_alpha, 0);
 }
 
+/* Values from zero on as they are. */
+static void quick_below(const stapes_quick_scale *below, int32_t sign, int32_t size, const int16_t *x, int16_t *y)
+{
+    const stapes_quick_scale scale = *below;
+    for (int32_t i = 0; i < size; i++) {
+        const int32_t value = x[i];
+        y[i] = (int16_t)(value >= 0 ? value : stapes_saturate_s16(sign * stapes_quick_rescale(&scale, value)));
+    }
+}
+
 static void quick(const stapes_leaky_relu_params *p, int32_t size, const int16_t *x, int16_t *y)
 {
     const int32_t slope = p->multiplier_alpha_q31;
     const int32_t sign = slope < 0 ? -1 : 1;
     const stapes_quick_scale above = stapes_quick_scale_of(p->multiplier_identity_q31, p->shift_identity, 0);
     const stapes_quick_scale below = stapes_quick_scale_of(sign * slope, p->shift_alpha, 0);
+    if (p->multiplier_identity_q31 == 1 << 30 && p->shift_identity == 1) {
+        quick_below(&below, sign, size, x, y);
+        return;
+    }
     for (int32_t i = 0; i < size; i++) {
         const int32_t value = x[i];
         const int32_t scaled =

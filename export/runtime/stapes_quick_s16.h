@@ -64,11 +64,15 @@ static inline bool stapes_quick_is_exact(int32_t multiplier_q31, int32_t shift)
 
 static inline int32_t stapes_quick_exact(int32_t x) { return x * (1 << 14); }
 
-/* Both operands on the common scale, neither above 2^29, to the output; power is 2^(32 + output_shift). */
+/* Twice the sum of both operands on the common scale, neither above 2^29, to the output; power is 2^(32 + output_shift). */
+static inline int32_t stapes_quick_twice_sum(int32_t multiplier_q31, int32_t power, int32_t twice_sum)
+{
+    return stapes_saturate_s16(stapes_divide_high(stapes_high_product(twice_sum, multiplier_q31), power));
+}
+
 static inline int32_t stapes_quick_sum(const stapes_add_params *p, int32_t power, int32_t common_1, int32_t common_2)
 {
-    const int32_t scaled = stapes_high_product((common_1 + common_2) * 2, p->output_multiplier_q31);
-    return stapes_saturate_s16(stapes_divide_high(scaled, power));
+    return stapes_quick_twice_sum(p->output_multiplier_q31, power, (common_1 + common_2) * 2);
 }
 
 static inline int32_t stapes_quick_power(int32_t shift) { return (int32_t)1 << (32 + shift); }
@@ -84,6 +88,12 @@ static inline int32_t stapes_quick_mul_s16(int32_t multiplier_q31, int32_t power
 {
     const int32_t scaled = (int32_t)(((int64_t)(x_1 * x_2) * multiplier_q31 + ((int64_t)1 << 30)) >> 31);
     return stapes_saturate_s16(stapes_divide_high(scaled, power));
+}
+
+/* The same of x_1 and half of `twice_x_2`, which is not -2^16. */
+static inline int32_t stapes_quick_mul_twice(int32_t multiplier_q31, int32_t power, int32_t x_1, int32_t twice_x_2)
+{
+    return stapes_saturate_s16(stapes_divide_high(stapes_high_product(x_1 * twice_x_2, multiplier_q31), power));
 }
 
 #ifdef __cplusplus
