@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 import tomllib
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args, get_origin, get_type_hints
 
 from models.errors import StapesError
 from models.frontend import FrontEnd
@@ -182,6 +183,8 @@ class Recipe:
         return values if self.quantisation else {name: v for name, v in values.items() if name != "quantisation"}
 
 
+_AT_LEAST_ONE = ("chunk_clips", "chunks", "renew_steps", "steps", "batch", "pairs", "every")
+_ABOVE_ZERO = ("clip_seconds", "crop_seconds", "learning_rate", "gradient_norm", "seconds")
 _MODELS = {"gru-mask": GruMaskConfig, "gtcrn": GtcrnModel}
 _TABLES = {
     "data": Data,
@@ -205,6 +208,7 @@ def load_recipe(path: Path) -> Recipe:
         recipe = _fill(Recipe, values, "")
     except StapesError as error:
         raise StapesError(f"{path}: {error}") from error
+    _require_sound_numbers(path, recipe)
     if recipe.validation.watch not in WATCHED:
         raise StapesError(f"{path}: validation.watch is {recipe.validation.watch!r}; give one of {', '.join(WATCHED)}")
     if (q := recipe.quantisation) is not None:
@@ -222,6 +226,21 @@ def load_recipe(path: Path) -> Recipe:
     return recipe
 
 
+def _require_sound_numbers(path: Path, recipe: Recipe) -> None:
+    for table in ("data", "optimiser", "validation"):
+        for name, value in vars(getattr(recipe, table)).items():
+            if name in _AT_LEAST_ONE and value < 1:
+                raise StapesError(f"{path}: {table}.{name} is {value}; it must be at least 1")
+            if name in _ABOVE_ZERO and value <= 0:
+                raise StapesError(f"{path}: {table}.{name} is {value}; it must be above 0")
+            if name.endswith("_fraction") and not 0 <= value <= 1:
+                raise StapesError(f"{path}: {table}.{name} is {value}; it must lie between 0 and 1")
+    if not 0 <= recipe.optimiser.average < 1:
+        raise StapesError(
+            f"{path}: optimiser.average is {recipe.optimiser.average}; it must be less than 1, 0 for none"
+        )
+
+
 def _require_fit_for_gtcrn(path: Path, recipe: Recipe) -> None:
     if recipe.quantisation is not None:
         raise StapesError(f"{path}: [quantisation] imitates the integer GRU mask only; leave it out for gtcrn")
@@ -236,15 +255,36 @@ def _fill(kind: type, values: dict[str, Any], where: str) -> Any:
     unknown = sorted(set(values) - set(fields))
     if unknown:
         raise StapesError(f"unknown key {where}{unknown[0]}; known: {', '.join(fields)}")
-    filled = {}
+    filled, hints = {}, get_type_hints(kind)
     for name, value in values.items():
         if not where and name in {"model", *_TABLES}:
             if not isinstance(value, dict):
                 raise StapesError(f"{name} is a table: write [{name}]")
             filled[name] = _fill(_TABLES[name], value, f"{name}.") if name in _TABLES else _model(value)
+        elif not _fits(value, hints[name]):
+            raise StapesError(f"{where}{name} is {value!r}; it must be {_words(hints[name])}")
         else:
             filled[name] = tuple(value) if isinstance(value, list) else value
     return kind(**filled)
+
+
+def _fits(value: Any, hint: Any) -> bool:
+    """Whether a value of a TOML file is of a field's type; integers serve as numbers with a point, two numbers as a range."""
+    if get_origin(hint) is tuple:
+        kind, *others = get_args(hint)
+        right = isinstance(value, list) and len(value) > 0 and all(_fits(item, kind) for item in value)
+        return right and (others == [Ellipsis] or (len(value) == 2 and value[0] <= value[1]))
+    kinds = get_args(hint) or (hint,)
+    finite = not isinstance(value, float) or math.isfinite(value)
+    return finite and (type(value) in kinds or (type(value) is int and float in kinds))
+
+
+def _words(hint: Any) -> str:
+    names = {int: "a whole number", float: "a number", bool: "true or false", str: "text"}
+    if get_origin(hint) is tuple:
+        kind, *others = get_args(hint)
+        return f"a list of {names[kind].split()[-1]}s" if others == [Ellipsis] else "two numbers, the smaller first"
+    return " or ".join(names[kind] for kind in get_args(hint) or (hint,) if kind in names)
 
 
 def _model(values: dict[str, Any]) -> GruMaskConfig | GtcrnModel:
