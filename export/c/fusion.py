@@ -8,11 +8,10 @@ from dataclasses import dataclass
 from export.c.constants import Constants
 from export.c.energy import energy_fields, is_energy
 from export.c.fields import Fields
-from export.c.gru import gru_fields, is_gru, vector_sizes
-from export.c.gru_sequence import gru_sequence_fields, gru_sequence_scratch, is_gru_sequence
+from export.c.gru import gru_fields, gru_kernel, gru_scratch, is_gru
+from export.c.gru_sequence import gru_sequence_fields, gru_sequence_kernel, gru_sequence_scratch, is_gru_sequence
 from export.c.history import history_fields
 from export.c.layer_norm import is_layer_norm, layer_norm_fields
-from export.c.packing import padded
 from quantize.graph import Graph, Region
 
 
@@ -24,6 +23,7 @@ class Fusion:
     fields: the fields of `stapes_<params>_params`, where `params` is the kernel's name or the one given here.
     scratch: dtype and number of values, or None.
     in_place: pairs (written, read) of roles that may share memory.
+    kernel: the kernel's name without its dtype, where a kind of region has several.
     """
 
     matches: Callable[[Graph, Region], bool]
@@ -33,16 +33,16 @@ class Fusion:
     scratch: Callable[[Graph, Region], tuple[str, int] | None] = lambda graph, region: None
     in_place: tuple[tuple[str, str], ...] = ()
     params: str | None = None
-
-
-def _gru_scratch(graph: Graph, region: Region) -> tuple[str, int]:
-    """A vector of the input and one of the state, of one row."""
-    return "int16", sum(padded(size) for size in vector_sizes(graph, region))
+    kernel: Callable[[Graph, Region], str] | None = None
 
 
 FUSIONS = {
-    "gru": Fusion(is_gru, gru_fields, ("x", "h"), ("h_out",), _gru_scratch, (("h_out", "h"),)),
-    "gru_sequence": Fusion(is_gru_sequence, gru_sequence_fields, ("x",), ("out",), gru_sequence_scratch),
+    "gru": Fusion(
+        is_gru, gru_fields, ("x", "h"), ("h_out",), gru_scratch, in_place=(("h_out", "h"),), kernel=gru_kernel
+    ),
+    "gru_sequence": Fusion(
+        is_gru_sequence, gru_sequence_fields, ("x",), ("out",), gru_sequence_scratch, kernel=gru_sequence_kernel
+    ),
     "energy": Fusion(is_energy, energy_fields, ("x",), ("sums",)),
     "layer_norm": Fusion(is_layer_norm, layer_norm_fields, ("x",), ("out",)),
     "history": Fusion(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from export.c.constants import Constants
 from export.c.fields import (
@@ -14,7 +14,8 @@ from export.c.fields import (
     matrix_of,
     scalar_fields,
 )
-from export.c.packing import Matrix, form, interleave
+from export.c.grouped import FORM, Grouped, grouped, grouped_fields
+from export.c.packing import Matrix, form, interleave, padded
 from export.c.regions import is_closed, producers
 from quantize.graph import Graph, Operator, Region
 from quantize.prepare import (
@@ -24,6 +25,7 @@ from quantize.prepare import (
     LutParams,
     MulParams,
     Params,
+    SigmoidParams,
     prepare,
 )
 
@@ -133,6 +135,17 @@ def quick_mul(params: MulParams) -> dict[str, int] | None:
     }
 
 
+# Matrices by name, and the other numbers of the kernel for small groups.
+GroupedCell = tuple[dict[str, Grouped], dict[str, int]]
+
+# The curves that the kernel for small groups has built in: three times the input is a position of its table.
+_GROUPED_CURVES: dict[str, tuple[Params, ...]] = {
+    "r": tuple(SigmoidParams(6 << shift, shift, False) for shift in range(13)),
+    "z": tuple(SigmoidParams(6 << shift, shift, False) for shift in range(13)),
+    "n": tuple(SigmoidParams(3 << shift, shift, True) for shift in range(13)),
+}
+
+
 def is_gru(graph: Graph, region: Region) -> bool:
     """Whether a region computes what the fused kernel computes, to the bit, and nobody looks inside."""
     if region.kind != "gru" or set(region.roles) != {"x", "h", *CELL}:
@@ -190,45 +203,98 @@ def product(graph: Graph, op: Operator) -> FullyConnectedParams:
     return as_fully_connected(params) if isinstance(params, Conv2DParams) else params  # type: ignore[return-value]
 
 
+def gru_kernel(graph: Graph, region: Region) -> str:
+    """The kernel of a region, less its dtype: one for matrices of small groups, one for all."""
+    small = grouped_cell(graph, producers(graph, region), gate_matrices(graph, region))
+    return "gru" if small is None else "gru_grouped"
+
+
 def gru_fields(graph: Graph, region: Region, arrays: Constants) -> Fields:
-    """Fields of `stapes_gru_s8_params` or `stapes_gru_s16_params`."""
+    """Fields of `stapes_gru_s8_params`, `stapes_gru_s16_params` or `stapes_gru_grouped_s16_params`."""
+    by_role, gates = producers(graph, region), gate_matrices(graph, region)
     hidden = vector_sizes(graph, region)[1]
     batch = graph.tensors[region.roles["h"]].size // hidden
-    matrices = {name: gate_matrix(graph, region, name) for name in MATRICES}
-    return cell_fields(graph, region.name, batch, hidden, matrices, producers(graph, region), arrays)
+    sizes = {"batch": batch, "hidden": hidden}
+    return {**sizes, **cell_fields(graph, region.name, gates, by_role, grouped_cell(graph, by_role, gates), arrays)}
+
+
+def gru_scratch(graph: Graph, region: Region) -> tuple[str, int]:
+    """A vector of the input and one of the state, of one row; before the cell of small groups all terms."""
+    inputs, hidden = vector_sizes(graph, region)
+    small = gru_kernel(graph, region) != "gru"
+    return "int16", inputs + 7 * hidden if small else padded(inputs) + padded(hidden)
 
 
 def cell_fields(
     graph: Graph,
     label: str,
-    batch: int,
-    hidden: int,
-    matrices: Mapping[str, Matrix],
+    gates: Mapping[str, Sequence[Matrix]],
     by_role: Mapping[str, Operator],
+    small: GroupedCell | None,
     arrays: Constants,
 ) -> Fields:
-    """Fields of `stapes_gru_s8_params` or `stapes_gru_s16_params` from the matrices and the operators behind them."""
+    """Fields of a cell's parameters from its matrices, gate by gate, and the operators behind them."""
+    if small is not None:
+        matrices, scalars = small
+        return {n: grouped_fields(f"{label} {n}", m, arrays) for n, m in matrices.items()} | scalars
     built_in = _BUILT_IN[graph.tensors[by_role["h_out"].outputs[0]].dtype]
     others = [role for role in CELL if role not in built_in and role not in PRODUCTS]
     return {
-        "batch": batch,
-        "hidden": hidden,
-        **{name: matrix_fields(label, f"{label} {name}", matrix, arrays) for name, matrix in matrices.items()},
+        **{name: matrix_fields(label, f"{label} {name}", interleave(gates[name]), arrays) for name in MATRICES},
         **{role: _role_fields(graph, by_role[role], arrays) for role in others},
     }
 
 
+def grouped_cell(
+    graph: Graph, by_role: Mapping[str, Operator], gates: Mapping[str, Sequence[Matrix]]
+) -> GroupedCell | None:
+    """Matrices and numbers of `stapes_gru_grouped_s16_params`, or None for a cell that it does not compute."""
+    if graph.tensors[by_role["h_out"].outputs[0]].dtype != "int16":
+        return None
+    if any(prepare(graph, by_role[role]) not in curves for role, curves in _GROUPED_CURVES.items()):
+        return None
+    sums = _common_power([aligned_add(prepare(graph, by_role[role])) for role in _GATE_SUMS])  # type: ignore[arg-type]
+    matrices = {name: grouped(gates[name]) for name in MATRICES}
+    if sums is None or any(matrix is None for matrix in matrices.values()):
+        return None
+    factors, power = sums
+    scalars = dict(zip(("r_factors", "z_factors", "n_factors"), factors, strict=True)) | {"power": power}
+    return {name: matrix for name, matrix in matrices.items() if matrix is not None}, scalars
+
+
+def _common_power(sums: Sequence[dict[str, int] | None]) -> tuple[list[int], int] | None:
+    """Both factors of each sum in one word, and the power behind all of them."""
+    known = [fields for fields in sums if fields is not None]
+    power = min(fields["power"] for fields in known)
+    words = []
+    for fields in known:
+        first, second = (fields[name] * (fields["power"] // power) for name in ("factor_1", "factor_2"))
+        if max(first, second) >= 2**15 or (first + second) * 2**15 >= 2**31:
+            return None
+        words.append(second * 2**16 + first)
+    return (words, power) if len(known) == len(sums) else None
+
+
 def gate_matrix(graph: Graph, region: Region, name: str) -> Matrix:
     """The products of a cell with `x` or with `h` as one matrix."""
+    return interleave(gate_matrices(graph, region)[name])
+
+
+def gate_matrices(graph: Graph, region: Region) -> dict[str, list[Matrix]]:
+    """The products of a cell with `x` and with `h`, gate by gate."""
     by_role = producers(graph, region)
-    ops = [by_role[role] for role in MATRICES[name]]
-    return interleave([matrix_of(op.name, product(graph, op), graph.tensors[op.inputs[0]]) for op in ops])
+    return {name: [_matrix(graph, by_role[role]) for role in roles] for name, roles in MATRICES.items()}
+
+
+def _matrix(graph: Graph, op: Operator) -> Matrix:
+    return matrix_of(op.name, product(graph, op), graph.tensors[op.inputs[0]])
 
 
 def gate_forms(graph: Graph, region: Region) -> dict[str, str]:
     """Operator -> kernel of its matrix, as `packing.form` has it, for the products of a cell."""
-    by_role = producers(graph, region)
-    forms = {name: form(gate_matrix(graph, region, name)) for name in MATRICES}
+    by_role, gates = producers(graph, region), gate_matrices(graph, region)
+    small = grouped_cell(graph, by_role, gates) is not None
+    forms = {name: FORM if small else form(interleave(matrices)) for name, matrices in gates.items()}
     return {by_role[role].name: forms[name] for name, roles in MATRICES.items() for role in roles}
 
 

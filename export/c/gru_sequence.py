@@ -10,8 +10,8 @@ import numpy as np
 
 from export.c.constants import Constants
 from export.c.fields import Fields, matrix_of
-from export.c.gru import CELL, MATRICES, PRODUCTS, cell_fields, has_formats, product
-from export.c.packing import Matrix, interleave, padded
+from export.c.gru import CELL, MATRICES, PRODUCTS, GroupedCell, cell_fields, grouped_cell, has_formats, product
+from export.c.packing import Matrix, padded
 from export.c.regions import is_closed, origins, producers
 from quantize.graph import Graph, Operator, Region, Tensor
 
@@ -38,25 +38,41 @@ def is_gru_sequence(graph: Graph, region: Region) -> bool:
     )
 
 
+def gru_sequence_kernel(graph: Graph, region: Region) -> str:
+    """The kernel of a region, less its dtype: one for matrices of small groups, one for all."""
+    return "gru_sequence" if _small(graph, region) is None else "gru_sequence_grouped"
+
+
 def gru_sequence_fields(graph: Graph, region: Region, arrays: Constants) -> Fields:
-    """Fields of `stapes_gru_sequence_s8_params` or `stapes_gru_sequence_s16_params`."""
-    by_role = producers(graph, region)
+    """Fields of `stapes_gru_sequence_s8_params`, or of int16 with or without small groups."""
+    by_role, gates = producers(graph, region), _gates(graph, region)
+    sizes = {"batch": 1, "hidden": gates["h"][0].weights.shape[1]}
     cell = _cell(by_role, "forward")
-    matrices = {
-        "x": interleave([_both_sides(graph, by_role, gate) for gate in MATRICES["x"]]),
-        "h": interleave([_matrix(graph, by_role[f"0/{gate}"]) for gate in MATRICES["h"]]),
-    }
-    hidden = matrices["h"].weights.shape[1]
-    fields = cell_fields(graph, region.name, 1, hidden, matrices, cell, arrays)
-    return {"positions": _positions(graph, region, by_role), "cell": fields}
+    fields = cell_fields(graph, region.name, gates, cell, _small(graph, region), arrays)
+    return {"positions": _positions(graph, region, by_role), "cell": {**sizes, **fields}}
 
 
 def gru_sequence_scratch(graph: Graph, region: Region) -> tuple[str, int]:
-    """What the cell needs, two positions and the state."""
-    by_role = producers(graph, region)
-    inputs = 2 * product(graph, by_role["xr/forward"]).weights.shape[1]
-    hidden = product(graph, by_role["0/hr"]).weights.shape[1]
+    """What the cell needs, two positions and the state; with small groups all terms, a position and the state."""
+    inputs, hidden = (matrices[0].weights.shape[1] for matrices in _gates(graph, region).values())
+    if _small(graph, region) is not None:
+        return "int16", inputs // 2 + 7 * hidden
     return "int16", padded(inputs) + padded(hidden) + inputs + hidden
+
+
+def _small(graph: Graph, region: Region) -> GroupedCell | None:
+    """The cell with small groups, some forward and as many backward, or None."""
+    cell = grouped_cell(graph, _cell(producers(graph, region), "forward"), _gates(graph, region))
+    return cell if cell is not None and cell[0]["x"].groups % 2 == 0 else None
+
+
+def _gates(graph: Graph, region: Region) -> dict[str, list[Matrix]]:
+    """The matrices of a step, gate by gate."""
+    by_role = producers(graph, region)
+    return {
+        "x": [_both_sides(graph, by_role, gate) for gate in MATRICES["x"]],
+        "h": [_matrix(graph, by_role[f"0/{gate}"]) for gate in MATRICES["h"]],
+    }
 
 
 def _cell(by_role: dict[str, Operator], side: str) -> dict[str, Operator]:

@@ -82,12 +82,12 @@ def padded(size: int) -> int:
 
 def form(matrix: Matrix) -> str:
     """One of FORMS: the kernel that a matrix gets on a Cortex-M7."""
-    return FORMS[_rounding(matrix)[0]]
+    return FORMS[rounding_of(matrix)[0]]
 
 
 def pack(what: str, matrix: Matrix) -> PackedMatrix:
     """Raises StapesError, naming `what`, for weights that a halfword cannot hold."""
-    rounding, multiplier = _rounding(matrix)
+    rounding, multiplier = rounding_of(matrix)
     parts = [_blocks(matrix.bias), _blocks(multiplier)]
     if rounding != ONCE_HIGH:
         shift = np.where(parts[1] == 0, -2, _blocks(matrix.shift))  # any that the kernels take: the product is 0
@@ -200,7 +200,7 @@ def folded_multiplier(
     return fold, np.asarray(reduced << (left - fold))
 
 
-def _rounding(matrix: Matrix) -> tuple[str, np.ndarray]:
+def rounding_of(matrix: Matrix) -> tuple[str, np.ndarray]:
     """The cheapest form that gives the bits of requantise_64 or requantise_double for every row, and its multipliers."""
     multiplier, shift = np.asarray(matrix.multiplier_q31, np.int64), np.asarray(matrix.shift, np.int64)
     if matrix.wide:

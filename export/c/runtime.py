@@ -11,6 +11,7 @@ RUNTIME = Path(__file__).parent.parent / "runtime"
 # Tables that a header declares stand in a .c file of their own.
 _TABLES = {
     "stapes_elementwise.h": ("stapes_sigmoid_table.c",),
+    "stapes_gru_cell.h": ("stapes_gate_table.c",),
     "stapes_audio_scalar.h": ("stapes_log2_table.c", "stapes_exp2_table.c"),
 }
 _ALWAYS = ("stapes_status.h", "stapes_align.h", "stapes_nn.h")

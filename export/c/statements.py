@@ -293,7 +293,8 @@ STATEMENTS: dict[str, Callable[[Writer, Operator, str], list[str]]] = {
 def _fused(w: Writer, region: Region, label: str, scratch_name: str) -> list[str]:
     fusion = FUSIONS[region.kind]
     reads, writes = ([region.roles[role] for role in roles] for roles in (fusion.reads, fusion.writes))
-    kernel = f"{region.kind}_{SUFFIXES[w.graph.tensors[writes[0]].dtype]}"
+    name = region.kind if fusion.kernel is None else fusion.kernel(w.graph, region)
+    kernel = f"{name}_{SUFFIXES[w.graph.tensors[writes[0]].dtype]}"
     reference = w.struct(f"{fusion.params or kernel}_params", label, fusion.fields(w.graph, region, w.arrays))
     buffers = [scratch_name] if scratch_name else []
     return [w.call(f"stapes_{kernel}", reference, *map(w.at, reads), *buffers, *map(w.at, writes))]

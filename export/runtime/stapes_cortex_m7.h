@@ -1,8 +1,9 @@
 #ifndef STAPES_CORTEX_M7_H
 #define STAPES_CORTEX_M7_H
 
-/* All assembly of the runtime: DSP instructions of the Cortex-M7 that no C compiler finds by itself, and the inner
- * loops. Each has a twin in portable C with the same bits, in stapes_intrinsics.h or in the file of the function. Cores with the same instructions (Cortex-M4, M33) take the assembly too; -DSTAPES_CORTEX_M7=0
+/* All assembly of the runtime, with stapes_cortex_m7_gru.h for small GRUs: DSP instructions of the Cortex-M7 that no C
+ * compiler finds by itself, and the inner loops. Each has a twin in portable C with the same bits, in stapes_intrinsics.h
+ * or in the file of the function. Cores with the same instructions (Cortex-M4, M33) take the assembly too; -DSTAPES_CORTEX_M7=0
  * takes the portable twins everywhere.
  *
  * MISRA C:2012 deviates here in rule 1.2 (the extensions __asm__ and __attribute__ of GCC and Clang); directive 4.3 is

@@ -254,6 +254,32 @@ void stapes_gru_s8(const stapes_gru_s8_params *p, const int8_t *x, const int8_t 
 void stapes_gru_s16(const stapes_gru_s16_params *p, const int16_t *x, const int16_t *h, int16_t *scratch,
                     int16_t *h_out);
 
+/* A block-diagonal matrix of int16 activations: group i takes columns of its own and gives rows of its own. Rounding is
+ * STAPES_ONCE_HIGH for all rows; export/c/grouped.py packs them.
+ */
+typedef struct {
+    int32_t groups;
+    int32_t columns;        /* of a group: 4, 8 or 16 */
+    int32_t rows_per_group; /* a multiple of 12: r, z and n of a unit, then of the next; units come in fours */
+    const int32_t *rows;    /* [groups][rows_per_group][columns / 2 + 2]: bias, pairs of weights (halfwords), multiplier */
+} stapes_grouped_matrix;
+
+/* The same cell as stapes_gru_s16_params where both matrices have small groups, LOGISTIC takes 2^-11 and TANH 2^-12.
+ * A sum of two terms is round((x * low halfword of the factors + h * high one) * power / 2^32).
+ */
+typedef struct {
+    int32_t batch;           /* vectors, each with a state of its own */
+    int32_t hidden;          /* units */
+    stapes_grouped_matrix x; /* xr, xz, xn */
+    stapes_grouped_matrix h; /* hr, hz, hn */
+    uint32_t r_factors, z_factors, n_factors;
+    int32_t power;
+} stapes_gru_grouped_s16_params;
+
+/* As stapes_gru_s16. `scratch` has room for 7 * hidden values and a vector of x. */
+void stapes_gru_grouped_s16(const stapes_gru_grouped_s16_params *p, const int16_t *x, const int16_t *h, int16_t *scratch,
+                            int16_t *h_out);
+
 /* A cell over the positions of a frame in both directions at once: step s takes position s for the first half of the units
  * and position positions - 1 - s for the second half. The state begins at zero.
  */
@@ -267,11 +293,19 @@ typedef struct {
     stapes_gru_s16_params cell;
 } stapes_gru_sequence_s16_params;
 
+typedef struct {
+    int32_t positions;
+    stapes_gru_grouped_s16_params cell; /* the first half of its groups is forward */
+} stapes_gru_sequence_grouped_s16_params;
+
 /* y[positions][units] of x[positions][cell.x.inputs / 2]; y[t] holds both halves of position t. `scratch` lies on a
- * boundary of 4 bytes and has room for the cell's scratch, two positions of x and the state.
+ * boundary of 4 bytes and has room for the cell's scratch, two positions of x and the state; of a grouped cell for
+ * 7 * hidden values and a position of x.
  */
 void stapes_gru_sequence_s8(const stapes_gru_sequence_s8_params *p, const int8_t *x, int16_t *scratch, int8_t *y);
 void stapes_gru_sequence_s16(const stapes_gru_sequence_s16_params *p, const int16_t *x, int16_t *scratch, int16_t *y);
+void stapes_gru_sequence_grouped_s16(const stapes_gru_sequence_grouped_s16_params *p, const int16_t *x, int16_t *scratch,
+                                     int16_t *y);
 
 /* ---- Other fused regions -------------------------------------------------------------------------------------- */
 

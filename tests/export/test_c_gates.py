@@ -36,7 +36,8 @@ def call(request, tmp_path_factory):
     source = folder / "shim.c"
     source.write_text(SOURCE)
     command = [*compiler(request.param), f"-I{RUNTIME}"]
-    compile_files(command, [source, RUNTIME / "stapes_sigmoid_table.c"], folder / "shim.so", "-shared")
+    tables = [RUNTIME / f"stapes_{name}_table.c" for name in ("sigmoid", "gate")]
+    compile_files(command, [source, *tables], folder / "shim.so", "-shared")
     c = ctypes.CDLL(str(folder / "shim.so"))
 
     def call(name, fields, a, b=None):
@@ -47,6 +48,7 @@ def call(request, tmp_path_factory):
         getattr(c, name)(given[0], ctypes.c_int32(y.size), *given[1:])
         return y.astype(np.int64)
 
+    call.library = c
     return call
 
 
@@ -108,6 +110,19 @@ def test_the_curves_are_those_of_the_operators_for_all_inputs(call, multiplier, 
     x = np.arange(-32768, 32768)
     made = call("tanh_" if tanh else "logistic", (multiplier, shift, tanh), x)
     np.testing.assert_array_equal(made, interpolate(SigmoidParams(multiplier, shift, tanh), x))
+
+
+@pytest.mark.parametrize(("tanh", "offset", "shift", "bits"), [(False, 2**23 + 256, 9, 15), (True, 128, 8, 16)])
+def test_the_lines_of_a_grouped_cell_are_the_curves_of_the_operators(call, tanh, offset, shift, bits):
+    """As stapes_gru_cell_s16 reads them, in 16 bits of the position and 24 of the result; sums need not be saturated."""
+    table = np.array((ctypes.c_uint32 * 1024).in_dll(call.library, "stapes_gate_lines"), np.int64).reshape(2, 512)
+    x = np.arange(-(2**17), 2**17)
+    position = 3 * x
+    line = table[int(tanh)][np.clip(position >> 8, -256, 255) + 256]
+    first, slope, low = (((value & 0xFFFF) ^ 0x8000) - 0x8000 for value in (line, line >> 16, position))
+    made = (256 * first + slope * low + offset + (position >> 31)) >> shift & (2**bits - 1)
+    wanted = interpolate(SigmoidParams(3 if tanh else 6, 0, tanh), np.clip(x, -32768, 32767))
+    np.testing.assert_array_equal(made, wanted & (2**bits - 1))
 
 
 def test_halves_round_away_from_zero(call):

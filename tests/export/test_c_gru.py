@@ -28,6 +28,34 @@ def wide_gates(graph: Graph) -> Graph:
     return rescaled(graph, ar=2.0**-11, az=2.0**-11, xr=2.0**-10, hr=2.0**-13, xn=2.0**-14, hn=2.0**-11, rhn=2.0**-11)
 
 
+def in_groups(graph: Graph, of_x: int, of_h: int) -> Graph:
+    """Block-diagonal matrices: that many groups of inputs, and of states."""
+    tensors = dict(graph.tensors)
+    for gate in "rzn":
+        for source, groups in (("x", of_x), ("h", of_h)):
+            weights = tensors[f"{source}{gate}/weights"]
+            rows, columns = weights.data.shape
+            blocks = np.kron(np.eye(groups, dtype=np.int8), np.ones((rows // groups, columns // groups), np.int8))
+            tensors[weights.name] = replace(weights, data=weights.data * blocks)
+    return replace(graph, tensors=tensors)
+
+
+def of_small_groups(inputs: int, size: int, of_x: int, of_h: int, rows: int = 1) -> Graph:
+    return in_groups(wide_gates(gru_graph("int16", inputs, size, seed=inputs + size, rows=rows)), of_x, of_h)
+
+
+# inputs, units, groups of inputs, groups of states: 4, 8 and 16 columns.
+GROUPED = {
+    "int16 of 4 and 4 columns": (16, 16, 4, 4),
+    "int16 of 8 and 4 columns": (32, 16, 4, 4),
+    "int16 of 8 and 16 columns": (8, 16, 1, 1),
+    "int16 of 16 and 8 columns": (32, 16, 2, 2),
+    "int16 of 4 and 16 columns": (12, 48, 3, 3),
+    "int16 of four units": (4, 4, 1, 1),
+    "int16 of 16 columns and many groups": (64, 64, 4, 8),
+    "int16 of small groups and 33 rows": (16, 16, 2, 2, 33),
+}
+
 GRAPHS = {
     "int8": lambda: gru_graph("int8"),
     "int8 of one unit": lambda: gru_graph("int8", 1, 1),
@@ -40,6 +68,8 @@ GRAPHS = {
     "int16 of 33 rows": lambda: gru_graph("int16", 16, 16, rows=33),
     "int8 as convolutions": lambda: as_conv_2d(gru_graph("int8", 65, 31)),
     "int16 as convolutions": lambda: as_conv_2d(gru_graph("int16", 65, 31)),
+    "int16 of small groups as convolutions": lambda: as_conv_2d(of_small_groups(16, 16, 2, 2)),
+    **{kind: lambda sizes=sizes: of_small_groups(*sizes) for kind, sizes in GROUPED.items()},
 }
 
 
@@ -60,7 +90,8 @@ def assert_same_frames(graph: Graph, network: CNetwork, frames: int = FRAMES) ->
 def test_the_fused_kernel_gives_the_integers_of_its_operators(kind, build, tmp_path):
     graph = GRAPHS[kind]()
     functions = build_program(graph, "net").functions
-    assert functions == {f"stapes_gru_{'s8' if 'int8' in kind else 's16'}"}
+    small = kind in GROUPED or "small groups" in kind
+    assert functions == {f"stapes_gru_{'grouped_' if small else ''}{'s8' if 'int8' in kind else 's16'}"}
     assert_same_frames(graph, CNetwork(graph, tmp_path, build))
 
 
@@ -71,9 +102,11 @@ def test_the_operators_one_by_one_give_the_same_integers(dtype, tmp_path):
     assert_same_frames(graph, CNetwork(graph, tmp_path, fuse=False))
 
 
-def test_extreme_states_come_out_alike(tmp_path):
+@pytest.mark.parametrize("wide", [False, True])
+def test_extreme_states_come_out_alike(wide, tmp_path):
     """h - n, z * d and n + zd at the ends of their ranges: gates forced open and shut by the input."""
     graph = gru_graph("int16", 4, 16, seed=9)
+    graph = wide_gates(graph) if wide else graph
     simulator, network = NetworkSimulator(graph, 1), CNetwork(graph, tmp_path)
     for frame in range(64):
         x = np.full((1, 4), (-32768, 32767)[frame // 8 % 2], np.int64)
@@ -90,6 +123,29 @@ def test_reset_starts_the_stream_again(tmp_path):
     again = [network.step({"x": x})["h_out"] for x in xs]
     np.testing.assert_array_equal(first, again)
     assert not np.array_equal(first[-1], network.step({"x": xs[-1]})["h_out"])
+
+
+def a_value_outside_its_group(graph: Graph) -> Graph:
+    weights = graph.tensors["hz/weights"]
+    data = weights.data.copy()
+    data[0, -1] = 1
+    return replace(graph, tensors={**graph.tensors, "hz/weights": replace(weights, data=data)})
+
+
+def another_curve(graph: Graph) -> Graph:
+    return rescaled(graph, ar=2.0**-12)
+
+
+def sums_of_too_many_powers(graph: Graph) -> Graph:
+    """One power divides all sums of a grouped cell, and the factors are of 16 bits."""
+    return rescaled(graph, xr=1.0, hr=2.0**-13, xn=2.0**-17, hn=2.0**-17, rhn=2.0**-17)
+
+
+@pytest.mark.parametrize("change", [a_value_outside_its_group, another_curve, sums_of_too_many_powers])
+def test_a_cell_that_is_none_of_small_groups_is_computed_in_general(change, tmp_path):
+    graph = change(of_small_groups(8, 32, 2, 2))
+    assert build_program(graph, "net").functions == {"stapes_gru_s16"}
+    assert_same_frames(graph, CNetwork(graph, tmp_path), 50)
 
 
 def not_a_power_of_two(graph: Graph) -> Graph:

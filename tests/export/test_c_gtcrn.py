@@ -59,7 +59,7 @@ def test_the_regions_are_fused_and_histories_move_in_place():
     graph, _ = gtcrn("w8a16")
     program = build_program(graph, "gtcrn")
     calls = [line.split("(")[0].strip() for paragraph in program.paragraphs for line in paragraph.lines]
-    fused = {"gru": 8, "gru_sequence": 2, "layer_norm": 4, "energy": 6, "history": 6}
+    fused = {"gru_grouped": 8, "gru_sequence_grouped": 2, "layer_norm": 4, "energy": 6, "history": 6}
     assert {kind: calls.count(f"stapes_{kind}_s16") for kind in fused} == fused
     assert "stapes_batch_matmul_s16" not in calls
     assert not program.closing_copies
