@@ -124,6 +124,16 @@ def test_every_tensor_is_that_of_numpy_with_either_compiler(chain, recipe, qemu,
     assert mine.audio_q15.shape == samples.shape
 
 
+@needs_unicorn
+@pytest.mark.parametrize("recipe", RECIPES)
+def test_every_tensor_of_the_kernels_in_plain_c_is_that_of_numpy(recipe, exported):
+    folder, bundle = exported(recipe)
+    engine = CortexM7Engine(folder, bundle.graph, bundle.frontend, program=bundle.name, trace=True, portable=True)
+    samples = np.stack([extremes(45 * HOP)[name] for name in ("real speech in noise", "square")])
+    reference = NumpyEngine(bundle.graph, bundle.frontend).run(samples, trace=True)
+    assert first_difference(engine.name, reference, engine.run(samples, trace=True), HOP) is None
+
+
 # ---- the cost
 
 

@@ -7,11 +7,13 @@ import pytest
 import soundfile
 import torch
 
+from firmware_sim.cortex_m7.measure import measure
 from firmware_sim.engines.float_engine import FloatEngine
 from models.audio import q15_to_float
 from tests.models.gtcrn.networks import OFFICIAL, random_gtcrn
 from tools.bench.material import speech_in_noise
 from tools.bundle import load_bundle
+from tools.commands.export import exported_c
 from tools.engines import unavailable
 
 needs_official = pytest.mark.skipif(
@@ -53,6 +55,18 @@ def test_every_engine_has_the_bits_of_numpy(stapes, bundles, tmp_path):
     document = json.loads(stapes("regress", bundle.folder, tmp_path / "speech.wav", *arguments, "--json").stdout)
     assert document["identical"] is True
     assert set(document["engines"]) == {"numpy", *ENGINES}
+
+
+@pytest.mark.skipif("cortex-m7" in unavailable(), reason=unavailable().get("cortex-m7", ""))
+def test_the_kernels_in_plain_c_fit_a_small_device(bundles):
+    bundle = bundles("random")
+    audio = (32767 * speech_in_noise(1.0, seed=31)[-1_536:]).astype(np.int16)
+    with exported_c(bundle) as folder:  # measure holds the device's bits to numpy
+        found = measure(folder, bundle.graph, bundle.frontend, audio, portable=True, counted_hops=2)
+    assert found.kernels == "portable C99"
+    assert found.instructions_per_hop < 3_000_000
+    assert found.flash_bytes < 120 * 1024
+    assert found.ram_bytes + found.stack_bytes < 64 * 1024
 
 
 @needs_official
