@@ -40,21 +40,74 @@ void stapes_grouped_rows(const stapes_grouped_matrix *m, int32_t first, int32_t 
 
 #else
 
+/* Two values in a word, the first one in its lower half. */
+static inline int32_t pair_of(const int16_t *x)
+{
+    return (int32_t)((uint32_t)(uint16_t)x[0] | ((uint32_t)(uint16_t)x[1] << 16));
+}
+
+static inline int32_t low(int32_t both) { return (int16_t)(uint16_t)((uint32_t)both & 0xFFFFu); }
+static inline int32_t high(int32_t both) { return both >> 16; }
+
+/* Add two columns of four rows, `words` apart, from word `at` of the first row on. */
+static inline void add_pair(const int32_t *row, int32_t words, int32_t at, const int16_t *x, int32_t *sums)
+{
+    const int32_t both = pair_of(x + 2 * (at - 1));
+    const int32_t a = row[at], b = row[words + at], c = row[2 * words + at], d = row[3 * words + at];
+    sums[0] += low(a) * low(both);
+    sums[1] += low(b) * low(both);
+    sums[2] += low(c) * low(both);
+    sums[3] += low(d) * low(both);
+    sums[0] += high(a) * high(both);
+    sums[1] += high(b) * high(both);
+    sums[2] += high(c) * high(both);
+    sums[3] += high(d) * high(both);
+}
+
+/* Four rows at a time, so that a pair of columns is read once for them; 2, 4 or 8 pairs. */
+static inline void rows_of(const int32_t *row, int32_t pairs, int32_t rows, const int16_t *x, int16_t *values)
+{
+    const int32_t words = pairs + 2;
+    for (int32_t i = rows; i > 0; i -= 4) {
+        int32_t sums[4] = {row[0], row[words], row[2 * words], row[3 * words]};
+        const int32_t *const multipliers = row + pairs + 1;
+        add_pair(row, words, 1, x, sums);
+        add_pair(row, words, 2, x, sums);
+        if (pairs > 2) {
+            add_pair(row, words, 3, x, sums);
+            add_pair(row, words, 4, x, sums);
+        }
+        if (pairs > 4) {
+            add_pair(row, words, 5, x, sums);
+            add_pair(row, words, 6, x, sums);
+            add_pair(row, words, 7, x, sums);
+            add_pair(row, words, 8, x, sums);
+        }
+        values[0] = (int16_t)stapes_saturate_s16(stapes_high_product(sums[0], multipliers[0]));
+        values[2] = (int16_t)stapes_saturate_s16(stapes_high_product(sums[1], multipliers[words]));
+        values[4] = (int16_t)stapes_saturate_s16(stapes_high_product(sums[2], multipliers[2 * words]));
+        values[6] = (int16_t)stapes_saturate_s16(stapes_high_product(sums[3], multipliers[3 * words]));
+        values += 8;
+        row += 4 * words;
+    }
+}
+
 void stapes_grouped_rows(const stapes_grouped_matrix *m, int32_t first, int32_t groups, const int16_t *x, int16_t *values)
 {
-    const int32_t pairs = m->columns / 2;
-    const int32_t *row = m->rows + first * m->rows_per_group * (pairs + 2);
+    const int32_t rows = m->rows_per_group;
+    const int32_t words = rows * (m->columns / 2 + 2);
+    const int32_t *row = m->rows + first * words;
     for (int32_t group = 0; group < groups; group++) {
-        for (int32_t i = 0; i < m->rows_per_group; i++) {
-            int32_t sum = row[0];
-            for (int32_t j = 0; j < pairs; j++) {
-                sum += (int16_t)(row[1 + j] & 0xFFFF) * x[2 * j] + (row[1 + j] >> 16) * x[2 * j + 1];
-            }
-            *values = (int16_t)stapes_saturate_s16(stapes_high_product(sum, row[1 + pairs]));
-            values += 2;
-            row += pairs + 2;
+        if (m->columns == 4) {
+            rows_of(row, 2, rows, x, values);
+        } else if (m->columns == 8) {
+            rows_of(row, 4, rows, x, values);
+        } else {
+            rows_of(row, 8, rows, x, values);
         }
         x += m->columns;
+        values += 2 * rows;
+        row += words;
     }
 }
 
