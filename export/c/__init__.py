@@ -2,9 +2,9 @@
 
 In the order in which a graph meets them: `schedule` (steps; `fusion` says which regions are one kernel, `gru`,
 `gru_sequence`, `layer_norm`, `energy`, `history` and `padding` prove that they are), `layout` (memory), `fields`,
-`packing`, `depthwise` and `shapes` (parameters as C structs), `statements` (calls), `constants` (arrays), `program`
-(all of it as data), `audio` (the path around the network), `self_test`, `templates/` and `text` (C), `runtime` (files
-that come along), `folder` (writing).
+`packing`, `windows`, `depthwise` and `shapes` (parameters as C structs), `statements` (calls), `constants` (arrays),
+`program` (all of it as data), `audio` (the path around the network), `self_test`, `templates/` and `text` (C),
+`runtime` (files that come along), `folder` (writing).
 """
 
 from __future__ import annotations

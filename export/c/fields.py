@@ -16,6 +16,7 @@ from export.c.constants import Constants
 from export.c.depthwise import packed_taps
 from export.c.packing import ONCE, ONCE_HIGH, ROWS, TWICE, Matrix, high_multiplier, pack
 from export.c.shapes import Loop, dense, loop
+from export.c.windows import TURN, Gather, Windows
 from models.errors import StapesError
 from quantize.arithmetic import INT32_MAX, INT32_MIN
 from quantize.graph import Tensor
@@ -185,6 +186,25 @@ def conv_2d_fields(what: str, label: str, params: Conv2DParams, x: Tensor, array
         "matrix": matrix_fields(what, label, matrix_of(what, window_matrix(params), x), arrays),
         "activation_min": params.activation_min,
         "activation_max": params.activation_max,
+    }
+
+
+def gather_fields(gather: Gather) -> Fields:
+    """Fields of `stapes_positions_params`."""
+    return asdict(gather)
+
+
+def windows_fields(label: str, call: Windows, output_step: int, arrays: Constants) -> Fields:
+    """Fields of `stapes_windows_params`."""
+    return {
+        "first": call.first,
+        "step": call.step,
+        "positions": call.positions,
+        "turns": -(-call.columns // TURN),
+        "first_output": call.first_output,
+        "blocks": len(call.words),
+        "output_step": output_step,
+        "words": arrays.add(f"{label} words", call.words),
     }
 
 

@@ -42,6 +42,14 @@ def roots(graph: Graph) -> dict[str, str]:
     return root
 
 
+def is_aligned(graph: Graph, name: str) -> bool:
+    """Whether a tensor lies on a boundary of 4 bytes on every device: not the caller's, and no state behind an odd one."""
+    owner = roots(graph)[name]
+    states = {tensor for state in graph.states for tensor in (state.input, state.output)}
+    even = all(graph.tensors[state.input].bytes % ALIGNMENT == 0 for state in graph.states)
+    return owner not in (*graph.inputs, *graph.outputs) and (even or owner not in states)
+
+
 def _written_in_place(graph: Graph, steps: Sequence[Step], root: Mapping[str, str], state: State) -> bool:
     """Whether the new state may overwrite the old one: its step allows it and nobody reads the old one later."""
     index = next((i for i, step in enumerate(steps) if state.output in step.writes), None)

@@ -18,6 +18,7 @@ from export.c.fields import (
     conv_2d_fields,
     depthwise_conv_2d_fields,
     fully_connected_fields,
+    gather_fields,
     is_pointwise,
     lut_fields,
     pad_fields,
@@ -25,13 +26,16 @@ from export.c.fields import (
     slice_fields,
     split_fields,
     transpose_fields,
+    windows_fields,
 )
 from export.c.fusion import FUSIONS
+from export.c.layout import is_aligned
 from export.c.packing import padded
 from export.c.padding import folded_pads
 from export.c.schedule import Step
 from export.c.shapes import Loop, broadcast, reduction
 from export.c.text import SUFFIXES, Names, initialiser, integer, listed
+from export.c.windows import Gather, Windows, windows
 from models.errors import StapesError
 from quantize.graph import DTYPES, Graph, Operator, Region, Tensor
 from quantize.prepare import (
@@ -104,27 +108,69 @@ def scratch(graph: Graph, step: Step) -> tuple[str, int] | None:
     if step.region is not None:
         return FUSIONS[step.region.kind].scratch(graph, step.region)
     op = step.operators[-1]
-    if op.kind in ("FULLY_CONNECTED", "CONV_2D"):
+    if op.kind not in ("FULLY_CONNECTED", "CONV_2D"):
+        return None
+    folded = op.inputs[0] != step.reads[0]
+    pad = next(maker for maker in graph.operators if op.inputs[0] in maker.outputs) if folded else None
+    calls = _windows(graph, op, pad)
+    if calls is None:
         params = prepare(graph, op)
         assert isinstance(params, FullyConnectedParams | Conv2DParams)
         return "int16", padded(int(np.prod(params.weights.shape[1:])))
-    return None
+    copies = [call.gather.size for call in calls if not _reads_in_place(graph, step.reads[0], calls)]
+    return ("int16", max(copies)) if copies else None
 
 
-def _product(w: Writer, op: Operator) -> FullyConnectedParams | Conv2DParams:
+def _product(graph: Graph, op: Operator) -> FullyConnectedParams | Conv2DParams:
     """Parameters of a matrix product; a 1x1 convolution is one, with a row of the matrix for each position."""
-    params = prepare(w.graph, op)
+    params = prepare(graph, op)
     if isinstance(params, Conv2DParams):
         return as_fully_connected(params) if is_pointwise(params) else params
     assert isinstance(params, FullyConnectedParams)
     return params
 
 
+def _windows(graph: Graph, op: Operator, pad: Operator | None) -> list[Windows] | None:
+    """The calls of a matrix product or convolution of int16 that looks at windows of one row, else None."""
+    params, x = _product(graph, op), graph.tensors[op.inputs[0]]
+    if isinstance(params, Conv2DParams):
+        params, x = _padded_by_itself(graph, op, params, pad)
+    return windows(params, x.shape) if x.dtype == "int16" else None
+
+
+def _reads_in_place(graph: Graph, x: str, calls: list[Windows]) -> bool:
+    """Whether the windows lie together in the input as it is."""
+    return all(call.gather.is_input and call.stays_inside for call in calls) and is_aligned(graph, x)
+
+
 def _products(w: Writer, op: Operator, patch: str) -> list[str]:
-    params = _product(w, op)
+    pad = w.pads.get(op.name)
+    calls = _windows(w.graph, op, pad)
+    if calls is not None:
+        return _window_calls(w, op, pad.inputs[0] if pad is not None else op.inputs[0], calls, patch)
+    params = _product(w.graph, op)
     if isinstance(params, Conv2DParams):
         return _conv_2d(w, op, params, patch)
     return _fully_connected(w, op, params, patch)
+
+
+def _window_calls(w: Writer, op: Operator, x: str, calls: list[Windows], patch: str) -> list[str]:
+    """A copy of the positions wherever the next windows look at another one, and the windows."""
+    y = w.graph.tensors[op.outputs[0]]
+    output_step = y.size // calls[0].positions
+    lines: list[str] = []
+    seen: Gather | None = None
+    in_place = _reads_in_place(w.graph, x, calls)
+    for index, call in enumerate(calls):
+        part = f" {index}" if len(calls) > 1 else ""
+        if not in_place and call.gather != seen:
+            seen = call.gather
+            positions = w.struct("positions_params", f"{op.name} positions{part}", gather_fields(seen))
+            lines.append(w.call("stapes_positions_s16", positions, w.at(x), patch))
+        fields = windows_fields(f"{op.name}{part}", call, output_step, w.arrays)
+        reference = w.struct("windows_params", f"{op.name}{part}", fields)
+        lines.append(w.call("stapes_windows_s16", reference, w.at(x) if in_place else patch, w.at(y.name)))
+    return lines
 
 
 def _fully_connected(w: Writer, op: Operator, params: FullyConnectedParams, vector: str) -> list[str]:
@@ -134,19 +180,20 @@ def _fully_connected(w: Writer, op: Operator, params: FullyConnectedParams, vect
     return [w.call(f"stapes_fully_connected_{SUFFIXES[x.dtype]}", reference, w.at(x.name), vector, w.at(y.name))]
 
 
-def _padded_by_itself(w: Writer, op: Operator, params: AnyConvolution) -> tuple[AnyConvolution, Tensor]:
+def _padded_by_itself(
+    graph: Graph, op: Operator, params: AnyConvolution, pad: Operator | None
+) -> tuple[AnyConvolution, Tensor]:
     """The parameters of a convolution that does the PAD before it, and what it reads."""
-    pad = w.pads.get(op.name)
     if pad is None:
-        return params, w.graph.tensors[op.inputs[0]]
-    amounts = prepare(w.graph, pad)
+        return params, graph.tensors[op.inputs[0]]
+    amounts = prepare(graph, pad)
     assert isinstance(amounts, PadParams)
     top, left = amounts.before[1:3]
-    return replace(params, padding=(top, left)), w.graph.tensors[pad.inputs[0]]
+    return replace(params, padding=(top, left)), graph.tensors[pad.inputs[0]]
 
 
 def _conv_2d(w: Writer, op: Operator, params: Conv2DParams, patch: str) -> list[str]:
-    params, x = _padded_by_itself(w, op, params)
+    params, x = _padded_by_itself(w.graph, op, params, w.pads.get(op.name))
     y = w.graph.tensors[op.outputs[0]]
     reference = w.struct("conv_2d_params", op.name, conv_2d_fields(op.name, op.name, params, x, w.arrays))
     return [w.call(f"stapes_conv_2d_{SUFFIXES[x.dtype]}", reference, w.at(x.name), patch, w.at(y.name))]
@@ -155,7 +202,7 @@ def _conv_2d(w: Writer, op: Operator, params: Conv2DParams, patch: str) -> list[
 def _depthwise_conv_2d(w: Writer, op: Operator, patch: str) -> list[str]:
     prepared = prepare(w.graph, op)
     assert isinstance(prepared, DepthwiseConv2DParams)
-    params, x = _padded_by_itself(w, op, prepared)
+    params, x = _padded_by_itself(w.graph, op, prepared, w.pads.get(op.name))
     y = w.graph.tensors[op.outputs[0]]
     reference = w.struct("depthwise_conv_2d_params", op.name, depthwise_conv_2d_fields(op.name, params, x, w.arrays))
     return [w.call(f"stapes_depthwise_conv_2d_{SUFFIXES[x.dtype]}", reference, w.at(x.name), w.at(y.name))]

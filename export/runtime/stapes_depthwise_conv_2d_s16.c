@@ -23,10 +23,6 @@ static inline int32_t pair(const int16_t *x)
     return both;
 }
 
-static inline int32_t low(int32_t both) { return (int16_t)(uint16_t)((uint32_t)both & 0xFFFFu); }
-
-static inline int32_t high(int32_t both) { return both >> 16; }
-
 /* Four channels from `channel` on: their sums stay in registers. */
 static void four_channels(const stapes_depthwise_conv_2d_params *p, const stapes_window *at, int32_t channel,
                           const int16_t *x, int16_t *y)
@@ -41,10 +37,10 @@ static void four_channels(const stapes_depthwise_conv_2d_params *p, const stapes
         for (int32_t j = at->columns.first; j < at->columns.last; j++) {
             const int32_t w_01 = pair(w), w_23 = pair(w + 2);
             const int32_t x_01 = pair(seen), x_23 = pair(seen + 2);
-            sum_0 += low(w_01) * low(x_01);
-            sum_1 += high(w_01) * high(x_01);
-            sum_2 += low(w_23) * low(x_23);
-            sum_3 += high(w_23) * high(x_23);
+            sum_0 += stapes_low_half(w_01) * stapes_low_half(x_01);
+            sum_1 += stapes_high_half(w_01) * stapes_high_half(x_01);
+            sum_2 += stapes_low_half(w_23) * stapes_low_half(x_23);
+            sum_3 += stapes_high_half(w_23) * stapes_high_half(x_23);
             w += p->channels;
             seen += column_step;
         }

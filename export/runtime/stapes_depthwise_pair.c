@@ -19,7 +19,7 @@ static int32_t weight(const int32_t *column, int32_t row, int32_t half)
 {
     const int32_t word = row < 2 ? column[half] : column[2];
     const int32_t upper = row < 2 ? row : half;
-    return upper != 0 ? word >> 16 : (int32_t)(int16_t)(uint16_t)((uint32_t)word & 0xFFFFu);
+    return upper != 0 ? stapes_high_half(word) : stapes_low_half(word);
 }
 
 static void one_channel(const int32_t *taps, const int16_t *x, int32_t row_1, int32_t row_2, int16_t *y, int32_t step,

@@ -46,6 +46,17 @@ static inline int32_t stapes_saturate_s8(int32_t x)
 
 #endif
 
+/* The lower and the upper of two signed halfwords. */
+static inline int32_t stapes_low_half(int32_t both)
+{
+    return (int32_t)(int16_t)(uint16_t)((uint32_t)both & 0xFFFFu);
+}
+
+static inline int32_t stapes_high_half(int32_t both)
+{
+    return both >> 16;
+}
+
 /* round(x / 2^(32 - log2(power))), half away from zero; power = 2^2 .. 2^30, x above INT32_MIN. */
 static inline int32_t stapes_divide_high(int32_t x, int32_t power)
 {

@@ -90,6 +90,38 @@ typedef struct {
 void stapes_conv_2d_s8(const stapes_conv_2d_params *p, const int8_t *x, int16_t *window, int8_t *y);
 void stapes_conv_2d_s16(const stapes_conv_2d_params *p, const int16_t *x, int16_t *window, int16_t *y);
 
+/* ---- CONV_2D over one row of positions, and FULLY_CONNECTED of many vectors ------------------------------------ */
+
+/* How positions are copied so that every window lies together. */
+typedef struct {
+    int32_t width;         /* positions of the input */
+    int32_t input_step;    /* values from one to the next */
+    int32_t first_channel; /* the first value of a position that is looked at */
+    int32_t channels;      /* values that are looked at, an even number */
+    int32_t before, after; /* positions of zeros beside both ends */
+} stapes_positions_params;
+
+/* y[before + width + after][channels]. */
+void stapes_positions_s16(const stapes_positions_params *p, const int16_t *x, int16_t *y);
+
+typedef struct {
+    int32_t first;        /* value at which the first window begins, an even number */
+    int32_t step;         /* values from window to window, an even number */
+    int32_t positions;    /* windows */
+    int32_t turns;        /* eighths of the values of a window, at most STAPES_WINDOW_TURNS */
+    int32_t first_output; /* of a position */
+    int32_t blocks;       /* quarters of the outputs of a position that are made */
+    int32_t output_step;  /* values from position to position of y */
+    const int32_t *words; /* [blocks][4 biases, 4 * turns columns of 4 pairs of weights, 4 multipliers], see export/c/windows.py */
+} stapes_windows_params;
+
+#define STAPES_WINDOW_TURNS 8
+
+/* y[positions][output_step], of which 4 * blocks outputs from first_output on are written: round(sum * multiplier / 2^32)
+ * of windows of x, saturated. x lies on a boundary of 4 bytes.
+ */
+void stapes_windows_s16(const stapes_windows_params *p, const int16_t *x, int16_t *y);
+
 /* ---- DEPTHWISE_CONV_2D ---------------------------------------------------------------------------------------- */
 
 typedef struct {
