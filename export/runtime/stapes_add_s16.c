@@ -33,6 +33,63 @@ static void quick_row(const stapes_add_params *p, const stapes_quick_scale *othe
     }
 }
 
+#if STAPES_CORTEX_M7
+
+/* Two dense rows, the exact operand first, the other one shifted to the right by at least one bit. */
+static int32_t quick_low(const stapes_add_params *p, const stapes_quick_scale *other, int32_t power, int32_t exact,
+                         int32_t x)
+{
+    const int32_t product = stapes_high_product((int32_t)((uint32_t)x << 16), other->multiplier);
+    const int32_t common = (product + (product >> 31) + other->nudge) >> other->right;
+    const int32_t sum = stapes_add_low_halves(common, exact, 1 << 14);
+    return stapes_saturate_s16(stapes_divide_high(stapes_high_product(sum * 2, p->output_multiplier_q31), power));
+}
+
+static int32_t quick_upper(const stapes_add_params *p, const stapes_quick_scale *other, int32_t power, int32_t exact,
+                           int32_t x)
+{
+    const int32_t product = stapes_high_product((int32_t)((uint32_t)x & 0xFFFF0000u), other->multiplier);
+    const int32_t common = (product + (product >> 31) + other->nudge) >> other->right;
+    const int32_t sum = stapes_add_upper_halves(common, exact, 1 << 30);
+    return stapes_saturate_s16(stapes_divide_high(stapes_high_product(sum * 2, p->output_multiplier_q31), power));
+}
+
+static void quick_pairs(const stapes_add_params *p, const stapes_quick_scale *other, int32_t size,
+                        const int16_t *exact, const int16_t *x, int16_t *y)
+{
+    const int32_t power = stapes_quick_power(p->output_shift);
+    int32_t i = 0;
+    for (; i + 2 <= size; i += 2) {
+        const int32_t exact_pair = stapes_read_pair(exact + i), x_pair = stapes_read_pair(x + i);
+        stapes_write_pair(stapes_join_halves(quick_low(p, other, power, exact_pair, x_pair),
+                                             quick_upper(p, other, power, exact_pair, x_pair)),
+                          y + i);
+    }
+    for (; i < size; i++) {
+        y[i] = (int16_t)quick_low(p, other, power, exact[i], x[i]);
+    }
+}
+
+static void quick(const stapes_add_params *p, const stapes_quick_scale *other, stapes_quick_walk over,
+                  const int16_t *exact, const int16_t *x, int16_t *y)
+{
+    if (over.step_1 == 1 && over.step_2 == 1 && other->right > 0) {
+        quick_pairs(p, other, over.size, exact, x, y);
+    } else {
+        quick_row(p, other, over, exact, x, y);
+    }
+}
+
+#else
+
+static void quick(const stapes_add_params *p, const stapes_quick_scale *other, stapes_quick_walk over,
+                  const int16_t *exact, const int16_t *x, int16_t *y)
+{
+    quick_row(p, other, over, exact, x, y);
+}
+
+#endif
+
 static void any_row(const stapes_add_params *p, stapes_quick_walk over, const int16_t *x_1,
                     const int16_t *x_2, int16_t *y)
 {
@@ -40,11 +97,11 @@ static void any_row(const stapes_add_params *p, stapes_quick_walk over, const in
         add_row(p, over, x_1, x_2, y);
     } else if (stapes_quick_is_exact(p->multiplier_1_q31, p->shift_1)) {
         const stapes_quick_scale second = stapes_quick_scale_of(p->multiplier_2_q31, p->shift_2, p->left_shift);
-        quick_row(p, &second, over, x_1, x_2, y);
+        quick(p, &second, over, x_1, x_2, y);
     } else {
         const stapes_quick_scale first = stapes_quick_scale_of(p->multiplier_1_q31, p->shift_1, p->left_shift);
         const stapes_quick_walk swapped = {over.size, over.step_2, over.step_1};
-        quick_row(p, &first, swapped, x_2, x_1, y);
+        quick(p, &first, swapped, x_2, x_1, y);
     }
 }
 

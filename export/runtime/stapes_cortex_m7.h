@@ -46,6 +46,52 @@ static inline int32_t stapes_dual_product(uint32_t a, uint32_t b)
     return sum;
 }
 
+/* c + a * b / 2^16, rounded downwards, for b the lower or the upper halfword of two. */
+static inline int32_t stapes_add_low_product(int32_t c, int32_t a, int32_t b)
+{
+    int32_t sum;
+    __asm__("smlawb %0, %1, %2, %3" : "=r"(sum) : "r"(a), "r"(b), "r"(c));
+    return sum;
+}
+
+static inline int32_t stapes_add_upper_product(int32_t c, int32_t a, int32_t b)
+{
+    int32_t sum;
+    __asm__("smlawt %0, %1, %2, %3" : "=r"(sum) : "r"(a), "r"(b), "r"(c));
+    return sum;
+}
+
+/* c + a * b for the lower or the upper halfwords of a and b. */
+static inline int32_t stapes_add_low_halves(int32_t c, int32_t a, int32_t b)
+{
+    int32_t sum;
+    __asm__("smlabb %0, %1, %2, %3" : "=r"(sum) : "r"(a), "r"(b), "r"(c));
+    return sum;
+}
+
+static inline int32_t stapes_add_upper_halves(int32_t c, int32_t a, int32_t b)
+{
+    int32_t sum;
+    __asm__("smlatt %0, %1, %2, %3" : "=r"(sum) : "r"(a), "r"(b), "r"(c));
+    return sum;
+}
+
+/* The lower halfwords of two words in one: that of `upper` above that of `lower`. */
+static inline int32_t stapes_join_halves(int32_t lower, int32_t upper)
+{
+    int32_t both;
+    __asm__("pkhbt %0, %1, %2, lsl #16" : "=r"(both) : "r"(lower), "r"(upper));
+    return both;
+}
+
+/* For each halfword of x: that of a where it is 0 or more, else that of b. */
+static inline int32_t stapes_choose_by_sign(int32_t x, int32_t a, int32_t b)
+{
+    int32_t chosen;
+    __asm__("sadd16 %0, %1, %2\n\tsel %0, %3, %4" : "=&r"(chosen) : "r"(x), "r"(0), "r"(a), "r"(b));
+    return chosen;
+}
+
 /* x, at most 2^15 - 1 and at least -2^15. */
 static inline int32_t stapes_saturate_s16(int32_t x)
 {

@@ -11,6 +11,17 @@
 extern "C" {
 #endif
 
+/* The lower and the upper of two signed halfwords. */
+static inline int32_t stapes_low_half(int32_t both)
+{
+    return (int32_t)(int16_t)(uint16_t)((uint32_t)both & 0xFFFFu);
+}
+
+static inline int32_t stapes_high_half(int32_t both)
+{
+    return both >> 16;
+}
+
 #if !STAPES_CORTEX_M7
 
 /* round(a * b / 2^32), half upwards. */
@@ -32,6 +43,42 @@ static inline int32_t stapes_dual_product(uint32_t a, uint32_t b)
     return (int32_t)(int16_t)(a & 0xFFFFu) * (int16_t)(b & 0xFFFFu) + (int32_t)(int16_t)(a >> 16) * (int16_t)(b >> 16);
 }
 
+/* c + a * b / 2^16, rounded downwards, for b the lower or the upper halfword of two. */
+static inline int32_t stapes_add_low_product(int32_t c, int32_t a, int32_t b)
+{
+    return c + (int32_t)(((int64_t)a * stapes_low_half(b)) >> 16);
+}
+
+static inline int32_t stapes_add_upper_product(int32_t c, int32_t a, int32_t b)
+{
+    return c + (int32_t)(((int64_t)a * stapes_high_half(b)) >> 16);
+}
+
+/* c + a * b for the lower or the upper halfwords of a and b. */
+static inline int32_t stapes_add_low_halves(int32_t c, int32_t a, int32_t b)
+{
+    return c + stapes_low_half(a) * stapes_low_half(b);
+}
+
+static inline int32_t stapes_add_upper_halves(int32_t c, int32_t a, int32_t b)
+{
+    return c + stapes_high_half(a) * stapes_high_half(b);
+}
+
+/* The lower halfwords of two words in one: that of `upper` above that of `lower`. */
+static inline int32_t stapes_join_halves(int32_t lower, int32_t upper)
+{
+    return (int32_t)(((uint32_t)lower & 0xFFFFu) | ((uint32_t)upper << 16));
+}
+
+/* For each halfword of x: that of a where it is 0 or more, else that of b. */
+static inline int32_t stapes_choose_by_sign(int32_t x, int32_t a, int32_t b)
+{
+    const int32_t lower = stapes_low_half(x) >= 0 ? a : b;
+    const int32_t upper = stapes_high_half(x) >= 0 ? a : b;
+    return (int32_t)(((uint32_t)lower & 0xFFFFu) | ((uint32_t)upper & 0xFFFF0000u));
+}
+
 /* x, at most 2^15 - 1 and at least -2^15. */
 static inline int32_t stapes_saturate_s16(int32_t x)
 {
@@ -45,17 +92,6 @@ static inline int32_t stapes_saturate_s8(int32_t x)
 }
 
 #endif
-
-/* The lower and the upper of two signed halfwords. */
-static inline int32_t stapes_low_half(int32_t both)
-{
-    return (int32_t)(int16_t)(uint16_t)((uint32_t)both & 0xFFFFu);
-}
-
-static inline int32_t stapes_high_half(int32_t both)
-{
-    return both >> 16;
-}
 
 /* round(x / 2^(32 - log2(power))), half away from zero; power = 2^2 .. 2^30, x above INT32_MIN. */
 static inline int32_t stapes_divide_high(int32_t x, int32_t power)

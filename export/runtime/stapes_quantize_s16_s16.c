@@ -3,12 +3,10 @@
 
 void stapes_quantize_s16_s16(const stapes_quantize_params *p, int32_t size, const int16_t *x, int16_t *y)
 {
-    if (p->input_zero_point == 0 && stapes_quick_scale_fits(p->multiplier_q31, p->shift, 0)) {
-        const stapes_quick_scale scale = stapes_quick_scale_of(p->multiplier_q31, p->shift, 0);
-        for (int32_t i = 0; i < size; i++) {
-            const int32_t scaled = stapes_quick_rescale(&scale, x[i]);
-            y[i] = (int16_t)stapes_clamp_offset(scaled, p->output_zero_point, p->output_min, p->output_max);
-        }
+    if (p->input_zero_point == 0 && p->output_zero_point == 0 && p->output_min == INT16_MIN &&
+        p->output_max == INT16_MAX && stapes_quick_line_fits(p->multiplier_q31, p->shift)) {
+        stapes_quick_bend(stapes_quick_line_of(p->multiplier_q31, p->shift, false),
+                          stapes_quick_line_of(p->multiplier_q31, p->shift, true), size, x, y);
         return;
     }
     for (int32_t i = 0; i < size; i++) {

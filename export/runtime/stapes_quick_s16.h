@@ -7,6 +7,7 @@
  */
 
 #include <stdbool.h>
+#include <string.h>
 
 #include "stapes_intrinsics.h"
 #include "stapes_nn.h"
@@ -44,6 +45,73 @@ static inline int32_t stapes_quick_rescale(const stapes_quick_scale *scale, int3
 {
     const int32_t product = stapes_high_product(x * scale->factor, scale->multiplier);
     return (product + ((product >> 31) & scale->sign) + scale->nudge) >> scale->right;
+}
+
+/* Two values in a word, and back. */
+static inline int32_t stapes_read_pair(const int16_t *x)
+{
+    int32_t both;
+    (void)memcpy(&both, x, sizeof both);
+    return both;
+}
+
+static inline void stapes_write_pair(int32_t both, int16_t *y) { (void)memcpy(y, &both, sizeof both); }
+
+/* What stapes_requantise_double gives for values of one sign: (x * multiplier / 2^16 + nudge) / 2^shift, both rounded
+ * downwards. Divisions that round downwards one behind the other are one division, and both times half is added; half
+ * goes away from zero the second time, which takes one off in between where x is negative.
+ */
+typedef struct {
+    int32_t multiplier, nudge, shift;
+} stapes_quick_line;
+
+static inline bool stapes_quick_line_fits(int32_t multiplier_q31, int32_t shift)
+{
+    return multiplier_q31 >= 0 && shift >= -15 && shift <= 14;
+}
+
+static inline stapes_quick_line stapes_quick_line_of(int32_t multiplier_q31, int32_t shift, bool negative)
+{
+    stapes_quick_line line = {multiplier_q31, 0, 15 - shift};
+    if (shift >= 0) {
+        line.nudge = 1 << (14 - shift);
+    } else {
+        line.nudge = (1 << (14 - shift)) + (negative ? -(1 << 14) : 1 << 14);
+    }
+    return line;
+}
+
+static inline int32_t stapes_quick_low(stapes_quick_line line, int32_t pair)
+{
+    return stapes_add_low_product(line.nudge, line.multiplier, pair) >> line.shift;
+}
+
+static inline int32_t stapes_quick_upper(stapes_quick_line line, int32_t pair)
+{
+    return stapes_add_upper_product(line.nudge, line.multiplier, pair) >> line.shift;
+}
+
+/* y[size] = x[size] by one line from zero upwards and by another one below, saturated. */
+static inline int32_t stapes_quick_bent(stapes_quick_line above, stapes_quick_line below, int32_t pair)
+{
+    const int32_t upwards = stapes_join_halves(stapes_saturate_s16(stapes_quick_low(above, pair)),
+                                               stapes_saturate_s16(stapes_quick_upper(above, pair)));
+    const int32_t downwards = stapes_join_halves(stapes_saturate_s16(stapes_quick_low(below, pair)),
+                                                 stapes_saturate_s16(stapes_quick_upper(below, pair)));
+    return stapes_choose_by_sign(pair, upwards, downwards);
+}
+
+static inline void stapes_quick_bend(stapes_quick_line above, stapes_quick_line below, int32_t size, const int16_t *x,
+                                     int16_t *y)
+{
+    int32_t i = 0;
+    for (; i + 4 <= size; i += 4) {
+        stapes_write_pair(stapes_quick_bent(above, below, stapes_read_pair(x + i)), y + i);
+        stapes_write_pair(stapes_quick_bent(above, below, stapes_read_pair(x + i + 2)), y + i + 2);
+    }
+    for (; i < size; i++) {
+        y[i] = (int16_t)stapes_saturate_s16(stapes_quick_low(x[i] >= 0 ? above : below, x[i]));
+    }
 }
 
 /* Whether ADD has the form: no zero points, no activation, and the operand of the larger scale is exact on the common
