@@ -14,6 +14,7 @@ import numpy as np
 
 from export.c.constants import Constants
 from export.c.depthwise import packed_taps
+from export.c.moves import Box
 from export.c.packing import ONCE, ONCE_HIGH, ROWS, TWICE, Matrix, high_multiplier, pack
 from export.c.shapes import Loop, dense, loop
 from export.c.windows import TURN, Gather, Windows
@@ -282,6 +283,11 @@ def _copy_fields(walk: Loop, input_offset: int, output_offset: int) -> Fields:
         "output_offset": output_offset,
         "output_step": walk.steps[1],
     }
+
+
+def box_fields(what: str, box: Box) -> Fields:
+    """Fields of `stapes_copy_params` for a block of values that lie at fixed steps."""
+    return _copy_fields(loop(what, box.extent, box.input_step, box.output_step), box.input_offset, box.output_offset)
 
 
 def transpose_fields(what: str, params: TransposeParams, x: Tensor) -> Fields:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from export.c.fusion import FUSIONS
 from export.c.history import find_histories
+from export.c.moves import Box, find_moves
 from export.c.padding import folded_pads
 from quantize.graph import Graph, Operator, Region
 
@@ -13,6 +14,7 @@ from quantize.graph import Graph, Operator, Region
 @dataclass(frozen=True)
 class Step:
     """One or more calls of C. `region` is set where the step is a fused region, and `operators` are then all of its.
+    `boxes` are set where the step is a copy in place of several operators.
 
     `in_place`: pairs (written, read) of tensors that may share memory.
     """
@@ -23,6 +25,7 @@ class Step:
     writes: tuple[str, ...]
     region: Region | None = None
     in_place: tuple[tuple[str, str], ...] = ()
+    boxes: tuple[Box, ...] = ()
 
 
 def schedule(graph: Graph, fuse: bool = True) -> list[Step]:
@@ -30,14 +33,18 @@ def schedule(graph: Graph, fuse: bool = True) -> list[Step]:
     fused = {op.name: step for step in (_fused(graph) if fuse else []) for op in step.operators}
     pads = folded_pads(graph)
     folded = {pad.name for pad in pads.values()}
+    moves, dropped = find_moves(graph, {*fused, *folded}) if fuse else ({}, set())
     steps = []
     for op in graph.operators:
         if op.name in fused:
             step = fused[op.name]
             if op is step.operators[-1]:
                 steps.append(step)
-        elif op.kind == "RESHAPE" or op.name in folded:
-            continue  # the output shares the memory of the input, or the reader pads for itself
+        elif op.kind == "RESHAPE" or op.name in folded or op.name in dropped:
+            continue  # the output shares the memory of the input, or the reader pads or moves for itself
+        elif op.outputs[0] in moves:
+            move = moves[op.outputs[0]]
+            steps.append(Step(op.name, move.operators, move.reads, op.outputs, boxes=move.boxes))
         else:
             names = (pads[op.name].inputs[0], *op.inputs[1:]) if op.name in pads else op.inputs
             reads = tuple(name for name in names if name and not graph.tensors[name].is_constant)

@@ -13,6 +13,7 @@ from export.c.constants import Constants
 from export.c.fields import (
     Fields,
     as_fully_connected,
+    box_fields,
     broadcast_fields,
     concatenation_fields,
     conv_2d_fields,
@@ -108,7 +109,7 @@ def scratch(graph: Graph, step: Step) -> tuple[str, int] | None:
     if step.region is not None:
         return FUSIONS[step.region.kind].scratch(graph, step.region)
     op = step.operators[-1]
-    if op.kind not in ("FULLY_CONNECTED", "CONV_2D"):
+    if step.boxes or op.kind not in ("FULLY_CONNECTED", "CONV_2D"):
         return None
     folded = op.inputs[0] != step.reads[0]
     pad = next(maker for maker in graph.operators if op.inputs[0] in maker.outputs) if folded else None
@@ -337,6 +338,23 @@ STATEMENTS: dict[str, Callable[[Writer, Operator, str], list[str]]] = {
 }
 
 
+def _moved(w: Writer, step: Step) -> list[str]:
+    """A chain of operators that only move values: a copy for each box, and what pads it."""
+    y = w.graph.tensors[step.writes[0]]
+    fill = f"stapes_fill_{SUFFIXES[y.dtype]}"
+    padding = [box for box in step.boxes if box.source is None]
+    if all(box.is_dense for box in padding):
+        lines = [
+            w.call(fill, integer(box.value), str(int(np.prod(box.extent))), f"{w.at(y.name)} + {box.output_offset}")
+            for box in padding
+        ]
+    else:
+        lines = [w.call(fill, integer(padding[0].value), str(y.size), w.at(y.name))]
+    for index, box in enumerate(box for box in step.boxes if box.source is not None):
+        lines.append(_copy(w, f"{step.name} {index}", box_fields(step.name, box), str(box.source), y.name))
+    return lines
+
+
 def _fused(w: Writer, region: Region, label: str, scratch_name: str) -> list[str]:
     fusion = FUSIONS[region.kind]
     reads, writes = ([region.roles[role] for role in roles] for roles in (fusion.reads, fusion.writes))
@@ -351,6 +369,8 @@ def statements(w: Writer, step: Step, scratch_name: str) -> list[str]:
     """The calls of one step; raises `StapesError` for an operator without a kernel in C."""
     if step.region is not None:
         return _fused(w, step.region, step.name, scratch_name)
+    if step.boxes:
+        return _moved(w, step)
     op = step.operators[0]
     if op.kind not in STATEMENTS:
         known = ", ".join(sorted([*STATEMENTS, "RESHAPE"]))
