@@ -85,8 +85,8 @@ class _Chains:
         op = self.makers.get(name)
         if op is None:
             return []
-        before = [other for operand in moving_operands(op) for other in self.chain(operand)]
-        return [*dict.fromkeys(before), op]
+        before = {other.name: other for operand in moving_operands(op) for other in self.chain(operand)}
+        return [*before.values(), op]
 
     def _leaf(self, name: str) -> _Origin:
         if name not in self.sources:
@@ -167,25 +167,30 @@ def _moved(graph: Graph, op: Operator, operands: list[_Origin]) -> _Origin:
 
 
 def _cover(chains: _Chains, origin: _Origin) -> tuple[Box, ...] | None:
-    """Boxes that hold every value once, or None where that takes too many."""
+    """The fewest boxes found that hold every value once, or None where that takes too many."""
     shape = tuple(n for n in origin.source.shape if n != 1) or (1,)
-    source, place = origin.source.reshape(shape), origin.place.reshape(shape)
+    # Values that two tensors take turns in are blocks once their axis is two.
+    shapes = [shape, (*shape[:-1], shape[-1] // 2, 2)] if shape[-1] % 2 == 0 else [shape]
+    covers = [_boxes(chains, origin.source.reshape(form), origin.place.reshape(form)) for form in shapes]
+    fewest = min(covers, key=len)
+    return tuple(fewest) if len(fewest) <= _MOST_BOXES else None
+
+
+def _boxes(chains: _Chains, source: np.ndarray, place: np.ndarray) -> list[Box]:
+    """Boxes that hold every value once, as many as there are or one more than are wanted."""
+    shape = source.shape
     free = np.ones(shape, bool)
-    dense = np.array([int(np.prod(shape[axis + 1 :], dtype=np.int64)) for axis in range(len(shape))])
+    dense = tuple(int(np.prod(shape[axis + 1 :], dtype=np.int64)) for axis in range(len(shape)))
     boxes: list[Box] = []
-    while free.any():
-        if len(boxes) == _MOST_BOXES:
-            return None
+    while free.any() and len(boxes) <= _MOST_BOXES:
         start = np.unravel_index(int(free.argmax()), shape)
         extent, step = _grow(source, place, free, start)
         free[tuple(slice(at, at + n) for at, n in zip(start, extent, strict=True))] = False
         number, first = int(source[start]), int(place[start])
         name = chains.sources[number] if number >= 0 else None
         offset = int(np.dot(start, dense))
-        boxes.append(
-            Box(name, extent, first if name else 0, step, offset, tuple(int(n) for n in dense), 0 if name else first)
-        )
-    return tuple(boxes)
+        boxes.append(Box(name, extent, first if name else 0, step, offset, dense, 0 if name else first))
+    return boxes
 
 
 def _grow(
