@@ -43,11 +43,14 @@ def roots(graph: Graph) -> dict[str, str]:
 
 
 def is_aligned(graph: Graph, name: str) -> bool:
-    """Whether a tensor lies on a boundary of 4 bytes on every device: not the caller's, and no state behind an odd one."""
+    """Whether a tensor lies on a boundary of 4 bytes on every device: no constant, not the caller's, no state behind an
+    odd one.
+    """
     owner = roots(graph)[name]
     states = {tensor for state in graph.states for tensor in (state.input, state.output)}
     even = all(graph.tensors[state.input].bytes % ALIGNMENT == 0 for state in graph.states)
-    return owner not in (*graph.inputs, *graph.outputs) and (even or owner not in states)
+    outside = graph.tensors[owner].is_constant or owner in (*graph.inputs, *graph.outputs)
+    return not outside and (even or owner not in states)
 
 
 def _written_in_place(graph: Graph, steps: Sequence[Step], root: Mapping[str, str], state: State) -> bool:

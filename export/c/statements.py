@@ -111,14 +111,15 @@ def scratch(graph: Graph, step: Step) -> tuple[str, int] | None:
     op = step.operators[-1]
     if step.boxes or op.kind not in ("FULLY_CONNECTED", "CONV_2D"):
         return None
-    folded = op.inputs[0] != step.reads[0]
+    source = step.reads[0] if step.reads else op.inputs[0]
+    folded = op.inputs[0] != source
     pad = next(maker for maker in graph.operators if op.inputs[0] in maker.outputs) if folded else None
     calls = _windows(graph, op, pad)
     if calls is None:
         params = prepare(graph, op)
         assert isinstance(params, FullyConnectedParams | Conv2DParams)
         return "int16", padded(int(np.prod(params.weights.shape[1:])))
-    copies = [call.gather.size for call in calls if not _reads_in_place(graph, step.reads[0], calls)]
+    copies = [call.gather.size for call in calls if not _reads_in_place(graph, source, calls)]
     return ("int16", max(copies)) if copies else None
 
 

@@ -108,14 +108,12 @@ typedef struct {
     int32_t first;        /* value at which the first window begins, an even number */
     int32_t step;         /* values from window to window, an even number */
     int32_t positions;    /* windows */
-    int32_t turns;        /* eighths of the values of a window, at most STAPES_WINDOW_TURNS */
+    int32_t turns;        /* eighths of the values of a window, 1 to 8 */
     int32_t first_output; /* of a position */
     int32_t blocks;       /* quarters of the outputs of a position that are made */
     int32_t output_step;  /* values from position to position of y */
     const int32_t *words; /* [blocks][4 biases, 4 * turns columns of 4 pairs of weights, 4 multipliers], see export/c/windows.py */
 } stapes_windows_params;
-
-#define STAPES_WINDOW_TURNS 8
 
 /* y[positions][output_step], of which 4 * blocks outputs from first_output on are written: round(sum * multiplier / 2^32)
  * of windows of x, saturated. x lies on a boundary of 4 bytes.

@@ -51,11 +51,11 @@ static inline int32_t stapes_quick_rescale(const stapes_quick_scale *scale, int3
 static inline int32_t stapes_read_pair(const int16_t *x)
 {
     int32_t both;
-    (void)memcpy(&both, x, sizeof both);
+    (void)memcpy((uint8_t *)&both, (const uint8_t *)x, sizeof both);
     return both;
 }
 
-static inline void stapes_write_pair(int32_t both, int16_t *y) { (void)memcpy(y, &both, sizeof both); }
+static inline void stapes_write_pair(int32_t both, int16_t *y) { (void)memcpy((uint8_t *)y, (const uint8_t *)&both, sizeof both); }
 
 /* What stapes_requantise_double gives for values of one sign: (x * multiplier / 2^16 + nudge) / 2^shift, both rounded
  * downwards. Divisions that round downwards one behind the other are one division, and both times half is added; half

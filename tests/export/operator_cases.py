@@ -64,7 +64,9 @@ class Cases:
 
 
 def _products(c: Cases, dtype: str) -> None:
-    for index, (inputs, outputs, rows) in enumerate([(1, 1, 1), (65, 3, 1), (257, 65, 1), (128, 7, 3), (31, 257, 1), (20, 12, 37)]):
+    for index, (inputs, outputs, rows) in enumerate(
+        [(1, 1, 1), (65, 3, 1), (257, 65, 1), (128, 7, 3), (31, 257, 1), (20, 12, 37)]
+    ):
         name = f"fully_connected_{dtype}_{inputs}x{outputs}x{rows}"
         x = c.input(f"{name}/x", (rows, inputs), dtype)
         wide = "int32" if index == 3 else WIDE[dtype]
