@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import atexit
 import ctypes
+import functools
+import hashlib
 import os
 import shutil
 import tempfile
@@ -15,7 +18,7 @@ from models.errors import StapesError
 from models.frontend import FrontEnd
 from quantize.graph import Graph
 
-from ..cmsis_dsp import CmsisDsp, sources
+from ..cmsis_dsp import sources
 from .base import Engine, Progress, Run, no_progress
 from .program import (
     HOPS_A_CALL,
@@ -52,22 +55,35 @@ def build(
     compiler = (cc or find_compiler()).split()
     cmsis = sources()
     common = ["-std=c99", "-fPIC", *flags, *(f"-I{d}" for d in cmsis.include_dirs), *(f"-D{d}" for d in cmsis.defines)]
-    defines = program_defines(folder, name, trace)
+    shared = [path for path in program_files(folder) if path.parent != folder]
+    objects = [_shared_object([*compiler, *common], path, folder / "runtime") for path in shared]
+    objects += [_shared_object([*compiler, *common, "-w"], path) for path in cmsis.c_files]
+    own = [*compiler, *common, *program_defines(folder, name, trace)]
     with tempfile.TemporaryDirectory(prefix="stapes-build-") as work:
-        objects = []
-        for index, path in enumerate([*program_files(folder), SHIM]):
+        for index, path in enumerate([*(path for path in program_files(folder) if path.parent == folder), SHIM]):
             objects.append(f"{work}/{index}.o")
-            call_compiler([*compiler, *common, *defines, "-c", str(path), "-o", objects[-1]])
-        objects += _compile_cmsis(compiler, common, cmsis, Path(work))
+            call_compiler([*own, "-c", str(path), "-o", objects[-1]])
         call_compiler([*compiler, *flags, "-shared", *objects, "-o", str(output)])
 
 
-def _compile_cmsis(compiler: list[str], common: list[str], cmsis: CmsisDsp, work: Path) -> list[str]:
-    objects = []
-    for path in cmsis.c_files:
-        objects.append(str(work / f"cmsis_{path.stem}.o"))
-        call_compiler([*compiler, *common, "-w", "-c", str(path), "-o", objects[-1]])
-    return objects
+@functools.cache
+def _object_folder() -> Path:
+    """Objects that programs of this process have in common: they are compiled once."""
+    folder = Path(tempfile.mkdtemp(prefix="stapes-objects-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    return folder
+
+
+def _shared_object(command: list[str], path: Path, headers: Path | None = None) -> str:
+    """The object of a file that says nothing of a program: known by its text, that of its headers, and the command."""
+    texts = [path, *(sorted(headers.glob("*.h")) if headers else ())]
+    key = hashlib.sha256(repr([command, *(text.read_bytes() for text in texts)]).encode()).hexdigest()
+    target = _object_folder() / f"{path.stem}_{key[:32]}.o"
+    if not target.exists():
+        partial = target.with_suffix(".partial")
+        call_compiler([*command, "-c", str(path), "-o", str(partial)])
+        os.replace(partial, target)
+    return str(target)
 
 
 class _Library:

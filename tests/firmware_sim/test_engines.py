@@ -1,11 +1,15 @@
 """Three engines, one set of bits: numpy, the exported C and TFLite Micro, tensor by tensor, on speech and at the extremes."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
 from firmware_sim.compare import first_difference
+from firmware_sim.engines import native
 from firmware_sim.engines.base import Run, from_blocks, to_blocks
 from firmware_sim.engines.native import FAST, NativeEngine
+from firmware_sim.engines.program import call_compiler
 from models.errors import StapesError
 from tests.firmware_sim.audio_signals import pipeline_extremes
 from tools.bench.material import speech_in_noise
@@ -167,3 +171,22 @@ def test_blocks_are_put_together_again():
     assert blocks.shape == (2, 2, HOP)
     assert blocks[1, :, 1:].max() == 0
     np.testing.assert_array_equal(from_blocks(list(blocks), 65), audio)
+
+
+@pytest.mark.skipif("native" in unavailable(), reason="no C compiler")
+def test_programs_share_what_is_compiled_of_the_runtime(bundle_of, monkeypatch):
+    compiled = []
+
+    def counting(command):
+        compiled.append([Path(word).stem for word in command if word.endswith(".c")])
+        call_compiler(command)
+
+    monkeypatch.setattr(native, "call_compiler", counting)
+    engine = make_engine("native", bundle_of("published", "w8a8"))
+    compiled.clear()
+    again = make_engine("native", bundle_of("published", "w8a8"))
+    files = sorted(name for names in compiled for name in names)
+    assert files
+    assert not [name for name in files if name.startswith(("stapes_", "arm_"))]
+    audio = speech_in_noise(0.5, seed=9)[None]
+    np.testing.assert_array_equal(engine.run(audio).audio_q15, again.run(audio).audio_q15)
