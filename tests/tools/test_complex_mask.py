@@ -3,10 +3,15 @@
 import json
 
 import numpy as np
+import pytest
 import soundfile
 
+from firmware_sim.compare import snr_db
+from firmware_sim.engines.float_engine import FloatEngine
+from models.audio import q15_to_float
 from tools.bench.material import speech_in_noise
 from tools.commands.inspect import OBJECTIONABLE_MS
+from tools.commands.quantize import _against_float
 
 
 def noisy(folder):
@@ -39,6 +44,21 @@ def test_regress_holds_the_output_and_not_the_mask_to_the_recipe(stapes, bundle_
     assert "mask_snr_db" in bundle.recipe.thresholds
     assert set(document["thresholds"]) == {"output_snr_db", "pesq_drop"}
     assert document["thresholds"]["output_snr_db"]["value"] > 30
+
+
+def test_quantising_it_tells_how_it_sounds_before_how_far_the_mask_is(bundle_of):
+    bundle = bundle_of("complex", "w8a16")
+    vectors, quality = bundle.vectors(), bundle.manifest["quality"]
+    audio = q15_to_float(vectors["audio_in_q15"])[None]
+    expected = FloatEngine(bundle.float_onnx, bundle.frontend).trace_float(audio)["output"][0]
+    sound = snr_db(expected, q15_to_float(vectors["audio_out_q15"]))
+    assert quality["vectors_output_snr_db"] == pytest.approx(sound, abs=0.01)
+    assert quality["vectors_output_snr_db"] != quality["vectors_snr_db"]
+    said = _against_float(bundle)
+    assert said.startswith(f"{sound:.1f} dB SNR of the sound")
+    assert f"{quality['vectors_snr_db']:.1f} dB of the mask" in said
+    real = bundle_of("published", "w8a8")
+    assert _against_float(real).startswith(f"{real.manifest['quality']['vectors_snr_db']:.1f} dB SNR of the network")
 
 
 def test_inspect_says_that_the_latency_is_too_long_for_an_ear(stapes, bundle_of):
