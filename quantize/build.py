@@ -35,8 +35,9 @@ def quantise_weights(
     if wide:
         terms = weights.size // weights.shape[axis]
         most = np.minimum(most, np.floor((MOST_SUM - terms / 2) * peaks / np.where(sums > 0, sums, 1.0)))
-    # A row of zeros still needs a scale; any will do.
-    scales = np.where(peaks > 0, peaks / np.maximum(most, 1.0), 1.0).astype(np.float32)
+    scales = peaks / np.maximum(most, 1.0)
+    # Bias and rounding of a row of zeros depend on its scale: they are to be like those of the other rows.
+    scales = np.where(peaks > 0, scales, scales.max() or 1.0).astype(np.float32)
     shaped = scales.astype(np.float64).reshape([-1 if a == axis else 1 for a in range(weights.ndim)])
     return np.clip(np.round(weights / shaped), -127, 127).astype(np.int8), scales
 
