@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from export.c.fields import as_fully_connected, is_pointwise, matrix_of, window_matrix
-from export.c.gru import gate_forms
-from export.c.packing import form
+from export.c.gru import gate_kernels
+from export.c.packing import Kernel, kernel
 from export.c.program import Program, build_program
 from export.c.schedule import schedule
 from export.memory import aligned
@@ -89,21 +89,21 @@ def context_bytes(program: Program) -> int:
     return aligned(end, max(alignment for _, alignment in members))
 
 
-def matrix_kernels(graph: Graph) -> dict[str, str]:
-    """Operator -> which kernel computes its matrix product on a Cortex-M7, in words."""
-    found: dict[str, str] = {}
+def matrix_kernels(graph: Graph) -> dict[str, Kernel]:
+    """Operator -> which kernel computes its matrix product on a Cortex-M7."""
+    found: dict[str, Kernel] = {}
     for step in schedule(graph):
         op = step.operators[-1]
         if step.region is not None:
-            found |= gate_forms(graph, step.region) if step.region.kind == "gru" else {}
+            found |= gate_kernels(graph, step.region) if step.region.kind == "gru" else {}
         elif op.kind in ("FULLY_CONNECTED", "CONV_2D"):
             found[op.name] = _kernel_of(graph, op)
     return found
 
 
-def _kernel_of(graph: Graph, op: Operator) -> str:
+def _kernel_of(graph: Graph, op: Operator) -> Kernel:
     params = prepare(graph, op)
     if isinstance(params, Conv2DParams):
         params = as_fully_connected(params) if is_pointwise(params) else window_matrix(params)
     assert isinstance(params, FullyConnectedParams)
-    return form(matrix_of(op.name, params, graph.tensors[op.inputs[0]]))
+    return kernel(op.name, matrix_of(op.name, params, graph.tensors[op.inputs[0]]))

@@ -86,10 +86,10 @@ def matrix_fields(what: str, label: str, matrix: Matrix, arrays: Constants) -> F
     return {
         "inputs": matrix.weights.shape[1],
         "weights": arrays.add(f"{label} weights", packed.weights),
-        "bands": "NULL" if packed.bands is None else arrays.add(f"{label} bands", packed.bands),
         "rows": arrays.add(f"{label} rows", packed.rows),
         "rounding": packed.rounding,
         "narrow": matrix.narrow,
+        "sparse": packed.sparse,
     }
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 from export.c.constants import Constants
 from export.c.fields import (
@@ -15,7 +16,7 @@ from export.c.fields import (
     scalar_fields,
 )
 from export.c.grouped import FORM, Grouped, grouped, grouped_fields
-from export.c.packing import Matrix, form, interleave, padded
+from export.c.packing import Kernel, Matrix, interleave, kernel, pack, padded
 from export.c.regions import is_closed, producers
 from quantize.graph import Graph, Operator, Region
 from quantize.prepare import (
@@ -290,12 +291,20 @@ def _matrix(graph: Graph, op: Operator) -> Matrix:
     return matrix_of(op.name, product(graph, op), graph.tensors[op.inputs[0]])
 
 
-def gate_forms(graph: Graph, region: Region) -> dict[str, str]:
-    """Operator -> kernel of its matrix, as `packing.form` has it, for the products of a cell."""
+def gate_kernels(graph: Graph, region: Region) -> dict[str, Kernel]:
+    """Operator -> kernel of its matrix for the products of a cell; gates that share a matrix share the choice."""
     by_role, gates = producers(graph, region), gate_matrices(graph, region)
-    small = grouped_cell(graph, by_role, gates) is not None
-    forms = {name: FORM if small else form(interleave(matrices)) for name, matrices in gates.items()}
-    return {by_role[role].name: forms[name] for name, roles in MATRICES.items() for role in roles}
+    small = grouped_cell(graph, by_role, gates)
+    kernels = {}
+    for name, roles in MATRICES.items():
+        joined = interleave(gates[name])
+        sparse, form = pack(region.name, joined).sparse, kernel(region.name, joined).form
+        for role, gate in zip(roles, gates[name], strict=True):
+            own = kernel(by_role[role].name, gate, sparse)
+            if small is not None:
+                own = Kernel(FORM, own.groups // small[0][name].groups, own.groups)
+            kernels[by_role[role].name] = own if small is not None else replace(own, form=form)
+    return kernels
 
 
 def _role_fields(graph: Graph, op: Operator, arrays: Constants) -> Fields:

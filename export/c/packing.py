@@ -11,6 +11,9 @@ stay below 2^23, in 64 bits always.
 
 What a row needs besides follows block by block: 4 biases, 4 multipliers, and one word of 4 right shifts (6 bits each)
 and the output's zero point (8 bits) where the rounding has shifts.
+
+Of a matrix with enough zeros only the groups that are not all zeros are stored, see `sparse`: of one that was pruned, a
+block-diagonal one, a bank of bands.
 """
 
 from __future__ import annotations
@@ -20,6 +23,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from export.c.sparse import kept_groups, sparse_bytes, sparse_groups
 from models.errors import StapesError
 from quantize.arithmetic import reduced_multiplier_q15
 
@@ -28,8 +32,8 @@ ROWS, COLUMNS = 4, 4
 GRU_UNITS = 16
 _PAIR = 2**8
 _SHIFT_BITS = 6
-# Instructions of a group of four columns in a block, and of one more call of the inner loop.
-_GROUP_COST, _RUN_COST = 14, 70
+# Instructions of a group of four columns in a block; of a group in a sparse matrix, and of a block there beyond its groups.
+_GROUP_COST, _SPARSE_GROUP_COST, _SPARSE_BLOCK_COST = 14, 15, 8
 
 ONCE, ONCE_HIGH, TWICE, TWICE_HIGH = "STAPES_ONCE", "STAPES_ONCE_HIGH", "STAPES_TWICE", "STAPES_TWICE_HIGH"
 # What the forms mean to a reader.
@@ -62,13 +66,13 @@ class Matrix:
 class PackedMatrix:
     """weights int16 (blocks, groups, 2, 2, 2), rows int32 (blocks, 8 or 9), and how a sum is rounded.
 
-    With bands uint16 (blocks, 3), weights are (groups of all bands, 2, 2, 2), see `banded`.
+    Those of a `sparse` matrix are int16 (n,) and int32 (blocks, 10 or 11), see `sparse_groups`.
     """
 
     weights: np.ndarray
     rows: np.ndarray
     rounding: str
-    bands: np.ndarray | None = None
+    sparse: bool = False
 
 
 def padded(size: int) -> int:
@@ -80,40 +84,49 @@ def padded(size: int) -> int:
     return -(-size // COLUMNS) * COLUMNS
 
 
-def form(matrix: Matrix) -> str:
-    """One of FORMS: the kernel that a matrix gets on a Cortex-M7."""
-    return FORMS[rounding_of(matrix)[0]]
+@dataclass(frozen=True)
+class Kernel:
+    """What multiplies a matrix on a Cortex-M7, in words, and how many of its `groups` of 4 rows x 4 columns are stored."""
+
+    form: str
+    stored: int
+    groups: int
 
 
-def pack(what: str, matrix: Matrix) -> PackedMatrix:
-    """Raises StapesError, naming `what`, for weights that a halfword cannot hold."""
+def kernel(what: str, matrix: Matrix, sparse: bool | None = None) -> Kernel:
+    """The kernel of a matrix, or of the rows of one matrix that is `sparse` or not; raises StapesError as `pack` does."""
+    weights = pack_weights(what, matrix.weights)
+    groups = weights.shape[0] * weights.shape[1]
+    form = FORMS[rounding_of(matrix)[0]]
+    if sparse_pays(weights) if sparse is None else sparse:
+        return Kernel(f"{form}, without blocks of zeros", kept_groups(weights), groups)
+    return Kernel(form, groups, groups)
+
+
+def pack(what: str, matrix: Matrix, sparse: bool | None = None) -> PackedMatrix:
+    """A matrix without its groups of zeros or whole (`sparse`), or, if None is given, as what is cheaper.
+
+    Raises StapesError, naming `what`, for weights that a halfword cannot hold.
+    """
     rounding, multiplier = rounding_of(matrix)
     parts = [_blocks(matrix.bias), _blocks(multiplier)]
     if rounding != ONCE_HIGH:
         shift = np.where(parts[1] == 0, -2, _blocks(matrix.shift))  # any that the kernels take: the product is 0
         parts.append(_shift_words(shift, _blocks(matrix.zero_point)))
-    weights, rows = pack_weights(what, matrix.weights), np.concatenate(parts, axis=1).astype(np.int32)
-    bands = banded(weights)
-    if bands is None:
-        return PackedMatrix(weights, rows, rounding)
-    kept = [block[first : first + count] for block, (_, first, count) in zip(weights, bands, strict=True)]
-    return PackedMatrix(np.concatenate(kept), rows, rounding, bands)
+    weights = pack_weights(what, matrix.weights)
+    found = sparse_groups(weights) if (sparse_pays(weights) if sparse is None else sparse) else None
+    if found is not None:
+        weights, ends = found
+        parts.insert(1, ends)
+    return PackedMatrix(weights, np.concatenate(parts, axis=1).astype(np.int32), rounding, sparse=found is not None)
 
 
-def banded(weights: np.ndarray) -> np.ndarray | None:
-    """uint16 (blocks, 3) of packed weights: groups kept before, first group, groups kept; None where it does not pay.
-
-    A block keeps its groups from the first to the last that is not all zeros, at least one. Block-diagonal matrices and
-    banks of bands have few of them; neighbours with the same band are multiplied together.
-    """
-    used = np.asarray((weights != 0).any(axis=(2, 3, 4)))
-    first = used.argmax(axis=1)
-    count = np.where(used.any(axis=1), used.shape[1] - used[:, ::-1].argmax(axis=1) - first, 1)
-    runs = 1 + np.count_nonzero((np.diff(first) != 0) | (np.diff(count) != 0))
-    fewer = used.size - int(count.sum())
-    if fewer * _GROUP_COST <= (runs - 1) * _RUN_COST or int(count.sum()) >= 2**16:
-        return None
-    return np.stack([np.cumsum(count) - count, first, count], axis=1).astype(np.uint16)
+def sparse_pays(weights: np.ndarray) -> bool:
+    """Whether packed weights without their groups of zeros take fewer instructions, and no more bytes than the whole."""
+    blocks, groups = weights.shape[:2]
+    kept = kept_groups(weights)
+    fewer = _SPARSE_GROUP_COST * kept + _SPARSE_BLOCK_COST * blocks < _GROUP_COST * groups * blocks
+    return fewer and sparse_bytes(kept, blocks) <= weights.nbytes
 
 
 def pack_weights(what: str, weights: np.ndarray) -> np.ndarray:

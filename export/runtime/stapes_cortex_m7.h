@@ -3,8 +3,8 @@
 
 /* All assembly of the runtime, with stapes_cortex_m7_gru.h for small GRUs: DSP instructions of the Cortex-M7 that no C
  * compiler finds by itself, and the inner loops. Each has a twin in portable C with the same bits, in stapes_intrinsics.h
- * or in the file of the function. Cores with the same instructions (Cortex-M4, M33) take the assembly too; -DSTAPES_CORTEX_M7=0
- * takes the portable twins everywhere.
+ * or in the file of the function. Cores with the same instructions (Cortex-M4, M33) take the assembly too;
+ * -DSTAPES_CORTEX_M7=0 takes the portable twins everywhere.
  *
  * MISRA C:2012 deviates here in rule 1.2 (the extensions __asm__ and __attribute__ of GCC and Clang); directive 4.3 is
  * kept: assembly stands in functions of nothing else.
@@ -108,19 +108,6 @@ static inline int32_t stapes_saturate_s8(int32_t x)
     return saturated;
 }
 
-/* Blocks of 16 halfwords, one after the other; both lie on boundaries of 4 bytes. At least one block. */
-static inline void stapes_move_blocks(int16_t *to, const int16_t *from, int32_t blocks)
-{
-    __asm__ volatile("1:\n\t"
-                     "ldm %1!, {r3, r4, r5, r6, r8, r9, r10, r12}\n\t"
-                     "subs %2, %2, #1\n\t"
-                     "stm %0!, {r3, r4, r5, r6, r8, r9, r10, r12}\n\t"
-                     "bne 1b"
-                     : "+r"(to), "+r"(from), "+r"(blocks)
-                     :
-                     : "r3", "r4", "r5", "r6", "r8", "r9", "r10", "r12", "cc", "memory");
-}
-
 /* The inner loops take all fourteen registers, so that a function that holds one is naked.
  *
  * Arguments: r0 weights, r1 x, r2 groups, r3 rows, and on the stack values and blocks. A word of weights holds two
@@ -156,16 +143,20 @@ static inline void stapes_move_blocks(int16_t *to, const int16_t *from, int32_t 
     "smlad " e ", " a ", " x ", " e "\n\t"                 \
     "smlad " f ", " b ", " x ", " f "\n\t"
 
-/* Up to where x and values end; r4 and r5 are lost. */
-#define STAPES_ROWS_BEGIN                 \
+/* Up to where values end; r4 and r5 are lost. */
+#define STAPES_VALUES_BEGIN               \
     "push {r4-r11, lr}\n\t"               \
     "sub sp, sp, #28\n\t"                 \
     "ldrd r4, r5, [sp, #64]\n\t"          \
     "add r5, r4, r5, lsl #3\n\t"          \
     "strd r4, r5, [sp, #8]\n\t"           \
-    "add r4, r1, r2, lsl #3\n\t"          \
-    "str r4, [sp, #20]\n\t"               \
     "mov r9, r3\n\t"
+
+/* Up to where x ends besides. */
+#define STAPES_ROWS_BEGIN                 \
+    STAPES_VALUES_BEGIN                   \
+    "add r4, r1, r2, lsl #3\n\t"          \
+    "str r4, [sp, #20]\n\t"
 
 /* Store four values and begin the next block at label 2, with r9 at its rows. */
 #define STAPES_ROWS_END(a, b, c, d)       \
@@ -180,42 +171,19 @@ static inline void stapes_move_blocks(int16_t *to, const int16_t *from, int32_t 
     "add sp, sp, #28\n\t"                 \
     "pop {r4-r11, pc}\n\t"
 
-/* Pair sums of 64 bits, then round(sum * multiplier / 2^32), saturated to 16 bits.
- *
- * 4 columns a turn, 14 instructions for 16 products. Even sums r3 and r5, pair sums r4:r7 and r6:r8, x in r9 and r10,
- * weights in r2, r11, r12 and lr. A pair sum and its even sum agree in their lowest 8 bits, so that both may be shifted
- * before they are subtracted.
- */
-#define STAPES_ROWS_ONCE_ASSEMBLY                                                              \
-    STAPES_ROWS_BEGIN                                                                          \
-    "rsb r2, r2, #0\n\t"                                                                       \
-    "and r2, r2, #15\n\t" /* turns to leave out, of 56 bytes each */                           \
-    "rsb r2, r2, r2, lsl #3\n\t"                                                               \
-    "adr.w r12, 1f + 1\n\t"                                                                    \
-    "add r2, r12, r2, lsl #3\n\t"                                                              \
-    "strd r1, r2, [sp]\n"                                                                      \
-    "2:\n\t"                                                                                   \
-    "ldm r9!, {r3, r4, r5, r6}\n\t"                                                            \
-    "str r9, [sp, #16]\n\t"                                                                    \
-    "ldrd r1, r2, [sp]\n\t"                                                                    \
-    "adds.w r7, r3, r4, lsl #8\n\t" /* pair sums begin at 256 * odd bias + even bias */        \
+/* Pair sums of 64 bits begin at 256 * odd bias + even bias: from biases in r3 to r6. */
+#define STAPES_ONCE_BEGIN                                                                      \
+    "adds.w r7, r3, r4, lsl #8\n\t"                                                            \
     "asr.w r4, r4, #24\n\t"                                                                    \
     "adc.w r4, r4, r3, asr #31\n\t"                                                            \
     "adds.w r8, r5, r6, lsl #8\n\t"                                                            \
     "asr.w r6, r6, #24\n\t"                                                                    \
-    "adc.w r6, r6, r5, asr #31\n\t"                                                            \
-    "bx r2\n\t"                                                                                \
-    ".p2align 2\n"                                                                             \
-    "1:\n\t"                                                                                   \
-    ".rept 16\n\t"                                                                             \
-    "ldrd r9, r10, [r1], #8\n\t"                                                               \
-    "ldm.w r0!, {r2, r11, r12, lr}\n\t"                                                        \
-    STAPES_TWO_COLUMNS_64("r2", "r11", "r9", "r7", "r4", "r3", "r8", "r6", "r5")               \
-    STAPES_TWO_COLUMNS_64("r12", "lr", "r10", "r7", "r4", "r3", "r8", "r6", "r5")              \
-    ".endr\n\t"                                                                                \
-    "ldr r12, [sp, #20]\n\t"                                                                   \
-    "cmp r1, r12\n\t"                                                                          \
-    "bne.w 1b\n\t"                                                                             \
+    "adc.w r6, r6, r5, asr #31\n\t"
+
+/* round(sum * multiplier / 2^32), saturated to 16 bits, with the multipliers where [16] says. A pair sum and its even
+ * sum agree in their lowest 8 bits, so that both may be shifted before they are subtracted.
+ */
+#define STAPES_ONCE_END                                                                        \
     "ldr r9, [sp, #16]\n\t"                                                                    \
     "lsr.w r7, r7, #8\n\t"                                                                     \
     "lsr.w r8, r8, #8\n\t"                                                                     \
@@ -234,60 +202,16 @@ static inline void stapes_move_blocks(int16_t *to, const int16_t *from, int32_t 
     "ssat r6, #16, r6\n\t"                                                                     \
     STAPES_ROWS_END("r3", "r4", "r5", "r6")
 
-/* Pair sums of 32 bits, then round(round(2 * sum * multiplier / 2^32) / 2^shift), half upwards and half away from zero,
- * plus the zero point, saturated to 8 bits.
- *
- * 8 columns a turn, 27 instructions for 32 products; an odd group of 4 columns goes first, at label 5. Even sums r2 and
- * r4, pair sums r3 and r5, x in r6 to r9, weights in r10, r11, r12 and lr. 1 rotated to the right by a shift is the
- * power of two that divides by multiplication.
+/* Pair sums of 32 bits: from biases in r2 to r5. */
+#define STAPES_TWICE_BEGIN                                                                     \
+    "add.w r3, r2, r3, lsl #8\n\t"                                                             \
+    "add.w r5, r4, r5, lsl #8\n\t"
+
+/* round(round(2 * sum * multiplier / 2^32) / 2^shift), half upwards and half away from zero, plus the zero point,
+ * saturated to 8 bits, with multipliers and shifts where [16] says. 1 rotated to the right by a shift is the power of two
+ * that divides by multiplication.
  */
-#define STAPES_ROWS_TWICE_ASSEMBLY                                                             \
-    STAPES_ROWS_BEGIN                                                                          \
-    "lsr r6, r2, #1\n\t"                                                                       \
-    "rsb r7, r6, #0\n\t"                                                                       \
-    "and r7, r7, #7\n\t" /* turns to leave out, of 108 bytes each */                           \
-    "mov r8, #108\n\t"                                                                         \
-    "adr.w r12, 1f + 1\n\t"                                                                    \
-    "mla r12, r7, r8, r12\n\t"                                                                 \
-    "adr.w r8, 3f + 1\n\t"                                                                     \
-    "cmp r6, #0\n\t"                                                                           \
-    "it eq\n\t"                                                                                \
-    "moveq r12, r8\n\t"                                                                        \
-    "str r12, [sp, #24]\n\t"                                                                   \
-    "adr.w r8, 5f + 1\n\t"                                                                     \
-    "lsls r2, r2, #31\n\t"                                                                     \
-    "it ne\n\t"                                                                                \
-    "movne r12, r8\n\t"                                                                        \
-    "strd r1, r12, [sp]\n"                                                                     \
-    "2:\n\t"                                                                                   \
-    "ldm r9!, {r2, r3, r4, r5}\n\t"                                                            \
-    "str r9, [sp, #16]\n\t"                                                                    \
-    "ldrd r1, r12, [sp]\n\t"                                                                   \
-    "add.w r3, r2, r3, lsl #8\n\t" /* pair sums begin at 256 * odd bias + even bias */         \
-    "add.w r5, r4, r5, lsl #8\n\t"                                                             \
-    "bx r12\n"                                                                                 \
-    "5:\n\t"                                                                                   \
-    "ldrd r6, r7, [r1], #8\n\t"                                                                \
-    "ldm r0!, {r8, r9, r10, r11}\n\t"                                                          \
-    STAPES_TWO_COLUMNS_32("r8", "r9", "r6", "r3", "r2", "r5", "r4")                            \
-    STAPES_TWO_COLUMNS_32("r10", "r11", "r7", "r3", "r2", "r5", "r4")                          \
-    "ldr r12, [sp, #24]\n\t"                                                                   \
-    "bx r12\n\t"                                                                               \
-    ".p2align 2\n"                                                                             \
-    "1:\n\t"                                                                                   \
-    ".rept 8\n\t"                                                                              \
-    "ldm.w r1!, {r6, r7, r8, r9}\n\t"                                                          \
-    "ldm.w r0!, {r10, r11, r12, lr}\n\t"                                                       \
-    STAPES_TWO_COLUMNS_32("r10", "r11", "r6", "r3", "r2", "r5", "r4")                          \
-    STAPES_TWO_COLUMNS_32("r12", "lr", "r7", "r3", "r2", "r5", "r4")                           \
-    "ldm.w r0!, {r10, r11, r12, lr}\n\t"                                                       \
-    STAPES_TWO_COLUMNS_32("r10", "r11", "r8", "r3", "r2", "r5", "r4")                          \
-    STAPES_TWO_COLUMNS_32("r12", "lr", "r9", "r3", "r2", "r5", "r4")                           \
-    ".endr\n\t"                                                                                \
-    "ldr r12, [sp, #20]\n\t"                                                                   \
-    "cmp r1, r12\n\t"                                                                          \
-    "bne.w 1b\n"                                                                               \
-    "3:\n\t"                                                                                   \
+#define STAPES_TWICE_END                                                                       \
     "ldr r9, [sp, #16]\n\t"                                                                    \
     "sub r3, r3, r2\n\t"                                                                       \
     "sub r5, r5, r4\n\t"                                                                       \
@@ -322,6 +246,172 @@ static inline void stapes_move_blocks(int16_t *to, const int16_t *from, int32_t 
     "ssat r4, #8, r4\n\t"                                                                      \
     "ssat r5, #8, r5\n\t"                                                                      \
     STAPES_ROWS_END("r2", "r3", "r4", "r5")
+
+/* Pair sums of 64 bits, 4 columns a turn, 14 instructions for 16 products. Even sums r3 and r5, pair sums r4:r7 and r6:r8,
+ * x in r9 and r10, weights in r2, r11, r12 and lr.
+ */
+#define STAPES_ROWS_ONCE_ASSEMBLY                                                              \
+    STAPES_ROWS_BEGIN                                                                          \
+    "rsb r2, r2, #0\n\t"                                                                       \
+    "and r2, r2, #15\n\t" /* turns to leave out, of 56 bytes each */                           \
+    "rsb r2, r2, r2, lsl #3\n\t"                                                               \
+    "adr.w r12, 1f + 1\n\t"                                                                    \
+    "add r2, r12, r2, lsl #3\n\t"                                                              \
+    "strd r1, r2, [sp]\n"                                                                      \
+    "2:\n\t"                                                                                   \
+    "ldm r9!, {r3, r4, r5, r6}\n\t"                                                            \
+    "str r9, [sp, #16]\n\t"                                                                    \
+    "ldrd r1, r2, [sp]\n\t"                                                                    \
+    STAPES_ONCE_BEGIN                                                                          \
+    "bx r2\n\t"                                                                                \
+    ".p2align 2\n"                                                                             \
+    "1:\n\t"                                                                                   \
+    ".rept 16\n\t"                                                                             \
+    "ldrd r9, r10, [r1], #8\n\t"                                                               \
+    "ldm.w r0!, {r2, r11, r12, lr}\n\t"                                                        \
+    STAPES_TWO_COLUMNS_64("r2", "r11", "r9", "r7", "r4", "r3", "r8", "r6", "r5")               \
+    STAPES_TWO_COLUMNS_64("r12", "lr", "r10", "r7", "r4", "r3", "r8", "r6", "r5")              \
+    ".endr\n\t"                                                                                \
+    "ldr r12, [sp, #20]\n\t"                                                                   \
+    "cmp r1, r12\n\t"                                                                          \
+    "bne.w 1b\n\t"                                                                             \
+    STAPES_ONCE_END
+
+/* Pair sums of 32 bits, 8 columns a turn, 27 instructions for 32 products; an odd group of 4 columns goes first, at
+ * label 5. Even sums r2 and r4, pair sums r3 and r5, x in r6 to r9, weights in r10, r11, r12 and lr.
+ */
+#define STAPES_ROWS_TWICE_ASSEMBLY                                                             \
+    STAPES_ROWS_BEGIN                                                                          \
+    "lsr r6, r2, #1\n\t"                                                                       \
+    "rsb r7, r6, #0\n\t"                                                                       \
+    "and r7, r7, #7\n\t" /* turns to leave out, of 108 bytes each */                           \
+    "mov r8, #108\n\t"                                                                         \
+    "adr.w r12, 1f + 1\n\t"                                                                    \
+    "mla r12, r7, r8, r12\n\t"                                                                 \
+    "adr.w r8, 3f + 1\n\t"                                                                     \
+    "cmp r6, #0\n\t"                                                                           \
+    "it eq\n\t"                                                                                \
+    "moveq r12, r8\n\t"                                                                        \
+    "str r12, [sp, #24]\n\t"                                                                   \
+    "adr.w r8, 5f + 1\n\t"                                                                     \
+    "lsls r2, r2, #31\n\t"                                                                     \
+    "it ne\n\t"                                                                                \
+    "movne r12, r8\n\t"                                                                        \
+    "strd r1, r12, [sp]\n"                                                                     \
+    "2:\n\t"                                                                                   \
+    "ldm r9!, {r2, r3, r4, r5}\n\t"                                                            \
+    "str r9, [sp, #16]\n\t"                                                                    \
+    "ldrd r1, r12, [sp]\n\t"                                                                   \
+    STAPES_TWICE_BEGIN                                                                         \
+    "bx r12\n"                                                                                 \
+    "5:\n\t"                                                                                   \
+    "ldrd r6, r7, [r1], #8\n\t"                                                                \
+    "ldm r0!, {r8, r9, r10, r11}\n\t"                                                          \
+    STAPES_TWO_COLUMNS_32("r8", "r9", "r6", "r3", "r2", "r5", "r4")                            \
+    STAPES_TWO_COLUMNS_32("r10", "r11", "r7", "r3", "r2", "r5", "r4")                          \
+    "ldr r12, [sp, #24]\n\t"                                                                   \
+    "bx r12\n\t"                                                                               \
+    ".p2align 2\n"                                                                             \
+    "1:\n\t"                                                                                   \
+    ".rept 8\n\t"                                                                              \
+    "ldm.w r1!, {r6, r7, r8, r9}\n\t"                                                          \
+    "ldm.w r0!, {r10, r11, r12, lr}\n\t"                                                       \
+    STAPES_TWO_COLUMNS_32("r10", "r11", "r6", "r3", "r2", "r5", "r4")                          \
+    STAPES_TWO_COLUMNS_32("r12", "lr", "r7", "r3", "r2", "r5", "r4")                           \
+    "ldm.w r0!, {r10, r11, r12, lr}\n\t"                                                       \
+    STAPES_TWO_COLUMNS_32("r10", "r11", "r8", "r3", "r2", "r5", "r4")                          \
+    STAPES_TWO_COLUMNS_32("r12", "lr", "r9", "r3", "r2", "r5", "r4")                           \
+    ".endr\n\t"                                                                                \
+    "ldr r12, [sp, #20]\n\t"                                                                   \
+    "cmp r1, r12\n\t"                                                                          \
+    "bne.w 1b\n"                                                                               \
+    "3:\n\t"                                                                                   \
+    STAPES_TWICE_END
+
+/* Sparse blocks: weights hold only the groups of four columns that are not all zeros, export/c/sparse.py.
+ *
+ * Arguments as above but for r2: bytes of weights before the first block. A turn takes two groups: a word of two distances
+ * in bytes, then the groups. x is at the second group of the turn before, and both distances count from there, so that a
+ * turn has one instruction a group more than that of a whole matrix: 30 for 32 products. Its halves have 64 and 56 bytes.
+ * Rows say where the weights of a block end, where x begins and how many bytes behind the first turn the loop is entered:
+ * in the middle of a turn for an odd number of groups, behind the last one for none.
+ *
+ * Stack: [0] x, [4] first turn, [8] values, [12] their end, [16] rows, [20] end of the block's weights, [24] weights.
+ */
+#define STAPES_SPARSE_BEGIN                                                                    \
+    STAPES_VALUES_BEGIN                                                                        \
+    "str r0, [sp, #24]\n\t"                                                                    \
+    "add r0, r0, r2\n\t"                                                                       \
+    "adr.w r2, 1f + 1\n\t"                                                                     \
+    "strd r1, r2, [sp]\n"
+
+/* Label 2: a block's end of weights and way into the turns are in `end` and `way`; its entry comes into `entry`. */
+#define STAPES_SPARSE_ENTER(end, way, entry, any)                                              \
+    "str r9, [sp, #16]\n\t"                                                                    \
+    "ldrd r1, " entry ", [sp]\n\t"                                                             \
+    "ldr " any ", [sp, #24]\n\t"                                                               \
+    "add " any ", " any ", " end "\n\t"                                                        \
+    "str " any ", [sp, #20]\n\t"                                                               \
+    "uxtah r1, r1, " way "\n\t"                                                                \
+    "add.w " entry ", " entry ", " way ", lsr #16\n\t"
+
+/* Sums as in STAPES_ROWS_ONCE_ASSEMBLY; x in r2 and r9, weights in r10, r11, r12 and lr. Distances pass through r2, the
+ * place of the first group through r9.
+ */
+#define STAPES_SPARSE_ONCE_ASSEMBLY                                                            \
+    STAPES_SPARSE_BEGIN                                                                        \
+    "2:\n\t"                                                                                   \
+    "ldm.w r9!, {r3, r4, r5, r6, r11, r12}\n\t"                                                \
+    STAPES_SPARSE_ENTER("r11", "r12", "r2", "r10")                                             \
+    STAPES_ONCE_BEGIN                                                                          \
+    "bx r2\n\t"                                                                                \
+    ".p2align 2\n"                                                                             \
+    "1:\n\t"                                                                                   \
+    ".rept 8\n\t"                                                                              \
+    "ldm.w r0!, {r2, r10, r11, r12, lr}\n\t"                                                   \
+    "uxtah r9, r1, r2\n\t"                                                                     \
+    "add.w r1, r1, r2, lsr #16\n\t"                                                            \
+    "ldrd r2, r9, [r9]\n\t"                                                                    \
+    STAPES_TWO_COLUMNS_64("r10", "r11", "r2", "r7", "r4", "r3", "r8", "r6", "r5")              \
+    STAPES_TWO_COLUMNS_64("r12", "lr", "r9", "r7", "r4", "r3", "r8", "r6", "r5")               \
+    "ldrd r2, r9, [r1]\n\t"                                                                    \
+    "ldm.w r0!, {r10, r11, r12, lr}\n\t"                                                       \
+    STAPES_TWO_COLUMNS_64("r10", "r11", "r2", "r7", "r4", "r3", "r8", "r6", "r5")              \
+    STAPES_TWO_COLUMNS_64("r12", "lr", "r9", "r7", "r4", "r3", "r8", "r6", "r5")               \
+    ".endr\n\t"                                                                                \
+    "ldr r12, [sp, #20]\n\t"                                                                   \
+    "cmp r0, r12\n\t"                                                                          \
+    "bne.w 1b\n\t"                                                                             \
+    STAPES_ONCE_END
+
+/* Sums as in STAPES_ROWS_TWICE_ASSEMBLY; x in r6 and r7, weights in r10, r11, r12 and lr, distances in r8, the place of the
+ * first group in r9.
+ */
+#define STAPES_SPARSE_TWICE_ASSEMBLY                                                           \
+    STAPES_SPARSE_BEGIN                                                                        \
+    "2:\n\t"                                                                                   \
+    "ldm.w r9!, {r2, r3, r4, r5, r10, r11}\n\t"                                                \
+    STAPES_SPARSE_ENTER("r10", "r11", "r12", "r6")                                             \
+    STAPES_TWICE_BEGIN                                                                         \
+    "bx r12\n\t"                                                                               \
+    ".p2align 2\n"                                                                             \
+    "1:\n\t"                                                                                   \
+    ".rept 8\n\t"                                                                              \
+    "ldm.w r0!, {r8, r10, r11, r12, lr}\n\t"                                                   \
+    "uxtah r9, r1, r8\n\t"                                                                     \
+    "add.w r1, r1, r8, lsr #16\n\t"                                                            \
+    "ldrd r6, r7, [r9]\n\t"                                                                    \
+    STAPES_TWO_COLUMNS_32("r10", "r11", "r6", "r3", "r2", "r5", "r4")                          \
+    STAPES_TWO_COLUMNS_32("r12", "lr", "r7", "r3", "r2", "r5", "r4")                           \
+    "ldrd r6, r7, [r1]\n\t"                                                                    \
+    "ldm.w r0!, {r10, r11, r12, lr}\n\t"                                                       \
+    STAPES_TWO_COLUMNS_32("r10", "r11", "r6", "r3", "r2", "r5", "r4")                          \
+    STAPES_TWO_COLUMNS_32("r12", "lr", "r7", "r3", "r2", "r5", "r4")                           \
+    ".endr\n\t"                                                                                \
+    "ldr r12, [sp, #20]\n\t"                                                                   \
+    "cmp r0, r12\n\t"                                                                          \
+    "bne.w 1b\n\t"                                                                             \
+    STAPES_TWICE_END
 
 /* Two channels of a depthwise convolution, stapes_depthwise_pair: r0 taps, r1 x, r2 and r3 the second and third row, on
  * the stack y, step and positions.

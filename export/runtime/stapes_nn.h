@@ -44,12 +44,12 @@ typedef enum {
 typedef struct {
     int32_t inputs;           /* columns */
     const int16_t *weights;   /* [blocks][groups][2 column pairs][2 row pairs][2 columns]: 256 * odd row + even row */
-    const uint16_t *bands;    /* [blocks][3] where weights hold but the groups of a block between its first and last value:
-                                 groups of the blocks before, first group, groups; or null, and weights hold all groups */
     const int32_t *rows;      /* [blocks][8 or 9]: 4 biases, which include the input's zero point; 4 multipliers; but for
                                  STAPES_ONCE_HIGH, 4 right shifts of 6 bits each and above them the output's zero point */
     stapes_rounding rounding;
     bool narrow;              /* outputs are int8, not int16 */
+    bool sparse;              /* weights hold but the groups of a block that are not all zeros, and where they belong, and
+                                 rows two words more, behind the biases: see stapes_sparse.h */
 } stapes_matrix;
 
 typedef struct {
@@ -97,7 +97,7 @@ typedef struct {
     int32_t width;         /* positions of the input */
     int32_t input_step;    /* values from one to the next */
     int32_t first_channel; /* the first value of a position that is looked at */
-    int32_t channels;      /* values that are looked at */
+    int32_t channels;      /* values that are looked at, an even number */
     int32_t before, after; /* positions of zeros beside both ends */
 } stapes_positions_params;
 

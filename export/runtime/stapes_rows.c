@@ -1,8 +1,10 @@
 #include "stapes_rows.h"
+#include "stapes_sparse.h"
 
-static void whole_rows(const stapes_matrix *m, const int16_t *weights, int32_t groups, int32_t block, int32_t blocks,
-                       const int16_t *vector, int16_t *values)
+static void whole_rows(const stapes_matrix *m, int32_t block, int32_t blocks, const int16_t *vector, int16_t *values)
 {
+    const int32_t groups = STAPES_VECTOR_SIZE(m->inputs) / 4;
+    const int16_t *const weights = m->weights + 8 * groups * block;
     if (m->rounding == STAPES_ONCE_HIGH) {
         stapes_rows_once(weights, vector, groups, m->rows + 8 * block, values, blocks);
     } else if (m->rounding == STAPES_TWICE_HIGH) {
@@ -12,31 +14,28 @@ static void whole_rows(const stapes_matrix *m, const int16_t *weights, int32_t g
     }
 }
 
-/* Blocks with the same band one behind the other, from `block` on, at most `most`. */
-static int32_t alike(const uint16_t *bands, int32_t block, int32_t most)
+static void sparse_rows(const stapes_matrix *m, int32_t block, int32_t blocks, const int16_t *vector, int16_t *values)
 {
-    const uint16_t *const band = bands + 3 * block;
-    int32_t count = 1;
-    while (count < most && band[3 * count + 1] == band[1] && band[3 * count + 2] == band[2]) {
-        count++;
+    int32_t words = 11;
+    if (m->rounding == STAPES_ONCE_HIGH) {
+        words = 10; /* no shifts */
     }
-    return count;
+    const int32_t *const rows = m->rows + words * block;
+    const int32_t start = block == 0 ? 0 : m->rows[words * (block - 1) + 4];
+    if (m->rounding == STAPES_ONCE_HIGH) {
+        stapes_sparse_once(m->weights, vector, start, rows, values, blocks);
+    } else if (m->rounding == STAPES_TWICE_HIGH) {
+        stapes_sparse_twice(m->weights, vector, start, rows, values, blocks);
+    } else {
+        stapes_sparse_plain(m, vector, start, rows, values, blocks);
+    }
 }
 
 void stapes_rows(const stapes_matrix *m, int32_t block, int32_t blocks, const int16_t *vector, int16_t *values)
 {
-    if (m->bands == NULL) {
-        const int32_t groups = STAPES_VECTOR_SIZE(m->inputs) / 4;
-        whole_rows(m, m->weights + 8 * groups * block, groups, block, blocks, vector, values);
-        return;
-    }
-    int32_t done = 0;
-    while (done < blocks) {
-        const uint16_t *const band = m->bands + 3 * (block + done);
-        const int32_t at = band[0];
-        const int32_t first = band[1];
-        const int32_t count = alike(m->bands, block + done, blocks - done);
-        whole_rows(m, m->weights + 8 * at, band[2], block + done, count, vector + 4 * first, values + 4 * done);
-        done += count;
+    if (m->sparse) {
+        sparse_rows(m, block, blocks, vector, values);
+    } else {
+        whole_rows(m, block, blocks, vector, values);
     }
 }

@@ -1,5 +1,5 @@
 #include "stapes_intrinsics.h"
-#include "stapes_rows.h"
+#include "stapes_rounding.h"
 
 #if STAPES_CORTEX_M7
 
@@ -12,19 +12,6 @@ STAPES_NAKED void stapes_rows_once(STAPES_UNUSED const int16_t *weights, STAPES_
 
 #else
 
-static inline int16_t once(int32_t sum, int32_t multiplier)
-{
-    return (int16_t)stapes_saturate_s16(stapes_high_product(sum, multiplier));
-}
-
-static void round_once(const int32_t *sums, const int32_t *row, int16_t *values)
-{
-    values[0] = once(sums[0], row[4]);
-    values[1] = once(sums[1], row[5]);
-    values[2] = once(sums[2], row[6]);
-    values[3] = once(sums[3], row[7]);
-}
-
 void stapes_rows_once(const int16_t *weights, const int16_t *x, int32_t groups, const int32_t *rows, int16_t *values,
                       int32_t blocks)
 {
@@ -34,7 +21,7 @@ void stapes_rows_once(const int16_t *weights, const int16_t *x, int32_t groups, 
         const int32_t count = left < STAPES_BLOCKS_AT_ONCE ? left : STAPES_BLOCKS_AT_ONCE;
         stapes_block_sums(weights, x, groups, rows, 8, count, sums);
         for (int32_t block = 0; block < count; block++) {
-            round_once(sums + 4 * block, rows + 8 * block, values + 4 * block);
+            stapes_round_once(sums + 4 * block, rows + 8 * block + 4, values + 4 * block);
         }
         weights += 8 * groups * count;
         rows += 8 * count;

@@ -28,7 +28,7 @@ typedef struct {
 static inline bool stapes_sweep_fits(const stapes_matrix *m, const stapes_sweep *over, int32_t low, int32_t high)
 {
     return STAPES_CORTEX_M7 == 0 && STAPES_VECTORS == 0 && over->vectors >= STAPES_SWEEP_VECTORS &&
-           m->rounding == STAPES_ONCE_HIGH && m->bands == NULL && STAPES_VECTOR_SIZE(m->inputs) <= STAPES_SWEEP_COLUMNS &&
+           m->rounding == STAPES_ONCE_HIGH && !m->sparse && STAPES_VECTOR_SIZE(m->inputs) <= STAPES_SWEEP_COLUMNS &&
            (over->runs == 1 || over->run % 4 == 0) && low == INT16_MIN && high == INT16_MAX;
 }
 

@@ -74,7 +74,7 @@ def _products(c: Cases, dtype: str) -> None:
         y = c.tensor(f"{name}/y", (rows, outputs), dtype, 2.0 * np.sqrt(inputs) / LIMITS[dtype][1])
         operands = (x, names[0], "" if index == 4 else names[1])
         c.add("FULLY_CONNECTED", name, operands, [y], fused_activation_function="RELU" if index == 1 else "NONE")
-    _bands(c, dtype)
+    _mostly_zeros(c, dtype)
     convolutions = [
         # height, width, in, out, kernel, stride, dilation, padding, input channels of the kernel
         (1, 33, 16, 5, (1, 1), (1, 1), (1, 1), "VALID", 16),
@@ -98,18 +98,36 @@ def _products(c: Cases, dtype: str) -> None:
               fused_activation_function="RELU" if index == 1 else "NONE")  # fmt: skip
 
 
-def _bands(c: Cases, dtype: str) -> None:
-    """Matrices that are mostly zeros: triangles along the diagonal, equal blocks, and rows without any weight."""
-    rows, columns = np.mgrid[:64, :192]
-    masks = {"bank": np.abs(columns - 3 * rows) < 4, "blocks": rows // 8 == columns // 24, "nothing": rows < 0}
-    for kind, mask in masks.items():
+def _mostly_zeros(c: Cases, dtype: str) -> None:
+    """Matrices with many zeros: triangles along the diagonal, equal blocks, groups by chance, rows without any weight."""
+    rows, columns = np.mgrid[:66, :3000]
+    chance = np.kron(np.random.default_rng(5).random((17, 750)) < 0.5, np.ones((4, 4), bool))[:66]
+    cases = {
+        # rows, columns, mask
+        "bank": (64, 192, np.abs(columns - 3 * rows) < 4),
+        "blocks": (64, 192, rows // 8 == columns // 24),
+        "nothing": (64, 192, rows < 0),
+        "sparse": (66, 193, chance),
+        "sparse_shifted": (66, 193, chance),
+        # In int8 its sums leave the 23 bits of a pair of rows.
+        "sparse_long": (6, 2600 if dtype == "int8" else 700, chance),
+    }
+    for kind, (outputs, inputs, mask) in cases.items():
         name = f"fully_connected_{dtype}_{kind}"
-        x = c.input(f"{name}/x", (3, 192), dtype)
-        names = c.weights(name, (64, 192), x, channels=kind != "blocks", wide=WIDE[dtype])
+        x = c.input(f"{name}/x", (3, inputs), dtype)
+        names = c.weights(name, (outputs, inputs), x, channels=kind != "blocks", wide=WIDE[dtype])
         weights = c.tensors[names[0]]
         assert weights.data is not None
-        c.tensors[names[0]] = replace(weights, data=np.where(mask, weights.data, np.int8(0)))
-        y = c.tensor(f"{name}/y", (3, 64), dtype, 6.0 / LIMITS[dtype][1])
+        kept = np.where(mask[:outputs, :inputs], weights.data, np.int8(0))
+        c.tensors[names[0]] = replace(weights, data=kept)
+        if kind == "sparse_shifted":
+            # A row without any effect, whose shift only portable C takes.
+            for part in names:
+                scale = c.tensors[part].scale
+                assert scale is not None
+                faint = np.where(np.arange(outputs) == 5, np.float32(2.0**-20), np.float32(1)) * scale
+                c.tensors[part] = replace(c.tensors[part], scale=faint)
+        y = c.tensor(f"{name}/y", (3, outputs), dtype, 0.5 * np.sqrt(inputs) / LIMITS[dtype][1])
         c.add("FULLY_CONNECTED", name, (x, *names), [y])
 
 

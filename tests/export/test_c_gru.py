@@ -56,6 +56,18 @@ GROUPED = {
     "int16 of small groups and 33 rows": (16, 16, 2, 2, 33),
 }
 
+
+def sparse(graph: Graph) -> Graph:
+    """Three quarters of the groups of 4 x 4 weights are zeros."""
+    rng, tensors = np.random.default_rng(0), dict(graph.tensors)
+    for name, tensor in graph.tensors.items():
+        if tensor.data is not None and tensor.dtype == "int8" and tensor.data.ndim == 2:
+            blocks = [-(-n // 4) for n in tensor.shape]
+            mask = np.kron(rng.random(blocks) < 0.25, np.ones((4, 4), bool))[: tensor.shape[0], : tensor.shape[1]]
+            tensors[name] = replace(tensor, data=np.where(mask, tensor.data, np.int8(0)))
+    return replace(graph, tensors=tensors)
+
+
 GRAPHS = {
     "int8": lambda: gru_graph("int8"),
     "int8 of one unit": lambda: gru_graph("int8", 1, 1),
@@ -66,6 +78,9 @@ GRAPHS = {
     "int16 with wide gates": lambda: wide_gates(gru_graph("int16", 65, 33, seed=3)),
     "int8 of 33 rows": lambda: gru_graph("int8", 16, 16, rows=33),
     "int16 of 33 rows": lambda: gru_graph("int16", 16, 16, rows=33),
+    "int8 sparse": lambda: sparse(gru_graph("int8", 130, 64)),
+    "int16 sparse": lambda: sparse(gru_graph("int16", 130, 64)),
+    "int16 sparse of odd size": lambda: sparse(gru_graph("int16", 257, 65)),
     "int8 as convolutions": lambda: as_conv_2d(gru_graph("int8", 65, 31)),
     "int16 as convolutions": lambda: as_conv_2d(gru_graph("int16", 65, 31)),
     "int16 of small groups as convolutions": lambda: as_conv_2d(of_small_groups(16, 16, 2, 2)),

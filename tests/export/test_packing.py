@@ -10,7 +10,6 @@ from export.c.packing import (
     TWICE,
     TWICE_HIGH,
     Matrix,
-    banded,
     interleave,
     pack,
     pack_weights,
@@ -92,23 +91,59 @@ def test_gates_follow_each_other_in_turn_each_filled_up():
     assert interleave(gates).weights[:, 0].tolist() == rows + rest
 
 
-def test_a_block_keeps_its_groups_from_the_first_to_the_last_value():
-    weights = np.zeros((16, 64), np.int8)
-    weights[0:4, 4:6] = 1
-    weights[5, 9], weights[6, 30] = -3, 7
-    weights[12:16, 60:64] = 127
+def groups_of(packed, groups):
+    """Packed weights (blocks, groups, 8) out of those of a sparse matrix, as its kernels walk over them."""
+    whole = np.zeros((len(packed.rows), groups, 8), np.int16)
+    start = 0
+    for block, (end, way) in zip(whole, packed.rows[:, 4:6].tolist(), strict=True):
+        at, group, end = start // 2, (way & 0xFFFF) // 8, end // 2
+        if (end - at) % 18:
+            block[group] = packed.weights[at : at + 8]
+            at += 8
+        for two in packed.weights[at:end].reshape(-1, 18):
+            block[group + two[0] // 8] = two[2:10]
+            group += two[1] // 8
+            block[group] = two[10:]
+        start = 2 * end
+    return whole
+
+
+@pytest.mark.parametrize("zeros", [0.0, 0.3, 0.5, 0.9, 1.0])
+@pytest.mark.parametrize("shape", [(1, 1), (3, 5), (65, 130), (7, 257)])
+def test_a_sparse_matrix_holds_the_groups_that_are_not_all_zeros(shape, zeros):
+    rng = np.random.default_rng(1)
+    weights = (
+        rng.integers(1, 128, shape)
+        * np.kron(rng.random((17, 65)) >= zeros, np.ones((4, 4), int))[: shape[0], : shape[1]]
+    )
+    whole, packed = pack("fc", matrix(weights, True), sparse=False), pack("fc", matrix(weights, True), sparse=True)
+    kept = np.count_nonzero(whole.weights.any(axis=(2, 3, 4)), axis=1)
+    assert packed.sparse
+    assert packed.weights.size == max(8 * kept.sum() + 2 * (kept // 2).sum(), 2)
+    np.testing.assert_array_equal(
+        groups_of(packed, whole.weights.shape[1]), whole.weights.reshape(*whole.weights.shape[:2], 8)
+    )
+    np.testing.assert_array_equal(np.delete(packed.rows, [4, 5], axis=1), whole.rows)
+
+
+def test_two_groups_follow_their_distances_from_the_second_one_before():
+    weights = np.zeros((8, 64), np.int8)
+    weights[1, [4, 12, 20, 60]] = 1
+    weights[5, [8, 40, 44]] = 1
     packed = pack("bank", matrix(weights, True))
-    assert packed.bands is not None
-    assert packed.bands.tolist() == [[0, 1, 1], [1, 2, 6], [7, 0, 1], [8, 15, 1]]
-    assert packed.weights.shape == (9, 2, 2, 2)
-    whole = pack_weights("bank", weights)
-    for (at, first, count), block in zip(packed.bands.tolist(), whole, strict=True):
-        np.testing.assert_array_equal(packed.weights[at : at + count], block[first : first + count])
+    distances = [packed.weights[i : i + 2].tolist() for i in (0, 18, 36 + 8)]
+    assert distances == [[8, 24], [16, 96], [64, 72]]
+    # Two turns of eight are run, the first of them in the second block from its middle, with x at group 2.
+    assert packed.rows[:, 4:6].tolist() == [[72, 6 * 120 << 16], [72 + 52, (6 * 120 + 64 << 16) + 16]]
 
 
-def test_a_matrix_without_long_rows_of_zeros_stays_whole():
-    weights = np.random.default_rng(0).integers(-127, 128, (16, 64)).astype(np.int8)
-    assert banded(pack_weights("fc", weights)) is None
-    weights[:4, :4] = 0
-    weights[8:12, :4] = 0
-    assert banded(pack_weights("fc", weights)) is None  # two groups less for three calls more
+@pytest.mark.parametrize(("kept", "sparse"), [(13, True), (14, False)])
+def test_a_matrix_stays_whole_until_enough_groups_are_zeros(kept, sparse):
+    weights = np.ones((4, 64), np.int8)
+    weights[:, 4 * kept :] = 0
+    assert pack("fc", matrix(weights, True)).sparse == sparse
+
+
+def test_a_matrix_too_wide_for_its_distances_stays_whole():
+    assert pack("fc", matrix(np.zeros((4, 16380), np.int8), True)).sparse
+    assert not pack("fc", matrix(np.zeros((4, 16384), np.int8), True)).sparse

@@ -18,7 +18,13 @@ OURS = re.compile(r"gru_mask_\w+|stapes_\w+|arm_\w+|shim_\w+")
 
 
 POINTER = "a function through a pointer"
-ASSEMBLY = ("stapes_rows_once", "stapes_rows_twice", "stapes_window_rows")
+ASSEMBLY = (
+    "stapes_rows_once",
+    "stapes_rows_twice",
+    "stapes_sparse_once",
+    "stapes_sparse_twice",
+    "stapes_window_rows",
+)
 ENTRIES = ("gru_mask_init", "gru_mask_reset", "gru_mask_process", "gru_mask_self_test")
 
 

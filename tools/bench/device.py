@@ -17,7 +17,7 @@ from tools.commands.export import exported_c
 from tools.device_report import PEER_KERNELS, PEERS, device_document
 from tools.engines import unavailable
 
-# All of them once with noise; those at which loops turn with the extremes too.
+# All of them once with noise, whole and half zeros; those at which loops turn with the extremes and all ZEROS too.
 ALL_COLUMNS, ALL_OUTPUTS = range(1, 258), range(1, 66)
 FIGURES = ("instructions_per_hop", "instructions_network", "instructions_per_mac", "instructions_audio", "flash_bytes",
            "ram_bytes", "stack_bytes")  # fmt: skip
@@ -35,7 +35,7 @@ def device_costs(bundles: dict[str, Bundle], stream: np.ndarray) -> dict[str, An
         with exported_c(bundle) as folder:
             elf = toolchain.build(folder, bundle.name, Path(work)).elf
         engines: list[Rows] = [DeviceRows(elf), HostRows()]
-        cases = sweep(engines, COLUMNS, OUTPUTS) + sweep(engines, ALL_COLUMNS, ALL_OUTPUTS, ("noise",))
+        cases = sweep(engines, COLUMNS, OUTPUTS) + sweep(engines, ALL_COLUMNS, ALL_OUTPUTS, ("noise",), (None, 0.5))
         kernels = instructions_per_mac(elf)
     networks = {}
     for recipe, bundle in bundles.items():
@@ -45,12 +45,15 @@ def device_costs(bundles: dict[str, Bundle], stream: np.ndarray) -> dict[str, An
             networks[recipe]["stream"] = hop_counts(bundle, stream)
     return {
         "kernel_cases": cases,
-        "kernels": {
-            name: {**found, "peer_instructions_per_mac": PEER_KERNELS[name]} for name, found in kernels.items()
-        },
+        "kernels": {name: {**found, "peer_instructions_per_mac": _peer(name)} for name, found in kernels.items()},
         "networks": networks,
         "peers": {name: {"instructions": n, "instructions_per_mac": m} for name, (n, m) in PEERS.items()},
     }
+
+
+def _peer(kernel: str) -> float:
+    """CMSIS-NN multiplies zeros like other weights."""
+    return next(per_mac for name, per_mac in PEER_KERNELS.items() if kernel.startswith(name))
 
 
 def hop_counts(bundle: Bundle, stream: np.ndarray) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import itertools
 import tempfile
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -11,6 +12,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from export.c.packing import COLUMNS as COLUMNS_OF_GROUP
 from export.c.packing import ONCE_HIGH, ROWS, TWICE_HIGH, Matrix, PackedMatrix, pack, padded
 from export.c.runtime import RUNTIME
 from firmware_sim.cortex_m7.counting import InstructionCounter
@@ -20,12 +22,21 @@ from firmware_sim.engines.native import FAST, find_compiler
 from firmware_sim.engines.program import call_compiler
 from quantize.arithmetic import quantize_multiplier, requantise_64, requantise_double
 
-KERNELS = {ONCE_HIGH: "stapes_rows_once", TWICE_HIGH: "stapes_rows_twice"}
+# Of whole matrices and of sparse ones.
+KERNELS = {
+    (ONCE_HIGH, False): "stapes_rows_once",
+    (TWICE_HIGH, False): "stapes_rows_twice",
+    (ONCE_HIGH, True): "stapes_sparse_once",
+    (TWICE_HIGH, True): "stapes_sparse_twice",
+}
 # Where loops begin, end and turn: a group is 4 columns, a turn 4 or 8, all turns of a loop 64.
 COLUMNS = (*range(1, 14), 16, 17, 31, 32, 33, 60, 61, 63, 64, 65, 68, 69, 127, 128, 129, 132, 192, 193, 256, 257)
 OUTPUTS = (1, 2, 3, 4, 5, 8, 9, 65)
 DATA = ("noise", "largest sums", "smallest sums", "turns")
+# Shares of groups of a sparse matrix that are all zeros; None is a whole matrix.
+ZEROS = (None, 0.0, 0.3, 0.5, 0.9, 1.0)
 COUNTED = ((65, 384), (128, 384))
+COUNTED_ZEROS = (None, 0.5)
 
 # What the emulated device holds of a case, and what stands behind values that must not be written.
 _PARTS = ("weights", "rows", "vector")
@@ -42,12 +53,17 @@ class Case:
     expected: np.ndarray
 
     @property
-    def groups(self) -> int:
-        return self.packed.weights.shape[1]
+    def kernel(self) -> str:
+        return KERNELS[self.packed.rounding, self.packed.sparse]
+
+    @property
+    def place(self) -> int:
+        """The third argument of the kernel: groups of a block, or where the first block begins."""
+        return 0 if self.packed.sparse else self.packed.weights.shape[1]
 
     @property
     def blocks(self) -> int:
-        return len(self.packed.weights)
+        return len(self.packed.rows)
 
 
 class Rows(Protocol):
@@ -56,8 +72,11 @@ class Rows(Protocol):
     def values(self, case: Case) -> np.ndarray: ...
 
 
-def make_case(columns: int, outputs: int, narrow: bool, data: str, seed: int = 0) -> Case:
-    """A case of int8 activations (`narrow`) or int16; `data` is one of DATA, and all bounds of the kernels hold."""
+def make_case(columns: int, outputs: int, narrow: bool, data: str, zeros: float | None = None, seed: int = 0) -> Case:
+    """A case of int8 activations (`narrow`) or int16; all bounds of the kernels hold.
+
+    `data` is one of DATA, `zeros` one of ZEROS.
+    """
     rng = np.random.default_rng([columns, outputs, narrow, DATA.index(data), seed])
     low, high = (-128, 127) if narrow else (-(2**15), 2**15 - 1)
     if data == "noise":
@@ -70,6 +89,8 @@ def make_case(columns: int, outputs: int, narrow: bool, data: str, seed: int = 0
             turn = 1 - 2 * (np.arange(columns) % 2)
             weights, x = weights * turn, np.where(turn > 0, low, high)
         weights = weights * rng.choice([-1, 1], (outputs, 1))
+    if zeros is not None:
+        weights = weights * _kept(rng, outputs, columns, zeros)
     room = 2**23 - 1 - columns * 127 * 128 if narrow else 2**30 - 1
     bias = rng.integers(-room, room + 1, outputs)
     matrix = Matrix(
@@ -84,7 +105,16 @@ def make_case(columns: int, outputs: int, narrow: bool, data: str, seed: int = 0
     # Weights behind the last column are zero, so that no value there may matter.
     vector = np.concatenate([x, rng.integers(low, high + 1, padded(columns) - columns)]).astype(np.int16)
     kind = "int8 activations" if narrow else "int16 activations"
-    return Case(f"{kind} {columns}->{outputs}, {data}", pack("case", matrix), vector, _expected(matrix, x))
+    name = f"{kind} {columns}->{outputs}, {data}" + ("" if zeros is None else f", {100 * zeros:g} % zeros")
+    return Case(name, pack("case", matrix, sparse=zeros is not None), vector, _expected(matrix, x))
+
+
+def _kept(rng: np.random.Generator, outputs: int, columns: int, zeros: float) -> np.ndarray:
+    """0 in the given share of all groups of a block, drawn by chance, else 1: (outputs, columns)."""
+    blocks, groups = -(-outputs // ROWS), padded(columns) // COLUMNS_OF_GROUP
+    order = rng.permutation(blocks * groups)
+    kept = (order >= round(zeros * blocks * groups)).reshape(blocks, groups)
+    return np.kron(kept, np.ones((ROWS, COLUMNS_OF_GROUP), np.int64))[:outputs, :columns]
 
 
 def _multipliers(rng: np.random.Generator, outputs: int, columns: int, narrow: bool) -> tuple[np.ndarray, np.ndarray]:
@@ -111,7 +141,9 @@ class HostRows:
     def __init__(self, flags: Iterable[str] = FAST) -> None:
         with tempfile.TemporaryDirectory(prefix="stapes-rows-") as work:
             library = Path(work) / "rows.so"
-            files = [str(RUNTIME / f"{name}.c") for name in (*KERNELS.values(), "stapes_block_sums")]
+            files = [
+                str(RUNTIME / f"{name}.c") for name in (*KERNELS.values(), "stapes_block_sums", "stapes_sparse_sums")
+            ]
             call_compiler(
                 [*find_compiler().split(), "-std=c99", "-fPIC", "-shared", *flags, *files, "-o", str(library)]
             )
@@ -123,8 +155,8 @@ class HostRows:
             np.ascontiguousarray(array).ctypes.data_as(ctypes.c_void_p)
             for array in (case.packed.weights, case.vector, case.packed.rows, made)
         )
-        kernel = getattr(self._c, KERNELS[case.packed.rounding])
-        kernel(weights, vector, ctypes.c_int32(case.groups), rows, values, ctypes.c_int32(case.blocks))
+        kernel = getattr(self._c, case.kernel)
+        kernel(weights, vector, ctypes.c_int32(case.place), rows, values, ctypes.c_int32(case.blocks))
         return made
 
 
@@ -141,7 +173,7 @@ class DeviceRows:
 
     def values(self, case: Case) -> np.ndarray:
         arguments, values = self._place(case)
-        self._device.call(KERNELS[case.packed.rounding], *arguments)
+        self._device.call(case.kernel, *arguments)
         size = 2 * ROWS * case.blocks
         made = self._device.read(values, size + len(_CANARY))
         if made[size:] != _CANARY:
@@ -152,7 +184,7 @@ class DeviceRows:
         """Of one call, requantisation and the call itself included."""
         assert self._counter is not None
         arguments, _ = self._place(case)
-        return self._counter.count(KERNELS[case.packed.rounding], *arguments)[1].instructions
+        return self._counter.count(case.kernel, *arguments)[1].instructions
 
     def _place(self, case: Case) -> tuple[tuple[int, ...], int]:
         """Arguments of the kernel, and where its values will be."""
@@ -165,16 +197,22 @@ class DeviceRows:
             at[name] = EXCHANGE + EXCHANGE_BYTES - array.nbytes if name == last else place
             self._device.write(at[name], array.tobytes())
             place += array.nbytes
-        return (at["weights"], at["vector"], case.groups, at["rows"], values, case.blocks), values
+        return (at["weights"], at["vector"], case.place, at["rows"], values, case.blocks), values
 
 
-def sweep(engines: Iterable[Rows], columns: Iterable[int], outputs: Iterable[int], data: Iterable[str] = DATA) -> int:
-    """Every size with all of `data` in both kernels; returns the number of cases.
+def sweep(
+    engines: Iterable[Rows],
+    columns: Iterable[int],
+    outputs: Iterable[int],
+    data: Iterable[str] = DATA,
+    zeros: Iterable[float | None] = ZEROS,
+) -> int:
+    """Every size with all of `data` and of `zeros` in both kernels; returns the number of cases.
 
     Raises AssertionError with the first case and engine that give other integers than numpy.
     """
     count = 0
-    for case in _cases(columns, list(outputs), list(data)):
+    for case in _cases(columns, list(outputs), list(data), list(zeros)):
         for engine in engines:
             made = engine.values(case)[: len(case.expected)]
             np.testing.assert_array_equal(made, case.expected, err_msg=f"{case.name}, {type(engine).__name__}")
@@ -182,22 +220,21 @@ def sweep(engines: Iterable[Rows], columns: Iterable[int], outputs: Iterable[int
     return count
 
 
-def _cases(columns: Iterable[int], outputs: Sequence[int], data: Sequence[str]) -> Iterator[Case]:
-    sizes = list(columns)
-    for narrow in (False, True):
-        for inputs in sizes:
-            for rows in outputs:
-                for kind in data:
-                    yield make_case(inputs, rows, narrow, kind)
+def _cases(
+    columns: Iterable[int], outputs: Sequence[int], data: Sequence[str], zeros: Sequence[float | None]
+) -> Iterator[Case]:
+    for inputs in columns:
+        for narrow, rows, kind, share in itertools.product((False, True), outputs, data, zeros):
+            yield make_case(inputs, rows, narrow, kind, share)
 
 
 def instructions_per_mac(elf: Path) -> dict[str, dict[str, Any]]:
-    """What the kernels of a linked program cost at the sizes in COUNTED."""
+    """What the kernels of a linked program cost at the sizes in COUNTED; zeros are counted as multiply-accumulates too."""
     device = DeviceRows(elf, counted=True)
     found = {}
-    for narrow in (False, True):
-        for inputs, outputs in COUNTED:
-            taken = device.instructions(make_case(inputs, outputs, narrow, "noise"))
-            name = f"{'int8' if narrow else 'int16'} activations, {inputs}->{outputs}"
-            found[name] = {"instructions": taken, "instructions_per_mac": round(taken / (inputs * outputs), 3)}
+    for narrow, zeros, (inputs, outputs) in itertools.product((False, True), COUNTED_ZEROS, COUNTED):
+        taken = device.instructions(make_case(inputs, outputs, narrow, "noise", zeros))
+        name = f"{'int8' if narrow else 'int16'} activations, {inputs}->{outputs}"
+        name += "" if zeros is None else f", {100 * zeros:g} % zeros"
+        found[name] = {"instructions": taken, "instructions_per_mac": round(taken / (inputs * outputs), 3)}
     return found

@@ -10,6 +10,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from export.c.costs import costs, matrix_kernels
+from export.c.packing import Kernel
 from export.c.program import multiplies
 from models.errors import StapesError
 from quantize.graph import Graph, Operator
@@ -98,7 +99,7 @@ def describe(bundle: Bundle) -> dict[str, Any]:
         "ram_by_part": cost.ram_by_part,
         "latency_ms": frontend.latency / rate if frontend and rate else None,
         "hop_ms": frontend.hop / rate if frontend and rate else None,
-        "operators": [{**_operator(graph, op, saturation), "kernel": kernels.get(op.name)} for op in graph.operators],
+        "operators": [{**_operator(graph, op, saturation), **_kernel(kernels.get(op.name))} for op in graph.operators],
         "states": [[state.input, state.output] for state in graph.states],
         "overflow_free": all(bound.holds for bound in bounds),
         "overflow_bounds": [{**vars(bound), "bits": bound.bits} for bound in bounds],
@@ -131,6 +132,13 @@ def _operator(graph: Graph, op: Operator, saturation: dict[str, float]) -> dict[
     }
 
 
+def _kernel(kernel: Kernel | None) -> dict[str, Any]:
+    """What multiplies an operator's matrix, and how many of its blocks of 4 x 4 weights are stored."""
+    if kernel is None:
+        return {"kernel": None, "blocks_stored": None, "blocks": None}
+    return {"kernel": kernel.form, "blocks_stored": kernel.stored, "blocks": kernel.groups}
+
+
 def _operators_table(document: dict[str, Any]) -> Table:
     table = Table(title=f"{document['name']}: operators", title_justify="left")
     for heading in ("operator", "kind", "dtype", "shape", "scale", "zero point", "MACs", "saturated"):
@@ -154,8 +162,10 @@ def _summary_table(bundle: Bundle, document: dict[str, Any]) -> Table:
     table.add_row("parameters", f"{document['parameters']:,}")
     table.add_row("MACs a frame", f"{document['macs_per_frame']:,}")
     for kernel in dict.fromkeys(op["kernel"] for op in document["operators"] if op["kernel"]):
-        macs = sum(op["macs"] for op in document["operators"] if op["kernel"] == kernel)
-        table.add_row("on a Cortex-M7", f"{macs:,} MACs by {kernel}")
+        using = [op for op in document["operators"] if op["kernel"] == kernel]
+        macs, stored, blocks = (sum(op[name] for op in using) for name in ("macs", "blocks_stored", "blocks"))
+        rest = f": {stored:,} of {blocks:,} stored" if stored < blocks else ""
+        table.add_row("on a Cortex-M7", f"{macs:,} MACs by {kernel}{rest}")
     table.add_row(
         "flash, constants",
         f"{document['flash_bytes']:,} bytes ({_parts(document['flash_by_part'])}); code comes on top",
