@@ -1,17 +1,18 @@
 """The recipe that is found keeps to its budget, spends int16 where int8 costs most, and says why."""
 
 import tomllib
+from dataclasses import replace
 
 import numpy as np
 import onnx
 import pytest
 
+from firmware_sim.engines.numpy_engine import NumpyEngine
 from models import checkpoint
-from models.audio import read_audio
+from models.audio import q15_to_float, read_audio
 from models.errors import StapesError
 from models.onnx_export import export_onnx
 from models.pipeline import FloatPipeline
-from models.stft import istft
 from quantize.calibrate import calibrate
 from quantize.lowering import lower
 from quantize.onnx_reader import read_onnx
@@ -19,10 +20,11 @@ from quantize.pipeline import assemble
 from quantize.recipe import parse_recipe
 from tests.conftest import ZOO
 from tests.quantize.onnx_models import gru
-from tools import auto_recipe
+from tools import listening
 from tools.audio import CALIBRATION
-from tools.auto_recipe import _fewest, integer_masks, recordings, search, steps
+from tools.auto_recipe import MOST_SHARE, _fewest, _fitting, _Group, search, share_of_int16, steps
 from tools.commands.quantize import make_bundle
+from tools.listening import recordings
 
 
 @pytest.mark.parametrize("needed", range(6))
@@ -52,40 +54,72 @@ def network(tmp_path_factory):
 
 @pytest.fixture
 def short(monkeypatch):
-    """Recordings of a second, so that a search is a matter of seconds."""
-    monkeypatch.setattr(auto_recipe, "SECONDS", 1.0)
-    monkeypatch.setattr(auto_recipe, "PRICED_EVERY", 9)
+    """Recordings of a second, at one level, so that a search is a matter of seconds."""
+    monkeypatch.setattr(listening, "SECONDS", 1.0)
+    monkeypatch.setattr(listening, "LEVELS_DBFS", (-22.0,))
 
 
 @pytest.fixture
 def error_as_loss(monkeypatch):
     """The shipped network loses nothing in int8 that PESQ hears; the error at the output tells recipes apart."""
-
-    def loss(self, mask):
-        reference = np.sum(np.abs(self.output) ** 2)
-        output = istft(self.enhanced(mask), self.frontend)[:, self.frontend.delay :]
-        return float(np.sum(np.abs(self.output - output) ** 2) / reference)
-
-    monkeypatch.setattr(auto_recipe.Listening, "pesq_drop", loss)
+    monkeypatch.setattr(listening.Listening, "pesq_drop", lambda self, output: self.error(output)[0])
 
 
 def test_the_recipe_keeps_its_budget_and_names_what_it_spent_int16_on(network, short, error_as_loss):
     lowered, seen, frontend = network
-    listening = recordings(lowered, frontend)
+    heard = recordings(lowered, frontend)
 
     def loss(recipe):
-        return listening.pesq_drop(integer_masks(assemble(lowered, seen, recipe).graph, listening.features))
+        return heard.pesq_drop(heard.through(assemble(lowered, seen, recipe).graph))
 
-    budget = 0.3 * loss(parse_recipe({}, "all in int8"))
+    least, most = (loss(parse_recipe({"activations": {"dtype": dtype}}, dtype)) for dtype in ("int16", "int8"))
+    budget = least + 0.6 * (most - least)
     taken = []
     found = search(lowered, seen, frontend, budget, taken.append)
     assert sum(taken) <= steps(lowered)
-    assert 0.0 < found.share < 1.0
-    assert all(o.dtype == "int16" and "dB" in o.reason for o in found.recipe.overrides)
+    assert 0.0 < found.share <= MOST_SHARE
+    graph = assemble(lowered, seen, found.recipe).graph
+    assert found.share == share_of_int16(graph)
+    wide = [o for o in found.recipe.overrides if o.dtype == "int16"]
+    assert wide
+    assert all("dB" in o.reason for o in wide)
+    assert all(o.clip < 1.0 and o.reason for o in found.recipe.overrides if o.dtype is None)
     assert parse_recipe(tomllib.loads(found.recipe.to_toml()), "again") == found.recipe
     assert found.pesq_drop == pytest.approx(loss(found.recipe), rel=1e-9)
     assert found.pesq_drop <= budget
-    assert search(lowered, seen, frontend, 3 * budget).share <= found.share
+
+
+def test_the_share_counts_numbers_of_the_finished_graph(network):
+    lowered, seen, _ = network
+    graph = assemble(lowered, seen, parse_recipe({"tensor": [{"match": "@input", "dtype": "int16"}]}, "r")).graph
+    narrow = [t.size for t in graph.tensors.values() if t.data is None and t.dtype == "int8"]
+    wide = [t.size for t in graph.tensors.values() if t.data is None and t.dtype == "int16"]
+    assert wide
+    assert share_of_int16(graph) == pytest.approx(sum(wide) / sum(narrow + wide))
+    assert share_of_int16(assemble(lowered, seen, parse_recipe({}, "r")).graph) == 0.0
+    assert share_of_int16(assemble(lowered, seen, parse_recipe({"activations": {"dtype": "int16"}}, "r")).graph) == 1.0
+
+
+def test_sets_that_do_not_fit_are_passed_over_and_the_dearest_for_their_size_come_first():
+    sets = [_Group("large", (), 60, 9.0), _Group("small", (), 10, 5.0), _Group("cheap", (), 15, 0.1)]
+    sizes = {group.name: group.size for group in sets}
+
+    def taken(power, room):
+        return [g.name for g in _fitting(sets, power, lambda names: sum(sizes[name] for name in names) <= room)]
+
+    assert taken(1.0, 25) == ["small", "cheap"]
+    assert taken(1.0, 70) == ["small", "large"]
+    assert taken(0.0, 70) == ["large", "small"]
+
+
+def test_more_than_a_quarter_is_refused(network, short, error_as_loss):
+    lowered, seen, frontend = network
+    heard = recordings(lowered, frontend)
+    least = heard.pesq_drop(
+        heard.through(assemble(lowered, seen, parse_recipe({"activations": {"dtype": "int16"}}, "r")).graph)
+    )
+    with pytest.raises(StapesError, match="a quarter of the activations in int16 loses"):
+        search(lowered, seen, frontend, 1.5 * least)
 
 
 def test_by_its_sound_the_shipped_network_needs_next_to_no_int16(network, short):
@@ -101,17 +135,31 @@ def test_a_budget_that_nothing_keeps_is_refused(network, short):
         search(lowered, seen, frontend, -1.0)
 
 
-def test_both_ways_of_running_the_integers_give_the_same_masks(network, short):
-    lowered, seen, _ = network
+def test_every_way_of_running_the_integers_gives_the_same_sound(network, short, monkeypatch):
+    lowered, seen, frontend = network
     graph = assemble(lowered, seen, parse_recipe({}, "w8a8")).graph
-    rng = np.random.default_rng(0)
-    features = rng.uniform(0, 2, (2, 5, graph.tensors["features"].size)).astype(np.float32)
-    made = integer_masks(graph, features)
-    given = graph.tensors["features"]
-    codes = np.clip(np.round(features / np.float64(given.scale[0])) + given.zero_point, *given.limits).astype(np.int64)
-    codes = codes.reshape(2, 5, *given.shape)
-    np.testing.assert_array_equal(auto_recipe._through_tflm(graph, codes), auto_recipe._through_numpy(graph, codes))
-    assert made.shape == (2, 5, graph.tensors["mask"].size)
+    heard = recordings(lowered, frontend)
+    heard = replace(heard, noisy_q15=heard.noisy_q15[:2, :4_000])
+    expected = heard.through(graph)
+    np.testing.assert_array_equal(q15_to_float(NumpyEngine(graph, frontend).run(heard.noisy_q15).audio_q15), expected)
+
+    def missing(*arguments, **choices):
+        raise StapesError("not here")
+
+    for name in ("NativeEngine", "TflmEngine"):
+        monkeypatch.setattr(listening, name, missing)
+        np.testing.assert_array_equal(heard.through(graph), expected)
+
+
+def test_the_error_is_none_for_the_float_output_and_grows_with_what_is_wrong(network, short):
+    lowered, _, frontend = network
+    heard = recordings(lowered, frontend)
+    assert heard.error(heard.output) == (0.0, 0.0)
+    assert heard.pesq_drop(heard.output) == 0.0
+    noise = np.random.default_rng(1).normal(0, 1, heard.output.shape)
+    errors = [heard.error(heard.output + level * noise) for level in (1e-4, 1e-3)]
+    assert errors[0][0] == pytest.approx(errors[1][0] / 100, rel=0.01)
+    assert errors[0][1] < errors[1][1]
 
 
 def test_a_network_without_an_audio_path_is_refused(tmp_path):

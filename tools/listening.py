@@ -1,0 +1,136 @@
+"""Recordings by which recipes are judged: what the integers do to the sound of the whole pipeline."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from export.c import export_c
+from export.stamp import Stamp
+from export.tflite import to_bytes
+from firmware_sim.engines.base import Engine
+from firmware_sim.engines.native import NativeEngine
+from firmware_sim.engines.numpy_engine import NumpyEngine
+from firmware_sim.engines.tflm import TflmEngine
+from models.audio import float_to_q15, q15_to_float, read_audio
+from models.errors import StapesError
+from models.frontend import FrontEnd
+from models.pipeline import FloatPipeline, apply_mask
+from models.stft import istft, stft
+from quantize.calibrate import run_float
+from quantize.float_graph import FloatGraph
+from quantize.float_onnx import to_onnx
+from quantize.graph import Graph
+from tools.audio import CLIPS, DEMO
+from tools.metrics import pesq_wb
+from tools.pairs import find_pairs
+
+SECONDS = 3.0
+MIX_SNR_DB, LEVELS_DBFS = (0.0, 5.0, 10.0, 15.0), (-22.0, -34.0)
+# A spectrum to the power of COMPRESSED is nearer to what is heard; below FLOOR, some ten last bits of the output, nothing is.
+COMPRESSED, FLOOR = 0.3, 1e-3
+# A program that runs for a second is not worth more of the compiler's time.
+QUICKLY = ("-O1", "-march=native")
+
+
+@dataclass(frozen=True, eq=False)
+class Listening:
+    """Recordings (B, S): clean, noisy in q15, what the float pipeline makes of it, and the PESQ of that (B,)."""
+
+    frontend: FrontEnd
+    clean: np.ndarray
+    noisy_q15: np.ndarray
+    output: np.ndarray
+    pesq: np.ndarray
+
+    def through(self, graph: Graph) -> np.ndarray:
+        """The recordings through the integers: float (B, S)."""
+        return q15_to_float(_engine(graph, self.frontend).run(self.noisy_q15).audio_q15)
+
+    def error(self, output: np.ndarray) -> tuple[float, float]:
+        """Error against float, relative, of the spectrum and of the compressed spectrum: means over the recordings."""
+        exact, made = stft(self.output, self.frontend), stft(output, self.frontend)
+        plain, heard = _relative(exact, made), _relative(_compressed(exact), _compressed(made))
+        return float(plain.mean()), float(heard.mean())
+
+    def pesq_drop(self, output: np.ndarray) -> float:
+        """Loss of PESQ against float, the mean over the recordings."""
+        return float(np.mean(self.pesq - _pesq(self.frontend, self.clean, output)))
+
+
+def recordings(lowered: FloatGraph, frontend: FrontEnd) -> Listening:
+    """The demonstration recordings, and the shipped clips mixed at several ratios, loud and soft."""
+    pairs = [
+        _at_level(*pair, level)
+        for turn, level in enumerate(LEVELS_DBFS)
+        for pair in (*_demonstrations(), *_mixtures(turn))
+    ]
+    samples = round(SECONDS * frontend.sample_rate)
+    clean, noisy = (np.stack([np.resize(pair[side], samples) for pair in pairs]) for side in (0, 1))
+    noisy_q15 = float_to_q15(noisy)
+    before = FloatPipeline(frontend).analyse(q15_to_float(noisy_q15))
+    mask = _float_masks(lowered, before["features"].astype(np.float32))
+    output = istft(apply_mask(frontend, before["spectrum"], before["gain"], mask), frontend)[:, :samples]
+    return Listening(frontend, clean, noisy_q15, output, _pesq(frontend, clean, output))
+
+
+def _demonstrations() -> list[tuple[np.ndarray, np.ndarray]]:
+    return [(read_audio(pair.clean), read_audio(pair.noisy)) for pair in find_pairs(DEMO)]
+
+
+def _mixtures(turn: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """Clean and noisy, one of each voice; each turn has other noises."""
+    speech = [read_audio(path) for path in sorted(CLIPS.glob("speech_*.flac"))]
+    noises = [read_audio(path) for path in sorted(CLIPS.glob("noise_*.flac"))]
+    for index, voice in enumerate(speech):
+        noise = np.resize(noises[(index + turn) % len(noises)], len(voice))
+        snr = MIX_SNR_DB[(index + turn) % len(MIX_SNR_DB)]
+        yield voice, voice + noise * np.sqrt(np.mean(voice**2) / np.mean(noise**2) * 10.0 ** (-snr / 10.0))
+
+
+def _at_level(clean: np.ndarray, noisy: np.ndarray, level_dbfs: float) -> tuple[np.ndarray, np.ndarray]:
+    """Both times one factor, by which the clean one has this RMS."""
+    factor = 10.0 ** (level_dbfs / 20.0) / np.sqrt(np.mean(clean**2))
+    return clean * factor, noisy * factor
+
+
+def _float_masks(lowered: FloatGraph, features: np.ndarray) -> np.ndarray:
+    (given,), (made,) = lowered.inputs, lowered.outputs
+    sequences = [{given: frames} for frames in features]
+    return np.stack([run[made] for run in run_float(to_onnx(lowered), lowered.states, sequences, [made])])
+
+
+def _engine(graph: Graph, frontend: FrontEnd) -> Engine:
+    """The fastest engine that this machine has; all of them give the same bits."""
+    work = Path(tempfile.mkdtemp(prefix="stapes-"))
+    try:
+        export_c(graph, work / "trial", name="trial", frontend=frontend, stamp=Stamp("0" * 16, "0", "trial"))
+        return NativeEngine(work / "trial", graph, frontend, flags=QUICKLY)
+    except StapesError:
+        pass
+    finally:
+        shutil.rmtree(work, ignore_errors=True)
+    try:
+        return TflmEngine(to_bytes(graph), graph, frontend)
+    except StapesError:
+        return NumpyEngine(graph, frontend)
+
+
+def _pesq(frontend: FrontEnd, clean: np.ndarray, output: np.ndarray) -> np.ndarray:
+    heard = output[:, frontend.delay :]
+    return np.array([pesq_wb(c, y) for c, y in zip(clean[:, : heard.shape[1]], heard, strict=True)])
+
+
+def _compressed(spectrum: np.ndarray) -> np.ndarray:
+    return spectrum * np.maximum(np.abs(spectrum), FLOOR) ** (COMPRESSED - 1.0)
+
+
+def _relative(exact: np.ndarray, made: np.ndarray) -> np.ndarray:
+    """Power of the error over the power of what is exact, recording by recording: (B,)."""
+    axes: Sequence[int] = (1, 2)
+    return np.sum(np.abs(exact - made) ** 2, axis=tuple(axes)) / np.sum(np.abs(exact) ** 2, axis=tuple(axes))
