@@ -20,6 +20,7 @@ from tools.training import networks
 from tools.training.networks import Network
 from tools.training.objective import make_objective
 from tools.training.pool import Batch, Pool
+from tools.training.pruning import Pruner
 from tools.training.recipe import Optimiser, Recipe, load_recipe
 from tools.training.state import BEST_NAME, MODEL_NAME, Folder
 from tools.training.validate import Validator
@@ -95,6 +96,7 @@ class Training:
         self.optimiser = torch.optim.AdamW(self.model.parameters(), o.learning_rate, weight_decay=o.weight_decay)
         self.pool = Pool(corpus, recipe, self.frontend)
         self.objective = make_objective(recipe, self.model)
+        self.pruner = Pruner(recipe.pruning, self.model) if recipe.pruning is not None else None
         self.validator = Validator(corpus, recipe, self.frontend)
         self.terms: list[dict[str, float]] = []
         self.step, kept = folder.resume(self.model, self.optimiser)
@@ -103,6 +105,8 @@ class Training:
         self.best: dict[str, float] = kept.get("best", {})
         if kept:
             self.objective.restore(kept)
+            if self.pruner is not None:
+                self.pruner.restore(kept["pruning"])
         if self.step == 0:
             before = self.validator.scores(None)
             folder.log({"step": 0, **{f"validation_{name}": value for name, value in before.items()}})
@@ -119,7 +123,8 @@ class Training:
         self.terms.append(terms)
         if self.step % LOG_EVERY == 0:
             means = {name: float(np.mean([t[name] for t in self.terms])) for name in terms}
-            self.folder.log({"step": self.step, "learning_rate": rate, **means})
+            pruned = {"pruned": self.pruner.pruned} if self.pruner is not None else {}
+            self.folder.log({"step": self.step, "learning_rate": rate, **means, **pruned})
             self.terms.clear()
 
     def _update(self, batch: Batch) -> dict[str, float]:
@@ -133,6 +138,9 @@ class Training:
         loss.backward()
         norm = torch.nn.utils.clip_grad_norm_(self.model.parameters(), self.recipe.optimiser.gradient_norm)
         self.optimiser.step()
+        if self.pruner is not None:
+            self.pruner.choose(self.step + 1, self.model)
+            self.pruner.apply(self.model)
         self._move_average()
         return {"loss": float(loss.detach()), "gradient_norm": float(norm), **terms}
 
@@ -146,6 +154,8 @@ class Training:
                 mean.lerp_(now, 1.0 - past)
             else:
                 mean.copy_(now)
+        if self.pruner is not None:
+            self.pruner.apply(self.average)  # where blocks were still weights before
 
     def validate(self) -> None:
         """Score the network as it would be stored, log the scores, keep the best one."""
@@ -167,6 +177,8 @@ class Training:
     def save(self) -> None:
         """Keep the state, the network as a checkpoint, and the curves."""
         kept = {**self.objective.state(), "average": self.average.state_dict(), "best": self.best}
+        if self.pruner is not None:
+            kept["pruning"] = self.pruner.state()
         self.folder.save(self.step, self.model, self.optimiser, kept)
         self._write(MODEL_NAME)
         self.folder.plot()

@@ -10,6 +10,7 @@ loss      resynthesis and what it is judged by
 fake_quant  the integer graph imitated in float
 integer   the integer graph itself as the forward pass
 objective what a step minimises
+pruning   blocks of weights that become zeros
 agreement on how many frames a forward pass and the engine are equal
 validate  scores of a network on fixed pairs
 state     the half-done training on disk, its log and its curves

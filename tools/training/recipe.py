@@ -154,6 +154,23 @@ class Quantisation:
 
 
 @dataclass(frozen=True)
+class Pruning:
+    """Blocks of weights that become zeros and stay zeros, see `pruning`.
+
+    Of each matrix, the `fraction` of blocks of `block` (rows, columns) with the smallest weights; it grows from 0 after
+    `first_step` steps to its full size after `last_step`, and every `every` steps blocks are chosen. `matrices` are names of
+    the checkpoint's weights, * standing for any part of one.
+    """
+
+    fraction: float = 0.5
+    block: tuple[int, ...] = (4, 4)
+    first_step: int = 0
+    last_step: int = 500
+    every: int = 10
+    matrices: tuple[str, ...] = ("*",)
+
+
+@dataclass(frozen=True)
 class Deployment:
     """What the saved checkpoint's front end has other than training had; None leaves a value alone. No weight depends on it."""
 
@@ -175,12 +192,14 @@ class Recipe:
     loss: Loss = field(default_factory=Loss)
     validation: Validation = field(default_factory=Validation)
     quantisation: Quantisation | None = None
+    pruning: Pruning | None = None
     deployment: Deployment = field(default_factory=Deployment)
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values; tuples become lists, as a file would hold them."""
         values = _plain(dataclasses.asdict(self))
-        return values if self.quantisation else {name: v for name, v in values.items() if name != "quantisation"}
+        left_out = {name for name in ("quantisation", "pruning") if values[name] is None}
+        return {name: value for name, value in values.items() if name not in left_out}
 
 
 _AT_LEAST_ONE = ("chunk_clips", "chunks", "renew_steps", "steps", "batch", "pairs", "every")
@@ -192,6 +211,7 @@ _TABLES = {
     "loss": Loss,
     "validation": Validation,
     "quantisation": Quantisation,
+    "pruning": Pruning,
     "deployment": Deployment,
 }
 
@@ -223,6 +243,8 @@ def load_recipe(path: Path) -> Recipe:
         raise StapesError(f"{path}: data.front_end is {recipe.data.front_end!r}; give {' or '.join(FRONT_ENDS)}")
     if isinstance(recipe.model, GtcrnModel):
         _require_fit_for_gtcrn(path, recipe)
+    if recipe.pruning is not None:
+        _require_sensible(path, recipe.pruning, recipe.optimiser.steps)
     return recipe
 
 
@@ -239,6 +261,25 @@ def _require_sound_numbers(path: Path, recipe: Recipe) -> None:
         raise StapesError(
             f"{path}: optimiser.average is {recipe.optimiser.average}; it must be less than 1, 0 for none"
         )
+
+
+def _require_sensible(path: Path, pruning: Pruning, steps: int) -> None:
+    if not 0.0 < pruning.fraction < 1.0:
+        raise StapesError(
+            f"{path}: pruning.fraction is {pruning.fraction}; give a part of the blocks, above 0 and below 1"
+        )
+    block = pruning.block
+    if len(block) != 2 or not all(isinstance(n, int) and n > 0 and n % 4 == 0 for n in block):
+        raise StapesError(
+            f"{path}: pruning.block is {list(block)}; the kernels leave out blocks of 4 rows x 4 columns: give multiples of 4"
+        )
+    if not 0 <= pruning.first_step < pruning.last_step <= steps:
+        raise StapesError(
+            f"{path}: pruning from step {pruning.first_step} to {pruning.last_step}; give first_step below last_step,"
+            f" and last_step at most optimiser.steps ({steps})"
+        )
+    if pruning.every < 1:
+        raise StapesError(f"{path}: pruning.every is {pruning.every}; give a number of steps, 1 or more")
 
 
 def _require_fit_for_gtcrn(path: Path, recipe: Recipe) -> None:
