@@ -64,7 +64,7 @@ def test_the_kernels_in_plain_c_fit_a_small_device(bundles):
     with exported_c(bundle) as folder:  # measure holds the device's bits to numpy
         found = measure(folder, bundle.graph, bundle.frontend, audio, portable=True, counted_hops=2)
     assert found.kernels == "portable C99"
-    assert found.instructions_per_hop < 2_500_000
+    assert found.instructions_per_hop < 2_250_000
     assert found.flash_bytes < 120 * 1024
     assert found.ram_bytes + found.stack_bytes < 64 * 1024
 
