@@ -22,7 +22,7 @@ test: $(READY)
 	$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal
 
 bench: $(READY)
-	$(BIN)/python -m tools.bench
+	$(BIN)/python -m tools.bench --readme README.md
 
 check: $(READY)
 	$(BIN)/ruff format --check .

@@ -7,6 +7,7 @@ checks      bit equality, long streams, SNR against float
 rows        the matrix kernels alone: device, host, numpy
 device      the emulated Cortex-M7: all sizes of the kernels, instructions beside the peers'
 report      tables, and the goals with their limits
+readme      the short table of the README
 run         all of it in order
 __main__    one thread, then run
 """

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import platform
 import sys
 import tempfile
@@ -25,6 +26,7 @@ from tools.bench import network
 from tools.bench.checks import closeness, equality
 from tools.bench.device import device_costs
 from tools.bench.material import speech_in_noise
+from tools.bench.readme import write_readme
 from tools.bench.report import goals, print_report
 from tools.bench.timing import Speed, fastest
 from tools.bundle import Bundle, canonical_json
@@ -46,8 +48,19 @@ def bench(
     minutes: Annotated[float, typer.Option(help="Length of the stream of the drift check.")] = 10.0,
     fuzz_minutes: Annotated[float, typer.Option(help="Fuzzing of the exported C, of all recipes together.")] = 10.0,
     output: Annotated[Path, typer.Option("-o", "--output", help="JSON file to write.")] = Path("build/bench.json"),
+    readme: Annotated[
+        Path | None, typer.Option(help="File whose table, between the bench's two marks, is written anew.")
+    ] = None,
+    result: Annotated[
+        Path | None, typer.Option(help="With --readme: the JSON file of an earlier run, instead of a run.")
+    ] = None,
 ) -> None:
     """Time every engine and runtime on one core, and compare their bits; exit 1 when bits differ or the fuzzer finds a fault."""
+    if result is not None:
+        if readme is None:
+            raise StapesError("--result: is what --readme takes its table from; give --readme README.md too")
+        write_readme(readme, _read_result(result))
+        return
     with tempfile.TemporaryDirectory(prefix="stapes-bench-") as work:
         document = measure_all(Path(work), seconds, minutes, fuzz_minutes)
     try:
@@ -55,10 +68,22 @@ def bench(
     except OSError as error:
         raise StapesError(f"{output.parent}: cannot be made ({error.strerror}); choose another output") from None
     write_whole(output, canonical_json(document))
+    if readme is not None:
+        write_readme(readme, document)
     print_report(document)
     equal = all(entry["identical"] for kind in ("equality", "drift") for entry in document[kind].values())
     if not equal or any(entry["failure"] for entry in document["fuzz"].values()):
         raise typer.Exit(1)
+
+
+def _read_result(path: Path) -> dict[str, Any]:
+    try:
+        document = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise StapesError(f"{path}: is no result of the bench ({error}); write one with --output") from None
+    if not isinstance(document, dict) or not {"pipeline", "network", "closeness", "equality"} <= set(document):
+        raise StapesError(f"{path}: is no result of the bench; write one with --output")
+    return document
 
 
 def main() -> None:

@@ -1,0 +1,114 @@
+"""The README's table is what the benchmark made of a result, and nothing beside it changes."""
+
+import json
+
+import pytest
+import typer.testing
+
+from models.errors import StapesError
+from tests.conftest import ROOT
+from tools.bench.readme import BEGIN, END, readme_table, write_readme
+from tools.bench.run import bench
+
+TABLE = """AMD EPYC, processor time of one core; Cortex-M7 figures are instructions, counted in an emulator:
+
+|  | w8a16 | w8a8 |
+|---|---|---|
+| whole pipeline, C on the host, times real time | 451 | 339 |
+| whole pipeline, numpy with 64 utterances | 106 | 108 |
+| whole pipeline around the tflite-micro interpreter | 11 | - |
+| network alone, us a frame: native / tflm / litert | 8 / 111 / 62 | 10 / - / 5 |
+| Cortex-M7, product 128->384, instructions per multiply-accumulate (CMSIS-NN) | 0.95 (2.78) | 0.96 (2.27) |
+| Cortex-M7, network, instructions a frame (per multiply-accumulate) | 212,930 (1.13) | 215,174 (1.14) |
+| the same by TFLite Micro with CMSIS-NN, a network of 197,120 | 722,555 (3.67) | 994,601 (5.05) |
+| Cortex-M7, audio path, instructions a hop | 48,372 | 49,140 |
+| mask against float on speech not calibrated on, dB SNR | 69 | 25 |
+| equal in every bit over 60 s: numpy, native, cortex-m7 | yes | NO |
+"""
+
+
+def result():
+    def speeds(**factors):
+        return {name: {"realtime_factor": factor} for name, factor in factors.items()}
+
+    def times(**times):
+        return {name: {"microseconds_a_frame": taken} for name, taken in times.items()}
+
+    def equality(identical):
+        return {"identical": identical, "seconds": 60.0, "sha256": {"numpy": "a", "native": "a", "cortex-m7": "a"}}
+
+    def network(instructions, per_mac, audio):
+        return {"instructions_network": instructions, "instructions_per_mac": per_mac, "instructions_audio": audio}
+
+    kernels = {
+        "int16 activations, 128->384": {"instructions_per_mac": 0.951, "peer_instructions_per_mac": 2.78},
+        "int8 activations, 128->384": {"instructions_per_mac": 0.957, "peer_instructions_per_mac": 2.27},
+    }
+    peers = {
+        "TFLite Micro + CMSIS-NN, int8": {"instructions": 994_601, "instructions_per_mac": 5.05},
+        "TFLite Micro + CMSIS-NN, 16x8": {"instructions": 722_555, "instructions_per_mac": 3.67},
+    }
+    many = "numpy, 64 utterances"
+    return {
+        "machine": {"processor": "AMD EPYC"},
+        "pipeline": {
+            "w8a16": speeds(native=451.2, tflm=11.1, numpy=3.0) | speeds(**{many: 106.4}),
+            "w8a8": speeds(native=338.9) | speeds(**{many: 107.6}),
+        },
+        "network": {
+            "w8a16": times(native=8.2, tflm=110.9, litert=62.0) | {"onnxruntime, float": {"skipped": "not here"}},
+            "w8a8": times(native=9.9, litert=5.1),
+        },
+        "closeness": {"w8a16": {"mask_snr_db": 69.2}, "w8a8": {"mask_snr_db": 25.1}},
+        "equality": {"w8a16": equality(True), "w8a8": equality(False)},
+        "device": {
+            "kernels": kernels,
+            "networks": {"w8a16": network(212_930, 1.129, 48_372), "w8a8": network(215_174, 1.14, 49_140)},
+            "peers": peers,
+        },
+    }
+
+
+def test_the_table_holds_the_figures_of_the_result():
+    assert readme_table(result()) == TABLE
+    without = {key: value for key, value in result().items() if key != "device"}
+    assert "Cortex-M7, network" not in readme_table(without)
+
+
+def test_the_table_stands_between_the_marks_and_the_rest_stays(tmp_path):
+    path = tmp_path / "README.md"
+    path.write_text(f"before\n{BEGIN}\nold\n{END}\nafter\n")
+    for _ in range(2):
+        write_readme(path, result())
+        assert path.read_text() == f"before\n{BEGIN}\n{TABLE}{END}\nafter\n"
+
+
+@pytest.mark.parametrize("text", ["nothing", BEGIN, f"{END}\n{BEGIN}", f"{BEGIN}{END}{BEGIN}"])
+def test_a_file_without_a_place_for_it_is_refused_and_stays(tmp_path, text):
+    path = tmp_path / "README.md"
+    path.write_text(text)
+    with pytest.raises(StapesError, match="no place for the table"):
+        write_readme(path, result())
+    assert path.read_text() == text
+
+
+def test_the_readme_has_its_place(tmp_path):
+    copy = tmp_path / "README.md"
+    copy.write_text((ROOT / "README.md").read_text(encoding="utf-8"), encoding="utf-8")
+    write_readme(copy, result())
+    assert TABLE in copy.read_text(encoding="utf-8")
+
+
+def test_the_table_of_an_earlier_run_is_written_by_the_command(tmp_path):
+    app = typer.Typer()
+    app.command()(bench)
+    run = typer.testing.CliRunner().invoke
+    path, earlier = tmp_path / "README.md", tmp_path / "bench.json"
+    path.write_text(f"{BEGIN}\n{END}\n")
+    earlier.write_text(json.dumps(result()))
+    done = run(app, ["--readme", str(path), "--result", str(earlier)])
+    assert done.exit_code == 0, done.output
+    assert path.read_text() == f"{BEGIN}\n{TABLE}{END}\n"
+    assert isinstance(run(app, ["--result", str(earlier)]).exception, StapesError)
+    earlier.write_text("{}")
+    assert isinstance(run(app, ["--readme", str(path), "--result", str(earlier)]).exception, StapesError)

@@ -1,0 +1,99 @@
+"""The short table of the README, written by the benchmark between two marks."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from models.errors import StapesError
+from models.files import write_whole
+
+BEGIN, END = "<!-- made by python -m tools.bench --readme README.md -->", "<!-- end of what the bench made -->"
+# The peers' figures of the same kernels and networks, by the recipe that they are held against.
+PEER_OF = {"w8a16": "TFLite Micro + CMSIS-NN, 16x8", "w8a8": "TFLite Micro + CMSIS-NN, int8"}
+KERNEL_OF = {"w8a16": "int16 activations, 128->384", "w8a8": "int8 activations, 128->384"}
+NETWORKS = ("native", "tflm", "litert", "onnxruntime, float")
+PIPELINES = {
+    "native": "whole pipeline, C on the host, times real time",
+    "numpy, 64 utterances": "whole pipeline, numpy with 64 utterances",
+    "tflm": "whole pipeline around the tflite-micro interpreter",
+    "float (onnxruntime)": "whole pipeline in float, around onnxruntime",
+}
+
+
+def write_readme(path: Path, document: dict[str, Any]) -> None:
+    """Put the table of a result between the marks; raises StapesError where they are missing."""
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise StapesError(f"{path}: cannot be read ({error}); give the README") from None
+    if text.count(BEGIN) != 1 or text.count(END) != 1 or text.index(BEGIN) > text.index(END):
+        raise StapesError(
+            f"{path}: has no place for the table; put these two lines where it belongs: {BEGIN} and {END}"
+        )
+    before, rest = text.split(BEGIN)
+    after = rest.split(END)[1]
+    write_whole(path, (before + BEGIN + "\n" + readme_table(document) + END + after).encode())
+
+
+def readme_table(document: dict[str, Any]) -> str:
+    """The result as Markdown: one column a recipe; rows whose figures were left out are not there."""
+    recipes = list(document["pipeline"])
+    lines = [_row("", recipes), "|" + "---|" * (len(recipes) + 1)]
+
+    def add(label: str, cells: list[str | None]) -> None:
+        if any(cells):
+            lines.append(_row(label, [cell or "-" for cell in cells]))
+
+    for engine, label in PIPELINES.items():
+        add(label, [_realtime(document["pipeline"][recipe].get(engine)) for recipe in recipes])
+    known = [name for name in NETWORKS if any(_micro(document["network"][r].get(name)) for r in recipes)]
+    cells = [" / ".join(_micro(document["network"][r].get(name)) or "-" for name in known) for r in recipes]
+    add(f"network alone, us a frame: {' / '.join(known)}", list(cells))
+    if "device" in document:
+        for label, figures in _device_rows(document["device"], recipes):
+            add(label, figures)
+    snr = [f"{document['closeness'][recipe]['mask_snr_db']:.0f}" for recipe in recipes]
+    add("mask against float on speech not calibrated on, dB SNR", list(snr))
+    equal = ["yes" if document["equality"][recipe]["identical"] else "NO" for recipe in recipes]
+    engines = ", ".join(document["equality"][recipes[0]]["sha256"])
+    seconds = document["equality"][recipes[0]]["seconds"]
+    add(f"equal in every bit over {seconds:g} s: {engines}", list(equal))
+    machine = f"{document['machine']['processor']}, processor time of one core"
+    return f"{machine}; Cortex-M7 figures are instructions, counted in an emulator:\n\n" + "".join(
+        f"{line}\n" for line in lines
+    )
+
+
+def _device_rows(device: dict[str, Any], recipes: list[str]) -> list[tuple[str, list[str | None]]]:
+    kernels, networks, peers = device["kernels"], device["networks"], device["peers"]
+    of_kernels = [kernels[KERNEL_OF[recipe]] for recipe in recipes]
+    of_networks = [networks[recipe] for recipe in recipes]
+    of_peers = [peers[PEER_OF[recipe]] for recipe in recipes]
+    return [
+        (
+            "Cortex-M7, product 128->384, instructions per multiply-accumulate (CMSIS-NN)",
+            [f"{k['instructions_per_mac']:.2f} ({k['peer_instructions_per_mac']:.2f})" for k in of_kernels],
+        ),
+        (
+            "Cortex-M7, network, instructions a frame (per multiply-accumulate)",
+            [f"{n['instructions_network']:,} ({n['instructions_per_mac']:.2f})" for n in of_networks],
+        ),
+        (
+            "the same by TFLite Micro with CMSIS-NN, a network of 197,120",
+            [f"{p['instructions']:,} ({p['instructions_per_mac']:.2f})" for p in of_peers],
+        ),
+        ("Cortex-M7, audio path, instructions a hop", [f"{n['instructions_audio']:,}" for n in of_networks]),
+    ]
+
+
+def _row(label: str, cells: list[str]) -> str:
+    return f"| {' | '.join([label, *cells])} |"
+
+
+def _realtime(entry: dict[str, Any] | None) -> str | None:
+    return f"{entry['realtime_factor']:.0f}" if entry and "realtime_factor" in entry else None
+
+
+def _micro(entry: dict[str, Any] | None) -> str | None:
+    return f"{entry['microseconds_a_frame']:.0f}" if entry and "microseconds_a_frame" in entry else None
