@@ -1,7 +1,8 @@
 """A convolution along the positions of one row, int16, as windows of a vector: `stapes_windows_s16`.
 
 The positions are copied once, with the channels that are looked at and with zeros beside both ends, so that every window
-lies together (`Gather`); a window then is `columns` values, and the next one begins `step` values behind it. Rows of
+lies together (`Gather`); a window then is `columns` values, and the next one begins `step` values behind it, on a
+boundary of 4 bytes. Rows of
 weights that look at other channels or taps than those before are a call of their own (`Windows`): the groups of a
 grouped convolution, and the zeros of a transposed one that is written as a plain one.
 
@@ -84,7 +85,7 @@ def windows(params: Conv2DParams | FullyConnectedParams, input_shape: tuple[int,
     positions = int(np.prod(params.output_shape)) // outputs
     bound = np.abs(weights).sum(axis=(1, 2)) * 2**15 + np.abs(params.bias)
     folded = folded_multiplier(params.multiplier_q31, params.shift, bound)
-    if folded is None or outputs % ROWS or channels % 2:
+    if folded is None or outputs % ROWS:
         return None
     after = max(0, (positions - 1) * stride + taps - before - width)
     calls = []
@@ -97,7 +98,8 @@ def windows(params: Conv2DParams | FullyConnectedParams, input_shape: tuple[int,
         calls.append(Windows(gather, start, step, positions, seen.shape[1], first, words))
     # Calls that look at the same copy follow each other.
     calls.sort(key=lambda call: (call.gather.first_channel, call.gather.channels))
-    return calls if all(call.columns <= _LARGEST_COLUMNS for call in calls) else None
+    fit = all(call.columns <= _LARGEST_COLUMNS and call.first % 2 == call.step % 2 == 0 for call in calls)
+    return calls if fit else None
 
 
 def _row(
@@ -127,13 +129,13 @@ def _ungrouped(params: Conv2DParams) -> np.ndarray:
 
 
 def _parts(weights: np.ndarray) -> Iterator[tuple[int, int, tuple[int, int], tuple[int, int]]]:
-    """Rows (first, end), taps and channels (an even number) outside of which those rows are zero."""
+    """Rows (first, end), taps and channels (an even number where it can be) outside of which those rows are zero."""
     outputs = len(weights)
     start, found = 0, None
     for first in range(0, outputs, ROWS):
         used = (weights[first : first + ROWS] != 0).any(axis=0)
         taps, seen = _range(used.any(axis=1)), _range(used.any(axis=0))
-        box = taps, (seen[0] // 2 * 2, -(-seen[1] // 2) * 2)
+        box = taps, (seen[0] // 2 * 2, min(-(-seen[1] // 2) * 2, weights.shape[2]))
         if found is not None and box != found:
             yield start, first, *found
             start = first

@@ -36,37 +36,38 @@ static void quick_row(const stapes_add_params *p, const stapes_quick_scale *othe
 #if STAPES_CORTEX_M7
 
 /* Two dense rows, the exact operand first, the other one shifted to the right by at least one bit. */
-static int32_t quick_low(const stapes_add_params *p, const stapes_quick_scale *other, int32_t power, int32_t exact,
-                         int32_t x)
+typedef struct {
+    int32_t multiplier, nudge, right, output_multiplier, power;
+} pair_scales;
+
+static inline int32_t one_sum(pair_scales s, int32_t product, int32_t exact, bool upper)
 {
-    const int32_t product = stapes_high_product((int32_t)((uint32_t)x << 16), other->multiplier);
-    const int32_t common = (product + (product >> 31) + other->nudge) >> other->right;
-    const int32_t sum = stapes_add_low_halves(common, exact, 1 << 14);
-    return stapes_saturate_s16(stapes_divide_high(stapes_high_product(sum * 2, p->output_multiplier_q31), power));
+    const int32_t common = (product + (product >> 31) + s.nudge) >> s.right;
+    const int32_t sum = upper ? stapes_add_upper_halves(common, exact, 1 << 30)
+                              : stapes_add_low_halves(common, exact, 1 << 14);
+    return stapes_quick_twice_sum(s.output_multiplier, s.power, sum * 2);
 }
 
-static int32_t quick_upper(const stapes_add_params *p, const stapes_quick_scale *other, int32_t power, int32_t exact,
-                           int32_t x)
+static inline int32_t pair_sum(pair_scales s, int32_t exact, int32_t x)
 {
-    const int32_t product = stapes_high_product((int32_t)((uint32_t)x & 0xFFFF0000u), other->multiplier);
-    const int32_t common = (product + (product >> 31) + other->nudge) >> other->right;
-    const int32_t sum = stapes_add_upper_halves(common, exact, 1 << 30);
-    return stapes_saturate_s16(stapes_divide_high(stapes_high_product(sum * 2, p->output_multiplier_q31), power));
+    const int32_t low = stapes_high_product((int32_t)((uint32_t)x << 16), s.multiplier);
+    const int32_t upper = stapes_high_product((int32_t)((uint32_t)x & 0xFFFF0000u), s.multiplier);
+    return stapes_join_halves(one_sum(s, low, exact, false), one_sum(s, upper, exact, true));
 }
 
 static void quick_pairs(const stapes_add_params *p, const stapes_quick_scale *other, int32_t size,
                         const int16_t *exact, const int16_t *x, int16_t *y)
 {
-    const int32_t power = stapes_quick_power(p->output_shift);
+    const pair_scales s = {other->multiplier, other->nudge, other->right, p->output_multiplier_q31,
+                           stapes_quick_power(p->output_shift)};
     int32_t i = 0;
-    for (; i + 2 <= size; i += 2) {
-        const int32_t exact_pair = stapes_read_pair(exact + i), x_pair = stapes_read_pair(x + i);
-        stapes_write_pair(stapes_join_halves(quick_low(p, other, power, exact_pair, x_pair),
-                                             quick_upper(p, other, power, exact_pair, x_pair)),
-                          y + i);
+    for (; i + 4 <= size; i += 4) {
+        stapes_write_pair(pair_sum(s, stapes_read_pair(exact + i), stapes_read_pair(x + i)), y + i);
+        stapes_write_pair(pair_sum(s, stapes_read_pair(exact + i + 2), stapes_read_pair(x + i + 2)), y + i + 2);
     }
     for (; i < size; i++) {
-        y[i] = (int16_t)quick_low(p, other, power, exact[i], x[i]);
+        const int32_t product = stapes_high_product(x[i] * (1 << 16), s.multiplier);
+        y[i] = (int16_t)one_sum(s, product, exact[i], false);
     }
 }
 

@@ -108,6 +108,19 @@ static inline int32_t stapes_saturate_s8(int32_t x)
     return saturated;
 }
 
+/* Blocks of 16 halfwords, one after the other; both lie on boundaries of 4 bytes. At least one block. */
+static inline void stapes_move_blocks(int16_t *to, const int16_t *from, int32_t blocks)
+{
+    __asm__ volatile("1:\n\t"
+                     "ldm %1!, {r3, r4, r5, r6, r8, r9, r10, r12}\n\t"
+                     "subs %2, %2, #1\n\t"
+                     "stm %0!, {r3, r4, r5, r6, r8, r9, r10, r12}\n\t"
+                     "bne 1b"
+                     : "+r"(to), "+r"(from), "+r"(blocks)
+                     :
+                     : "r3", "r4", "r5", "r6", "r8", "r9", "r10", "r12", "cc", "memory");
+}
+
 /* The inner loops take all fourteen registers, so that a function that holds one is naked.
  *
  * Arguments: r0 weights, r1 x, r2 groups, r3 rows, and on the stack values and blocks. A word of weights holds two

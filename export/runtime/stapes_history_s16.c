@@ -1,16 +1,14 @@
-#include <string.h>
-
+#include "stapes_move.h"
 #include "stapes_nn.h"
 
 void stapes_history_s16(const stapes_history_params *p, const int16_t *history, const int16_t *frame, int16_t *taps,
                         int16_t *history_out)
 {
     const int32_t size = p->frame_size;
-    const size_t bytes = (size_t)size * sizeof *frame;
     for (int32_t tap = 0; tap < p->taps; tap++) {
         const int32_t at = p->first_tap + tap * p->tap_step;
-        (void)memcpy(taps + tap * size, at < p->frames ? history + at * size : frame, bytes);
+        stapes_move_s16(taps + tap * size, at < p->frames ? history + at * size : frame, size);
     }
-    (void)memmove(history_out, history + size, ((size_t)p->frames - 1u) * bytes);
-    (void)memcpy(history_out + (p->frames - 1) * size, frame, bytes);
+    stapes_move_s16(history_out, history + size, (p->frames - 1) * size);
+    stapes_move_s16(history_out + (p->frames - 1) * size, frame, size);
 }

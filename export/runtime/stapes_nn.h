@@ -97,7 +97,7 @@ typedef struct {
     int32_t width;         /* positions of the input */
     int32_t input_step;    /* values from one to the next */
     int32_t first_channel; /* the first value of a position that is looked at */
-    int32_t channels;      /* values that are looked at, an even number */
+    int32_t channels;      /* values that are looked at */
     int32_t before, after; /* positions of zeros beside both ends */
 } stapes_positions_params;
 

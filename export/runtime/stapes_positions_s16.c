@@ -1,5 +1,6 @@
 #include <string.h>
 
+#include "stapes_move.h"
 #include "stapes_nn.h"
 
 /* An even number of values; calls for so few cost more than they copy. */
@@ -27,7 +28,7 @@ void stapes_positions_s16(const stapes_positions_params *p, const int16_t *x, in
 {
     y = zeros(p->before * p->channels, y);
     if (p->channels == p->input_step) {
-        (void)memcpy(y, x, (size_t)(p->width * p->channels) * sizeof *y);
+        stapes_move_s16(y, x, p->width * p->channels);
         y += p->width * p->channels;
     } else {
         x += p->first_channel;
