@@ -3,12 +3,10 @@
 #include "stapes_move.h"
 #include "stapes_nn.h"
 
-/* Values that are worth a call. */
-enum { LONG_ROW = 64 };
-
 static void copy_dense(int32_t size, const int16_t *x, int16_t *y)
 {
-    if (size >= LONG_ROW) {
+    const int32_t worth_a_call = 64;
+    if (size >= worth_a_call) {
         stapes_move_s16(y, x, size);
         return;
     }
