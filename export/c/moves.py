@@ -72,20 +72,30 @@ class _Chains:
             if op.kind in _MOVERS and op.region is None and op.name not in taken and not constant:
                 self.makers[op.outputs[0]] = op
         self.sources: list[str] = []
+        self.written = {self.made(name) for name in _read_outside(graph, self.makers)}
+
+    def made(self, name: str) -> str:
+        """The tensor whose memory a RESHAPE shares."""
+        while name in self.makers and self.makers[name].kind == "RESHAPE":
+            name = self.makers[name].inputs[0]
+        return name
 
     def origin(self, name: str) -> _Origin:
-        op = self.makers.get(name)
-        if op is None:
-            return self._leaf(name)
-        operands = [self.origin(operand) for operand in moving_operands(op)]
-        return _moved(self.graph, op, operands)
+        """Where the values of a mover's result come from."""
+        op = self.makers[name]
+        ends = [operand in self.written or operand not in self.makers for operand in moving_operands(op)]
+        operands = zip(moving_operands(op), ends, strict=True)
+        return _moved(self.graph, op, [self._leaf(x) if is_end else self.origin(x) for x, is_end in operands])
 
     def chain(self, name: str) -> list[Operator]:
-        """The movers that a tensor comes from, its own one last."""
-        op = self.makers.get(name)
-        if op is None:
-            return []
-        before = {other.name: other for operand in moving_operands(op) for other in self.chain(operand)}
+        """The movers that a tensor comes from, its own one last, back to what is written anyhow."""
+        op = self.makers[name]
+        before = {
+            other.name: other
+            for operand in moving_operands(op)
+            if operand in self.makers and operand not in self.written
+            for other in self.chain(operand)
+        }
         return [*before.values(), op]
 
     def _leaf(self, name: str) -> _Origin:
@@ -111,9 +121,7 @@ def find_moves(graph: Graph, taken: Collection[str]) -> tuple[dict[str, Move], s
     moves: dict[str, Move] = {}
     needed: set[str] = set()
     while pending:
-        name = pending.pop()
-        while name in chains.makers and chains.makers[name].kind == "RESHAPE":
-            name = chains.makers[name].inputs[0]
+        name = chains.made(pending.pop())
         if name in seen or name not in chains.makers:
             continue
         seen.add(name)

@@ -7,14 +7,17 @@ from dataclasses import dataclass
 from export.c.fusion import FUSIONS
 from export.c.history import find_histories
 from export.c.moves import Box, find_moves
+from export.c.neighbours import find_neighbours
 from export.c.padding import folded_pads
+from export.c.windows import Windows
 from quantize.graph import Graph, Operator, Region
 
 
 @dataclass(frozen=True)
 class Step:
     """One or more calls of C. `region` is set where the step is a fused region, and `operators` are then all of its.
-    `boxes` are set where the step is a copy in place of several operators.
+    `boxes` are set where the step is a copy in place of several operators, `windows` where it is a convolution that
+    looks at its neighbours by itself.
 
     `in_place`: pairs (written, read) of tensors that may share memory.
     """
@@ -26,13 +29,16 @@ class Step:
     region: Region | None = None
     in_place: tuple[tuple[str, str], ...] = ()
     boxes: tuple[Box, ...] = ()
+    windows: tuple[Windows, ...] = ()
 
 
 def schedule(graph: Graph, fuse: bool = True) -> list[Step]:
     """The steps of one frame; a region that cannot be fused is run operator by operator."""
     fused = {op.name: step for step in (_fused(graph) if fuse else []) for op in step.operators}
     pads = folded_pads(graph)
+    neighbours = find_neighbours(graph) if fuse else {}
     folded = {pad.name for pad in pads.values()}
+    folded |= {op.name for found in neighbours.values() for op in found.operators[:-1]}
     moves, dropped = find_moves(graph, {*fused, *folded}) if fuse else ({}, set())
     steps = []
     for op in graph.operators:
@@ -45,6 +51,9 @@ def schedule(graph: Graph, fuse: bool = True) -> list[Step]:
         elif op.outputs[0] in moves:
             move = moves[op.outputs[0]]
             steps.append(Step(op.name, move.operators, move.reads, op.outputs, boxes=move.boxes))
+        elif op.name in neighbours:
+            found = neighbours[op.name]
+            steps.append(Step(op.name, found.operators, (found.source,), op.outputs, windows=found.windows))
         else:
             names = (pads[op.name].inputs[0], *op.inputs[1:]) if op.name in pads else op.inputs
             reads = tuple(name for name in names if name and not graph.tensors[name].is_constant)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
@@ -111,6 +111,8 @@ def scratch(graph: Graph, step: Step) -> tuple[str, int] | None:
     op = step.operators[-1]
     if step.boxes or op.kind not in ("FULLY_CONNECTED", "CONV_2D"):
         return None
+    if step.windows:
+        return "int16", max(call.gather.size for call in step.windows)
     source = step.reads[0] if step.reads else op.inputs[0]
     folded = op.inputs[0] != source
     pad = next(maker for maker in graph.operators if op.inputs[0] in maker.outputs) if folded else None
@@ -140,7 +142,7 @@ def _windows(graph: Graph, op: Operator, pad: Operator | None) -> list[Windows] 
     return windows(params, x.shape) if x.dtype == "int16" else None
 
 
-def _reads_in_place(graph: Graph, x: str, calls: list[Windows]) -> bool:
+def _reads_in_place(graph: Graph, x: str, calls: Sequence[Windows]) -> bool:
     """Whether the windows lie together in the input as it is."""
     return all(call.gather.is_input and call.stays_inside for call in calls) and is_aligned(graph, x)
 
@@ -156,10 +158,9 @@ def _products(w: Writer, op: Operator, patch: str) -> list[str]:
     return _fully_connected(w, op, params, patch)
 
 
-def _window_calls(w: Writer, op: Operator, x: str, calls: list[Windows], patch: str) -> list[str]:
+def _window_calls(w: Writer, op: Operator, x: str, calls: Sequence[Windows], patch: str) -> list[str]:
     """A copy of the positions wherever the next windows look at another one, and the windows."""
     y = w.graph.tensors[op.outputs[0]]
-    output_step = y.size // calls[0].positions
     lines: list[str] = []
     seen: Gather | None = None
     in_place = _reads_in_place(w.graph, x, calls)
@@ -169,7 +170,7 @@ def _window_calls(w: Writer, op: Operator, x: str, calls: list[Windows], patch: 
             seen = call.gather
             positions = w.struct("positions_params", f"{op.name} positions{part}", gather_fields(seen))
             lines.append(w.call("stapes_positions_s16", positions, w.at(x), patch))
-        fields = windows_fields(f"{op.name}{part}", call, output_step, w.arrays)
+        fields = windows_fields(f"{op.name}{part}", call, y.shape[-1], w.arrays)
         reference = w.struct("windows_params", f"{op.name}{part}", fields)
         lines.append(w.call("stapes_windows_s16", reference, w.at(x) if in_place else patch, w.at(y.name)))
     return lines
@@ -372,6 +373,8 @@ def statements(w: Writer, step: Step, scratch_name: str) -> list[str]:
         return _fused(w, step.region, step.name, scratch_name)
     if step.boxes:
         return _moved(w, step)
+    if step.windows:
+        return _window_calls(w, step.operators[-1], step.reads[0], step.windows, scratch_name)
     op = step.operators[0]
     if op.kind not in STATEMENTS:
         known = ", ".join(sorted([*STATEMENTS, "RESHAPE"]))

@@ -15,7 +15,7 @@ Weights and biases may be multiplied by a power of two, see `packing.folded_mult
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -98,6 +98,60 @@ def windows(params: Conv2DParams | FullyConnectedParams, input_shape: tuple[int,
         calls.append(Windows(gather, start, step, positions, seen.shape[1], first, words))
     # Calls that look at the same copy follow each other.
     calls.sort(key=lambda call: (call.gather.first_channel, call.gather.channels))
+    return _if_they_fit(calls)
+
+
+def overlapping_windows(
+    params: Conv2DParams, input_shape: tuple[int, ...], shifts: Sequence[int]
+) -> list[Windows] | None:
+    """The calls of a convolution whose input is another one's positions joined to themselves, each part moved by `shifts`.
+
+    The windows are those of the other one; None where `windows` has none.
+    """
+    row = _row(params, input_shape)
+    if row is None:
+        return None
+    weights, width, stride, padding = row
+    outputs, taps, channels = weights.shape
+    depth, positions = channels // len(shifts), params.output_shape[2]
+    bound = np.abs(weights).sum(axis=(1, 2)) * 2**15 + np.abs(params.bias)
+    folded = folded_multiplier(params.multiplier_q31, params.shift, bound)
+    least, span = min(shifts), max(shifts) - min(shifts)
+    after = max(0, (positions - 1) * stride - padding + taps + max(shifts) - width)
+    if folded is None or outputs % ROWS or padding - least < 0:
+        return None
+    gather = Gather(width, depth, 0, depth, padding - least, after)
+    calls = []
+    for first, count, inside in _alike(positions, stride, padding, taps, width):
+        merged = np.zeros((outputs, taps + span, depth), np.int64)
+        for part, shift in enumerate(shifts):
+            start = shift - least
+            merged[:, start + inside.start : start + inside.stop] += weights[
+                :, inside, part * depth : (part + 1) * depth
+            ]
+        rows = merged.reshape(outputs, -1) << folded[0][:, None]
+        if int(np.abs(rows).max()) >= 2**15:
+            return None
+        words = _words(rows, params.bias << folded[0], folded[1])
+        step = stride * depth
+        calls.append(Windows(gather, first * step, step, count, rows.shape[1], first * outputs, words))
+    return _if_they_fit(calls)
+
+
+def _alike(positions: int, stride: int, padding: int, taps: int, width: int) -> Iterator[tuple[int, int, slice]]:
+    """Runs of positions (first, count) with the same taps inside the input."""
+    start, seen = 0, slice(0, 0)
+    for position in range(positions + 1):
+        left = position * stride - padding
+        inside = slice(max(0, -left), min(taps, width - left))
+        if position in (0, positions) or inside != seen:
+            if position > start:
+                yield start, position - start, seen
+            start, seen = position, inside
+
+
+def _if_they_fit(calls: list[Windows]) -> list[Windows] | None:
+    """The calls where the assembly can run them: windows that begin at words, and not too long."""
     fit = all(call.columns <= _LARGEST_COLUMNS and call.first % 2 == call.step % 2 == 0 for call in calls)
     return calls if fit else None
 
