@@ -51,7 +51,7 @@ static inline int32_t one_sum(pair_scales s, int32_t product, int32_t exact, boo
 static inline int32_t pair_sum(pair_scales s, int32_t exact, int32_t x)
 {
     const int32_t low = stapes_high_product((int32_t)((uint32_t)x << 16), s.multiplier);
-    const int32_t upper = stapes_high_product((int32_t)((uint32_t)x & 0xFFFF0000u), s.multiplier);
+    const int32_t upper = stapes_high_product(stapes_upper_alone(x), s.multiplier);
     return stapes_join_halves(one_sum(s, low, exact, false), one_sum(s, upper, exact, true));
 }
 

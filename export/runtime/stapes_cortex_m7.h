@@ -84,6 +84,14 @@ static inline int32_t stapes_join_halves(int32_t lower, int32_t upper)
     return both;
 }
 
+/* The upper halfword of x above zeros. */
+static inline int32_t stapes_upper_alone(int32_t x)
+{
+    int32_t upper;
+    __asm__("pkhtb %0, %1, %2" : "=r"(upper) : "r"(x), "r"(0));
+    return upper;
+}
+
 /* For each halfword of x: that of a where it is 0 or more, else that of b. */
 static inline int32_t stapes_choose_by_sign(int32_t x, int32_t a, int32_t b)
 {

@@ -75,6 +75,12 @@ static inline int32_t stapes_join_halves(int32_t lower, int32_t upper)
     return (int32_t)(((uint32_t)lower & 0xFFFFu) | ((uint32_t)upper << 16));
 }
 
+/* The upper halfword of x above zeros. */
+static inline int32_t stapes_upper_alone(int32_t x)
+{
+    return (int32_t)((uint32_t)x & 0xFFFF0000u);
+}
+
 /* For each halfword of x: that of a where it is 0 or more, else that of b. */
 static inline int32_t stapes_choose_by_sign(int32_t x, int32_t a, int32_t b)
 {

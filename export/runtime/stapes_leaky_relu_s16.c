@@ -56,15 +56,30 @@ static void bend_below(stapes_quick_line below, int32_t size, const int16_t *x, 
     }
 }
 
+/* The same with another scale from zero upwards. */
+static void bend_both(stapes_quick_line above, stapes_quick_line below, int32_t size, const int16_t *x, int16_t *y)
+{
+    int32_t i = 0;
+    for (; i + 4 <= size; i += 4) {
+        stapes_write_pair(stapes_quick_bent_down(above, below, stapes_read_pair(x + i)), y + i);
+        stapes_write_pair(stapes_quick_bent_down(above, below, stapes_read_pair(x + i + 2)), y + i + 2);
+    }
+    for (; i < size; i++) {
+        y[i] = (int16_t)stapes_saturate_s16(stapes_quick_low(x[i] >= 0 ? above : below, x[i]));
+    }
+}
+
 static void quick(const stapes_leaky_relu_params *p, int32_t size, const int16_t *x, int16_t *y)
 {
+    const stapes_quick_line above = stapes_quick_line_of(p->multiplier_identity_q31, p->shift_identity, false);
     const bool shrinks = p->shift_alpha < 0 || (p->shift_alpha == 0 && p->multiplier_alpha_q31 >= 0);
-    if (keeps_positive(p) && shrinks) {
+    if (!shrinks) {
+        stapes_quick_bend(above, line_below(p), size, x, y);
+    } else if (keeps_positive(p)) {
         bend_below(line_below(p), size, x, y);
-        return;
+    } else {
+        bend_both(above, line_below(p), size, x, y);
     }
-    stapes_quick_bend(stapes_quick_line_of(p->multiplier_identity_q31, p->shift_identity, false), line_below(p), size, x,
-                      y);
 }
 
 #else

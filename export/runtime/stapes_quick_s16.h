@@ -91,16 +91,26 @@ static inline int32_t stapes_quick_upper(stapes_quick_line line, int32_t pair)
     return stapes_add_upper_product(line.nudge, line.multiplier, pair) >> line.shift;
 }
 
-/* y[size] = x[size] by one line from zero upwards and by another one below, saturated. */
-static inline int32_t stapes_quick_bent(stapes_quick_line above, stapes_quick_line below, int32_t pair)
+/* Both values of a pair by one line, saturated. */
+static inline int32_t stapes_quick_both(stapes_quick_line line, int32_t pair)
 {
-    const int32_t upwards = stapes_join_halves(stapes_saturate_s16(stapes_quick_low(above, pair)),
-                                               stapes_saturate_s16(stapes_quick_upper(above, pair)));
-    const int32_t downwards = stapes_join_halves(stapes_saturate_s16(stapes_quick_low(below, pair)),
-                                                 stapes_saturate_s16(stapes_quick_upper(below, pair)));
-    return stapes_choose_by_sign(pair, upwards, downwards);
+    return stapes_join_halves(stapes_saturate_s16(stapes_quick_low(line, pair)),
+                              stapes_saturate_s16(stapes_quick_upper(line, pair)));
 }
 
+/* By one line from zero upwards and by another one below; the second function is for one that stays within 16 bits. */
+static inline int32_t stapes_quick_bent(stapes_quick_line above, stapes_quick_line below, int32_t pair)
+{
+    return stapes_choose_by_sign(pair, stapes_quick_both(above, pair), stapes_quick_both(below, pair));
+}
+
+static inline int32_t stapes_quick_bent_down(stapes_quick_line above, stapes_quick_line below, int32_t pair)
+{
+    const int32_t downwards = stapes_join_halves(stapes_quick_low(below, pair), stapes_quick_upper(below, pair));
+    return stapes_choose_by_sign(pair, stapes_quick_both(above, pair), downwards);
+}
+
+/* y[size] = x[size] by one line from zero upwards and by another one below, saturated. */
 static inline void stapes_quick_bend(stapes_quick_line above, stapes_quick_line below, int32_t size, const int16_t *x,
                                      int16_t *y)
 {
