@@ -18,13 +18,6 @@ static void quick_row(const stapes_add_params *p, const stapes_quick_scale *othe
     const stapes_quick_scale scale = *other;
     const int32_t multiplier = p->output_multiplier_q31;
     const int32_t power = stapes_quick_power(p->output_shift);
-    if (over.step_1 == 1 && over.step_2 == 1) {
-        for (int32_t i = 0; i < over.size; i++) {
-            const int32_t sum = stapes_quick_exact(exact[i]) + stapes_quick_rescale(&scale, x[i]);
-            y[i] = (int16_t)stapes_quick_twice_sum(multiplier, power, 2 * sum);
-        }
-        return;
-    }
     for (int32_t i = 0; i < over.size; i++) {
         const int32_t sum = stapes_quick_exact(*exact) + stapes_quick_rescale(&scale, *x);
         y[i] = (int16_t)stapes_quick_twice_sum(multiplier, power, 2 * sum);
@@ -83,10 +76,28 @@ static void quick(const stapes_add_params *p, const stapes_quick_scale *other, s
 
 #else
 
+/* Two dense rows, the exact operand first, the other one shifted to the right: half goes away from zero. */
+static void quick_dense(const stapes_add_params *p, const stapes_quick_scale *other, int32_t size,
+                        const int16_t *exact, const int16_t *x, int16_t *y)
+{
+    const stapes_quick_scale scale = *other;
+    const int32_t multiplier = p->output_multiplier_q31;
+    const int32_t power = stapes_quick_power(p->output_shift);
+    for (int32_t i = 0; i < size; i++) {
+        const int32_t product = stapes_high_product(x[i] * (1 << 16), scale.multiplier);
+        const int32_t common = (product + (product >> 31) + scale.nudge) >> scale.right;
+        y[i] = (int16_t)stapes_quick_twice_sum(multiplier, power, 2 * (common + stapes_quick_exact(exact[i])));
+    }
+}
+
 static void quick(const stapes_add_params *p, const stapes_quick_scale *other, stapes_quick_walk over,
                   const int16_t *exact, const int16_t *x, int16_t *y)
 {
-    quick_row(p, other, over, exact, x, y);
+    if (over.step_1 == 1 && over.step_2 == 1 && other->right > 0) {
+        quick_dense(p, other, over.size, exact, x, y);
+    } else {
+        quick_row(p, other, over, exact, x, y);
+    }
 }
 
 #endif

@@ -50,7 +50,7 @@ static inline int32_t stapes_dual_product(uint32_t a, uint32_t b)
 /* c + a * b / 2^16, rounded downwards, for b the lower or the upper halfword of two. */
 static inline int32_t stapes_add_low_product(int32_t c, int32_t a, int32_t b)
 {
-    return c + (int32_t)(((int64_t)a * stapes_low_half(b)) >> 16);
+    return c + (int32_t)(((int64_t)a * (int32_t)((uint32_t)b << 16)) >> 32);
 }
 
 static inline int32_t stapes_add_upper_product(int32_t c, int32_t a, int32_t b)

@@ -13,8 +13,6 @@ static bool keeps_positive(const stapes_leaky_relu_params *p)
     return p->multiplier_identity_q31 == 1 << 30 && p->shift_identity == 1;
 }
 
-#if STAPES_CORTEX_M7
-
 /* A negative slope rounds as its magnitude does and then changes the sign: half upwards instead of half away from zero.
  * No value lies at half where the multiplier has a one among its lowest 15 bits.
  */
@@ -36,6 +34,8 @@ static stapes_quick_line line_below(const stapes_leaky_relu_params *p)
     }
     return line;
 }
+
+#if STAPES_CORTEX_M7
 
 static int32_t bent_below(stapes_quick_line below, int32_t pair)
 {
@@ -69,6 +69,26 @@ static void bend_both(stapes_quick_line above, stapes_quick_line below, int32_t 
     }
 }
 
+#else
+
+static void bend_below(stapes_quick_line below, int32_t size, const int16_t *x, int16_t *y)
+{
+    for (int32_t i = 0; i < size; i++) {
+        y[i] = x[i] >= 0 ? x[i] : (int16_t)stapes_quick_low(below, x[i]);
+    }
+}
+
+static void bend_both(stapes_quick_line above, stapes_quick_line below, int32_t size, const int16_t *x, int16_t *y)
+{
+    for (int32_t i = 0; i < size; i++) {
+        const int32_t value = x[i];
+        const int32_t scaled = value >= 0 ? stapes_quick_low(above, value) : stapes_quick_low(below, value);
+        y[i] = (int16_t)stapes_saturate_s16(scaled);
+    }
+}
+
+#endif
+
 static void quick(const stapes_leaky_relu_params *p, int32_t size, const int16_t *x, int16_t *y)
 {
     const stapes_quick_line above = stapes_quick_line_of(p->multiplier_identity_q31, p->shift_identity, false);
@@ -81,44 +101,6 @@ static void quick(const stapes_leaky_relu_params *p, int32_t size, const int16_t
         bend_both(above, line_below(p), size, x, y);
     }
 }
-
-#else
-
-static bool is_quick(const stapes_leaky_relu_params *p)
-{
-    const int32_t slope = p->multiplier_alpha_q31;
-    return is_plain(p) && stapes_quick_scale_fits(p->multiplier_identity_q31, p->shift_identity, 0) &&
-           stapes_quick_scale_fits(slope < 0 ? -slope : slope, p->shift_alpha, 0);
-}
-
-static void quick_below(const stapes_quick_scale *below, int32_t sign, int32_t size, const int16_t *x, int16_t *y)
-{
-    const stapes_quick_scale scale = *below;
-    for (int32_t i = 0; i < size; i++) {
-        const int32_t value = x[i];
-        y[i] = (int16_t)(value >= 0 ? value : stapes_saturate_s16(sign * stapes_quick_rescale(&scale, value)));
-    }
-}
-
-static void quick(const stapes_leaky_relu_params *p, int32_t size, const int16_t *x, int16_t *y)
-{
-    const int32_t slope = p->multiplier_alpha_q31;
-    const int32_t sign = slope < 0 ? -1 : 1;
-    const stapes_quick_scale above = stapes_quick_scale_of(p->multiplier_identity_q31, p->shift_identity, 0);
-    const stapes_quick_scale below = stapes_quick_scale_of(sign * slope, p->shift_alpha, 0);
-    if (keeps_positive(p)) {
-        quick_below(&below, sign, size, x, y);
-        return;
-    }
-    for (int32_t i = 0; i < size; i++) {
-        const int32_t value = x[i];
-        const int32_t scaled =
-            value >= 0 ? stapes_quick_rescale(&above, value) : sign * stapes_quick_rescale(&below, value);
-        y[i] = (int16_t)stapes_saturate_s16(scaled);
-    }
-}
-
-#endif
 
 void stapes_leaky_relu_s16(const stapes_leaky_relu_params *p, int32_t size, const int16_t *x, int16_t *y)
 {
