@@ -15,6 +15,7 @@ from quantize.pipeline import quantise
 from quantize.proof import overflow_free
 from quantize.recipe import load_recipe
 from tests.models.gtcrn.networks import GOLDEN, OFFICIAL, needs_official, random_gtcrn, spectra
+from tools.auto_recipe import share_of_int16
 
 pytest.importorskip("tflite_micro", reason="tflite_micro is not installed: no oracle on this machine")
 
@@ -39,8 +40,10 @@ def run_both(graph, features):
     return (np.array(masks) - mask.zero_point) * float(mask.scale[0])
 
 
-@pytest.mark.parametrize("recipe", ["gtcrn_w8a16", "gtcrn_mixed", "gtcrn_w8a8"])
-def test_random_network_has_the_bits_of_tflm_and_the_regions_that_c_fuses(recipe):
+@pytest.mark.parametrize(
+    ("recipe", "share"), [("gtcrn_w8a16", 1.0), ("gtcrn_mixed", 0.25), ("gtcrn_w8a8", 0.18), ("gtcrn_w8a8_pure", 0.1)]
+)
+def test_random_network_has_the_bits_of_tflm_and_the_regions_that_c_fuses(recipe, share):
     network = random_gtcrn(3)
     source = check_model(to_proto(network, network.front_end()), "m")
     features = complex_features(spectra(8, 1)).astype(np.float32)
@@ -50,6 +53,11 @@ def test_random_network_has_the_bits_of_tflm_and_the_regions_that_c_fuses(recipe
     assert {kind: kinds.count(kind) for kind in kinds} == {"energy": 6, "gru": 8, "gru_sequence": 2, "layer_norm": 4}
     assert len(result.graph.operators) < 1500
     assert overflow_free(result.graph)
+    assert share_of_int16(result.graph) <= share
+    if recipe == "gtcrn_w8a8_pure":
+        wide = {t.name.split("/")[0].rstrip("0123456789") for t in result.graph.activations if t.dtype == "int16"}
+        copies = {t.name for t in result.graph.activations if t.name.endswith("/int16")}
+        assert wide - {name.split("/")[0].rstrip("0123456789") for name in copies} <= {"layer_norm", "energy"}
 
 
 # Least SNR of the enhanced spectra in dB. The first frame after the reset is left out, as it is in calibration: it starts in
