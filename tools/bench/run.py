@@ -25,9 +25,9 @@ from quantize.recipe import load_recipe
 from tools.bench import network
 from tools.bench.checks import closeness, equality
 from tools.bench.device import device_costs
-from tools.bench.material import speech_in_noise
+from tools.bench.material import pruned_checkpoint, speech_in_noise
 from tools.bench.readme import write_readme
-from tools.bench.report import goals, print_report
+from tools.bench.report import SPARSE, goals, print_report
 from tools.bench.timing import Speed, fastest
 from tools.bundle import Bundle, canonical_json
 from tools.commands.demo import CHECKPOINT
@@ -118,7 +118,10 @@ def measure_all(work: Path, seconds: float, minutes: float, fuzz_minutes: float)
     document["closeness"] = {recipe: closeness(bundles[recipe], _unseen()) for recipe in RECIPES}
     document["drift"] = _drift(engines, minutes)
     if "cortex-m7" not in unavailable():
-        document["device"] = device_costs({recipe: bundles[recipe] for recipe in COMPARED}, stream)
+        pruned = pruned_checkpoint(CHECKPOINT, work / "pruned.pt")
+        sparse, _ = make_bundle(pruned, work / "sparse", recipe=load_recipe("w8a16"))
+        counted = {recipe: bundles[recipe] for recipe in COMPARED} | {SPARSE: sparse}
+        document["device"] = device_costs(counted, stream)
     document["fuzz"] = _fuzz({recipe: bundles[recipe] for recipe in COMPARED}, fuzz_minutes, document["skipped"])
     document["goals"] = goals(document)
     return document
