@@ -11,6 +11,7 @@ from export.c.constants import Constants
 from export.c.fields import Fields, as_fully_connected, scalar_fields
 from export.c.regions import is_closed, producers
 from models.errors import StapesError
+from quantize.arithmetic import requantise_double
 from quantize.graph import Graph, Operator, Region
 from quantize.prepare import (
     AddParams,
@@ -131,10 +132,20 @@ def layer_norm_fields(graph: Graph, region: Region, arrays: Constants) -> Fields
         if kind in ("MUL", "ADD") and graph.tensors[op.inputs[1]].is_constant:
             data = graph.tensors[op.inputs[1]].data
             assert data is not None
-            fields[f"{role}_by"] = arrays.add(f"{op.inputs[1]}", np.asarray(data, np.int16).reshape(-1))
+            if role == "out":
+                fields["twice_beta"] = arrays.add(f"{region.name} twice beta", _twice_common(params, data))
+            else:
+                fields[f"{role}_by"] = arrays.add(f"{op.inputs[1]}", np.asarray(data, np.int16).reshape(-1))
     fields["octave_count"] = graph.tensors[region.roles["octaves"]].size
     fields["v_octave_count"] = graph.tensors[region.roles["v_octaves"]].size
     return fields
+
+
+def _twice_common(params: object, data: np.ndarray) -> np.ndarray:
+    """int32: twice the second operand of an ADD on the common scale, as its kernel has it in front of the sum."""
+    assert isinstance(params, AddParams)
+    shifted = data.astype(np.int64).reshape(-1) << params.left_shift
+    return (2 * requantise_double(shifted, params.multiplier_2_q31, params.shift_2)).astype(np.int32)
 
 
 def _sum_fields(what: str, role: str, params: FullyConnectedParams, arrays: Constants) -> Fields:

@@ -100,6 +100,14 @@ static inline int32_t stapes_choose_by_sign(int32_t x, int32_t a, int32_t b)
     return chosen;
 }
 
+/* c + the sum of the products of both pairs of signed halfwords. */
+static inline int32_t stapes_add_dual_product(int32_t c, uint32_t a, uint32_t b)
+{
+    int32_t sum;
+    __asm__("smlad %0, %1, %2, %3" : "=r"(sum) : "r"(a), "r"(b), "r"(c));
+    return sum;
+}
+
 /* x, at most 2^15 - 1 and at least -2^15. */
 static inline int32_t stapes_saturate_s16(int32_t x)
 {
@@ -127,6 +135,19 @@ static inline void stapes_move_blocks(int16_t *to, const int16_t *from, int32_t 
                      : "+r"(to), "+r"(from), "+r"(blocks)
                      :
                      : "r3", "r4", "r5", "r6", "r8", "r9", "r10", "r12", "cc", "memory");
+}
+
+/* The sum and the square of the low or of the high halfword of a pair. */
+static inline int64_t stapes_add_low_square(int64_t sum, uint32_t pair)
+{
+    __asm__("smlalbb %Q0, %R0, %1, %1" : "+r"(sum) : "r"(pair));
+    return sum;
+}
+
+static inline int64_t stapes_add_high_square(int64_t sum, uint32_t pair)
+{
+    __asm__("smlaltt %Q0, %R0, %1, %1" : "+r"(sum) : "r"(pair));
+    return sum;
 }
 
 /* The inner loops take all fourteen registers, so that a function that holds one is naked.

@@ -89,6 +89,25 @@ static inline int32_t stapes_choose_by_sign(int32_t x, int32_t a, int32_t b)
     return (int32_t)(((uint32_t)lower & 0xFFFFu) | ((uint32_t)upper & 0xFFFF0000u));
 }
 
+/* c + the sum of the products of both pairs of signed halfwords. */
+static inline int32_t stapes_add_dual_product(int32_t c, uint32_t a, uint32_t b)
+{
+    return c + stapes_dual_product(a, b);
+}
+
+/* The sum and the square of the low or of the high halfword of a pair. */
+static inline int64_t stapes_add_low_square(int64_t sum, uint32_t pair)
+{
+    const int64_t value = (int16_t)(pair & 0xFFFFu);
+    return sum + value * value;
+}
+
+static inline int64_t stapes_add_high_square(int64_t sum, uint32_t pair)
+{
+    const int64_t value = (int16_t)(pair >> 16);
+    return sum + value * value;
+}
+
 /* x, at most 2^15 - 1 and at least -2^15. */
 static inline int32_t stapes_saturate_s16(int32_t x)
 {

@@ -395,7 +395,7 @@ typedef struct {
     stapes_mul_params y, normalised, scaled;
     const int16_t *scaled_by; /* gamma[size] */
     stapes_add_params out;
-    const int16_t *out_by; /* beta[size] */
+    const int32_t *twice_beta; /* [size], on the common scale of `out` */
     int32_t octave_count, v_octave_count;
 } stapes_layer_norm_s16_params;
 
