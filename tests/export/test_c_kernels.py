@@ -53,7 +53,7 @@ def test_every_kernel_of_the_runtime_is_called_by_a_case():
     fused = {f"stapes_{kind}_{dtype}" for kind in FUSIONS for dtype in ("s8", "s16")}
     kernels = {path.stem for path in RUNTIME.glob("stapes_*_s[0-9]*.c")}
     # PAD of int32 and copies of int32 have no case: no operator of a network moves them.
-    others = {"stapes_copy_s32", "stapes_fill_s32", "stapes_sweep_s16"}
+    others = {"stapes_copy_s32", "stapes_fill_s32"}
     # Forms of fused kernels, with tests of their own.
     others |= {f"stapes_gru_{part}_s16" for part in ("grouped", "sequence_grouped", "cell")}
     others |= {f"stapes_{part}_{dtype}" for part in ("compare", "outputs") for dtype in ("s8", "s16")}
