@@ -28,7 +28,7 @@ static inline int32_t stapes_high_half(int32_t both)
 static inline int32_t stapes_high_product(int32_t a, int32_t b)
 {
     const int64_t product = (int64_t)a * b;
-#if UINTPTR_MAX > 0xFFFFFFFFu /* a sum of 64 bits is one instruction */
+#if defined(__x86_64__) || defined(__aarch64__) /* a sum of 64 bits is one instruction */
     return (int32_t)((product + ((int64_t)1 << 31)) >> 32);
 #else
     return (int32_t)(product >> 32) + (int32_t)((uint32_t)((uint64_t)product & 0xFFFFFFFFu) >> 31);
