@@ -7,6 +7,7 @@ from typing import Any
 
 from models.errors import StapesError
 from models.files import write_whole
+from tools.bench.report import SPARSE
 
 BEGIN, END = "<!-- made by python -m tools.bench --readme README.md -->", "<!-- end of what the bench made -->"
 # The peers' figures of the same kernels and networks, by the recipe that they are held against.
@@ -83,8 +84,17 @@ def _device_rows(device: dict[str, Any], recipes: list[str]) -> list[tuple[str, 
             "the same by TFLite Micro with CMSIS-NN, a network of 197,120",
             [f"{p['instructions']:,} ({p['instructions_per_mac']:.2f})" for p in of_peers],
         ),
+        (
+            "Cortex-M7, network with half of its blocks of 4 x 4 weights at zero",
+            [_sparse(networks) if SPARSE.startswith(f"{recipe},") else None for recipe in recipes],
+        ),
         ("Cortex-M7, audio path, instructions a hop", [f"{n['instructions_audio']:,}" for n in of_networks]),
     ]
+
+
+def _sparse(networks: dict[str, Any]) -> str | None:
+    found = networks.get(SPARSE)
+    return f"{found['instructions_network']:,} ({found['instructions_per_mac']:.2f})" if found else None
 
 
 def _row(label: str, cells: list[str]) -> str:
