@@ -5,6 +5,7 @@ console         where they speak: tables on standard output, progress on standar
 proof_table     the overflow proof for people
 bundle          the folder that says all of a quantised model
 engines         engines by name
+auto_recipe, listening   which activations are worth int16, and the recordings that decide it
 audio_files     audio arguments; audio/ holds the recordings that come along
 corpus          real speech and noise from package registries
 train, training training of the networks in models/zoo
