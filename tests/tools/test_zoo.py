@@ -8,8 +8,8 @@ from tools.bench.checks import closeness
 from tools.bench.material import speech_in_noise
 from tools.commands.regress import run_regression
 
-# In int8 the states of this network part from float by what nobody hears: PESQ is the same within 0.01 (models/zoo/gru_mask.md).
-MASK_SNR_DB = {"w8a16": 50.0, "w8a8_features16": 22.0, "w8a8": 22.0}
+# With states in int8, features in int16 bring this network nothing: PESQ is the same in all three (models/zoo/gru_mask.md).
+MASK_SNR_DB = {"w8a16": 50.0, "w8a8_features16": 28.0, "w8a8": 28.0}
 
 
 @pytest.mark.parametrize("recipe", MASK_SNR_DB)
