@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
 
-from export.c.fields import as_fully_connected, is_pointwise, matrix_of, window_matrix
-from export.c.gru import gate_kernels
-from export.c.packing import Kernel, kernel
+from export.c.kernels import Kernel
 from export.c.program import Program, build_program
-from export.c.schedule import schedule
 from export.memory import aligned
 from models.frontend import FrontEnd
-from quantize.graph import Graph, Operator
-from quantize.prepare import Conv2DParams, FullyConnectedParams, prepare
+from quantize.graph import Graph
 
 # 64-bit integers stand on boundaries of 8 bytes: the procedure call standard for Arm.
 _GUARD = 4
@@ -24,9 +21,13 @@ _AUDIO_STATE_BYTES = 72
 
 @dataclass(frozen=True)
 class Costs:
-    """Bytes by part; code is not counted, it depends on the compiler. The RAM is `sizeof` the context on a Cortex-M."""
+    """Bytes by part; code is not counted, it depends on the compiler. The RAM is `sizeof` the context on a Cortex-M.
+
+    `kernels` says by operator what multiplies on a Cortex-M7.
+    """
 
     macs: int
+    kernels: Mapping[str, Kernel]
     flash_by_part: dict[str, int]
     ram_by_part: dict[str, int]
 
@@ -44,7 +45,7 @@ def costs(graph: Graph, name: str, frontend: FrontEnd | None) -> Costs:
     alone = build_program(graph, name, None)
     whole = build_program(graph, name, frontend)
     flash = {"network": alone.weight_bytes, "audio path": whole.weight_bytes - alone.weight_bytes}
-    return Costs(whole.multiplies, flash, ram_by_part(whole))
+    return Costs(whole.multiplies, whole.kernels, flash, ram_by_part(whole))
 
 
 def ram_by_part(program: Program) -> dict[str, int]:
@@ -87,23 +88,3 @@ def context_bytes(program: Program) -> int:
     for size, alignment in members:
         end = aligned(end, alignment) + size
     return aligned(end, max(alignment for _, alignment in members))
-
-
-def matrix_kernels(graph: Graph) -> dict[str, Kernel]:
-    """Operator -> which kernel computes its matrix product on a Cortex-M7."""
-    found: dict[str, Kernel] = {}
-    for step in schedule(graph):
-        op = step.operators[-1]
-        if step.region is not None:
-            found |= gate_kernels(graph, step.region) if step.region.kind == "gru" else {}
-        elif op.kind in ("FULLY_CONNECTED", "CONV_2D"):
-            found[op.name] = _kernel_of(graph, op)
-    return found
-
-
-def _kernel_of(graph: Graph, op: Operator) -> Kernel:
-    params = prepare(graph, op)
-    if isinstance(params, Conv2DParams):
-        params = as_fully_connected(params) if is_pointwise(params) else window_matrix(params)
-    assert isinstance(params, FullyConnectedParams)
-    return kernel(op.name, matrix_of(op.name, params, graph.tensors[op.inputs[0]]))

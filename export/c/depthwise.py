@@ -16,6 +16,7 @@ import numpy as np
 from export.c.packing import folded_multiplier
 from quantize.prepare import DepthwiseConv2DParams
 
+FORM = "channel pairs"
 WORDS = 13
 _INT16 = (-(2**15), 2**15 - 1)
 

@@ -8,6 +8,7 @@ from export.c.regions import is_closed
 from quantize.graph import Graph, Region
 from quantize.prepare import TransposeParams, prepare
 
+FORM = "sums of squares"
 # The operators in order: kind, role of the result, roles of the operands.
 _CHAIN = (
     ("TRANSPOSE", "turned", ("x",)),

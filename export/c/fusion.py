@@ -5,12 +5,20 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from export.c import energy, layer_norm
 from export.c.constants import Constants
 from export.c.energy import energy_fields, is_energy
 from export.c.fields import Fields
-from export.c.gru import gru_fields, gru_kernel, gru_scratch, is_gru
-from export.c.gru_sequence import gru_sequence_fields, gru_sequence_kernel, gru_sequence_scratch, is_gru_sequence
+from export.c.gru import gate_kernels, gru_fields, gru_kernel, gru_scratch, is_gru
+from export.c.gru_sequence import (
+    gru_sequence_fields,
+    gru_sequence_kernel,
+    gru_sequence_scratch,
+    is_gru_sequence,
+    sequence_gate_kernels,
+)
 from export.c.history import history_fields
+from export.c.kernels import Kernel
 from export.c.layer_norm import is_layer_norm, layer_norm_fields
 from quantize.graph import Graph, Region
 
@@ -24,6 +32,7 @@ class Fusion:
     scratch: dtype and number of values, or None.
     in_place: pairs (written, read) of roles that may share memory.
     kernel: the kernel's name without its dtype, where a kind of region has several.
+    products: operator -> what multiplies inside the kernel.
     """
 
     matches: Callable[[Graph, Region], bool]
@@ -34,17 +43,35 @@ class Fusion:
     in_place: tuple[tuple[str, str], ...] = ()
     params: str | None = None
     kernel: Callable[[Graph, Region], str] | None = None
+    products: Callable[[Graph, Region], dict[str, Kernel]] = lambda graph, region: {}
+
+
+def _all_by(form: str) -> Callable[[Graph, Region], dict[str, Kernel]]:
+    return lambda graph, region: {op.name: Kernel(form) for op in graph.in_region(region.name)}
 
 
 FUSIONS = {
     "gru": Fusion(
-        is_gru, gru_fields, ("x", "h"), ("h_out",), gru_scratch, in_place=(("h_out", "h"),), kernel=gru_kernel
+        is_gru,
+        gru_fields,
+        ("x", "h"),
+        ("h_out",),
+        gru_scratch,
+        in_place=(("h_out", "h"),),
+        kernel=gru_kernel,
+        products=gate_kernels,
     ),
     "gru_sequence": Fusion(
-        is_gru_sequence, gru_sequence_fields, ("x",), ("out",), gru_sequence_scratch, kernel=gru_sequence_kernel
+        is_gru_sequence,
+        gru_sequence_fields,
+        ("x",),
+        ("out",),
+        gru_sequence_scratch,
+        kernel=gru_sequence_kernel,
+        products=sequence_gate_kernels,
     ),
-    "energy": Fusion(is_energy, energy_fields, ("x",), ("sums",)),
-    "layer_norm": Fusion(is_layer_norm, layer_norm_fields, ("x",), ("out",)),
+    "energy": Fusion(is_energy, energy_fields, ("x",), ("sums",), products=_all_by(energy.FORM)),
+    "layer_norm": Fusion(is_layer_norm, layer_norm_fields, ("x",), ("out",), products=_all_by(layer_norm.FORM)),
     "history": Fusion(
         lambda graph, region: True,
         history_fields,

@@ -16,7 +16,7 @@ from export.c.constants import Constants
 from export.c.fields import Fields
 from export.c.packing import ONCE_HIGH, Matrix, rounding_of
 
-FORM = "rows of a small group, sums of 32 bits"
+FORM = "small groups"
 _COLUMNS = (4, 8, 16)
 # The kernels take units by fours.
 _UNITS = 4

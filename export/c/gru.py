@@ -16,7 +16,8 @@ from export.c.fields import (
     scalar_fields,
 )
 from export.c.grouped import FORM, Grouped, grouped, grouped_fields
-from export.c.packing import Kernel, Matrix, interleave, kernel, pack, padded
+from export.c.kernels import Kernel
+from export.c.packing import Matrix, interleave, kernel, pack, padded
 from export.c.regions import is_closed, producers
 from quantize.graph import Graph, Operator, Region
 from quantize.prepare import (

@@ -10,8 +10,10 @@ import numpy as np
 
 from export.c.constants import Constants
 from export.c.fields import Fields, matrix_of
+from export.c.grouped import FORM
 from export.c.gru import CELL, MATRICES, PRODUCTS, GroupedCell, cell_fields, grouped_cell, has_formats, product
-from export.c.packing import Matrix, padded
+from export.c.kernels import Kernel
+from export.c.packing import Matrix, interleave, kernel, padded
 from export.c.regions import is_closed, origins, producers
 from quantize.graph import Graph, Operator, Region, Tensor
 
@@ -58,6 +60,19 @@ def gru_sequence_scratch(graph: Graph, region: Region) -> tuple[str, int]:
     if _small(graph, region) is not None:
         return "int16", inputs // 2 + 7 * hidden
     return "int16", padded(inputs) + padded(hidden) + inputs + hidden
+
+
+def sequence_gate_kernels(graph: Graph, region: Region) -> dict[str, Kernel]:
+    """Operator -> kernel of its matrix; the first operator of a matrix that several share tells what is stored."""
+    gates, small = _gates(graph, region), _small(graph, region)
+    kernels: dict[str, Kernel] = {}
+    for name, roles in MATRICES.items():
+        whole = kernel(region.name, interleave(gates[name]))
+        if small is not None:
+            whole = Kernel(FORM, whole.groups // small[0][name].groups, whole.groups)
+        using = [op.name for role, op in producers(graph, region).items() if set(role.split("/")) & set(roles)]
+        kernels |= {op: whole if op == using[0] else Kernel(whole.form) for op in using}
+    return kernels
 
 
 def _small(graph: Graph, region: Region) -> GroupedCell | None:

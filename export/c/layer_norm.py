@@ -22,6 +22,7 @@ from quantize.prepare import (
     prepare,
 )
 
+FORM = "LayerNorm"
 # role of the result: (kind, roles of the operands that are no constants).
 _CHAIN = {
     "minus_mean": ("FULLY_CONNECTED", ("x",)),

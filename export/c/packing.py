@@ -23,6 +23,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from export.c.kernels import PORTABLE, Kernel
 from export.c.sparse import kept_groups, sparse_bytes, sparse_groups
 from models.errors import StapesError
 from quantize.arithmetic import reduced_multiplier_q15
@@ -38,10 +39,10 @@ _GROUP_COST, _SPARSE_GROUP_COST, _SPARSE_BLOCK_COST = 14, 15, 8
 ONCE, ONCE_HIGH, TWICE, TWICE_HIGH = "STAPES_ONCE", "STAPES_ONCE_HIGH", "STAPES_TWICE", "STAPES_TWICE_HIGH"
 # What the forms mean to a reader.
 FORMS = {
-    ONCE: "portable C",
-    ONCE_HIGH: "row pairs, sums of 64 bits",
-    TWICE: "portable C",
-    TWICE_HIGH: "row pairs, sums of 32 bits",
+    ONCE: PORTABLE,
+    ONCE_HIGH: "row pairs in 64 bits",
+    TWICE: PORTABLE,
+    TWICE_HIGH: "row pairs in 32 bits",
 }
 
 
@@ -84,22 +85,13 @@ def padded(size: int) -> int:
     return -(-size // COLUMNS) * COLUMNS
 
 
-@dataclass(frozen=True)
-class Kernel:
-    """What multiplies a matrix on a Cortex-M7, in words, and how many of its `groups` of 4 rows x 4 columns are stored."""
-
-    form: str
-    stored: int
-    groups: int
-
-
 def kernel(what: str, matrix: Matrix, sparse: bool | None = None) -> Kernel:
     """The kernel of a matrix, or of the rows of one matrix that is `sparse` or not; raises StapesError as `pack` does."""
     weights = pack_weights(what, matrix.weights)
     groups = weights.shape[0] * weights.shape[1]
     form = FORMS[rounding_of(matrix)[0]]
     if sparse_pays(weights) if sparse is None else sparse:
-        return Kernel(f"{form}, without blocks of zeros", kept_groups(weights), groups)
+        return Kernel(f"{form}, sparse", kept_groups(weights), groups)
     return Kernel(form, groups, groups)
 
 

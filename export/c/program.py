@@ -10,6 +10,7 @@ import numpy as np
 
 from export.c.audio import AudioProgram, Struct, build_audio
 from export.c.constants import Array, Constants
+from export.c.kernels import Kernel
 from export.c.layout import Layout, lay_out
 from export.c.schedule import Step, schedule
 from export.c.statements import Writer, scratch, statements
@@ -71,7 +72,7 @@ class Traced:
 
 @dataclass(frozen=True)
 class Program:
-    """What the templates print; sizes are in bytes."""
+    """What the templates print; sizes are in bytes. `kernels` says by operator what multiplies on a Cortex-M7."""
 
     name: str
     audio: AudioProgram | None
@@ -88,6 +89,7 @@ class Program:
     functions: frozenset[str]
     arena_bytes: int
     multiplies: int
+    kernels: Mapping[str, Kernel]
 
     @property
     def state_bytes(self) -> int:
@@ -264,6 +266,7 @@ def build_program(graph: Graph, name: str, frontend: FrontEnd | None = None, fus
         functions=frozenset(writer.functions),
         arena_bytes=layout.arena.size,
         multiplies=sum(multiplies(graph, op) for op in graph.operators),
+        kernels=writer.kernels,
     )
 
 

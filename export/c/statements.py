@@ -8,6 +8,8 @@ from typing import TypeVar
 
 import numpy as np
 
+from export.c import depthwise
+from export.c import windows as of_windows
 from export.c.audio import Struct
 from export.c.constants import Constants
 from export.c.fields import (
@@ -22,16 +24,19 @@ from export.c.fields import (
     gather_fields,
     is_pointwise,
     lut_fields,
+    matrix_of,
     pad_fields,
     scalar_fields,
     slice_fields,
     split_fields,
     transpose_fields,
+    window_matrix,
     windows_fields,
 )
 from export.c.fusion import FUSIONS
+from export.c.kernels import PORTABLE, Kernel
 from export.c.layout import is_aligned
-from export.c.packing import padded
+from export.c.packing import kernel, padded
 from export.c.padding import folded_pads
 from export.c.schedule import Step
 from export.c.shapes import Loop, broadcast, reduction
@@ -57,7 +62,8 @@ AnyConvolution = TypeVar("AnyConvolution", Conv2DParams, DepthwiseConv2DParams)
 
 @dataclass
 class Writer:
-    """Collects what calls refer to: constant structs, constant arrays, and the C expression of every tensor."""
+    """Collects what calls refer to: constant structs, constant arrays, and the C expression of every tensor; and the
+    kernels by which operators are multiplied."""
 
     graph: Graph
     names: Names
@@ -65,6 +71,7 @@ class Writer:
     expressions: Mapping[str, str]
     structs: dict[str, Struct] = field(default_factory=dict)
     functions: set[str] = field(default_factory=set)
+    kernels: dict[str, Kernel] = field(default_factory=dict)
     pads: Mapping[str, Operator] = field(init=False)
 
     def __post_init__(self) -> None:
@@ -160,6 +167,7 @@ def _products(w: Writer, op: Operator, patch: str) -> list[str]:
 
 def _window_calls(w: Writer, op: Operator, x: str, calls: Sequence[Windows], patch: str) -> list[str]:
     """A copy of the positions wherever the next windows look at another one, and the windows."""
+    w.kernels[op.name] = Kernel(of_windows.FORM)
     y = w.graph.tensors[op.outputs[0]]
     lines: list[str] = []
     seen: Gather | None = None
@@ -178,6 +186,7 @@ def _window_calls(w: Writer, op: Operator, x: str, calls: Sequence[Windows], pat
 
 def _fully_connected(w: Writer, op: Operator, params: FullyConnectedParams, vector: str) -> list[str]:
     x, y = w.tensors(op)
+    w.kernels[op.name] = kernel(op.name, matrix_of(op.name, params, x))
     fields = fully_connected_fields(op.name, op.name, params, x, w.arrays)
     reference = w.struct("fully_connected_params", op.name, fields)
     return [w.call(f"stapes_fully_connected_{SUFFIXES[x.dtype]}", reference, w.at(x.name), vector, w.at(y.name))]
@@ -198,6 +207,7 @@ def _padded_by_itself(
 def _conv_2d(w: Writer, op: Operator, params: Conv2DParams, patch: str) -> list[str]:
     params, x = _padded_by_itself(w.graph, op, params, w.pads.get(op.name))
     y = w.graph.tensors[op.outputs[0]]
+    w.kernels[op.name] = kernel(op.name, matrix_of(op.name, window_matrix(params), x))
     reference = w.struct("conv_2d_params", op.name, conv_2d_fields(op.name, op.name, params, x, w.arrays))
     return [w.call(f"stapes_conv_2d_{SUFFIXES[x.dtype]}", reference, w.at(x.name), patch, w.at(y.name))]
 
@@ -207,7 +217,9 @@ def _depthwise_conv_2d(w: Writer, op: Operator, patch: str) -> list[str]:
     assert isinstance(prepared, DepthwiseConv2DParams)
     params, x = _padded_by_itself(w.graph, op, prepared, w.pads.get(op.name))
     y = w.graph.tensors[op.outputs[0]]
-    reference = w.struct("depthwise_conv_2d_params", op.name, depthwise_conv_2d_fields(op.name, params, x, w.arrays))
+    fields = depthwise_conv_2d_fields(op.name, params, x, w.arrays)
+    w.kernels[op.name] = Kernel(PORTABLE if fields["taps"] == "NULL" else depthwise.FORM)
+    reference = w.struct("depthwise_conv_2d_params", op.name, fields)
     return [w.call(f"stapes_depthwise_conv_2d_{SUFFIXES[x.dtype]}", reference, w.at(x.name), w.at(y.name))]
 
 
@@ -261,6 +273,7 @@ def _batch_matmul(w: Writer, op: Operator, patch: str) -> list[str]:
     x_1, y = w.tensors(op)
     params = prepare(w.graph, op)
     assert isinstance(params, BatchMatMulParams)
+    w.kernels[op.name] = Kernel(PORTABLE)
     rows, columns = y.shape[-2], y.shape[-1]
     sizes = {"matrices": y.size // (rows * columns), "rows": rows, "columns": columns}
     reference = w.struct("batch_matmul_params", op.name, {**sizes, **scalar_fields(op.name, params)})
@@ -359,6 +372,7 @@ def _moved(w: Writer, step: Step) -> list[str]:
 
 def _fused(w: Writer, region: Region, label: str, scratch_name: str) -> list[str]:
     fusion = FUSIONS[region.kind]
+    w.kernels |= fusion.products(w.graph, region)
     reads, writes = ([region.roles[role] for role in roles] for roles in (fusion.reads, fusion.writes))
     name = region.kind if fusion.kernel is None else fusion.kernel(w.graph, region)
     kernel = f"{name}_{SUFFIXES[w.graph.tensors[writes[0]].dtype]}"

@@ -24,6 +24,7 @@ from export.c.packing import ROWS, folded_multiplier
 from quantize.prepare import Conv2DParams, FullyConnectedParams
 
 TURN = 8
+FORM = "windows"
 # Of one call: the turns that the assembly unrolls.
 _LARGEST_COLUMNS = 64
 # A matrix product of fewer vectors is worth neither weights of 16 bits nor, in a sparse matrix, products with zeros.

@@ -57,6 +57,23 @@ def test_every_engine_has_the_bits_of_numpy(stapes, bundles, tmp_path):
     assert set(document["engines"]) == {"numpy", *ENGINES}
 
 
+def test_inspect_names_the_kernel_of_every_product(stapes, bundles):
+    document = json.loads(stapes("inspect", bundles("random").folder, "--json").stdout)
+    kernels = {op["name"]: op["kernel"] for op in document["operators"] if op["macs"]}
+    by_region = {op["region"]: set() for op in document["operators"]}
+    for op in document["operators"]:
+        by_region[op["region"]] |= {op["kernel"]} if op["macs"] else set()
+    assert by_region["gru_sequence0"] == by_region["gru3"] == {"small groups"}
+    assert by_region["layer_norm0"] == {"LayerNorm"}
+    assert by_region["energy0"] == {"sums of squares"}
+    assert kernels["E2/dc/linear/conv/made"] == "channel pairs"
+    assert kernels["E2/pc2/product"] == "windows"
+    assert set(kernels.values()) == {
+        "row pairs in 64 bits", "row pairs in 64 bits, sparse", "windows", "channel pairs", "small groups", "LayerNorm",
+        "sums of squares",
+    }  # fmt: skip
+
+
 @pytest.mark.skipif("cortex-m7" in unavailable(), reason=unavailable().get("cortex-m7", ""))
 def test_the_kernels_in_plain_c_fit_a_small_device(bundles):
     bundle = bundles("random")

@@ -61,7 +61,7 @@ def test_the_network_costs_what_was_promised(sparse, bundle_of):
 def test_inspect_tells_the_blocks_that_are_stored(stapes, sparse):
     products = [op for op in json.loads(stapes("inspect", sparse.folder, "--json").stdout)["operators"] if op["blocks"]]
     assert len(products) == 14
-    assert all("without blocks of zeros" in op["kernel"] for op in products)
+    assert all("sparse" in op["kernel"] for op in products)
     stored, blocks = (sum(op[name] for op in products) for name in ("blocks_stored", "blocks"))
     assert stored == pytest.approx(blocks / 2, abs=20)
 

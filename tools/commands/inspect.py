@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import typer
 from rich.markup import escape
 from rich.table import Table
 
-from export.c.costs import costs, matrix_kernels
-from export.c.packing import Kernel
+from export.c.costs import costs
+from export.c.kernels import Kernel
 from export.c.program import multiplies
 from models.errors import StapesError
 from quantize.graph import Graph, Operator
@@ -85,7 +85,6 @@ def describe(bundle: Bundle) -> dict[str, Any]:
     bounds = prove(graph)
     saturation = {**bundle.manifest["saturation"], **bundle.manifest["planned_saturation"]}
     cost = costs(graph, bundle.name, frontend)
-    kernels = matrix_kernels(graph)
     rate = frontend.sample_rate / 1000.0 if frontend else None
     return {
         "name": bundle.name,
@@ -99,7 +98,9 @@ def describe(bundle: Bundle) -> dict[str, Any]:
         "ram_by_part": cost.ram_by_part,
         "latency_ms": frontend.latency / rate if frontend and rate else None,
         "hop_ms": frontend.hop / rate if frontend and rate else None,
-        "operators": [{**_operator(graph, op, saturation), **_kernel(kernels.get(op.name))} for op in graph.operators],
+        "operators": [
+            {**_operator(graph, op, saturation), **_kernel(cost.kernels.get(op.name))} for op in graph.operators
+        ],
         "states": [[state.input, state.output] for state in graph.states],
         "overflow_free": all(bound.holds for bound in bounds),
         "overflow_bounds": [{**vars(bound), "bits": bound.bits} for bound in bounds],
@@ -141,15 +142,28 @@ def _kernel(kernel: Kernel | None) -> dict[str, Any]:
 
 def _operators_table(document: dict[str, Any]) -> Table:
     table = Table(title=f"{document['name']}: operators", title_justify="left")
-    for heading in ("operator", "kind", "dtype", "shape", "scale", "zero point", "MACs", "saturated"):
-        table.add_column(heading, justify="left" if heading in ("operator", "kind", "dtype") else "right")
+    for heading in ("operator", "kind", "dtype", "shape", "scale", "zero point", "saturated", "MACs", "by"):
+        justify: Literal["left", "right"] = "left" if heading in ("operator", "kind", "dtype", "by") else "right"
+        table.add_column(heading, justify=justify, overflow="fold")
     for op in document["operators"]:
         scale = f"{op['scale']:.6g}" if op["scale"] is not None else ""
         shape = "x".join(map(str, op["shape"]))
         saturated = f"{100 * op['saturation']:.3f} %" if op["saturation"] else ""
-        macs = f"{op['macs']:,}" if op["macs"] else ""
-        table.add_row(escape(op["name"]), op["kind"], op["dtype"], shape, scale, str(op["zero_point"]), macs, saturated)
+        macs, kernel = (f"{op['macs']:,}", op["kernel"]) if op["macs"] else ("", "")
+        cells = (op["kind"], op["dtype"], shape, scale, str(op["zero_point"]), saturated, macs, kernel)
+        table.add_row(escape(op["name"]), *cells)
     return table
+
+
+def _by_kernel(operators: list[dict[str, Any]]) -> list[str]:
+    """How many multiply-accumulates each kernel does, a line each."""
+    lines = []
+    for kernel in dict.fromkeys(op["kernel"] for op in operators if op["macs"]):
+        using = [op for op in operators if op["kernel"] == kernel]
+        macs, stored, blocks = (sum(op[name] for op in using) for name in ("macs", "blocks_stored", "blocks"))
+        rest = f": {stored:,} of {blocks:,} blocks stored" if stored < blocks else ""
+        lines.append(f"{macs:,} by {kernel}{rest}")
+    return lines
 
 
 def _parts(parts: dict[str, int]) -> str:
@@ -161,11 +175,7 @@ def _summary_table(bundle: Bundle, document: dict[str, Any]) -> Table:
     table.add_row("recipe", escape(f"{bundle.recipe.name}: {bundle.recipe.description}"))
     table.add_row("parameters", f"{document['parameters']:,}")
     table.add_row("MACs a frame", f"{document['macs_per_frame']:,}")
-    for kernel in dict.fromkeys(op["kernel"] for op in document["operators"] if op["kernel"]):
-        using = [op for op in document["operators"] if op["kernel"] == kernel]
-        macs, stored, blocks = (sum(op[name] for op in using) for name in ("macs", "blocks_stored", "blocks"))
-        rest = f": {stored:,} of {blocks:,} stored" if stored < blocks else ""
-        table.add_row("on a Cortex-M7", f"{macs:,} MACs by {kernel}{rest}")
+    table.add_row("of them on a Cortex-M7", "\n".join(_by_kernel(document["operators"])))
     table.add_row(
         "flash, constants",
         f"{document['flash_bytes']:,} bytes ({_parts(document['flash_by_part'])}); code comes on top",
