@@ -1,17 +1,16 @@
 #include "stapes_audio.h"
 #include "stapes_audio_scalar.h"
 
-/* gain2_q30[k], or one where the mask stands on the noisy spectrum. */
-static inline int32_t under_mask_q30(const stapes_audio_params *p, const int32_t *gain2_q30, int32_t k)
+/* power * gain^2 = mantissa * 2^exponent of a bin; where the mask stands on the noisy spectrum the gain is one. */
+static stapes_normal filtered_power(const stapes_audio_params *p, uint64_t power_q40, int32_t gain2_q30)
 {
-    return p->mask_on_noisy ? 1 << 30 : gain2_q30[k];
-}
-
-/* power * gain^2 = mantissa * 2^exponent. */
-static stapes_normal filtered_power(uint64_t power_q40, int32_t gain2_q30)
-{
-    const stapes_normal power = stapes_normalise(power_q40);
-    stapes_normal filtered = stapes_normalise((uint64_t)power.mantissa * (uint32_t)gain2_q30);
+    stapes_normal power = stapes_normalise(power_q40);
+    stapes_normal filtered;
+    if (p->mask_on_noisy) {
+        power.exponent -= 40;
+        return power;
+    }
+    filtered = stapes_normalise((uint64_t)power.mantissa * (uint32_t)gain2_q30);
     filtered.exponent += power.exponent - 70;
     return filtered;
 }
@@ -72,7 +71,7 @@ static void logarithmic(const stapes_audio_params *p, stapes_audio_state *state,
 {
     int64_t sum_q16 = 0;
     for (int32_t k = 0; k < p->bins; k++) {
-        const stapes_normal filtered = filtered_power(state->power_q40[k], under_mask_q30(p, gain2_q30, k));
+        const stapes_normal filtered = filtered_power(p, state->power_q40[k], gain2_q30[k]);
         const int32_t octaves = octaves_q16(filtered, p->log2_floor_q16);
         features_q20[k] = octaves;
         sum_q16 += octaves;
@@ -88,7 +87,7 @@ void stapes_audio_features(const stapes_audio_params *p, stapes_audio_state *sta
 {
     if (p->features == STAPES_FEATURES_MAGNITUDE) {
         for (int32_t k = 0; k < p->bins; k++) {
-            const stapes_normal filtered = filtered_power(state->power_q40[k], under_mask_q30(p, gain2_q30, k));
+            const stapes_normal filtered = filtered_power(p, state->power_q40[k], gain2_q30[k]);
             features_q20[k] = magnitude_q20(filtered, p->window_power_log2);
         }
     } else {

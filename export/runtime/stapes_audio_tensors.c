@@ -13,6 +13,12 @@ static int16_t mask_value(const stapes_audio_tensor *tensor, int32_t x)
     return (int16_t)stapes_clamp(scaled, tensor->minimum, tensor->maximum);
 }
 
+/* Whether values are those of the mask as they are. */
+static bool is_q15(const stapes_audio_tensor *tensor)
+{
+    return tensor->multiplier_q31 == 1 << 30 && tensor->shift == 1 && tensor->zero_point == 0;
+}
+
 void stapes_audio_quantise_s8(const stapes_audio_tensor *tensor, int32_t size, const int32_t *features_q20, int8_t *y)
 {
     for (int32_t i = 0; i < size; i++) {
@@ -37,6 +43,12 @@ void stapes_audio_mask_s8(const stapes_audio_tensor *tensor, int32_t size, const
 
 void stapes_audio_mask_s16(const stapes_audio_tensor *tensor, int32_t size, const int16_t *x, int16_t *mask_q15)
 {
+    if (is_q15(tensor)) {
+        for (int32_t i = 0; i < size; i++) {
+            mask_q15[i] = (int16_t)stapes_clamp(x[i], tensor->minimum, tensor->maximum);
+        }
+        return;
+    }
     for (int32_t i = 0; i < size; i++) {
         mask_q15[i] = mask_value(tensor, x[i]);
     }
