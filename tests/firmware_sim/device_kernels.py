@@ -50,7 +50,11 @@ class DeviceKernels:
 
     def read(self, at: int, count: int) -> np.ndarray:
         """int64 of `count` int16."""
-        return np.frombuffer(self._device.read(at, 2 * count), "<i2").astype(np.int64)
+        return np.frombuffer(self.memory(at, 2 * count), "<i2").astype(np.int64)
+
+    def memory(self, at: int, count: int) -> bytes:
+        """What lies there."""
+        return self._device.read(at, count)
 
 
 def _words(fields: Mapping[str, object], at: Mapping[str, int]) -> list[int]:
