@@ -15,7 +15,7 @@ from tests.export.programs import BUILDS
 from tests.export.test_c_regions import assert_same_frames
 
 # positions, channels, dilation in time, scale of the output
-SIZES = [(2, 2, 1, 3e-4), (3, 4, 2, 1e-3), (5, 6, 1, 4e-5), (33, 16, 5, 2e-4), (33, 16, 1, 1e-6)]
+SIZES = [(2, 2, 1, 3e-4), (3, 4, 2, 1e-3), (5, 6, 1, 4e-5), (64, 10, 3, 1e-4), (33, 16, 5, 2e-4), (33, 16, 1, 1e-6)]
 
 
 def graph_of(sizes=SIZES, kernel=(3, 3), dtype="int16") -> Graph:
