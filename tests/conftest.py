@@ -17,6 +17,7 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 ZOO = ROOT / "models" / "zoo" / "gru_mask.pt"
+ZOO_SPARSE = ZOO.with_name("gru_mask_sparse.pt")
 
 
 @dataclass(frozen=True)
@@ -104,9 +105,9 @@ def complex_mask(once) -> Path:
 
 @pytest.fixture(scope="session")
 def bundle_of(once, few_clips, published, complex_mask):
-    """(network, recipe) -> bundle, only to be read; networks are `zoo`, `published` and `complex`.
+    """(network, recipe) -> bundle, only to be read; networks are `zoo`, `sparse`, `published` and `complex`.
 
-    The zoo's network is calibrated as `stapes quantize` does it by itself, except for the form for CMSIS-NN.
+    The zoo's networks are calibrated as `stapes quantize` does it by itself, except for the form for CMSIS-NN.
     """
     from quantize.recipe import load_recipe
     from tools.bundle import load_bundle
@@ -114,8 +115,8 @@ def bundle_of(once, few_clips, published, complex_mask):
 
     @functools.cache
     def get(network: str, recipe: str):
-        clips = None if network == "zoo" and not recipe.endswith("cmsis_nn") else few_clips
-        checkpoint = {"zoo": ZOO, "published": published, "complex": complex_mask}[network]
+        clips = None if network in ("zoo", "sparse") and not recipe.endswith("cmsis_nn") else few_clips
+        checkpoint = {"zoo": ZOO, "sparse": ZOO_SPARSE, "published": published, "complex": complex_mask}[network]
         folder = once(
             f"{network}_{recipe}",
             lambda path: make_bundle(checkpoint, path, recipe=load_recipe(recipe), calibration=clips),

@@ -19,14 +19,15 @@ from tools.engines import unavailable
 
 # All of them once with noise, whole and half zeros; those at which loops turn with the extremes and all ZEROS too.
 ALL_COLUMNS, ALL_OUTPUTS = range(1, 258), range(1, 66)
-FIGURES = ("instructions_per_hop", "instructions_network", "instructions_per_mac", "instructions_audio", "flash_bytes",
-           "ram_bytes", "stack_bytes")  # fmt: skip
+FIGURES = ("hop_seconds", "instructions_per_hop", "instructions_network", "instructions_per_mac", "instructions_audio",
+           "flash_bytes", "ram_bytes", "stack_bytes")  # fmt: skip
+MEMORY = ("flash_bytes", "ram_bytes", "stack_bytes")
 
 
 def device_costs(bundles: dict[str, Bundle], stream: np.ndarray) -> dict[str, Any]:
-    """Cases that agree, instructions of the kernels and of the networks; recipe -> bundle with an audio path.
+    """Cases that agree, instructions of the kernels and of the networks; network -> bundle with an audio path.
 
-    Where there is QEMU, each hop of the stream (S,) int16 is counted too.
+    Memory is counted with the kernels in plain C too. Where there is QEMU, so is each hop of the stream (S,) int16.
 
     Raises AssertionError with the first case of the kernels that gives other integers than numpy.
     """
@@ -41,6 +42,8 @@ def device_costs(bundles: dict[str, Bundle], stream: np.ndarray) -> dict[str, An
     for recipe, bundle in bundles.items():
         found = device_document(bundle)
         networks[recipe] = {name: found[name] for name in FIGURES}
+        plain = device_document(bundle, portable=True)
+        networks[recipe]["portable"] = {name: plain[name] for name in ("instructions_network", *MEMORY)}
         if "cortex-m7-qemu" not in unavailable():
             networks[recipe]["stream"] = hop_counts(bundle, stream)
     return {
@@ -101,14 +104,21 @@ def kernel_table(device: dict[str, Any]) -> Table:
 def network_table(device: dict[str, Any]) -> Table:
     """Instructions of whole networks beside TFLite Micro with CMSIS-NN."""
     table = Table(title="networks on a Cortex-M7, longest hop", title_justify="left")
-    for heading in ("", "network", "per MAC", "audio path", "flash", "RAM", "stack"):
+    for heading in ("", "network", "per MAC", "audio path", "a second", "flash", "RAM", "stack"):
         table.add_column(heading, justify="left" if not heading else "right")
     for recipe, found in device["networks"].items():
-        bytes_of = [f"{found[name]:,}" for name in ("flash_bytes", "ram_bytes", "stack_bytes")]
-        per_mac = f"{found['instructions_per_mac']:.2f}"
-        table.add_row(
-            recipe, f"{found['instructions_network']:,}", per_mac, f"{found['instructions_audio']:,}", *bytes_of
-        )
+        bytes_of = [f"{found[name]:,}" for name in MEMORY]
+        per_mac, second = f"{found['instructions_per_mac']:.2f}", f"{millions_a_second(found):.1f} M"
+        counts = (f"{found['instructions_network']:,}", per_mac, f"{found['instructions_audio']:,}", second)
+        table.add_row(recipe, *counts, *bytes_of)
+        plain = found["portable"]
+        bytes_of = [f"{plain[name]:,}" for name in MEMORY]
+        table.add_row("  kernels in plain C", f"{plain['instructions_network']:,}", "", "", "", *bytes_of)
     for name, found in device["peers"].items():
         table.add_row(name, f"{found['instructions']:,}", f"{found['instructions_per_mac']:.2f}")
     return table
+
+
+def millions_a_second(found: dict[str, Any]) -> float:
+    """Millions of instructions of the whole pipeline for a second of audio: each hop as long as the longest."""
+    return float(found["instructions_per_hop"] / found["hop_seconds"] / 1e6)

@@ -1,18 +1,12 @@
-"""Speech in noise of any length from the shipped clips, none of which calibration or training has seen; a pruned network."""
+"""Speech in noise of any length from the shipped clips, none of which calibration or training has seen."""
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import numpy as np
 
-from models import checkpoint
 from models.audio import float_to_q15, read_audio
 from models.frontend import SAMPLE_RATE
 from tools.audio import CLIPS
-from tools.training import networks
-from tools.training.pruning import Pruner
-from tools.training.recipe import Deployment, Pruning
 
 SNR_DB = (-5.0, 20.0)
 LEVEL_DBFS = (-46.0, -16.0)
@@ -46,13 +40,3 @@ def _mix(voice: np.ndarray, noise: np.ndarray, snr_db: float, level_dbfs: float)
     noise = noise * np.sqrt(np.mean(voice**2) / np.mean(noise**2) * 10 ** (-snr_db / 10))
     mixture = voice + noise
     return mixture * 10 ** (level_dbfs / 20) / np.sqrt(np.mean(mixture**2))
-
-
-def pruned_checkpoint(source: Path, target: Path, fraction: float = 0.5) -> Path:
-    """Write a checkpoint with the blocks of the smallest weights at zero, which training has not made good: to count it."""
-    model, frontend, _ = checkpoint.load(source)
-    pruner = Pruner(Pruning(fraction=fraction, first_step=0, last_step=1), model)
-    pruner.choose(1, model)
-    pruner.apply(model)
-    networks.save(target, model, frontend, Deployment(), 0)
-    return target

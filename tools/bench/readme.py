@@ -7,7 +7,8 @@ from typing import Any
 
 from models.errors import StapesError
 from models.files import write_whole
-from tools.bench.report import SPARSE
+from tools.bench.device import millions_a_second
+from tools.bench.report import GTCRN, SPARSE
 
 BEGIN, END = "<!-- made by python -m tools.bench --readme README.md -->", "<!-- end of what the bench made -->"
 # The peers' figures of the same kernels and networks, by the recipe that they are held against.
@@ -17,7 +18,9 @@ NETWORKS = ("native", "tflm", "litert", "onnxruntime, float")
 PIPELINES = {
     "native": "whole pipeline, C on the host, times real time",
     "numpy, 64 utterances": "whole pipeline, numpy with 64 utterances",
+    "cortex-m7": "whole pipeline, emulated Cortex-M7",
     "tflm": "whole pipeline around the tflite-micro interpreter",
+    "litert (XNNPACK)": "whole pipeline around LiteRT (XNNPACK), other bits",
     "float (onnxruntime)": "whole pipeline in float, around onnxruntime",
 }
 
@@ -78,7 +81,7 @@ def _device_rows(device: dict[str, Any], recipes: list[str]) -> list[tuple[str, 
         ),
         (
             "Cortex-M7, network, instructions a frame (per multiply-accumulate)",
-            [f"{n['instructions_network']:,} ({n['instructions_per_mac']:.2f})" for n in of_networks],
+            [_count(n) for n in of_networks],
         ),
         (
             "the same by TFLite Micro with CMSIS-NN, a network of 197,120",
@@ -86,15 +89,29 @@ def _device_rows(device: dict[str, Any], recipes: list[str]) -> list[tuple[str, 
         ),
         (
             "Cortex-M7, network with half of its blocks of 4 x 4 weights at zero",
-            [_sparse(networks) if SPARSE.startswith(f"{recipe},") else None for recipe in recipes],
+            [_count(networks.get(SPARSE[recipe])) for recipe in recipes],
         ),
         ("Cortex-M7, audio path, instructions a hop", [f"{n['instructions_audio']:,}" for n in of_networks]),
+        (
+            "Cortex-M7, whole pipeline, million instructions a second of audio (RNNoise 493)",
+            [f"{millions_a_second(n):.0f}" for n in of_networks],
+        ),
+        ("Cortex-M7, flash / RAM beside that of the kernels in plain C", [_growth(n) for n in of_networks]),
+        (
+            "Cortex-M7, network of GTCRN, instructions a frame of 16 ms",
+            [_count(networks.get(GTCRN)) if GTCRN.endswith(recipe) else None for recipe in recipes],
+        ),
     ]
 
 
-def _sparse(networks: dict[str, Any]) -> str | None:
-    found = networks.get(SPARSE)
-    return f"{found['instructions_network']:,} ({found['instructions_per_mac']:.2f})" if found else None
+def _count(network: dict[str, Any] | None) -> str | None:
+    """Instructions of a network, per multiply-accumulate behind them."""
+    return f"{network['instructions_network']:,} ({network['instructions_per_mac']:.2f})" if network else None
+
+
+def _growth(network: dict[str, Any]) -> str:
+    grown = (network[name] / network["portable"][name] - 1 for name in ("flash_bytes", "ram_bytes"))
+    return " / ".join(f"{100 * growth:+.1f} %" for growth in grown)
 
 
 def _row(label: str, cells: list[str]) -> str:

@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -25,9 +26,9 @@ from quantize.recipe import load_recipe
 from tools.bench import network
 from tools.bench.checks import closeness, equality
 from tools.bench.device import device_costs
-from tools.bench.material import pruned_checkpoint, speech_in_noise
+from tools.bench.material import speech_in_noise
 from tools.bench.readme import write_readme
-from tools.bench.report import SPARSE, goals, print_report
+from tools.bench.report import GTCRN, SPARSE, goals, print_report
 from tools.bench.timing import Speed, fastest
 from tools.bundle import Bundle, canonical_json
 from tools.commands.demo import CHECKPOINT
@@ -38,6 +39,10 @@ from tools.engines import DEVICE, EXACT, make_engine, unavailable
 
 COMPARED = ("w8a16", "w8a8")
 RECIPES = (*COMPARED, "w8a8_features16")
+SPARSE_CHECKPOINT = CHECKPOINT.with_name("gru_mask_sparse.pt")
+# Engines of the bits whose time is that of this process, and engines of others around the same audio path.
+TIMED = (*EXACT, "cortex-m7")
+PEERS = {"float": "float (onnxruntime)", "litert": "litert (XNNPACK)"}
 REPEATS = 5
 UTTERANCES, UTTERANCE_SECONDS = 64, 4.0
 SHORT_SECONDS = 20.0
@@ -47,6 +52,9 @@ def bench(
     seconds: Annotated[float, typer.Option(help="Length of the stream on which all engines must agree.")] = 60.0,
     minutes: Annotated[float, typer.Option(help="Length of the stream of the drift check.")] = 10.0,
     fuzz_minutes: Annotated[float, typer.Option(help="Fuzzing of the exported C, of all recipes together.")] = 10.0,
+    gtcrn: Annotated[
+        Path | None, typer.Option(help="A trained checkpoint of GTCRN, to be counted on the device too.")
+    ] = None,
     output: Annotated[Path, typer.Option("-o", "--output", help="JSON file to write.")] = Path("build/bench.json"),
     readme: Annotated[
         Path | None, typer.Option(help="File whose table, between the bench's two marks, is written anew.")
@@ -62,7 +70,7 @@ def bench(
         write_readme(readme, _read_result(result))
         return
     with tempfile.TemporaryDirectory(prefix="stapes-bench-") as work:
-        document = measure_all(Path(work), seconds, minutes, fuzz_minutes)
+        document = measure_all(Path(work), seconds, minutes, fuzz_minutes, gtcrn)
     try:
         output.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -95,7 +103,9 @@ def main() -> None:
         sys.exit(2)
 
 
-def measure_all(work: Path, seconds: float, minutes: float, fuzz_minutes: float) -> dict[str, Any]:
+def measure_all(
+    work: Path, seconds: float, minutes: float, fuzz_minutes: float, gtcrn: Path | None = None
+) -> dict[str, Any]:
     """Everything that the benchmark says, as plain values."""
     bundles, quantize_seconds = {}, {}
     for recipe in RECIPES:
@@ -118,13 +128,20 @@ def measure_all(work: Path, seconds: float, minutes: float, fuzz_minutes: float)
     document["closeness"] = {recipe: closeness(bundles[recipe], _unseen()) for recipe in RECIPES}
     document["drift"] = _drift(engines, minutes)
     if "cortex-m7" not in unavailable():
-        pruned = pruned_checkpoint(CHECKPOINT, work / "pruned.pt")
-        sparse, _ = make_bundle(pruned, work / "sparse", recipe=load_recipe("w8a16"))
-        counted = {recipe: bundles[recipe] for recipe in COMPARED} | {SPARSE: sparse}
-        document["device"] = device_costs(counted, stream)
+        document["device"] = device_costs(_counted(bundles, work, gtcrn), stream)
     document["fuzz"] = _fuzz({recipe: bundles[recipe] for recipe in COMPARED}, fuzz_minutes, document["skipped"])
     document["goals"] = goals(document)
     return document
+
+
+def _counted(bundles: dict[str, Bundle], work: Path, gtcrn: Path | None) -> dict[str, Bundle]:
+    """Network -> bundle of all that is counted on the device."""
+    counted = {recipe: bundles[recipe] for recipe in COMPARED}
+    wanted = [(SPARSE[recipe], SPARSE_CHECKPOINT, recipe) for recipe in COMPARED]
+    wanted += [(GTCRN, gtcrn, GTCRN)] if gtcrn is not None else []
+    for index, (name, checkpoint, recipe) in enumerate(wanted):
+        counted[name], _ = make_bundle(checkpoint, work / f"counted{index}", recipe=load_recipe(recipe))
+    return counted
 
 
 def _engines(bundle: Bundle) -> dict[str, Engine]:
@@ -161,10 +178,10 @@ def _frames(samples: int, hop: int) -> int:
 
 def _pipeline_speeds(
     bundle: Bundle, engines: dict[str, Engine], stream: np.ndarray, measured: dict[str, Any]
-) -> dict[str, dict[str, float]]:
+) -> dict[str, dict[str, Any]]:
     hop = bundle.require_frontend().hop
     long = (len(stream) / SAMPLE_RATE, _frames(len(stream), hop))
-    speeds = {name: Speed(seconds, *long) for name, seconds in measured["compute_seconds"].items() if name in EXACT}
+    speeds = {name: Speed(seconds, *long) for name, seconds in measured["compute_seconds"].items() if name in TIMED}
     if "native" in engines:
         speeds["native"] = Speed(fastest(lambda: engines["native"].run(stream[None]), REPEATS), *long)
     many = _utterances(UTTERANCES, UTTERANCE_SECONDS)
@@ -172,10 +189,16 @@ def _pipeline_speeds(
     speeds[f"numpy, {UTTERANCES} utterances"] = Speed(
         taken, many.size / SAMPLE_RATE, UTTERANCES * _frames(many.shape[1], hop)
     )
+    results: dict[str, dict[str, Any]] = {name: speed.to_json() for name, speed in speeds.items()}
     short = stream[: int(SHORT_SECONDS * SAMPLE_RATE)]
-    taken = fastest(lambda: make_engine("float", bundle).run(short[None]), 1)
-    speeds["float (onnxruntime)"] = Speed(taken, len(short) / SAMPLE_RATE, _frames(len(short), hop))
-    return {name: speed.to_json() for name, speed in speeds.items()}
+    for name, label in PEERS.items():
+        try:
+            taken = fastest(partial(make_engine(name, bundle).run, short[None]), 1)
+        except StapesError as error:
+            results[label] = {"skipped": str(error)}
+        else:
+            results[label] = Speed(taken, len(short) / SAMPLE_RATE, _frames(len(short), hop)).to_json()
+    return results
 
 
 def _network_speeds(bundle: Bundle) -> dict[str, dict[str, Any]]:
