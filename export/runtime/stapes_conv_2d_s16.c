@@ -1,7 +1,7 @@
 #include <string.h>
 
 #include "stapes_rows.h"
-#include "stapes_window.h"
+#include "stapes_taps.h"
 
 /* `size` values of padding; returns where the next values go. */
 static int16_t *fill(int32_t size, int32_t value, int16_t *window)

@@ -4,7 +4,7 @@
 #include "stapes_depthwise.h"
 #include "stapes_intrinsics.h"
 #include "stapes_nn.h"
-#include "stapes_window.h"
+#include "stapes_taps.h"
 
 static int16_t requantised(const stapes_depthwise_conv_2d_params *p, int32_t channel, int32_t sum)
 {

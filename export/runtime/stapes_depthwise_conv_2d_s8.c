@@ -1,6 +1,6 @@
 #include "stapes_arithmetic.h"
 #include "stapes_nn.h"
-#include "stapes_window.h"
+#include "stapes_taps.h"
 
 static int8_t requantised(const stapes_depthwise_conv_2d_params *p, int32_t channel, int32_t sum)
 {

@@ -1,5 +1,5 @@
-#ifndef STAPES_WINDOW_H
-#define STAPES_WINDOW_H
+#ifndef STAPES_TAPS_H
+#define STAPES_TAPS_H
 
 /* Which taps of a kernel lie inside the input. */
 
