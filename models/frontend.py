@@ -24,7 +24,8 @@ class FrontEnd:
 
     `noise_smoothing` is mu, `xi_smoothing` a and `vad_threshold` eta of the decision-directed rule; `noise_floor` is a power
     per bin, |X|^2 / sum(window^2), of audio in [-1, 1). `mask_on` names the spectrum that the features describe and the mask
-    multiplies: the output of the Wiener filter, or the noisy one, where the Wiener gain is but an input. Raises StapesError when a value cannot work.
+    multiplies: the output of the Wiener filter, or the noisy one, where the Wiener gain is but an input. From `clear_snr_db` over
+    the last second on, and in full two octaves above it, the Wiener gain is a floor under the mask. Raises StapesError when a value cannot work.
     """
 
     sample_rate: int = SAMPLE_RATE
@@ -43,6 +44,7 @@ class FrontEnd:
     gain_input: bool = False
     mask_floor_db: float | None = None
     mask_on: str = "wiener"
+    clear_snr_db: float | None = None
 
     def __post_init__(self) -> None:
         if self.sample_rate != SAMPLE_RATE:
@@ -75,6 +77,12 @@ class FrontEnd:
             raise StapesError("front end: startup_frames and vad_hold_frames are at least 1")
         if self.mask_floor_db is not None and not self.mask_floor_db < 0:
             raise StapesError(f"mask_floor_db {self.mask_floor_db}: give a negative number of dB, or leave it out")
+        if self.clear_snr_db is not None and (self.complex_mask or self.mask_on != "noisy"):
+            raise StapesError(
+                'clear_snr_db: the Wiener gain is a floor only under a real mask on the noisy spectrum; set mask_on = "noisy", or leave it out'
+            )
+        if self.clear_snr_db is not None and not 0 <= self.clear_snr_db <= 60:
+            raise StapesError(f"clear_snr_db {self.clear_snr_db}: give 0 to 60 dB, or leave it out")
 
     @property
     def bins(self) -> int:
@@ -110,9 +118,18 @@ class FrontEnd:
         return 10.0 ** (self.xi_min_db / 10.0)
 
     @property
+    def clear_snr_octaves(self) -> float:
+        """`clear_snr_db` in octaves of power; infinite without one."""
+        return math.inf if self.clear_snr_db is None else self.clear_snr_db / (10.0 * math.log10(2.0))
+
+    @property
     def mask_floor(self) -> float:
         """Smallest effective mask, an amplitude factor; 0 without a floor."""
         return 0.0 if self.mask_floor_db is None else 10.0 ** (self.mask_floor_db / 20.0)
+
+    def floor_under_mask(self, gain: np.ndarray, clarity: np.ndarray) -> np.ndarray:
+        """What the mask does not go below, of the shape of the Wiener gain (..., F), from `WienerFrame.clarity` (...)."""
+        return np.maximum(self.mask_floor, clarity[..., None] * gain)
 
     def under_mask(self, gain: np.ndarray) -> np.ndarray:
         """The gain that the mask multiplies, of the shape of the Wiener gain: that gain, or ones."""

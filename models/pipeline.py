@@ -18,15 +18,17 @@ from models.stft import StreamingStft, istft, stft
 from models.wiener import WienerFilter
 
 
-def apply_mask(frontend: FrontEnd, spectrum: np.ndarray, gain: np.ndarray, mask: np.ndarray) -> np.ndarray:
-    """`spectrum` (..., K) complex, `gain` (..., K), `mask` (..., mask_size) -> enhanced spectrum (..., K) complex.
+def apply_mask(
+    frontend: FrontEnd, spectrum: np.ndarray, gain: np.ndarray, clarity: np.ndarray, mask: np.ndarray
+) -> np.ndarray:
+    """`spectrum` (..., K) complex, `gain` (..., K), `clarity` (...), `mask` (..., mask_size) -> enhanced spectrum (..., K) complex.
 
     A real mask is a factor of the gain, or of what stands in its place under the mask, and not under its floor; a complex one is a factor of the spectrum.
     """
     if frontend.complex_mask:
         real, imaginary = np.split(mask, 2, axis=-1)
         return spectrum * (real + 1j * imaginary)
-    return spectrum * (frontend.under_mask(gain) * np.maximum(mask, frontend.mask_floor))
+    return spectrum * (frontend.under_mask(gain) * np.maximum(mask, frontend.floor_under_mask(gain, clarity)))
 
 
 class FloatPipeline:
@@ -60,38 +62,46 @@ class FloatPipeline:
             )
         spectrum = self.stft.analyse(np.asarray(samples, dtype=np.float64)[None])
         if self.frontend.complex_mask:
-            gain, features = np.ones(spectrum.shape), complex_features(spectrum)
+            gain, clarity, features = np.ones(spectrum.shape), np.zeros(1), complex_features(spectrum)
         else:
             frame = self.wiener.step(spectrum)
-            gain, features = frame.gain, self.extractor.step(frame)
+            gain, clarity, features = frame.gain, frame.clarity, self.extractor.step(frame)
         if self.model is None:
             return self.stft.synthesise(spectrum * gain)[0]
         with torch.inference_mode():
             mask, self.states = self.model(torch.from_numpy(features).float()[None], self.states)
-        return self.stft.synthesise(apply_mask(self.frontend, spectrum, gain, mask[0].double().numpy()))[0]
+        enhanced = apply_mask(self.frontend, spectrum, gain, clarity, mask[0].double().numpy())
+        return self.stft.synthesise(enhanced)[0]
 
     def analyse(self, audio: np.ndarray) -> dict[str, np.ndarray]:
         """Everything before the network for `audio` (B, S) or (S,): arrays by name.
 
-        spectrum (B, T, K) complex128; features (B, T, feature_size), gain (B, T, K) float64; vad, silent (B, T) bool.
-        Without a Wiener filter the gain is one, and vad and silent are left out.
+        spectrum (B, T, K) complex128; features (B, T, feature_size), gain (B, T, K), clarity (B, T) float64; vad, silent (B, T) bool.
+        Without a Wiener filter the gain is one, the clarity zero, and vad and silent are left out.
         """
         spectrum = stft(np.atleast_2d(audio), self.frontend)
         if self.frontend.complex_mask:
-            return {"spectrum": spectrum, "features": complex_features(spectrum), "gain": np.ones(spectrum.shape)}
+            return {
+                "spectrum": spectrum,
+                "features": complex_features(spectrum),
+                "gain": np.ones(spectrum.shape),
+                "clarity": np.zeros(spectrum.shape[:2]),
+            }
         batch, frames, bins = spectrum.shape
         wiener, extractor = WienerFilter(self.frontend, batch), FeatureExtractor(self.frontend, batch)
         out = {
             "spectrum": spectrum,
             "features": np.empty((batch, frames, self.frontend.feature_size)),
             "gain": np.empty((batch, frames, bins)),
+            "clarity": np.empty((batch, frames)),
             "vad": np.empty((batch, frames), dtype=bool),
             "silent": np.empty((batch, frames), dtype=bool),
         }
         for t in range(frames):
             frame = wiener.step(spectrum[:, t])
             out["features"][:, t] = extractor.step(frame)
-            out["gain"][:, t], out["vad"][:, t], out["silent"][:, t] = frame.gain, frame.speech, frame.silent
+            out["gain"][:, t], out["clarity"][:, t] = frame.gain, frame.clarity
+            out["vad"][:, t], out["silent"][:, t] = frame.speech, frame.silent
         return out
 
     def trace(self, audio: np.ndarray) -> dict[str, np.ndarray]:
@@ -103,7 +113,7 @@ class FloatPipeline:
             with torch.inference_mode():
                 mask, _ = self.model(torch.from_numpy(out["features"]).float())
             out["mask"] = mask.double().numpy()
-            enhanced = apply_mask(self.frontend, out["spectrum"], out["gain"], out["mask"])
+            enhanced = apply_mask(self.frontend, *(out[name] for name in ("spectrum", "gain", "clarity", "mask")))
         out["output"] = istft(enhanced, self.frontend)[:, : audio.shape[1]]
         return out
 

@@ -16,6 +16,11 @@ from models.frontend import FrontEnd
 
 # While the VAD has said "speech" for longer than any speech lasts, the noise follows slowly: about 256 frames.
 HOLD_SMOOTHING = 1.0 - 2.0**-8
+# The level of the signal follows within about a second; its SNR counts as clear gradually, over two octaves of power.
+SIGNAL_SMOOTHING = 2.0**-8
+CLARITY_OCTAVES = 2.0
+# A noise that has begun in mid-stream passes for speech: after one second without a pause the clarity fades, after two it is gone.
+CLEAR_RUN_FRAMES = 256
 
 
 class WienerFrame(NamedTuple):
@@ -35,12 +40,15 @@ class WienerFrame(NamedTuple):
     """bool (B,); False in start-up"""
     silent: np.ndarray
     """bool (B,): mean power under the noise floor"""
+    clarity: np.ndarray
+    """(B,) in [0, 1]: how far the SNR of the last second is above `clear_snr_db`; 0 in start-up and where speech does not pause"""
 
 
 class WienerFilter:
     """State machine of the gain for B utterances that started together; each counts its own start-up and holds.
 
-    State: `noise` (B, F) is lambda, `prior` (B, F) is G^2 * gamma of the frame before, `startup_count` and `hold_count` (B,).
+    State: `noise` (B, F) is lambda, `prior` (B, F) is G^2 * gamma of the frame before, `signal` (B,) the running sum of the
+    powers of a frame, 0 before the first that is not silent; `startup_count` and `hold_count` (B,).
     """
 
     def __init__(self, frontend: FrontEnd, batch: int) -> None:
@@ -55,6 +63,7 @@ class WienerFilter:
         self.noise = np.full(shape, self.frontend.noise_floor)
         self.power_sum = np.zeros(shape)
         self.prior = np.zeros(shape)
+        self.signal = np.zeros(self.batch)
         self.first = np.zeros(self.batch, dtype=bool)
         self.startup_count = np.zeros(self.batch, dtype=np.int64)
         self.hold_count = np.zeros(self.batch, dtype=np.int64)
@@ -76,11 +85,23 @@ class WienerFilter:
         statistic = np.where(starting, 0.0, (gain2 * gamma - np.log1p(xi)).mean(axis=1))
         speech = ~starting & (statistic >= f.vad_threshold)
 
+        clarity = self._clarity(power.sum(axis=1), silent, starting)
         self.prior = gain2 * gamma
         self.first = np.zeros(self.batch, dtype=bool)
         self._track_noise(power, speech, ~silent & ~starting)
         self._start_up(power, ~silent & starting)
-        return WienerFrame(power, gamma, xi, np.sqrt(gain2), statistic, speech, silent)
+        return WienerFrame(power, gamma, xi, np.sqrt(gain2), statistic, speech, silent, clarity)
+
+    def _clarity(self, total: np.ndarray, silent: np.ndarray, starting: np.ndarray) -> np.ndarray:
+        """Move the signal by the frame's `total` power (B,); its SNR over the noise that made the frame's gain -> (B,) in [0, 1]."""
+        moved = np.where(self.signal > 0, self.signal + (total - self.signal) * SIGNAL_SMOOTHING, total)
+        self.signal = np.where(silent, self.signal, moved)
+        if self.frontend.clear_snr_db is None:
+            return np.zeros(self.batch)
+        octaves = np.log2(np.where(starting, 1.0, self.signal) / np.where(starting, 1.0, self.noise.sum(axis=1)))
+        above = (octaves - self.frontend.clear_snr_octaves) / CLARITY_OCTAVES
+        clarity = np.clip(np.minimum(above, 2.0 - self.hold_count / CLEAR_RUN_FRAMES), 0.0, 1.0)
+        return np.where(starting, 0.0, clarity)
 
     def _track_noise(self, power: np.ndarray, speech: np.ndarray, active: np.ndarray) -> None:
         """After start-up: follow noise frames at mu; follow speech slowly once the VAD has been stuck on it."""

@@ -15,7 +15,7 @@ import numpy as np
 from models.errors import StapesError
 from models.features import COMPRESSED_CLIP, COMPRESSION, FLOOR_RATIO, LEVEL_SMOOTHING, LOG_CLIP, LOG_RANGE
 from models.frontend import FEATURES, FrontEnd
-from models.wiener import HOLD_SMOOTHING
+from models.wiener import CLEAR_RUN_FRAMES, HOLD_SMOOTHING, SIGNAL_SMOOTHING
 from quantize.arithmetic import INT32_MAX, quantize_multiplier
 from quantize.graph import Tensor
 
@@ -24,6 +24,8 @@ SHORTEST_ANALYSIS, LONGEST_ANALYSIS = 32, 1024
 # A complex factor may reach sqrt(2), which takes the head room of the longest one.
 LONGEST_COMPLEX_ANALYSIS = 512
 LARGEST_STARTUP = 4096
+# No SNR that the powers' formats hold is as many octaves.
+_OUT_OF_REACH_OCTAVES = 64.0
 LARGEST_GAMMA_MAX = 64.0
 # CMSIS-DSP rounds its split tables, but cuts its twiddles off where their fraction is under 0.95: this gives every entry.
 _TWIDDLE_ROUNDING = 0.05
@@ -108,6 +110,12 @@ class AudioParams:
     mask_floor_q15: int
     mask_on_noisy: bool
     """features and mask are of the noisy spectrum, as if the Wiener gain were one"""
+    signal_shift: int
+    """the signal moves by the difference >> signal_shift"""
+    clear_octaves_q16: int
+    """log2 of the SNR from which the Wiener gain begins to be a floor under the mask; out of reach without a clear_snr_db"""
+    clear_run_shift: int
+    """2^(15 - clear_run_shift) frames of unbroken speech leave the clarity alone, twice as many end it"""
 
 
 @dataclass(frozen=True)
@@ -228,6 +236,9 @@ def audio_params(frontend: FrontEnd) -> AudioParams:
         compressed_clip_q20=_round(COMPRESSED_CLIP * 2.0**20),
         mask_floor_q15=min(_round(frontend.mask_floor * 2.0**15), 2**15 - 1),
         mask_on_noisy=frontend.mask_on == "noisy",
+        signal_shift=_round(-math.log2(SIGNAL_SMOOTHING)),
+        clear_octaves_q16=_round(min(frontend.clear_snr_octaves, _OUT_OF_REACH_OCTAVES) * 2.0**16),
+        clear_run_shift=15 - _round(math.log2(CLEAR_RUN_FRAMES)),
     )
 
 

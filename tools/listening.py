@@ -75,7 +75,8 @@ def recordings(lowered: FloatGraph, frontend: FrontEnd) -> Listening:
     noisy_q15 = float_to_q15(noisy)
     before = FloatPipeline(frontend).analyse(q15_to_float(noisy_q15))
     mask = _float_masks(lowered, before["features"].astype(np.float32))
-    output = istft(apply_mask(frontend, before["spectrum"], before["gain"], mask), frontend)[:, :samples]
+    enhanced = apply_mask(frontend, before["spectrum"], before["gain"], before["clarity"], mask)
+    output = istft(enhanced, frontend)[:, :samples]
     return Listening(frontend, clean, noisy_q15, output, _pesq(frontend, clean, output))
 
 

@@ -63,6 +63,9 @@ typedef struct {
     int32_t compressed_clip_q20;
     int16_t mask_floor_q15;
     bool mask_on_noisy; /* features and mask are of the noisy spectrum, as if the Wiener gain were one */
+    int32_t signal_shift;
+    int32_t clear_octaves_q16;
+    int32_t clear_run_shift;
 } stapes_audio_params;
 
 /* One stream. The arrays belong to the caller (STAPES_AUDIO_ARRAYS, STAPES_AUDIO_SCRATCH, STAPES_AUDIO_BIND); what
@@ -80,6 +83,7 @@ typedef struct {
     uint64_t *power_q40;    /* [bins] scratch, the same memory as windowed_q30 */
     int32_t *transform_q31; /* [2 * analysis] scratch */
 
+    uint64_t signal_q40; /* running mean of the sum of power_q40; 0 before the first sound */
     int32_t startup_left;
     int32_t speech_run;
     int32_t level_q24;
@@ -87,6 +91,7 @@ typedef struct {
 
     int32_t exponent;  /* last frame: left shift of its samples before the transform */
     int64_t score_q24; /* last frame: VAD statistic times bins */
+    int32_t clarity_q15; /* last frame: how much of gain_q15 is a floor under the mask */
     bool silent;       /* last frame */
     bool speech;       /* last frame */
 } stapes_audio_state;

@@ -15,12 +15,14 @@ void stapes_audio_reset(const stapes_audio_params *p, stapes_audio_state *state)
             state->gain_q15[k] = p->startup_gain_q15;
         }
     }
+    state->signal_q40 = 0;
     state->startup_left = p->startup_frames;
     state->speech_run = 0;
     state->level_q24 = p->log2_floor_q16 * 256;
     state->has_level = false;
     state->exponent = 0;
     state->score_q24 = 0;
+    state->clarity_q15 = 0;
     state->silent = false;
     state->speech = false;
 }

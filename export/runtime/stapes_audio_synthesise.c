@@ -16,9 +16,10 @@ static int32_t gain_alone_q31(int32_t gain_q15)
 static void filter(const stapes_audio_params *p, const stapes_audio_state *state, const int16_t *mask_q15,
                    int32_t *filtered)
 {
-    const int32_t floor_q15 = p->mask_floor_q15;
     for (int32_t k = 0; k < p->bins; k++) {
         const int32_t gain_q15 = state->gain_q15[k];
+        const int32_t clear_q15 = (state->clarity_q15 * gain_q15) >> 15;
+        const int32_t floor_q15 = clear_q15 > p->mask_floor_q15 ? clear_q15 : p->mask_floor_q15;
         const int32_t gain_q31 =
             mask_q15 != NULL ? masked_gain_q31(p->mask_on_noisy ? 32768 : gain_q15, mask_q15[k], floor_q15) : gain_alone_q31(gain_q15);
         const int32_t real = stapes_multiply_high(state->spectrum_q31[2 * k], gain_q31);

@@ -4,13 +4,48 @@
 #define ONE_Q24 (1 << 24)
 #define LN2_Q31 1488522236
 
-static bool is_silent(const stapes_audio_params *p, const uint64_t *power_q40)
+static uint64_t sum_of(const uint64_t *x, int32_t size)
 {
     uint64_t sum = 0;
-    for (int32_t k = 0; k < p->bins; k++) {
-        sum += power_q40[k];
+    for (int32_t k = 0; k < size; k++) {
+        sum += x[k];
     }
-    return sum < p->silent_sum_q40;
+    return sum;
+}
+
+/* Silence is a frame whose powers sum to less than the noise floor; any other moves the signal, the first sets it. */
+static void track_signal(const stapes_audio_params *p, stapes_audio_state *state)
+{
+    const uint64_t sum_q40 = sum_of(state->power_q40, p->bins);
+    state->silent = sum_q40 < p->silent_sum_q40;
+    if (state->silent) {
+        return;
+    }
+    const int64_t half = ((int64_t)1 << p->signal_shift) >> 1;
+    const int64_t step = ((int64_t)sum_q40 - (int64_t)state->signal_q40 + half) >> p->signal_shift;
+    state->signal_q40 = state->signal_q40 > 0u ? (uint64_t)((int64_t)state->signal_q40 + step) : sum_q40;
+}
+
+static int32_t octaves_q16(uint64_t x)
+{
+    const stapes_normal normal = stapes_normalise(x > 0u ? x : 1u);
+    return stapes_log2_q16(normal.mantissa) + normal.exponent * 65536;
+}
+
+/* How far the signal is above the noise, 0 at clear_octaves, one less a last bit two octaves above; fading where speech
+ * does not pause.
+ */
+static int32_t clarity_q15(const stapes_audio_params *p, const stapes_audio_state *state)
+{
+    const int32_t frames_left = (65536 >> p->clear_run_shift) - state->speech_run;
+    if (frames_left <= 0) {
+        return 0;
+    }
+    const int32_t left_q15 = frames_left << p->clear_run_shift;
+    const int32_t above_q16 = octaves_q16(state->signal_q40) - octaves_q16(sum_of(state->noise_q40, p->bins));
+    const int32_t snr_q15 = (above_q16 - p->clear_octaves_q16) >> 2;
+    const int32_t clarity = snr_q15 < left_q15 ? snr_q15 : left_q15;
+    return clarity < 0 ? 0 : clarity < 32767 ? clarity : 32767;
 }
 
 static uint64_t mean_of_startup(const stapes_audio_params *p, uint64_t sum)
@@ -86,11 +121,12 @@ static void track_noise(const stapes_audio_params *p, stapes_audio_state *state)
 
 void stapes_audio_wiener(const stapes_audio_params *p, stapes_audio_state *state, int32_t *gain2_q30)
 {
-    state->silent = is_silent(p, state->power_q40);
+    track_signal(p, state);
     if (state->startup_left > 0) {
         start_up(p, state, gain2_q30);
         return;
     }
+    state->clarity_q15 = clarity_q15(p, state);
     decision_directed(p, state, gain2_q30);
     track_noise(p, state);
 }

@@ -19,17 +19,19 @@ Formats. N = analysis samples, F = N / 2 + 1 bins, S = synthesis samples, e = ex
 | gain_q15       | uint16    | sqrt(xi / (1 + xi)) * 2^15                    | F          | 2^15                                  |
 | prior_q24      | int32     | gain^2 * gamma * 2^24                         | F          | 64 * 2^24                             |
 | score_q24      | int64     | VAD statistic * F * 2^24                      | 1          | F * 64 * 2^24                         |
+| signal_q40     | uint64    | running mean of the sum of P * 2^40           | 1          | F * 2^50                              |
+| clarity_q15    | int32     | octaves of SNR above clear_snr / 2 * 2^15     | 1          | 0 .. 32767                            |
 | level_q24      | int32     | running mean of log2(P * gain^2) * 2^24       | 1          | 64 * 2^24                             |
 | features_q20   | int32     | feature * 2^20                                | 1 to 3 F   | 2^30 magnitude; clips of log, power   |
 | mask_q15       | int16     | mask * 2^15; complex: real, then imaginary    | F or 2 F   | 0 .. 32767; complex: all of int16     |
-| total gain     | int32     | gain * max(mask, floor) * 2^31                | (a scalar) | 2^31 - 1                              |
+| total gain     | int32     | gain * max(mask, floor, clear) * 2^31         | (a scalar) | 2^31 - 1                              |
 | filtered       | int32     | spectrum_q31 * total gain, or mask, * 2       | F complex  | 2^32 / pi; complex: sqrt(2) of that   |
 | inverse        | int32     | y / N * 2^(31 + e)                            | N          | sqrt(N / 2) * 2^31 / N; likewise      |
 | overlap_q25    | int32     | y * synthesis window * 2^25                   | S - hop    | 64 * 2^25                             |
 
 Rounding is half upwards throughout; the mantissas of a division or of a product of powers are cut off to 32 bits, the
 divisor is rounded to 16. With all gains at one the output is the input, bit for bit, `S - hop` samples later (N <= 512).
-With `mask_on = "noisy"` the gain in level, features and total gain is one.
+With `mask_on = "noisy"` the gain in level, features and total gain is one, and clear = clarity * gain, in Q15 cut off.
 
 With `features = "complex"` nothing stands in the table from power_q40 to level_q24 and no total gain: features_q20 are magnitudes,
 real and imaginary parts, `spectrum_q31 * 2^-(10 - log2(N) + e)` rounded, the magnitude being that of an exact integer root; filtered

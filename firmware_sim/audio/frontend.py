@@ -48,7 +48,7 @@ class AudioPath:
         """The next hop of the stream, (B, hop) int16 -> every quantity of the frame by name.
 
         exponent (B,); spectrum_q31 (B, F, 2); power_q40, noise_q40 (B, F) uint64; prior_q24, gain2_q30, gain_q15 (B, F);
-        score_q24, level_q24 (B,); silent, speech (B,) bool; features_q20 (B, feature_size). int64 where nothing is said.
+        score_q24, clarity_q15, level_q24 (B,); silent, speech (B,) bool; features_q20 (B, feature_size). int64 where nothing is said.
         Where the mask is complex: exponent, spectrum_q31 and features_q20.
         """
         if np.shape(block_q15) != (self.batch, self.params.hop):
@@ -75,6 +75,7 @@ class AudioPath:
             "gain2_q30": wiener.gain2_q30,
             "gain_q15": wiener.gain_q15,
             "score_q24": wiener.score_q24,
+            "clarity_q15": wiener.clarity_q15,
             "silent": wiener.silent,
             "speech": wiener.speech,
             "level_q24": self.features.level_q24,
@@ -89,7 +90,7 @@ class AudioPath:
         if self.frontend.complex_mask:
             filtered = apply_complex_mask(self.spectrum_q31, mask_q15)
         else:
-            filtered = apply_mask(self.params, self.spectrum_q31, self.wiener.gain_q15, mask_q15)
+            filtered = apply_mask(self.params, self.spectrum_q31, self.wiener, mask_q15)
         return self.synthesis.step(filtered, self.exponent)
 
     def quantise_features(self, features_q20: np.ndarray, tensor: Tensor) -> np.ndarray:

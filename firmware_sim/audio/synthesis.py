@@ -10,6 +10,7 @@ import numpy as np
 
 from firmware_sim.audio.rfft_q31 import RfftQ31
 from firmware_sim.audio.scalar import multiply_high, round_right
+from firmware_sim.audio.wiener import WienerFilter
 from quantize.arithmetic import INT32_MAX
 from quantize.audio_params import AudioParams
 
@@ -39,15 +40,17 @@ class Synthesis:
 
 
 def apply_mask(
-    params: AudioParams, spectrum_q31: np.ndarray, gain_q15: np.ndarray, mask_q15: np.ndarray | None
+    params: AudioParams, spectrum_q31: np.ndarray, wiener: WienerFilter, mask_q15: np.ndarray | None
 ) -> np.ndarray:
-    """spectrum_q31 (B, F, 2), gain_q15 and mask_q15 (B, F) -> filtered (B, F, 2)."""
-    return multiply_high(spectrum_q31, total_gain_q31(params, gain_q15, mask_q15)[..., None]) << 2
+    """spectrum_q31 (B, F, 2), the frame's gain, mask_q15 (B, F) -> filtered (B, F, 2)."""
+    return multiply_high(spectrum_q31, total_gain_q31(params, wiener, mask_q15)[..., None]) << 2
 
 
-def total_gain_q31(params: AudioParams, gain_q15: np.ndarray, mask_q15: np.ndarray | None) -> np.ndarray:
+def total_gain_q31(params: AudioParams, wiener: WienerFilter, mask_q15: np.ndarray | None) -> np.ndarray:
     """Wiener gain, or one on the noisy spectrum, times the floored mask; the Wiener gain alone where there is no mask."""
+    gain_q15 = wiener.gain_q15
     if mask_q15 is None:
         return np.minimum(gain_q15 << 16, INT32_MAX)
     under_q15 = 1 << 15 if params.mask_on_noisy else gain_q15
-    return (under_q15 * np.maximum(mask_q15, params.mask_floor_q15)) << 1
+    floor_q15 = np.maximum(params.mask_floor_q15, (wiener.clarity_q15[:, None] * gain_q15) >> 15)
+    return (under_q15 * np.maximum(mask_q15, floor_q15)) << 1

@@ -9,7 +9,7 @@ import math
 
 import numpy as np
 
-from firmware_sim.audio.scalar import isqrt, log2_q16, normalise, ratio
+from firmware_sim.audio.scalar import isqrt, log2_q16, normalise, ratio, round_right
 from quantize.audio_params import AudioParams
 
 ONE_Q24 = 1 << 24
@@ -20,8 +20,9 @@ class WienerFilter:
     """Gain of B utterances; each counts its own start-up and holds.
 
     State: noise_q40 (B, F), in start-up the sum of the powers; prior_q24 (B, F), G^2 * gamma of the frame before;
-    startup_left and speech_run (B,).
-    Of the last frame: gain2_q30, gain_q15 (B, F); silent, speech (B,) bool; score_q24 (B,), the VAD statistic times F.
+    signal_q40 (B,), the running sum of the powers of a frame; startup_left and speech_run (B,).
+    Of the last frame: gain2_q30, gain_q15 (B, F); silent, speech (B,) bool; score_q24 (B,), the VAD statistic times F;
+    clarity_q15 (B,).
     """
 
     def __init__(self, params: AudioParams, batch: int) -> None:
@@ -35,23 +36,40 @@ class WienerFilter:
         self.noise_q40 = np.zeros(shape, np.uint64)
         # A prior of 1 is what the rule takes in its first frame.
         self.prior_q24 = np.full(shape, ONE_Q24, np.int64)
+        self.signal_q40 = np.zeros(self.batch, np.int64)
         self.startup_left = np.full(self.batch, self.params.startup_frames, np.int64)
         self.speech_run = np.zeros(self.batch, np.int64)
         self.gain2_q30 = np.full(shape, self.params.startup_gain2_q30, np.int64)
         self.gain_q15 = np.full(shape, self.params.startup_gain_q15, np.int64)
         self.score_q24 = np.zeros(self.batch, np.int64)
+        self.clarity_q15 = np.zeros(self.batch, np.int64)
         self.silent = self.speech = np.zeros(self.batch, bool)
 
     def step(self, power_q40: np.ndarray) -> None:
         """One frame of power_q40 (B, F): its gain, then the noise."""
         p = self.params
         starting = self.startup_left > 0
-        self.silent = power_q40.sum(axis=1) < p.silent_sum_q40
+        self._track_signal(power_q40.sum(axis=1))
         if starting.any():
             self._start_up(power_q40, starting)
         if not starting.all():
+            self.clarity_q15 = np.where(starting, 0, self._clarity_q15())
             self._decision_directed(power_q40, starting)
             self._track_noise(power_q40, ~starting & ~self.silent)
+
+    def _track_signal(self, sum_q40: np.ndarray) -> None:
+        """Silence is a frame whose powers `sum_q40` (B,) uint64 are below the noise floor; any other moves the signal, the first sets it."""
+        self.silent = sum_q40 < self.params.silent_sum_q40
+        present = sum_q40.astype(np.int64)
+        moved = self.signal_q40 + round_right(present - self.signal_q40, self.params.signal_shift)
+        self.signal_q40 = np.where(self.silent, self.signal_q40, np.where(self.signal_q40 > 0, moved, present))
+
+    def _clarity_q15(self) -> np.ndarray:
+        """How far the signal is above the noise, 0 at clear_octaves, one less a last bit two octaves above; fading where speech does not pause."""
+        above_q16 = _octaves_q16(self.signal_q40.astype(np.uint64)) - _octaves_q16(self.noise_q40.sum(axis=1))
+        p = self.params
+        left_q15 = ((2**16 >> p.clear_run_shift) - self.speech_run) << p.clear_run_shift
+        return np.clip(np.minimum((above_q16 - p.clear_octaves_q16) >> 2, left_q15), 0, 2**15 - 1)
 
     def _start_up(self, power_q40: np.ndarray, starting: np.ndarray) -> None:
         """Sum the frames that are not silent; the mean of them is the first noise estimate."""
@@ -96,3 +114,9 @@ class WienerFilter:
         moved = noise + (((power_q40.astype(np.int64) - noise) * step_q16 + (1 << 15)) >> 16)
         floored = np.maximum(moved, p.noise_floor_q40).astype(np.uint64)
         self.noise_q40 = np.where(update[:, None], floored, self.noise_q40)
+
+
+def _octaves_q16(x: np.ndarray) -> np.ndarray:
+    """log2 of a uint64 in Q16; of 0 that of 1."""
+    mantissa, exponent = normalise(np.maximum(x, np.uint64(1)))
+    return log2_q16(mantissa) + (exponent << 16)

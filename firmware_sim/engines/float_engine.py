@@ -27,14 +27,14 @@ class FloatEngine(Engine):
         self._model, self._source = read_onnx(onnx_path)
 
     def trace_float(self, audio: np.ndarray, progress: Progress = no_progress) -> dict[str, np.ndarray]:
-        """Float audio (B, S) in [-1, 1) -> spectrum, features, gain, mask (B, T, ...) and output (B, S) float64."""
+        """Float audio (B, S) in [-1, 1) -> spectrum, features, gain, clarity, mask (B, T, ...) and output (B, S) float64."""
         audio = np.atleast_2d(audio)
         out = FloatPipeline(self.frontend).analyse(audio)
         (feature_name,), (mask_name,) = self._source.inputs, self._source.outputs
         sequences = [{feature_name: features.astype(np.float32)} for features in out["features"]]
         masks = run_float(self._model, self._source.states, sequences, [mask_name], progress)
         out["mask"] = np.stack([result[mask_name] for result in masks]).astype(np.float64)
-        enhanced = apply_mask(self.frontend, out["spectrum"], out["gain"], out["mask"])
+        enhanced = apply_mask(self.frontend, *(out[name] for name in ("spectrum", "gain", "clarity", "mask")))
         out["output"] = istft(enhanced, self.frontend)[:, : audio.shape[1]]
         return out
 

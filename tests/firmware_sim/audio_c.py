@@ -99,6 +99,9 @@ class _Params(ctypes.Structure):
         ("compressed_clip_q20", c_int32),
         ("mask_floor_q15", c_int16),
         ("mask_on_noisy", c_bool),
+        ("signal_shift", c_int32),
+        ("clear_octaves_q16", c_int32),
+        ("clear_run_shift", c_int32),
     ]
 
 
@@ -113,12 +116,14 @@ class _State(ctypes.Structure):
         ("windowed_q30", POINTER(c_int32)),
         ("power_q40", POINTER(c_uint64)),
         ("transform_q31", POINTER(c_int32)),
+        ("signal_q40", c_uint64),
         ("startup_left", c_int32),
         ("speech_run", c_int32),
         ("level_q24", c_int32),
         ("has_level", c_bool),
         ("exponent", c_int32),
         ("score_q24", c_int64),
+        ("clarity_q15", c_int32),
         ("silent", c_bool),
         ("speech", c_bool),
     ]
@@ -214,6 +219,7 @@ class CAudioPath:
             "gain2_q30": self.arrays["transform_q31"][:bins].copy(),
             "gain_q15": self.arrays["gain_q15"].copy(),
             "score_q24": state.score_q24,
+            "clarity_q15": state.clarity_q15,
             "silent": state.silent,
             "speech": state.speech,
             "level_q24": state.level_q24,

@@ -16,6 +16,7 @@ FRONTENDS = {
     "log and gains": FrontEnd(features="log", gain_input=True, mask_floor_db=-20.0),
     "mask on the noisy spectrum": FrontEnd(features="log", gain_input=True, mask_floor_db=-15.0, mask_on="noisy"),
     "magnitude of the noisy spectrum": FrontEnd(mask_on="noisy"),
+    "the Wiener gain under the mask": FrontEnd(mask_floor_db=-25.0, mask_on="noisy", clear_snr_db=3.0),
     "compressed, short hold": FrontEnd(features="compressed", vad_hold_frames=20),
     "analysis 256": FrontEnd(analysis=256, features="log"),
     "analysis 512": FrontEnd(analysis=512, features="compressed", gain_input=True),

@@ -67,7 +67,7 @@ def float_output(frontend, signals_q15, masks_q15):
     """What the float pipeline makes of the same samples and the same mask."""
     made = FloatPipeline(frontend).analyse(signals_q15 / 2**15)
     masks = np.broadcast_to(masks_q15 / 2**15, (len(signals_q15), *masks_q15.shape))
-    return made, istft(apply_mask(frontend, made["spectrum"], made["gain"], masks), frontend)
+    return made, istft(apply_mask(frontend, made["spectrum"], made["gain"], made["clarity"], masks), frontend)
 
 
 def snr_db(reference, value):

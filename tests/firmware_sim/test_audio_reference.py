@@ -18,7 +18,7 @@ FRONTENDS = {
     "magnitude": FrontEnd(gain_input=True),
     "log": FrontEnd(features="log", gain_input=True),
     "compressed": FrontEnd(features="compressed"),
-    "noisy": FrontEnd(features="log", gain_input=True, mask_on="noisy"),
+    "noisy": FrontEnd(features="log", gain_input=True, mask_on="noisy", clear_snr_db=10.0),
     "analysis 256": FrontEnd(analysis=256, features="log"),
     "analysis 512": FrontEnd(analysis=512, features="compressed"),
 }
@@ -64,6 +64,9 @@ def test_the_wiener_filter_follows_the_float_reference(name, level):
     assert differ.mean() < (0.01 if level == "full level" else 0.05)
     assert 0.1 < reference["vad"].mean() < 0.9
     assert np.array_equal(frames["silent"], reference["silent"])
+    settled = np.abs(frames["clarity_q15"] / 2**15 - reference["clarity"]) < 0.01
+    assert settled.mean() > (0.999 if level == "full level" else 0.98)
+    assert (FRONTENDS[name].clear_snr_db is None) == (reference["clarity"].max() == 0)
     features = frames["features_q20"] / 2**20
     assert snr_db(reference["features"], features) >= (60.0 if level == "full level" else 50.0)
 

@@ -59,6 +59,8 @@ def test_front_end_survives_the_way_to_a_dict_and_back():
         ({"features": "mel"}, "features"),
         ({"mask_floor_db": 3.0}, "mask_floor_db"),
         ({"mask_on": "speech"}, "mask_on"),
+        ({"clear_snr_db": 12.0}, "clear_snr_db"),
+        ({"clear_snr_db": -1.0, "mask_on": "noisy"}, "clear_snr_db -1.0: give 0 to 60"),
         ({"gamma_max": 0.5}, "gamma_max"),
         ({"startup_frames": 0}, "startup_frames"),
         ({"colour": 1}, "colour"),

@@ -1,11 +1,14 @@
 """The float pipeline: the stream and the whole file are one thing."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 
 from models.errors import StapesError
 from models.frontend import FrontEnd
 from models.pipeline import FloatPipeline, apply_mask
+from models.stft import istft
 from tests.helpers import OWN_CONFIG, PUBLISHED_CONFIG, random_network, speech_like
 from tests.models.gtcrn.networks import random_gtcrn
 
@@ -58,7 +61,7 @@ def test_stream_equals_whole_file_with_a_complex_mask(kind):
 def test_a_complex_mask_turns_and_scales_the_spectrum():
     frontend = FrontEnd(analysis=512, synthesis=512, hop=256, features="complex")
     spectrum = np.array([[1 + 2j, -3j]])
-    turned = apply_mask(frontend, spectrum, np.ones(spectrum.shape), np.array([[0.5, 0.0, 0.0, 1.0]]))
+    turned = apply_mask(frontend, spectrum, np.ones(spectrum.shape), np.zeros(1), np.array([[0.5, 0.0, 0.0, 1.0]]))
     assert np.array_equal(turned, [[0.5 + 1j, 3 + 0j]])
 
 
@@ -68,7 +71,7 @@ def test_without_a_network_and_without_a_wiener_filter_the_path_is_a_delay():
     stream = np.concatenate([pipeline.process(block) for block in audio.reshape(-1, 256)])
     assert np.abs(stream[256:] - audio[:-256]).max() < 1e-12
     assert np.abs(stream - pipeline.run(audio)).max() < 1e-12
-    assert set(pipeline.trace(audio)) == {"spectrum", "features", "gain", "output"}
+    assert set(pipeline.trace(audio)) == {"spectrum", "features", "gain", "clarity", "output"}
 
 
 def test_batch_equals_each_utterance_alone():
@@ -117,6 +120,21 @@ def test_mask_on_the_noisy_spectrum_leaves_the_wiener_filter_out_of_the_path():
     assert np.abs(stream[64:] - audio[:-64]).max() < 1e-9
 
 
+def test_in_clear_speech_the_mask_does_not_go_below_the_wiener_gain():
+    network = random_network({**OWN_CONFIG, "mask_on": "noisy"})
+    network.fc2.bias.data.fill_(-50.0)
+    network.fc2.weight.data.zero_()
+    frontend = dataclasses.replace(network.config.front_end(), clear_snr_db=12.0)
+    clear = np.concatenate([1e-4 * np.random.default_rng(0).standard_normal(4000), speech_like(3.0, noise_db=-60.0)])[:51200]
+    trace = FloatPipeline(frontend, network).trace(clear)
+    heard = trace["clarity"][0] == 1
+    assert 0.2 < heard.mean() < 1
+    floored = trace["spectrum"] * np.maximum(frontend.mask_floor, trace["clarity"][..., None] * trace["gain"])
+    assert np.abs(trace["output"] - istft(floored, frontend)[:, : len(clear)]).max() < 1e-12
+    stream = FloatPipeline(frontend, network)
+    assert np.abs(np.concatenate([stream.process(b) for b in clear.reshape(-1, 64)]) - trace["output"][0]).max() < 1e-9
+
+
 def test_trace_names_everything_a_calibration_needs():
     network = random_network(OWN_CONFIG)
     trace = FloatPipeline(network.config.front_end(), network).trace(np.zeros((2, 640)))
@@ -125,6 +143,7 @@ def test_trace_names_everything_a_calibration_needs():
         "spectrum": (2, 10, 65),
         "features": (2, 10, 130),
         "gain": (2, 10, 65),
+        "clarity": (2, 10),
         "vad": (2, 10),
         "silent": (2, 10),
         "mask": (2, 10, 65),

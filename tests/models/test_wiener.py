@@ -122,3 +122,28 @@ def test_utterances_of_a_batch_do_not_touch_each_other():
         for (x, noise), (y, noise_alone) in zip(together, alone, strict=True):
             assert np.array_equal(x.gain[b], y.gain[0])
             assert np.array_equal(noise[b], noise_alone[0])
+
+
+CLEAR = FrontEnd(mask_on="noisy", clear_snr_db=12.0)
+
+
+def test_speech_over_soft_noise_becomes_clear_and_noise_does_not():
+    rng = np.random.default_rng(0)
+    noise = rng.standard_normal(16000 * 4)
+    speech = np.concatenate([np.zeros(4000), speech_like(4.0, noise_db=-90.0)])[: noise.size]
+    clarities = {}
+    for name, audio in {"clear": speech + 1e-4 * noise, "noisy": speech + 0.1 * noise, "noise": 0.1 * noise}.items():
+        clarities[name] = np.array([frame.clarity[0] for frame, _ in frames_of(audio[None], CLEAR)])
+    assert clarities["clear"].max() == 1 and clarities["clear"][:29].max() == 0
+    assert clarities["noisy"].max() < 0.5
+    assert clarities["noise"].max() == 0
+    assert all(frame.clarity == 0 for frame, _ in frames_of(speech[None]))
+
+
+def test_noise_that_jumps_is_clear_for_a_second_and_no_more_after_two():
+    rng = np.random.default_rng(0)
+    audio = rng.standard_normal(16000 * 4) * np.where(np.arange(16000 * 4) < 16000, 0.001, 0.1)
+    clarity = np.array([frame.clarity[0] for frame, _ in frames_of(audio[None], CLEAR)])
+    assert clarity[260:500].min() == 1
+    assert (np.diff(clarity[510:770]) < 0).mean() > 0.9
+    assert clarity[770:].max() == 0

@@ -176,6 +176,7 @@ class Deployment:
 
     mask_floor_db: float | None = None
     vad_hold_frames: int | None = None
+    clear_snr_db: float | None = None
 
 
 @dataclass(frozen=True)

@@ -40,7 +40,7 @@ class Validator:
         else:
             with torch.inference_mode():
                 mask, _ = model.eval()(torch.from_numpy(self.given["features"]).float())
-            enhanced = apply_mask(self.frontend, spectrum, gain, mask.double().numpy())
+            enhanced = apply_mask(self.frontend, spectrum, gain, self.given["clarity"], mask.double().numpy())
         return mean_scores(istft(enhanced, self.frontend)[:, : self.clean.shape[1]], self.clean, self.frontend)
 
 
