@@ -16,8 +16,6 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[1]
-ZOO = ROOT / "models" / "zoo" / "gru_mask.pt"
-ZOO_SPARSE = ZOO.with_name("gru_mask_sparse.pt")
 
 
 @dataclass(frozen=True)
@@ -112,14 +110,16 @@ def bundle_of(once, few_clips, published, complex_mask):
     from quantize.recipe import load_recipe
     from tools.bundle import load_bundle
     from tools.commands.quantize import make_bundle
+    from tools.zoo import GRU_MASK_SPARSE, network_for
 
     @functools.cache
     def get(network: str, recipe: str):
         clips = None if network in ("zoo", "sparse") and not recipe.endswith("cmsis_nn") else few_clips
-        checkpoint = {"zoo": ZOO, "sparse": ZOO_SPARSE, "published": published, "complex": complex_mask}[network]
+        chosen = load_recipe(recipe)
+        zoo = {"zoo": network_for(chosen), "sparse": GRU_MASK_SPARSE}
+        checkpoint = {**zoo, "published": published, "complex": complex_mask}[network]
         folder = once(
-            f"{network}_{recipe}",
-            lambda path: make_bundle(checkpoint, path, recipe=load_recipe(recipe), calibration=clips),
+            f"{network}_{recipe}", lambda path: make_bundle(checkpoint, path, recipe=chosen, calibration=clips)
         )
         return load_bundle(folder)
 

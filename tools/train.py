@@ -52,7 +52,7 @@ def train(
     \b
     Example:
       stapes train models/zoo/gru_mask.toml --corpus corpus -o training
-      stapes train models/zoo/gru_mask_qat.toml --from training/model.pt --corpus corpus -o training_qat
+      stapes train models/zoo/gru_mask_w8a8.toml --from models/zoo/gru_mask.pt --corpus corpus -o training_w8a8
       stapes train models/zoo/gtcrn_tune.toml --from model_trained_on_dns3.tar --corpus corpus -o training_gtcrn
     """
     torch.set_num_threads(threads)

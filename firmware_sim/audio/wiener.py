@@ -47,7 +47,6 @@ class WienerFilter:
 
     def step(self, power_q40: np.ndarray) -> None:
         """One frame of power_q40 (B, F): its gain, then the noise."""
-        p = self.params
         starting = self.startup_left > 0
         self._track_signal(power_q40.sum(axis=1))
         if starting.any():

@@ -58,7 +58,9 @@ def test_level_is_set_by_the_first_sound_moves_by_a_256th_and_freezes_in_silence
 
     def step(power, silent):
         power, zeros = np.full((1, 65), power), np.zeros(1)
-        return extractor.step(WienerFrame(power, power, power, np.ones((1, 65)), zeros, zeros > 1, np.array([silent]), zeros))
+        return extractor.step(
+            WienerFrame(power, power, power, np.ones((1, 65)), zeros, zeros > 1, np.array([silent]), zeros)
+        )
 
     step(0.0, True)
     assert extractor.level[0] == -38.0

@@ -125,7 +125,9 @@ def test_in_clear_speech_the_mask_does_not_go_below_the_wiener_gain():
     network.fc2.bias.data.fill_(-50.0)
     network.fc2.weight.data.zero_()
     frontend = dataclasses.replace(network.config.front_end(), clear_snr_db=12.0)
-    clear = np.concatenate([1e-4 * np.random.default_rng(0).standard_normal(4000), speech_like(3.0, noise_db=-60.0)])[:51200]
+    clear = np.concatenate([1e-4 * np.random.default_rng(0).standard_normal(4000), speech_like(3.0, noise_db=-60.0)])[
+        :51200
+    ]
     trace = FloatPipeline(frontend, network).trace(clear)
     heard = trace["clarity"][0] == 1
     assert 0.2 < heard.mean() < 1

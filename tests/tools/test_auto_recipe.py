@@ -18,13 +18,13 @@ from quantize.lowering import lower
 from quantize.onnx_reader import read_onnx
 from quantize.pipeline import assemble
 from quantize.recipe import parse_recipe
-from tests.conftest import ZOO
 from tests.quantize.onnx_models import gru
 from tools import listening
 from tools.audio import CALIBRATION
 from tools.auto_recipe import MOST_SHARE, _fewest, _fitting, _Group, search, share_of_int16, steps
 from tools.commands.quantize import make_bundle
 from tools.listening import recordings
+from tools.zoo import GRU_MASK, GRU_MASK_W8A8
 
 
 @pytest.mark.parametrize("needed", range(6))
@@ -41,9 +41,9 @@ def test_bisection_finds_the_smallest_number_that_keeps_the_budget(needed):
 
 @pytest.fixture(scope="module")
 def network(tmp_path_factory):
-    """The shipped network, lowered and calibrated on one clip."""
+    """The network that was fine-tuned to int8, lowered and calibrated on one clip."""
     path = tmp_path_factory.mktemp("auto") / "float.onnx"
-    model, frontend, _ = checkpoint.load(ZOO)
+    model, frontend, _ = checkpoint.load(GRU_MASK_W8A8)
     export_onnx(model, frontend, path)
     _, source = read_onnx(path)
     lowered = lower(source)
@@ -61,7 +61,7 @@ def short(monkeypatch):
 
 @pytest.fixture
 def error_as_loss(monkeypatch):
-    """The shipped network loses nothing in int8 that PESQ hears; the error at the output tells recipes apart."""
+    """The network loses nothing in int8 that PESQ hears; the error at the output tells recipes apart."""
     monkeypatch.setattr(listening.Listening, "pesq_drop", lambda self, output: self.error(output)[0])
 
 
@@ -122,7 +122,7 @@ def test_more_than_a_quarter_is_refused(network, short, error_as_loss):
         search(lowered, seen, frontend, 1.5 * least)
 
 
-def test_by_its_sound_the_shipped_network_needs_next_to_no_int16(network, short):
+def test_by_its_sound_a_network_tuned_to_int8_needs_next_to_no_int16(network, short):
     lowered, seen, frontend = network
     found = search(lowered, seen, frontend, 0.02)
     assert found.pesq_drop <= 0.02
@@ -173,4 +173,4 @@ def test_a_network_without_an_audio_path_is_refused(tmp_path):
 
 def test_the_command_wants_both_options_or_none(stapes, tmp_path):
     for options in (["--recipe", "auto"], ["--budget", "0.1"]):
-        assert "belong together" in stapes("quantize", ZOO, "-o", tmp_path / "b", *options).error
+        assert "belong together" in stapes("quantize", GRU_MASK, "-o", tmp_path / "b", *options).error

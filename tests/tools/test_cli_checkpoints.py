@@ -11,9 +11,9 @@ import torch
 from onnx import helper
 
 from models.onnx_export import FRONT_END_KEY
-from tests.conftest import ZOO
 from tests.helpers import PUBLISHED_CONFIG, random_network
 from tests.quantize.onnx_models import gru
+from tools.zoo import GRU_MASK
 
 GTCRN_KEYS = (
     "erb.erb_fc.weight",
@@ -167,12 +167,11 @@ def test_a_pickle_that_would_run_code_does_not(refused, tmp_path, kind):
 
 
 def test_an_unknown_recipe_network_or_name(refused):
-    zoo = ZOO
-    assert "recipe 'w4a4': not built in (gtcrn_mixed, " in refused(zoo, "--recipe", "w4a4")
-    assert "--model 'rnnoise': unknown" in refused(zoo, "--model", "rnnoise")
-    assert "a checkpoint of gru-mask, not of gtcrn" in refused(zoo, "--model", "gtcrn")
-    assert "--name 'gru-mask': no C identifier" in refused(zoo, "--name", "gru-mask")
-    assert "'while'" in refused(zoo, "--name", "while")
+    assert "recipe 'w4a4': not built in (gtcrn_mixed, " in refused(GRU_MASK, "--recipe", "w4a4")
+    assert "--model 'rnnoise': unknown" in refused(GRU_MASK, "--model", "rnnoise")
+    assert "a checkpoint of gru-mask, not of gtcrn" in refused(GRU_MASK, "--model", "gtcrn")
+    assert "--name 'gru-mask': no C identifier" in refused(GRU_MASK, "--name", "gru-mask")
+    assert "'while'" in refused(GRU_MASK, "--name", "while")
 
 
 @pytest.mark.parametrize(
@@ -196,7 +195,7 @@ def test_an_unknown_recipe_network_or_name(refused):
 def test_a_recipe_that_says_nonsense(refused, tmp_path, text, words):
     recipe = tmp_path / "mine.toml"
     recipe.write_text(text)
-    error = refused(ZOO, "--recipe", recipe)
+    error = refused(GRU_MASK, "--recipe", recipe)
     assert "mine.toml" in error
     assert words in error
 
@@ -204,8 +203,8 @@ def test_a_recipe_that_says_nonsense(refused, tmp_path, text, words):
 def test_a_recipe_that_is_not_text(refused, tmp_path):
     recipe = tmp_path / "mine.toml"
     recipe.write_bytes(b"\xff\xfe\x00\x00")
-    assert "mine.toml" in refused(ZOO, "--recipe", recipe)
-    assert "no such file" in refused(ZOO, "--recipe", tmp_path)
+    assert "mine.toml" in refused(GRU_MASK, "--recipe", recipe)
+    assert "no such file" in refused(GRU_MASK, "--recipe", tmp_path)
 
 
 # ---- ONNX

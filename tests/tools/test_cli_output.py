@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import ROOT, ZOO
+from tests.conftest import ROOT
+from tools.zoo import GRU_MASK
 
 COMMANDS = ("quantize", "export", "export tflite", "export package", "simulate", "simulate folder", "demo")
 
@@ -249,7 +250,17 @@ def test_help_is_no_error(stapes):
 
 
 def test_the_installed_command_says_the_same_in_a_process_of_its_own(tmp_path):
-    command = [sys.executable, "-m", "tools.cli", "quantize", str(ZOO), "-o", str(tmp_path / "out"), "--recipe", "w1"]
+    command = [
+        sys.executable,
+        "-m",
+        "tools.cli",
+        "quantize",
+        str(GRU_MASK),
+        "-o",
+        str(tmp_path / "out"),
+        "--recipe",
+        "w1",
+    ]
     done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, check=False)
     assert (done.returncode, done.stdout) == (2, "")
     assert len(done.stderr.splitlines()) == 1

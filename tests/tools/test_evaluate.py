@@ -16,7 +16,6 @@ from models.audio import float_to_q15, q15_to_float, read_audio, write_audio
 from models.errors import StapesError
 from models.pipeline import FloatPipeline
 from tools.audio import CLIPS, DEMO
-from tools.commands.demo import CHECKPOINT
 from tools.commands.evaluate import evaluate
 from tools.engines import make_engine, unavailable
 from tools.enhance import SYSTEMS, enhance, frames_to_do
@@ -24,6 +23,7 @@ from tools.evaluation.run import evaluate_pairs, make_contest
 from tools.metrics import METRICS, measure
 from tools.pairs import find_pairs, read_pair
 from tools.scoring import TASKS_A_PROCESS, score_all
+from tools.zoo import GRU_MASK
 
 RATE = 16000
 
@@ -86,7 +86,7 @@ def test_int16_activations_cost_next_to_nothing(document):
 
 
 def test_every_system_is_in_time_with_its_input(bundle, corpus):
-    network, frontend, _ = checkpoint.load(CHECKPOINT)
+    network, frontend, _ = checkpoint.load(GRU_MASK)
     noisy = [float_to_q15(read_pair(pair)[0]) for pair in find_pairs(corpus)]
     done = []
     engine = make_engine("numpy", bundle)

@@ -22,9 +22,11 @@ from tests.helpers import OWN_CONFIG, random_network
 from tests.tools.test_training import RECIPE, corpus, run  # noqa: F401  (corpus is a fixture)
 from tools.training.agreement import masks_of, ranges_of
 from tools.training.fake_quant import FakeQuantisedMask, Ranges, Recurrence, fake_rows, row_scales, snap
+from tools.training.networks import started
+from tools.training.recipe import load_recipe as load_training
+from tools.zoo import GRU_MASK, GRU_MASK_SPARSE, GRU_MASK_W8A8
 
 AUDIO = Path("tools/audio")
-ZOO = Path("models/zoo/gru_mask.pt")
 QUANTISATION = "\n[quantisation]\nsnr_weight = 0.01\n"
 
 
@@ -37,7 +39,7 @@ def features_of(folder: str, frontend, frames: int) -> np.ndarray:
 @pytest.fixture(scope="module")
 def network(tmp_path_factory):
     """The zoo network, its w8a8 graph, features, and the ranges of the graph for the imitation."""
-    model, frontend, _ = checkpoint.load(ZOO)
+    model, frontend, _ = checkpoint.load(GRU_MASK_W8A8)
     path = tmp_path_factory.mktemp("onnx") / "zoo.onnx"
     export_onnx(model, frontend, path)
     features = features_of("demo", frontend, 500)
@@ -193,11 +195,19 @@ def test_interrupted_fine_tuning_ends_in_the_same_bytes(corpus, tmp_path):  # no
     assert len([line for line in lines if "validation_pesq" in line]) == 3
 
 
+@pytest.mark.parametrize("tuned", [GRU_MASK_W8A8, GRU_MASK_SPARSE], ids=lambda path: path.stem)
+def test_fine_tunings_of_the_zoo_start_from_its_weights_with_the_mask_floor_of_their_recipes(tuned):
+    asked = load_training(tuned.with_suffix(".toml")).model
+    model = started(GRU_MASK, asked)
+    assert model.config == asked
+    assert torch.equal(model.state_dict()["narrow.weight"], checkpoint.load(GRU_MASK)[0].state_dict()["narrow.weight"])
+
+
 def test_start_from_another_network_is_refused(corpus, tmp_path):  # noqa: F811
     recipe = tmp_path / "recipe.toml"
     recipe.write_text(RECIPE + QUANTISATION)
     with pytest.raises(StapesError, match="another network"):
-        run(recipe, corpus, tmp_path / "out", start=ZOO)
+        run(recipe, corpus, tmp_path / "out", start=GRU_MASK_W8A8)
 
 
 def test_quantised_layer_in_c_is_that_of_torch_forwards_and_backwards():

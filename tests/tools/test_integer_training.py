@@ -9,11 +9,12 @@ import torch
 from models import checkpoint
 from models.errors import StapesError
 from tests.helpers import OWN_CONFIG, random_network
-from tests.tools.test_fake_quant import ZOO, features_of
+from tests.tools.test_fake_quant import features_of
 from tests.tools.test_training import RECIPE, corpus, run  # noqa: F401  (corpus is a fixture)
 from tools.training.agreement import compare, masks_of, quantised
 from tools.training.fake_quant import FakeQuantisedMask, Ranges
 from tools.training.integer import IntegerForward
+from tools.zoo import GRU_MASK_W8A8
 
 SMALL = {**OWN_CONFIG, "hidden_dim": 24, "narrow_dim": 16, "fc_dim": 0}
 ENGINE = '\n[quantisation]\nimitate = "engine"\n'
@@ -22,7 +23,7 @@ ENGINE = '\n[quantisation]\nimitate = "engine"\n'
 @pytest.fixture(scope="module")
 def shipped():
     """The zoo network, and features of noisy recordings (3, 300, F)."""
-    model, frontend, _ = checkpoint.load(ZOO)
+    model, frontend, _ = checkpoint.load(GRU_MASK_W8A8)
     return model, torch.from_numpy(features_of("demo", frontend, 300))
 
 

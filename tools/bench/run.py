@@ -31,15 +31,14 @@ from tools.bench.readme import write_readme
 from tools.bench.report import GTCRN, SPARSE, goals, print_report
 from tools.bench.timing import Speed, fastest
 from tools.bundle import Bundle, canonical_json
-from tools.commands.demo import CHECKPOINT
 from tools.commands.export import exported_c
 from tools.commands.quantize import make_bundle
 from tools.console import err
 from tools.engines import DEVICE, EXACT, make_engine, unavailable
+from tools.zoo import GRU_MASK_SPARSE, network_for
 
 COMPARED = ("w8a16", "w8a8")
 RECIPES = (*COMPARED, "w8a8_features16")
-SPARSE_CHECKPOINT = CHECKPOINT.with_name("gru_mask_sparse.pt")
 # Engines of the bits whose time is that of this process, and engines of others around the same audio path.
 TIMED = (*EXACT, "cortex-m7")
 PEERS = {"float": "float (onnxruntime)", "litert": "litert (XNNPACK)"}
@@ -110,7 +109,8 @@ def measure_all(
     bundles, quantize_seconds = {}, {}
     for recipe in RECIPES:
         start = time.process_time()
-        bundles[recipe], _ = make_bundle(CHECKPOINT, work / recipe, recipe=load_recipe(recipe))
+        chosen = load_recipe(recipe)
+        bundles[recipe], _ = make_bundle(network_for(chosen), work / recipe, recipe=chosen)
         quantize_seconds[recipe] = time.process_time() - start
     stream = speech_in_noise(seconds)
     engines = {recipe: _engines(bundles[recipe]) for recipe in COMPARED}
@@ -137,7 +137,7 @@ def measure_all(
 def _counted(bundles: dict[str, Bundle], work: Path, gtcrn: Path | None) -> dict[str, Bundle]:
     """Network -> bundle of all that is counted on the device."""
     counted = {recipe: bundles[recipe] for recipe in COMPARED}
-    wanted = [(SPARSE[recipe], SPARSE_CHECKPOINT, recipe) for recipe in COMPARED]
+    wanted = [(SPARSE[recipe], GRU_MASK_SPARSE, recipe) for recipe in COMPARED]
     wanted += [(GTCRN, gtcrn, GTCRN)] if gtcrn is not None else []
     for index, (name, checkpoint, recipe) in enumerate(wanted):
         counted[name], _ = make_bundle(checkpoint, work / f"counted{index}", recipe=load_recipe(recipe))

@@ -12,7 +12,6 @@ import typer
 from rich.markup import escape
 from rich.table import Table
 
-import models
 from firmware_sim.compare import sha256_of, snr_db
 from models.audio import float_to_q15, write_audio
 from models.errors import StapesError
@@ -30,8 +29,8 @@ from tools.evaluation.tables import figure
 from tools.metrics import LABELS
 from tools.pairs import Pair, find_pairs
 from tools.pictures import draw_comparison
+from tools.zoo import network_for
 
-CHECKPOINT = Path(models.__file__).parent / "zoo" / "gru_mask.pt"
 REPORT = "demo.json"
 PICTURE = "spectrograms.png"
 SHOWN = ("noisy", "float", "integer")
@@ -55,7 +54,8 @@ def demo(
     """
     start = time.perf_counter()
     with whole_folder(output, REPORT) as folder:
-        bundle, _ = make_bundle(CHECKPOINT, folder / "bundle", recipe=load_recipe(recipe))
+        chosen = load_recipe(recipe)
+        bundle, _ = make_bundle(network_for(chosen), folder / "bundle", recipe=chosen)
         write_c(bundle, folder / "c" / bundle.name)
         pairs = find_pairs(DEMO)
         engines = run_engines(bundle, read_batch([pair.noisy for pair in pairs]))

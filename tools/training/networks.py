@@ -36,12 +36,18 @@ def make(config: GruMaskConfig | GtcrnModel) -> Network:
 
 
 def started(path: Path, config: GruMaskConfig | GtcrnModel) -> Network:
-    """The network of a checkpoint; raises StapesError unless it is the one that `config` describes."""
+    """The network of a checkpoint, with the mask floor of `config`, for a floor belongs to the use and not to the weights.
+
+    Raises StapesError unless it is the network that `config` describes.
+    """
     model, _, _ = checkpoint.load(path)
-    fits = isinstance(config, GtcrnModel) if isinstance(model, Gtcrn) else model.config == config
-    if not fits:
-        raise StapesError(f"{path}: another network than the recipe's [model]; give a checkpoint of that network")
-    return model
+    if isinstance(model, Gtcrn) and isinstance(config, GtcrnModel):
+        return model
+    if isinstance(model, GruMask) and isinstance(config, GruMaskConfig):
+        model.config = dataclasses.replace(model.config, mask_floor_db=config.mask_floor_db)
+        if model.config == config:
+            return model
+    raise StapesError(f"{path}: another network than the recipe's [model]; give a checkpoint of that network")
 
 
 def on_cpu(model: Network) -> Network:

@@ -147,5 +147,7 @@ def test_the_official_audio_comes_out_of_the_complex_mask(network, golden):
     spectrum = (golden["wave_spec_in"][..., 0] + 1j * golden["wave_spec_in"][..., 1]).astype(np.complex128)[None]
     with torch.inference_mode():
         mask, _ = network(torch.from_numpy(complex_features(spectrum)).float())
-    audio = istft(apply_mask(frontend, spectrum, np.ones(spectrum.shape), np.zeros(spectrum.shape[:2]), mask.numpy()), frontend)[0]
+    audio = istft(
+        apply_mask(frontend, spectrum, np.ones(spectrum.shape), np.zeros(spectrum.shape[:2]), mask.numpy()), frontend
+    )[0]
     assert np.abs(audio[256 : 256 + 47_872] - golden["wave_out"]).max() < TOLERANCE
