@@ -1,0 +1,61 @@
+"""A user's own folders become a corpus."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+import soundfile
+
+from models.errors import StapesError
+from tests.tools.corpus.clips import VOICES
+from tools.audio import CLIPS
+from tools.corpus import fetch, load_manifest
+from tools.corpus.decode import RATE
+from tools.corpus.manifest import sha256
+from tools.corpus.sources import SPLITS
+
+
+class TestOwnFolders:
+    def test_speakers_labels_and_splits_are_those_of_the_folders(self, corpus: Path) -> None:
+        manifest = load_manifest(corpus)
+        assert {i.speaker for i in manifest.items("speech", "train")} == {f"own-{v}" for v in VOICES if v != "ru_3"}
+        assert {i.speaker for i in manifest.items("speech", "test")} == {"own-ru_3"}
+        assert {i.label for i in manifest.items("noise", "test")} == {"steps", "hum"}
+
+    def test_files_are_16_khz_mono_16_bit_flac_with_the_hash_in_the_manifest(self, corpus: Path) -> None:
+        for record in load_manifest(corpus).records:
+            info = soundfile.info(corpus / record.file)
+            assert (info.samplerate, info.channels, info.subtype, info.format) == (RATE, 1, "PCM_16", "FLAC")
+            assert sha256(corpus / record.file) == record.sha256
+            assert abs(info.duration - record.seconds) < 0.001
+
+    def test_without_split_folders_each_split_gets_its_own_speakers(self, tmp_path: Path) -> None:
+        (tmp_path / "own" / "speech").mkdir(parents=True)
+        for index, voice in enumerate(VOICES):
+            shutil.copy(CLIPS / f"speech_{voice}.flac", tmp_path / "own" / "speech" / f"p{index}_001.flac")
+        manifest = fetch(tmp_path / "corpus", own=tmp_path / "own", only_own=True, quiet=True)
+        speakers = {split: {i.speaker for i in manifest.items("speech", split)} for split in SPLITS}
+        assert [len(speakers[split]) for split in SPLITS] == [4, 1, 1]
+        assert set.union(*speakers.values()) == {f"own-p{i}" for i in range(6)}
+
+    def test_a_second_call_writes_nothing_anew(self, own: Path, tmp_path: Path) -> None:
+        fetch(tmp_path, own=own, only_own=True, quiet=True)
+        before = {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*") if path.is_file()}
+        fetch(tmp_path, own=own, only_own=True, quiet=True)
+        assert {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*") if path.is_file()} == before
+
+    def test_a_recording_that_went_away_leaves_the_corpus(self, own: Path, tmp_path: Path) -> None:
+        shutil.copytree(own, tmp_path / "own")
+        fetch(tmp_path / "corpus", own=tmp_path / "own", only_own=True, quiet=True)
+        shutil.rmtree(tmp_path / "own" / "speech" / "train" / "it_1")
+        manifest = fetch(tmp_path / "corpus", own=tmp_path / "own", only_own=True, quiet=True)
+        assert not any(record.speaker == "own-it_1" for record in manifest.records)
+        assert not list((tmp_path / "corpus").rglob("*it_1*"))
+
+    def test_a_folder_without_recordings_is_refused_and_nothing_is_made(self, tmp_path: Path) -> None:
+        (tmp_path / "own").mkdir()
+        with pytest.raises(StapesError, match="no wav or flac file"):
+            fetch(tmp_path / "corpus", own=tmp_path / "own", only_own=True, quiet=True)
+        assert not (tmp_path / "corpus").exists()
