@@ -10,6 +10,7 @@ recipe        every choice, as TOML; the built-in ones stand in recipes/
 ranges        from observed values to a range
 formats       which dtype, scale and zero point each tensor gets
 bias_correction  mean errors of products, taken from their biases
+int8_states   GRU cells of int8 that hold their states
 build         weights and biases to codes, QUANTIZE where formats meet: the integer graph
 groups        names that must agree
 conv_form     the same products as 1x1 convolutions

@@ -10,6 +10,7 @@ from .bias_correction import MeanErrors
 from .float_graph import FloatGraph
 from .formats import Assigner, Format
 from .graph import DTYPES, LIMITS, Graph, Operator, Tensor
+from .int8_states import with_int8_states
 from .recipe import Recipe
 
 # The products of weights, and the axis of the weights along which the output channels stand.
@@ -156,7 +157,7 @@ def build(source: FloatGraph, recipe: Recipe, assigner: Assigner, errors: MeanEr
         builder.activation(name)
     for op in source.operators:
         builder.add(op)
-    return Graph(
+    graph = Graph(
         name=source.name,
         tensors=builder.tensors,
         operators=tuple(builder.operators),
@@ -166,6 +167,7 @@ def build(source: FloatGraph, recipe: Recipe, assigner: Assigner, errors: MeanEr
         regions=tuple(_with_real_inputs(source, builder)),
         metadata=dict(source.metadata),
     )
+    return with_int8_states(graph)
 
 
 def _with_real_inputs(source: FloatGraph, builder: Builder):

@@ -32,7 +32,7 @@ from quantize.prepare import (
 )
 
 # role of the result: (kind, roles of the operands).
-CELL = {
+_GATES = {
     "xr": ("FULLY_CONNECTED", ("x",)),
     "xz": ("FULLY_CONNECTED", ("x",)),
     "xn": ("FULLY_CONNECTED", ("x",)),
@@ -46,9 +46,22 @@ CELL = {
     "rhn": ("MUL", ("r", "hn")),
     "an": ("ADD", ("xn", "rhn")),
     "n": ("TANH", ("an",)),
-    "d": ("SUB", ("h", "n")),
-    "zd": ("MUL", ("z", "d")),
-    "h_out": ("ADD", ("n", "zd")),
+}
+# By the dtype of the state: int8 makes it as `quantize/int8_states.py` says.
+CELLS: dict[str, dict[str, tuple[str, tuple[str, ...]]]] = {
+    "int8": {
+        **_GATES,
+        "zn": ("MUL", ("z", "n")),
+        "fresh": ("SUB", ("n", "zn")),
+        "zh": ("MUL", ("z", "h")),
+        "h_out": ("ADD", ("fresh", "zh")),
+    },
+    "int16": {
+        **_GATES,
+        "d": ("SUB", ("h", "n")),
+        "zd": ("MUL", ("z", "d")),
+        "h_out": ("ADD", ("n", "zd")),
+    },
 }
 MATRICES = {"x": ("xr", "xz", "xn"), "h": ("hr", "hz", "hn")}
 PRODUCTS = (*MATRICES["x"], *MATRICES["h"])
@@ -61,9 +74,10 @@ _S8, _S16 = (-128, 127), (-(2**15), 2**15 - 1)
 # The parameters that the kernels have built in; `stapes_nn.h` names the formats that lead to them.
 _BUILT_IN: dict[str, dict[str, Params]] = {
     "int8": {
-        "d": AddParams(20, 0, _HALF_Q31, 0, 0, _HALF_Q31, 0, _HALF_Q31, -19, 0, *_S8, True),
-        "zd": MulParams(-128, 0, _HALF_Q31, -7, 0, *_S8),
-        "h_out": AddParams(20, 0, _HALF_Q31, -1, 0, _HALF_Q31, 0, _HALF_Q31, -17, 0, *_S8, False),
+        "zn": MulParams(-128, 0, _HALF_Q31, -7, 0, *_S8),
+        "fresh": AddParams(20, 0, _HALF_Q31, 0, 0, _HALF_Q31, 0, _HALF_Q31, -18, 0, *_S8, True),
+        "zh": MulParams(-128, 0, _HALF_Q31, -7, 0, *_S8),
+        "h_out": AddParams(20, 0, _HALF_Q31, 0, 0, _HALF_Q31, 0, _HALF_Q31, -18, 0, *_S8, False),
     },
     "int16": {
         "rhn": MulParams(0, 0, _HALF_Q31, -14, 0, *_S16),
@@ -150,7 +164,7 @@ _GROUPED_CURVES: dict[str, tuple[Params, ...]] = {
 
 def is_gru(graph: Graph, region: Region) -> bool:
     """Whether a region computes what the fused kernel computes, to the bit, and nobody looks inside."""
-    if region.kind != "gru" or set(region.roles) != {"x", "h", *CELL}:
+    if region.kind != "gru" or set(region.roles) not in [{"x", "h", *cell} for cell in CELLS.values()]:
         return False
     if not _has_shape_of_cell(graph, region) or not is_closed(graph, region, ("h_out",)):
         return False
@@ -159,15 +173,21 @@ def is_gru(graph: Graph, region: Region) -> bool:
 
 def _has_shape_of_cell(graph: Graph, region: Region) -> bool:
     roles, by_role = region.roles, producers(graph, region)
-    if set(by_role) != set(CELL) or len(graph.in_region(region.name)) != len(CELL):
+    cell = cell_of(graph, by_role["h_out"])
+    if set(by_role) != set(cell) or len(graph.in_region(region.name)) != len(cell):
         return False
-    for role, (kind, operands) in CELL.items():
+    for role, (kind, operands) in cell.items():
         op = by_role[role]
         same_kind = op.kind == kind or (op.kind, kind) == ("CONV_2D", "FULLY_CONNECTED")
         if not same_kind or op.inputs[: len(operands)] != tuple(roles[operand] for operand in operands):
             return False
     hidden = graph.tensors[roles["h"]].size
-    return all(graph.tensors[roles[role]].size == hidden for role in CELL)
+    return all(graph.tensors[roles[role]].size == hidden for role in cell)
+
+
+def cell_of(graph: Graph, state: Operator) -> dict[str, tuple[str, tuple[str, ...]]]:
+    """The cell that makes its state by this operator: role of the result -> (kind, roles of the operands)."""
+    return CELLS[graph.tensors[state.outputs[0]].dtype]
 
 
 def has_formats(graph: Graph, by_role: Mapping[str, Operator]) -> bool:
@@ -240,7 +260,7 @@ def cell_fields(
         matrices, scalars = small
         return {n: grouped_fields(f"{label} {n}", m, arrays) for n, m in matrices.items()} | scalars
     built_in = _BUILT_IN[graph.tensors[by_role["h_out"].outputs[0]].dtype]
-    others = [role for role in CELL if role not in built_in and role not in PRODUCTS]
+    others = [role for role in _GATES if role not in built_in and role not in PRODUCTS]
     return {
         **{name: matrix_fields(label, f"{label} {name}", interleave(gates[name]), arrays) for name in MATRICES},
         **{role: _role_fields(graph, by_role[role], arrays) for role in others},

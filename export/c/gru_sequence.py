@@ -11,27 +11,26 @@ import numpy as np
 from export.c.constants import Constants
 from export.c.fields import Fields, matrix_of
 from export.c.grouped import FORM
-from export.c.gru import CELL, MATRICES, PRODUCTS, GroupedCell, cell_fields, grouped_cell, has_formats, product
+from export.c.gru import MATRICES, PRODUCTS, GroupedCell, cell_fields, cell_of, grouped_cell, has_formats, product
 from export.c.kernels import Kernel
 from export.c.packing import Matrix, interleave, kernel, padded
 from export.c.regions import is_closed, origins, producers
 from quantize.graph import Graph, Operator, Region, Tensor
 
 _SIDES = ("forward", "backward")
-_OF_STEP = tuple(role for role in CELL if role not in MATRICES["x"])
 
 
 def is_gru_sequence(graph: Graph, region: Region) -> bool:
     """Whether a region computes what the fused kernel computes, to the bit, and nobody looks inside."""
     by_role = producers(graph, region)
     wanted = {f"{gate}/{side}" for gate in MATRICES["x"] for side in _SIDES} | {"out"}
-    if not wanted <= set(by_role) or not is_closed(graph, region, ("out",)):
+    if not wanted | {"0/h_out"} <= set(by_role) or not is_closed(graph, region, ("out",)):
         return False
     positions = _positions(graph, region, by_role)
-    if not {f"{step}/{role}" for step in range(positions) for role in _OF_STEP} <= set(by_role):
+    if not {f"{step}/{role}" for step in range(positions) for role in _of_step(graph, by_role)} <= set(by_role):
         return False
-    first = _cell(by_role, "forward"), _cell(by_role, "backward")
-    if not all(_has_kinds(cell) and has_formats(graph, cell) for cell in first):
+    first = _cell(graph, by_role, "forward"), _cell(graph, by_role, "backward")
+    if not all(_has_kinds(graph, cell) and has_formats(graph, cell) for cell in first):
         return False
     return (
         _takes_both_ends(graph, region, by_role, positions)
@@ -49,7 +48,7 @@ def gru_sequence_fields(graph: Graph, region: Region, arrays: Constants) -> Fiel
     """Fields of `stapes_gru_sequence_s8_params`, or of int16 with or without small groups."""
     by_role, gates = producers(graph, region), _gates(graph, region)
     sizes = {"batch": 1, "hidden": gates["h"][0].weights.shape[1]}
-    cell = _cell(by_role, "forward")
+    cell = _cell(graph, by_role, "forward")
     fields = cell_fields(graph, region.name, gates, cell, _small(graph, region), arrays)
     return {"positions": _positions(graph, region, by_role), "cell": {**sizes, **fields}}
 
@@ -77,7 +76,7 @@ def sequence_gate_kernels(graph: Graph, region: Region) -> dict[str, Kernel]:
 
 def _small(graph: Graph, region: Region) -> GroupedCell | None:
     """The cell with small groups, some forward and as many backward, or None."""
-    cell = grouped_cell(graph, _cell(producers(graph, region), "forward"), _gates(graph, region))
+    cell = grouped_cell(graph, _cell(graph, producers(graph, region), "forward"), _gates(graph, region))
     return cell if cell is not None and cell[0]["x"].groups % 2 == 0 else None
 
 
@@ -90,19 +89,26 @@ def _gates(graph: Graph, region: Region) -> dict[str, list[Matrix]]:
     }
 
 
-def _cell(by_role: dict[str, Operator], side: str) -> dict[str, Operator]:
+def _cell(graph: Graph, by_role: dict[str, Operator], side: str) -> dict[str, Operator]:
     """The operators of the first step as those of a cell, with the products of the input of one side."""
-    return {role: by_role[f"{role}/{side}" if role in MATRICES["x"] else f"0/{role}"] for role in CELL}
+    roles = (*MATRICES["x"], *_of_step(graph, by_role))
+    return {role: by_role[f"{role}/{side}" if role in MATRICES["x"] else f"0/{role}"] for role in roles}
+
+
+def _of_step(graph: Graph, by_role: dict[str, Operator]) -> dict[str, tuple[str, ...]]:
+    """What each step computes by itself: role of the result -> roles of the operands."""
+    cell = cell_of(graph, by_role["0/h_out"])
+    return {role: operands for role, (_, operands) in cell.items() if role not in MATRICES["x"]}
 
 
 def _positions(graph: Graph, region: Region, by_role: dict[str, Operator]) -> int:
     return graph.tensors[region.roles["x"]].size // product(graph, by_role["xr/forward"]).weights.shape[1]
 
 
-def _has_kinds(cell: dict[str, Operator]) -> bool:
+def _has_kinds(graph: Graph, cell: dict[str, Operator]) -> bool:
     return all(
         cell[role].kind == kind or (cell[role].kind, kind) == ("CONV_2D", "FULLY_CONNECTED")
-        for role, (kind, _) in CELL.items()
+        for role, (kind, _) in cell_of(graph, cell["h_out"]).items()
     )
 
 
@@ -121,9 +127,8 @@ def _takes_both_ends(graph: Graph, region: Region, by_role: dict[str, Operator],
         here = {"h": before}
         for gate, (forward, backward) in terms.items():
             here[gate] = np.concatenate([forward[step], backward[positions - 1 - step]])
-        for role in _OF_STEP:
+        for role, operands in _of_step(graph, by_role).items():
             op = by_role[f"{step}/{role}"]
-            operands = CELL[role][1]
             if not all(np.array_equal(value[op.inputs[i]], here[operand]) for i, operand in enumerate(operands)):
                 return False
             here[role] = value[op.outputs[0]]
@@ -141,7 +146,7 @@ def _zero_state(graph: Graph, name: str) -> Tensor | None:
 
 def _same_cell(graph: Graph, by_role: dict[str, Operator], step: int) -> bool:
     """Whether a step computes with the constants and the formats of the first one."""
-    for role in _OF_STEP:
+    for role in _of_step(graph, by_role):
         first, op = by_role[f"0/{role}"], by_role[f"{step}/{role}"]
         constants = 1 if role in PRODUCTS else len(op.inputs)
         if op.kind != first.kind or op.options != first.options or op.inputs[constants:] != first.inputs[constants:]:

@@ -24,9 +24,9 @@ static void reset_units(const stapes_quick_mul_params *product, int32_t count, c
 static void renew(int32_t count, const int16_t *z, const int16_t *n, const int16_t *h, int8_t *h_out)
 {
     for (int32_t i = 0; i < count; i++) {
-        const int32_t d = stapes_saturate_s8(stapes_half(h[i] - n[i]));
-        const int32_t zd = stapes_mul_by_pot(z[i] + 128, d, 7);
-        h_out[i] = (int8_t)stapes_saturate_s8(n[i] + 2 * zd);
+        const int32_t fresh = n[i] - stapes_mul_by_pot(z[i] + 128, n[i], 7);
+        const int32_t zh = stapes_mul_by_pot(z[i] + 128, h[i], 7);
+        h_out[i] = (int8_t)stapes_saturate_s8(fresh + zh);
     }
 }
 

@@ -223,7 +223,8 @@ void stapes_sigmoid_s16(const stapes_sigmoid_params *p, int32_t size, const int1
 /* The members are the operators whose outputs have their names, in the formats that the exporter gives every GRU:
  *   xr, xz, xn = W x + b;  hr, hz, hn = R h + b'
  *   r = sigmoid(ar = xr + hr);  z = sigmoid(az = xz + hz);  n = tanh(an = xn + (rhn = r * hn))
- *   h_out = n + (zd = z * (d = h - n))
+ *   int8:  h_out = (fresh = n - (zn = z * n)) + (zh = z * h)
+ *   int16: h_out = n + (zd = z * (d = h - n))
  * Each step rounds as its operator does alone, so that the bits are those of the operators one by one.
  */
 
@@ -255,7 +256,7 @@ typedef struct {
  */
 #define STAPES_GRU_UNITS 16
 
-/* int8: r, z are 1/256 with zero point -128; n, h, h_out 1/128 and d, zd 1/64 with zero point 0. */
+/* int8: r, z are 1/256 with zero point -128; n, zn, fresh, h, zh, h_out 1/128 with zero point 0. */
 typedef struct {
     int32_t batch;   /* vectors, each with a state of its own */
     int32_t hidden;  /* units */

@@ -10,7 +10,7 @@ NONE = {"fused_activation_function": "NONE"}
 
 # Scales of the tensors inside a cell: (exponent of two, zero point).
 INNER = {
-    "int8": {"gate": (-8, -128), "value": (-7, 0), "difference": (-6, 0), "sum": (-5, 0)},
+    "int8": {"gate": (-8, -128), "value": (-7, 0), "sum": (-5, 0)},
     "int16": {"gate": (-15, 0), "value": (-15, 0), "difference": (-14, 0), "sum": (-12, 0)},
 }
 
@@ -29,7 +29,11 @@ def gru_graph(
         **dict.fromkeys(("xr", "xz", "xn", "hr", "hz", "hn", "ar", "az", "rhn", "an"), "sum"),
         **dict.fromkeys(("r", "z"), "gate"),
         **dict.fromkeys(("n", "h", "h_out"), "value"),
-        **dict.fromkeys(("d", "zd"), "difference"),
+        **(
+            dict.fromkeys(("zn", "fresh", "zh"), "value")
+            if dtype == "int8"
+            else dict.fromkeys(("d", "zd"), "difference")
+        ),
     }
     tensors = {
         name: Tensor(name, (rows, size), dtype, _pot(inner[kind][0]), inner[kind][1]) for name, kind in kinds.items()
@@ -65,9 +69,15 @@ def gru_graph(
     add("MUL", "rhn", "r", "hn")
     add("ADD", "an", "xn", "rhn")
     add("TANH", "n", "an")
-    add("SUB", "d", "h", "n")
-    add("MUL", "zd", "z", "d")
-    add("ADD", "h_out", "n", "zd")
+    if dtype == "int8":
+        add("MUL", "zn", "z", "n")
+        add("SUB", "fresh", "n", "zn")
+        add("MUL", "zh", "z", "h")
+        add("ADD", "h_out", "fresh", "zh")
+    else:
+        add("SUB", "d", "h", "n")
+        add("MUL", "zd", "z", "d")
+        add("ADD", "h_out", "n", "zd")
     roles = {name: name for name in ("x", *kinds)}
     return Graph(
         name=f"gru {dtype}",

@@ -124,9 +124,9 @@ def reference_layer(x_gates, x_candidate, weights, bias, ranges, name):
         rhn = fake(gate[:, :size] * fake(g[:, 2 * size :], "hn"), "hn")
         n = torch.tanh(fake(xn + rhn, "an"))
         n = torch.fake_quantize_per_tensor_affine(n, 2.0**-7 * beyond, 0, -128, 127)
-        d = torch.fake_quantize_per_tensor_affine(h - n, 2.0**-6, 0, -128, 127)
-        zd = torch.fake_quantize_per_tensor_affine(gate[:, size:] * d, 2.0**-6 * beyond, 0, -128, 127)
-        h = n + zd
+        zn = torch.fake_quantize_per_tensor_affine(gate[:, size:] * n, 2.0**-7 * beyond, 0, -128, 127)
+        zh = torch.fake_quantize_per_tensor_affine(gate[:, size:] * h, 2.0**-7 * beyond, 0, -128, 127)
+        h = n - zn + zh
         states.append(h)
     return torch.stack(states)
 

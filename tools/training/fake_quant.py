@@ -21,12 +21,12 @@ from tools.training import recurrence
 
 # Limits of the ranges: the sums as in the lowering of the GRU, its terms as far as training is to let them.
 _TERM_LIMIT, _GATE_LIMIT, _CANDIDATE_LIMIT = 16.0, 8.0, 4.0
-# The engine rounds ties away from zero, torch to even, and h - n halved is a tie every other time. Values held a trifle
-# beyond their grid break the tie; the difference of 1e-4 is far below every step.
+# The engine rounds ties away from zero, torch to even, and a gate of one half makes a tie of every other state. Values held
+# a trifle beyond their grid break the tie; the difference of 1e-4 is far below every step.
 _BEYOND = 1.0 + 2.0**-13
 _fake = torch.fake_quantize_per_tensor_affine
-# Scale and zero point of gate, candidate, h - n and z * (h - n); limits of the state.
-_INNER = ((2.0**-8 * (3.0 * _BEYOND - 2.0), -128), (2.0**-7 * _BEYOND, 0), (2.0**-6, 0), (2.0**-6 * _BEYOND, 0))
+# Scale and zero point of gate and candidate, which are those of their products too; limits of the state.
+_INNER = ((2.0**-8 * (3.0 * _BEYOND - 2.0), -128), (2.0**-7 * _BEYOND, 0))
 _STATE_BOUNDS = (-_BEYOND, _BEYOND * 127 / 128)
 
 
@@ -102,9 +102,10 @@ def _forward_quantised(
         an = an + x_candidate[t]
         n = torch.tanh(torch.fake_quantize_per_tensor_affine(an, candidate_sum[0], candidate_sum[1], -128, 127))
         n = torch.fake_quantize_per_tensor_affine(n, 2.0**-7 * beyond, 0, -128, 127)
-        d = torch.fake_quantize_per_tensor_affine(h - n, 2.0**-6, 0, -128, 127)
-        zd = torch.fake_quantize_per_tensor_affine(gate[:, size:] * d, 2.0**-6 * beyond, 0, -128, 127)
-        h = (n + zd).clamp(-beyond, beyond * 127 / 128)
+        d = h - n
+        zn = torch.fake_quantize_per_tensor_affine(gate[:, size:] * n, 2.0**-7 * beyond, 0, -128, 127)
+        zh = torch.fake_quantize_per_tensor_affine(gate[:, size:] * h, 2.0**-7 * beyond, 0, -128, 127)
+        h = (n - zn + zh).clamp(-beyond, beyond * 127 / 128)
         hs.append(h)
         gs.append(g)
         sums.append(a)

@@ -111,7 +111,8 @@ class IntegerForward:
         states = given[f"h{layer}_out"].value
         states = torch.cat([torch.zeros_like(states[:1]), states])
         recurrent = seen("hr", "hz", "hn")
-        kept = (states, recurrent.value, seen("r", "z").value, seen("n").value, seen("d").value)
+        candidate_seen = seen("n").value
+        kept = (states, recurrent.value, seen("r", "z").value, candidate_seen, states[:-1] - candidate_seen)
         flags = (seen("hr", "hz"), seen("hn"), seen("ar", "az"), seen("rhn"), seen("an"))
         gates, candidate = terms.split([2 * states.shape[2], states.shape[2]], 2)
         return GivenRecurrence.apply(gates, candidate, fake_rows(r), c, kept, [part.inside for part in flags])

@@ -112,8 +112,8 @@ static inline float within(float x, format f)
     return x >= f.low && x <= f.high ? 1.0f : 0.0f;
 }
 
-/* Formats in front of the gates, in this order, then those behind: gate, candidate, difference h - n, its part z * (h - n). */
-enum { TERM, CANDIDATE_TERM, GATE_SUM, CANDIDATE_SUM, GATE, CANDIDATE, DIFFERENCE, PART };
+/* Formats in front of the gates, in this order, then those behind: gate, candidate and what gates take of candidate and state. */
+enum { TERM, CANDIDATE_TERM, GATE_SUM, CANDIDATE_SUM, GATE, CANDIDATE };
 
 static void forward_step_quantised(int H, const format *f, float least, float most, const float *restrict x,
                                    const float *restrict h, const float *restrict g, float *restrict sum,
@@ -128,12 +128,13 @@ static void forward_step_quantised(int H, const format *f, float least, float mo
         rhn[i] = gate[i] * quantised(g[2 * H + i], f[CANDIDATE_TERM]);
         an[i] = quantised(rhn[i], f[CANDIDATE_TERM]) + x[2 * H + i];
         n[i] = quantised(2.0f / (1.0f + expf(-2.0f * quantised(an[i], f[CANDIDATE_SUM]))) - 1.0f, f[CANDIDATE]);
-        d[i] = quantised(h[i] - n[i], f[DIFFERENCE]);
-        next[i] = fminf(fmaxf(n[i] + quantised(gate[H + i] * d[i], f[PART]), least), most);
+        d[i] = h[i] - n[i];
+        const float zn = quantised(gate[H + i] * n[i], f[CANDIDATE]), zh = quantised(gate[H + i] * h[i], f[CANDIDATE]);
+        next[i] = fminf(fmaxf(n[i] - zn + zh, least), most);
     }
 }
 
-/* As gru_forward, in int8: x holds the quantised terms of the input, `formats` is [8][4], states lie within least .. most.
+/* As gru_forward, in int8: x holds the quantised terms of the input, `formats` is [6][4], states lie within least .. most.
  * Kept for the way back: g (T, B, 3H) the recurrent terms, sum and gate (T, B, 2H), r * hn, the sum of n, n, d (T, B, H). */
 void gru_forward_quantised(int T, int B, int H, const float *formats, const float *bounds, const float *x,
                            const float *weights, const float *bias, float *states, float *g, float *sum, float *gate,

@@ -64,7 +64,7 @@ class Layer(torch.autograd.Function):
 
 
 class QuantisedLayer(torch.autograd.Function):
-    """As `Layer` with int8 activations: x quantised, formats (8, 4), bounds (2,) of the states; see recurrence.c."""
+    """As `Layer` with int8 activations: x quantised, formats (6, 4), bounds (2,) of the states; see recurrence.c."""
 
     @staticmethod
     def forward(ctx: Any, x, weights, bias, formats, bounds):  # type: ignore[override]
