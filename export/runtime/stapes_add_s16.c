@@ -1,7 +1,7 @@
 #include "stapes_elementwise.h"
 #include "stapes_quick_s16.h"
 
-static void add_row(const stapes_add_params *p, stapes_quick_walk over, const int16_t *x_1,
+static void add_row(const stapes_add_params *p, stapes_walk over, const int16_t *x_1,
                     const int16_t *x_2, int16_t *y)
 {
     for (int32_t i = 0; i < over.size; i++) {
@@ -12,7 +12,7 @@ static void add_row(const stapes_add_params *p, stapes_quick_walk over, const in
 }
 
 /* The same by upper halves of products; the exact operand comes first. */
-static void quick_row(const stapes_add_params *p, const stapes_quick_scale *other, stapes_quick_walk over,
+static void quick_row(const stapes_add_params *p, const stapes_quick_scale *other, stapes_walk over,
                       const int16_t *exact, const int16_t *x, int16_t *y)
 {
     const stapes_quick_scale scale = *other;
@@ -64,7 +64,7 @@ static void quick_pairs(const stapes_add_params *p, const stapes_quick_scale *ot
     }
 }
 
-static void quick(const stapes_add_params *p, const stapes_quick_scale *other, stapes_quick_walk over,
+static void quick(const stapes_add_params *p, const stapes_quick_scale *other, stapes_walk over,
                   const int16_t *exact, const int16_t *x, int16_t *y)
 {
     if (over.step_1 == 1 && over.step_2 == 1 && other->right > 0) {
@@ -90,7 +90,7 @@ static void quick_dense(const stapes_add_params *p, const stapes_quick_scale *ot
     }
 }
 
-static void quick(const stapes_add_params *p, const stapes_quick_scale *other, stapes_quick_walk over,
+static void quick(const stapes_add_params *p, const stapes_quick_scale *other, stapes_walk over,
                   const int16_t *exact, const int16_t *x, int16_t *y)
 {
     if (over.step_1 == 1 && over.step_2 == 1 && other->right > 0) {
@@ -102,7 +102,7 @@ static void quick(const stapes_add_params *p, const stapes_quick_scale *other, s
 
 #endif
 
-static void any_row(const stapes_add_params *p, stapes_quick_walk over, const int16_t *x_1,
+static void any_row(const stapes_add_params *p, stapes_walk over, const int16_t *x_1,
                     const int16_t *x_2, int16_t *y)
 {
     if (!stapes_quick_add_fits(p)) {
@@ -112,7 +112,7 @@ static void any_row(const stapes_add_params *p, stapes_quick_walk over, const in
         quick(p, &second, over, x_1, x_2, y);
     } else {
         const stapes_quick_scale first = stapes_quick_scale_of(p->multiplier_1_q31, p->shift_1, p->left_shift);
-        const stapes_quick_walk swapped = {over.size, over.step_2, over.step_1};
+        const stapes_walk swapped = {over.size, over.step_2, over.step_1};
         quick(p, &first, swapped, x_2, x_1, y);
     }
 }
@@ -121,7 +121,7 @@ void stapes_add_s16(const stapes_add_params *p, const stapes_broadcast *over, co
                     int16_t *y)
 {
     const int32_t *extent = over->extent;
-    const stapes_quick_walk row = {extent[3], over->step_1[3], over->step_2[3]};
+    const stapes_walk row = {extent[3], over->step_1[3], over->step_2[3]};
     for (int32_t a = 0; a < extent[0]; a++) {
         for (int32_t b = 0; b < extent[1]; b++) {
             for (int32_t c = 0; c < extent[2]; c++) {

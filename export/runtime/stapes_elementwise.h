@@ -11,6 +11,11 @@
 extern "C" {
 #endif
 
+/* A row of an operator with two operands: its values and the steps from one to the next. */
+typedef struct {
+    int32_t size, step_1, step_2;
+} stapes_walk;
+
 /* ADD or SUB: both inputs on a common scale, then to the output's. */
 static inline int32_t stapes_add(const stapes_add_params *p, int32_t x_1, int32_t x_2)
 {

@@ -1,7 +1,7 @@
 #include "stapes_elementwise.h"
 #include "stapes_quick_s16.h"
 
-static void mul_row(const stapes_mul_params *p, stapes_quick_walk over, const int16_t *x_1, const int16_t *x_2, int16_t *y)
+static void mul_row(const stapes_mul_params *p, stapes_walk over, const int16_t *x_1, const int16_t *x_2, int16_t *y)
 {
     for (int32_t i = 0; i < over.size; i++) {
         y[i] = (int16_t)stapes_mul(p, *x_1, *x_2);
@@ -10,7 +10,7 @@ static void mul_row(const stapes_mul_params *p, stapes_quick_walk over, const in
     }
 }
 
-static void quick_row(int32_t multiplier_q31, int32_t power, stapes_quick_walk over, const int16_t *x_1,
+static void quick_row(int32_t multiplier_q31, int32_t power, stapes_walk over, const int16_t *x_1,
                       const int16_t *x_2, int16_t *y)
 {
     for (int32_t i = 0; i < over.size; i++) {
@@ -40,7 +40,7 @@ static void quick_columns(const stapes_mul_params *p, const stapes_broadcast *ov
     const int32_t power = stapes_quick_power(p->shift);
     for (int32_t i = 0; i < over->extent[3]; i++) {
         if (x_2[i] == INT16_MIN) {
-            const stapes_quick_walk column = {1, 0, 0};
+            const stapes_walk column = {1, 0, 0};
             for (int32_t j = 0; j < over->extent[2]; j++) {
                 const int32_t at = j * over->extent[3] + i;
                 quick_row(p->multiplier_q31, power, column, x_1 + at, x_2 + i, y + at);
@@ -62,7 +62,7 @@ void stapes_mul_s16(const stapes_mul_params *p, const stapes_broadcast *over, co
                     int16_t *y)
 {
     const int32_t *extent = over->extent;
-    const stapes_quick_walk row = {extent[3], over->step_1[3], over->step_2[3]};
+    const stapes_walk row = {extent[3], over->step_1[3], over->step_2[3]};
     const bool quick = stapes_quick_mul_fits(p);
     if (quick && is_by_column(over)) {
         quick_columns(p, over, x_1, x_2, y);

@@ -16,11 +16,6 @@
 extern "C" {
 #endif
 
-/* A row of an operator with two operands: its values and the steps from one to the next. */
-typedef struct {
-    int32_t size, step_1, step_2;
-} stapes_quick_walk;
-
 /* x to another scale: round(round(x * factor * multiplier / 2^32) / 2^right), what stapes_requantise_double gives. */
 typedef struct {
     int32_t factor, multiplier, right, nudge;

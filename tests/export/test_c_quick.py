@@ -1,4 +1,4 @@
-"""The quick forms of int16 operators give the bits of the general ones, whatever the scales: thousands of random formats."""
+"""The quick forms of elementwise operators give the bits of the general ones, whatever the scales: thousands of random formats."""
 
 import ctypes
 from pathlib import Path
@@ -9,17 +9,27 @@ import pytest
 from export.c.runtime import RUNTIME
 from firmware_sim import kernels
 from models.errors import StapesError
-from quantize.graph import Graph, Operator, Tensor
+from quantize.graph import DTYPES, LIMITS, Graph, Operator, Tensor
 from quantize.prepare import prepare
 from tests.export.programs import BUILDS, compile_files, compiler
 
 FORMATS, VALUES = 400, 400
 EDGES = np.array([-32768, -32767, -16384, -3, -2, -1, 0, 1, 2, 3, 16383, 32766, 32767])
 
+# Kernel -> operator, dtypes of what it takes and makes.
+KERNELS_S8 = {
+    "add_s8": ("ADD", "int8", "int8"),
+    "mul_s8": ("MUL", "int8", "int8"),
+    "leaky_relu_s8": ("LEAKY_RELU", "int8", "int8"),
+    "quantize_s8_s8": ("QUANTIZE", "int8", "int8"),
+    "quantize_s8_s16": ("QUANTIZE", "int8", "int16"),
+    "quantize_s16_s8": ("QUANTIZE", "int16", "int8"),
+}
+
 
 @pytest.fixture(scope="module", params=list(BUILDS))
 def runtime(request, tmp_path_factory) -> ctypes.CDLL:
-    names = ("add_s16", "mul_s16", "leaky_relu_s16", "quantize_s16_s16")
+    names = ("add_s16", "mul_s16", "leaky_relu_s16", "quantize_s16_s16", *KERNELS_S8)
     folder = tmp_path_factory.mktemp("quick")
     files: list[Path] = [RUNTIME / f"stapes_{name}.c" for name in names] + [RUNTIME / "stapes_sigmoid_table.c"]
     compile_files(compiler(request.param), files, folder / "quick.so", "-shared")
@@ -85,5 +95,57 @@ def test_every_format_gives_the_bits_of_the_numpy_kernel(kind, runtime):
         else:
             name = {"LEAKY_RELU": "leaky_relu_s16", "QUANTIZE": "quantize_s16_s16"}[kind]
             getattr(runtime, f"stapes_{name}")(structure(params), a.size, *pointers)
+        np.testing.assert_array_equal(y, wanted, err_msg=str(params))
+        tried += 1
+
+
+# Every pair of codes.
+CODES = np.arange(-128, 128)
+PAIRS = np.repeat(CODES, 256).astype(np.int8), np.tile(CODES, 256).astype(np.int8)
+
+
+def zero_point(rng: np.random.Generator, dtype: str) -> int:
+    return int(rng.choice([-128, -127, -1, 0, 1, 127, *rng.integers(-128, 128, 6)])) if dtype == "int8" else 0
+
+
+def output_scale(rng: np.random.Generator, kind: str, given: str, made: str, inputs: tuple[float, float]) -> float:
+    """Of results that saturate, of results that nothing is left of, and between."""
+    if kind == "MUL":
+        return inputs[0] * inputs[1] * scale(rng, 0, 12)
+    if kind == "QUANTIZE":
+        return inputs[0] * LIMITS[given][1] / LIMITS[made][1] * scale(rng, -4, 4)
+    return max(inputs) * scale(rng, -4, 4)
+
+
+@pytest.mark.parametrize("kernel", KERNELS_S8)
+def test_every_format_of_int8_gives_the_bits_of_the_numpy_kernel(kernel, runtime):
+    """Over all codes, two operands over all pairs of them; SUB is an ADD that subtracts."""
+    rng = np.random.default_rng(6)
+    kind, given, made = KERNELS_S8[kernel]
+    two = kind in ("ADD", "MUL")
+    a, b = PAIRS if two else (CODES.astype(np.int8) if given == "int8" else values(rng), None)
+    tried = 0
+    while tried < (60 if two else FORMATS):
+        scale_a, scale_b = scale(rng, -8, 0), scale(rng, -8, 0)
+        if two and rng.random() < 0.2:
+            scale_b = scale_a
+        out = output_scale(rng, kind, given, made, (scale_a, scale_b))
+        tensors = {
+            name: Tensor(name, (1, a.size), dtype, np.array([real], np.float32), zero_point(rng, dtype))
+            for name, dtype, real in (("a", given, scale_a), ("b", "int8", scale_b), ("y", made, out))
+        }
+        options = {"alpha": float(rng.uniform(-3, 3))} if kind == "LEAKY_RELU" else {}
+        done = "SUB" if kind == "ADD" and tried % 4 == 3 else kind
+        op = Operator(done, done, ("a", "b") if two else ("a",), ("y",), options)
+        graph = Graph("g", tensors, (op,), ("a", "b"), ("y",))
+        try:
+            params = prepare(graph, op)
+        except StapesError:
+            continue
+        operands = {name: x[None, None].astype(np.int64) for name, x in (("a", a), ("b", b)) if x is not None}
+        wanted = kernels.run(graph, op, params, operands)[0][0, 0]
+        y = np.zeros(a.size, DTYPES[made])
+        pointers = [array.ctypes.data_as(ctypes.c_void_p) for array in ((a, b, y) if two else (a, y))]
+        getattr(runtime, f"stapes_{kernel}")(structure(params), walk(a.size) if two else a.size, *pointers)
         np.testing.assert_array_equal(y, wanted, err_msg=str(params))
         tried += 1
