@@ -16,7 +16,7 @@ from quantize.graph import Graph
 # 64-bit integers stand on boundaries of 8 bytes: the procedure call standard for Arm.
 _GUARD = 4
 # Its scalars and pointers; the arrays that they point at are counted apart.
-_AUDIO_STATE_BYTES = 72
+_AUDIO_STATE_BYTES = 88
 
 
 @dataclass(frozen=True)
