@@ -369,22 +369,28 @@ def test_a_fault_ends_the_board_and_is_told(built, exported, tmp_path):
 def test_the_context_of_another_model_is_refused(exported, tmp_path):
     import ctypes
 
-    libraries = []
+    programs = []
     for recipe in RECIPES:
         folder, bundle = exported(recipe)
         build_for_host(folder, bundle.name, tmp_path / f"{recipe}.so", flags=("-O1",))
-        libraries.append(ctypes.CDLL(str(tmp_path / f"{recipe}.so")))
-    sizes = [library.shim_context_bytes() for library in libraries]
-    memory, block = (ctypes.c_uint64 * max(sizes))(), (ctypes.c_int16 * HOP)()
-    one, other = libraries
-    assert one.gru_mask_init(memory, ctypes.c_size_t(sizes[1])) == WRONG_SIZE
-    assert one.gru_mask_init(memory, ctypes.c_size_t(sizes[0])) == OK
-    assert other.gru_mask_process(memory, block, block) == NOT_INITIALISED
-    assert other.gru_mask_reset(memory) == NOT_INITIALISED
-    assert one.gru_mask_process(memory, block, block) == OK
-    assert other.gru_mask_init(memory, ctypes.c_size_t(sizes[1])) == OK
+        programs.append((ctypes.CDLL(str(tmp_path / f"{recipe}.so")), bundle.name))
+    size, other_size = (library.shim_context_bytes() for library, _ in programs)
+    memory, block = (ctypes.c_uint64 * max(size, other_size))(), (ctypes.c_int16 * HOP)()
+
+    def one(function, *arguments):
+        return getattr(programs[0][0], f"{programs[0][1]}_{function}")(memory, *arguments)
+
+    def other(function, *arguments):
+        return getattr(programs[1][0], f"{programs[1][1]}_{function}")(memory, *arguments)
+
+    assert one("init", ctypes.c_size_t(other_size)) == WRONG_SIZE
+    assert one("init", ctypes.c_size_t(size)) == OK
+    assert other("process", block, block) == NOT_INITIALISED
+    assert other("reset") == NOT_INITIALISED
+    assert one("process", block, block) == OK
+    assert other("init", ctypes.c_size_t(other_size)) == OK
     odd = ctypes.byref(memory, 8 * len(memory) - 1)
-    assert other.gru_mask_network(memory, odd, block) == other.gru_mask_network(memory, block, odd) == MISALIGNED
+    assert other("network", odd, block) == other("network", block, odd) == MISALIGNED
 
 
 # ---- what a machine may lack
