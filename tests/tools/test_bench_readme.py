@@ -20,6 +20,7 @@ TABLE = """AMD EPYC, processor time of one core; Cortex-M7 figures are instructi
 | whole pipeline around the tflite-micro interpreter | 11 | - |
 | network alone, us a frame: native / tflm / litert | 8 / 111 / 62 | 10 / - / 5 |
 | Cortex-M7, product 128->384, instructions per multiply-accumulate (CMSIS-NN) | 0.95 (2.78) | 0.96 (2.27) |
+| Cortex-M7, sum / product / sigmoid / tanh, instructions a value (TFLite Micro with CMSIS-NN) | 15 / 16 (27) / 16 (24) / 19 (23) | 19 (82) / 15 (36) / 7 (420) / 7 (420) |
 | Cortex-M7, network, instructions a frame (per multiply-accumulate) | 212,930 (1.13) | 215,174 (1.14) |
 | the same by TFLite Micro with CMSIS-NN, a network of 197,120 | 722,555 (3.67) | 994,601 (5.05) |
 | Cortex-M7, network with half of its blocks of 4 x 4 weights at zero | 136,782 (0.72) | - |
@@ -55,6 +56,19 @@ def result():
         "TFLite Micro + CMSIS-NN, int8": {"instructions": 994_601, "instructions_per_mac": 5.05},
         "TFLite Micro + CMSIS-NN, 16x8": {"instructions": 722_555, "instructions_per_mac": 3.67},
     }
+    elements = {
+        f"{kind} {dtype}": {"instructions": taken, "peer_instructions": peer}
+        for kind, dtype, taken, peer in (
+            ("add", "int16", 15.1, None),
+            ("mul", "int16", 16.3, 27.0),
+            ("logistic", "int16", 16.0, 24.0),
+            ("tanh", "int16", 19.0, 23.0),
+            ("add", "int8", 19.4, 82.0),
+            ("mul", "int8", 15.2, 36.0),
+            ("logistic", "int8", 7.0, 420.0),
+            ("tanh", "int8", 7.0, 420.0),
+        )
+    }
     many = "numpy, 64 utterances"
     return {
         "machine": {"processor": "AMD EPYC"},
@@ -70,6 +84,7 @@ def result():
         "equality": {"w8a16": equality(True), "w8a8": equality(False)},
         "device": {
             "kernels": kernels,
+            "elements": elements,
             "networks": {
                 "w8a16": network(212_930, 1.129, 48_372),
                 "w8a8": network(215_174, 1.14, 49_140),

@@ -11,10 +11,11 @@ from rich.table import Table
 
 from firmware_sim.cortex_m7 import toolchain
 from firmware_sim.cortex_m7.qemu_device import run_in_qemu
+from tools.bench.elements import instructions_per_element
 from tools.bench.rows import COLUMNS, OUTPUTS, DeviceRows, HostRows, Rows, instructions_per_mac, sweep
 from tools.bundle import Bundle
 from tools.commands.export import exported_c
-from tools.device_report import PEER_KERNELS, PEERS, device_document
+from tools.device_report import PEER_ELEMENTS, PEER_KERNELS, PEERS, device_document
 from tools.engines import unavailable
 
 # All of them once with noise, whole and half zeros; those at which loops turn with the extremes and all ZEROS too.
@@ -25,11 +26,11 @@ MEMORY = ("flash_bytes", "ram_bytes", "stack_bytes")
 
 
 def device_costs(bundles: dict[str, Bundle], stream: np.ndarray) -> dict[str, Any]:
-    """Cases that agree, instructions of the kernels and of the networks; network -> bundle with an audio path.
+    """Cases that agree, instructions of the kernels, a value or a product, and of the networks; network -> bundle with an audio path.
 
     Memory is counted with the kernels in plain C too. Where there is QEMU, so is each hop of the stream (S,) int16.
 
-    Raises AssertionError with the first case of the kernels that gives other integers than numpy.
+    Raises AssertionError with the first case or operator that gives other integers than numpy.
     """
     with tempfile.TemporaryDirectory(prefix="stapes-bench-m7-") as work:
         bundle = next(iter(bundles.values()))
@@ -49,6 +50,10 @@ def device_costs(bundles: dict[str, Bundle], stream: np.ndarray) -> dict[str, An
     return {
         "kernel_cases": cases,
         "kernels": {name: {**found, "peer_instructions_per_mac": _peer(name)} for name, found in kernels.items()},
+        "elements": {
+            name: {"instructions": taken, "peer_instructions": PEER_ELEMENTS.get(name)}
+            for name, taken in instructions_per_element().items()
+        },
         "networks": networks,
         "peers": {name: {"instructions": n, "instructions_per_mac": m} for name, (n, m) in PEERS.items()},
     }
@@ -98,6 +103,17 @@ def kernel_table(device: dict[str, Any]) -> Table:
     for name, found in device["kernels"].items():
         figures = (f"{found['instructions_per_mac']:.2f}", f"{found['peer_instructions_per_mac']:.2f}")
         table.add_row(name, f"{found['instructions']:,}", *figures)
+    return table
+
+
+def element_table(device: dict[str, Any]) -> Table:
+    """Instructions a value of the kernels between the matrices beside those of TFLite Micro with CMSIS-NN."""
+    table = Table(title="kernels between the matrices on a Cortex-M7, instructions a value", title_justify="left")
+    for heading in ("", "here", "TFLite Micro + CMSIS-NN"):
+        table.add_column(heading, justify="right" if heading else "left")
+    for name, found in device["elements"].items():
+        peer = found["peer_instructions"]
+        table.add_row(name, f"{found['instructions']:.1f}", f"{peer:.0f}" if peer else "")
     return table
 
 

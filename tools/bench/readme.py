@@ -14,6 +14,10 @@ BEGIN, END = "<!-- made by python -m tools.bench --readme README.md -->", "<!-- 
 # The peers' figures of the same kernels and networks, by the recipe that they are held against.
 PEER_OF = {"w8a16": "TFLite Micro + CMSIS-NN, 16x8", "w8a8": "TFLite Micro + CMSIS-NN, int8"}
 KERNEL_OF = {"w8a16": "int16 activations, 128->384", "w8a8": "int8 activations, 128->384"}
+ELEMENTS_OF = {
+    recipe: [f"{kind} {dtype}" for kind in ("add", "mul", "logistic", "tanh")]
+    for recipe, dtype in (("w8a16", "int16"), ("w8a8", "int8"))
+}
 NETWORKS = ("native", "tflm", "litert", "onnxruntime, float")
 PIPELINES = {
     "native": "whole pipeline, C on the host, times real time",
@@ -80,6 +84,10 @@ def _device_rows(device: dict[str, Any], recipes: list[str]) -> list[tuple[str, 
             [f"{k['instructions_per_mac']:.2f} ({k['peer_instructions_per_mac']:.2f})" for k in of_kernels],
         ),
         (
+            "Cortex-M7, sum / product / sigmoid / tanh, instructions a value (TFLite Micro with CMSIS-NN)",
+            [" / ".join(_element(device["elements"][name]) for name in ELEMENTS_OF[recipe]) for recipe in recipes],
+        ),
+        (
             "Cortex-M7, network, instructions a frame (per multiply-accumulate)",
             [_count(n) for n in of_networks],
         ),
@@ -107,6 +115,11 @@ def _device_rows(device: dict[str, Any], recipes: list[str]) -> list[tuple[str, 
 def _count(network: dict[str, Any] | None) -> str | None:
     """Instructions of a network, per multiply-accumulate behind them."""
     return f"{network['instructions_network']:,} ({network['instructions_per_mac']:.2f})" if network else None
+
+
+def _element(found: dict[str, Any]) -> str:
+    peer = found["peer_instructions"]
+    return f"{found['instructions']:.0f} ({peer:.0f})" if peer else f"{found['instructions']:.0f}"
 
 
 def _growth(network: dict[str, Any]) -> str:
