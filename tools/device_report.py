@@ -33,7 +33,8 @@ PEER_KERNELS = {
     "int8 activations, 65->384": 2.72,
     "int8 activations, 128->384": 2.27,
 }
-# Its kernels between the matrices, a value: CMSIS-NN's, the curves of int8 TFLite Micro's own.
+# Instructions a value of the kernels between the matrices: CMSIS-NN's, the curves of int8 TFLite Micro's own; and of
+# functions of one number: arm_sqrt_q31 and arm_vlog_q31 of CMSIS-DSP.
 PEER_ELEMENTS = {
     "mul int16": 27.0,
     "logistic int16": 24.0,
@@ -42,6 +43,8 @@ PEER_ELEMENTS = {
     "mul int8": 36.0,
     "logistic int8": 420.0,
     "tanh int8": 420.0,
+    "square root of 32 bits": 51.0,
+    "log2 of 32 bits": 294.0,
 }
 
 

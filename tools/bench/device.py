@@ -13,6 +13,7 @@ from firmware_sim.cortex_m7 import toolchain
 from firmware_sim.cortex_m7.qemu_device import run_in_qemu
 from tools.bench.elements import instructions_per_element
 from tools.bench.rows import COLUMNS, OUTPUTS, DeviceRows, HostRows, Rows, instructions_per_mac, sweep
+from tools.bench.scalars import instructions_per_number
 from tools.bundle import Bundle
 from tools.commands.export import exported_c
 from tools.device_report import PEER_ELEMENTS, PEER_KERNELS, PEERS, device_document
@@ -52,7 +53,7 @@ def device_costs(bundles: dict[str, Bundle], stream: np.ndarray) -> dict[str, An
         "kernels": {name: {**found, "peer_instructions_per_mac": _peer(name)} for name, found in kernels.items()},
         "elements": {
             name: {"instructions": taken, "peer_instructions": PEER_ELEMENTS.get(name)}
-            for name, taken in instructions_per_element().items()
+            for name, taken in (instructions_per_element() | instructions_per_number()).items()
         },
         "networks": networks,
         "peers": {name: {"instructions": n, "instructions_per_mac": m} for name, (n, m) in PEERS.items()},
@@ -107,9 +108,10 @@ def kernel_table(device: dict[str, Any]) -> Table:
 
 
 def element_table(device: dict[str, Any]) -> Table:
-    """Instructions a value of the kernels between the matrices beside those of TFLite Micro with CMSIS-NN."""
-    table = Table(title="kernels between the matrices on a Cortex-M7, instructions a value", title_justify="left")
-    for heading in ("", "here", "TFLite Micro + CMSIS-NN"):
+    """Instructions a value of the kernels between the matrices and of functions of one number beside those of the peers."""
+    title = "between the matrices and in the audio path on a Cortex-M7, instructions a value"
+    table = Table(title=title, title_justify="left")
+    for heading in ("", "here", "TFLite Micro, CMSIS-NN, CMSIS-DSP"):
         table.add_column(heading, justify="right" if heading else "left")
     for name, found in device["elements"].items():
         peer = found["peer_instructions"]
