@@ -18,14 +18,19 @@ ELEMENTS_OF = {
     recipe: [f"{kind} {dtype}" for kind in ("add", "mul", "logistic", "tanh")]
     for recipe, dtype in (("w8a16", "int16"), ("w8a8", "int8"))
 }
-NETWORKS = ("native", "tflm", "litert", "onnxruntime, float")
+NETWORKS = {
+    "native": "C",
+    "tflm": "tflite-micro",
+    "litert": "LiteRT (XNNPACK)",
+    "onnxruntime, float": "onnxruntime in float",
+}
 PIPELINES = {
-    "native": "whole pipeline, C on the host, times real time",
-    "numpy, 64 utterances": "whole pipeline, numpy with 64 utterances",
-    "cortex-m7": "whole pipeline, emulated Cortex-M7",
-    "tflm": "whole pipeline around the tflite-micro interpreter",
-    "litert (XNNPACK)": "whole pipeline around LiteRT (XNNPACK), other bits",
-    "float (onnxruntime)": "whole pipeline in float, around onnxruntime",
+    "native": "C on the host",
+    "numpy, 64 utterances": "numpy, 64 utterances at once",
+    "cortex-m7": "emulated Cortex-M7",
+    "tflm": "around tflite-micro",
+    "litert (XNNPACK)": "around LiteRT (XNNPACK), other bits",
+    "float (onnxruntime)": "in float, around onnxruntime",
 }
 
 
@@ -49,28 +54,33 @@ def readme_table(document: dict[str, Any]) -> str:
     recipes = list(document["pipeline"])
     lines = [_row("", recipes), "|" + "---|" * (len(recipes) + 1)]
 
+    def heading(label: str) -> None:
+        lines.append(_row(f"**{label}**", [""] * len(recipes)))
+
     def add(label: str, cells: list[str | None]) -> None:
         if any(cells):
             lines.append(_row(label, [cell or "-" for cell in cells]))
 
+    heading("whole pipeline, times real time")
     for engine, label in PIPELINES.items():
         add(label, [_realtime(document["pipeline"][recipe].get(engine)) for recipe in recipes])
     known = [name for name in NETWORKS if any(_micro(document["network"][r].get(name)) for r in recipes)]
     cells = [" / ".join(_micro(document["network"][r].get(name)) or "-" for name in known) for r in recipes]
-    add(f"network alone, us a frame: {' / '.join(known)}", list(cells))
+    heading("network alone, us a frame")
+    add(" / ".join(NETWORKS[name] for name in known), list(cells))
     if "device" in document:
+        heading("Cortex-M7, instructions, counted in an emulator")
         for label, figures in _device_rows(document["device"], recipes):
             add(label, figures)
+    heading("bits")
     snr = [f"{document['closeness'][recipe]['mask_snr_db']:.0f}" for recipe in recipes]
     add("mask against float on speech not calibrated on, dB SNR", list(snr))
     equal = ["yes" if document["equality"][recipe]["identical"] else "NO" for recipe in recipes]
     engines = ", ".join(document["equality"][recipes[0]]["sha256"])
     seconds = document["equality"][recipes[0]]["seconds"]
-    add(f"equal in every bit over {seconds:g} s: {engines}", list(equal))
+    add(f"engines equal in every bit over {seconds:g} s: {engines}", list(equal))
     machine = f"{document['machine']['processor']}, processor time of one core"
-    return f"{machine}; Cortex-M7 figures are instructions, counted in an emulator:\n\n" + "".join(
-        f"{line}\n" for line in lines
-    )
+    return f"{machine}:\n\n" + "".join(f"{line}\n" for line in lines)
 
 
 def _device_rows(device: dict[str, Any], recipes: list[str]) -> list[tuple[str, list[str | None]]]:
@@ -80,15 +90,15 @@ def _device_rows(device: dict[str, Any], recipes: list[str]) -> list[tuple[str, 
     of_peers = [peers[PEER_OF[recipe]] for recipe in recipes]
     return [
         (
-            "Cortex-M7, product 128->384, instructions per multiply-accumulate (CMSIS-NN)",
+            "matrix 128 -> 384, a multiply-accumulate (CMSIS-NN)",
             [f"{k['instructions_per_mac']:.2f} ({k['peer_instructions_per_mac']:.2f})" for k in of_kernels],
         ),
         (
-            "Cortex-M7, sum / product / sigmoid / tanh, instructions a value (TFLite Micro with CMSIS-NN)",
+            "ADD / MUL / LOGISTIC / TANH, a value (TFLite Micro with CMSIS-NN)",
             [" / ".join(_element(device["elements"][name]) for name in ELEMENTS_OF[recipe]) for recipe in recipes],
         ),
         (
-            "Cortex-M7, network, instructions a frame (per multiply-accumulate)",
+            "network, a frame (per multiply-accumulate)",
             [_count(n) for n in of_networks],
         ),
         (
@@ -96,17 +106,17 @@ def _device_rows(device: dict[str, Any], recipes: list[str]) -> list[tuple[str, 
             [f"{p['instructions']:,} ({p['instructions_per_mac']:.2f})" for p in of_peers],
         ),
         (
-            "Cortex-M7, network with half of its blocks of 4 x 4 weights at zero",
+            "network with half of its blocks of 4 x 4 weights at zero",
             [_count(networks.get(SPARSE[recipe])) for recipe in recipes],
         ),
-        ("Cortex-M7, audio path, instructions a hop", [f"{n['instructions_audio']:,}" for n in of_networks]),
+        ("audio path, a hop", [f"{n['instructions_audio']:,}" for n in of_networks]),
         (
-            "Cortex-M7, whole pipeline, million instructions a second of audio (RNNoise 493)",
+            "whole pipeline, millions a second of audio (RNNoise 493)",
             [f"{millions_a_second(n):.0f}" for n in of_networks],
         ),
-        ("Cortex-M7, flash / RAM beside that of the kernels in plain C", [_growth(n) for n in of_networks]),
+        ("flash / RAM, beside the kernels in plain C", [_growth(n) for n in of_networks]),
         (
-            "Cortex-M7, network of GTCRN, instructions a frame of 16 ms",
+            "network of GTCRN, a frame of 16 ms",
             [_count(networks.get(GTCRN)) if GTCRN.endswith(recipe) else None for recipe in recipes],
         ),
     ]
