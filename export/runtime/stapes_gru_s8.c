@@ -7,9 +7,19 @@ static void add_and_look_up(const stapes_quick_add_params *sum, const stapes_lut
 {
     const int16_t *const exact = sum->second_is_exact ? h : x;
     const int16_t *const other = sum->second_is_exact ? x : h;
+#if STAPES_VECTORS /* of which none looks up: all sums come first */
+    int16_t codes[STAPES_GRU_UNITS];
+    for (int32_t i = 0; i < count; i++) {
+        codes[i] = (int16_t)stapes_quick_add(sum, exact[i], other[i]);
+    }
+    for (int32_t i = 0; i < count; i++) {
+        x[i] = stapes_lut(curve, codes[i]);
+    }
+#else
     for (int32_t i = 0; i < count; i++) {
         x[i] = stapes_lut(curve, stapes_quick_add(sum, exact[i], other[i]));
     }
+#endif
 }
 
 /* h = r * h over count units. */

@@ -31,20 +31,22 @@ static inline void stapes_round_once(const int32_t *sums, const int32_t *multipl
     values[3] = stapes_once(sums[3], multipliers[3]);
 }
 
-static inline int16_t stapes_twice(int32_t sum, const int32_t *multipliers, int32_t i)
-{
-    const int32_t power = (int32_t)1 << (32 - stapes_rows_shift(multipliers[4], i));
-    const int32_t scaled = stapes_divide_high(stapes_high_product(2 * sum, multipliers[i]), power);
-    return (int16_t)stapes_saturate_s8(scaled + stapes_rows_zero_point(multipliers[4]));
-}
-
-/* STAPES_TWICE_HIGH. */
+/* STAPES_TWICE_HIGH: step by step over the block, as compilers make vector instructions of that. */
 static inline void stapes_round_twice(const int32_t *sums, const int32_t *multipliers, int16_t *values)
 {
-    values[0] = stapes_twice(sums[0], multipliers, 0);
-    values[1] = stapes_twice(sums[1], multipliers, 1);
-    values[2] = stapes_twice(sums[2], multipliers, 2);
-    values[3] = stapes_twice(sums[3], multipliers, 3);
+    const uint32_t word = (uint32_t)multipliers[4];
+    const int32_t zero_point = stapes_rows_zero_point(multipliers[4]);
+    int32_t scaled[4];
+    for (int32_t i = 0; i < 4; i++) {
+        const int64_t product = (int64_t)sums[i] * multipliers[i] + ((int64_t)1 << 30);
+        scaled[i] = (int32_t)(uint32_t)(((uint64_t)product >> 31) & 0xFFFFFFFFu);
+    }
+    for (int32_t i = 0; i < 4; i++) {
+        const int32_t right = (int32_t)(word << (26 - 6 * i)) >> 26;
+        const int32_t halved = (scaled[i] + (scaled[i] >> 31)) >> (right - 1);
+        const int32_t value = ((halved + 1) >> 1) + zero_point;
+        values[i] = (int16_t)(value < -128 ? -128 : value > 127 ? 127 : value);
+    }
 }
 
 #endif

@@ -103,7 +103,7 @@ def result():
 def test_the_table_holds_the_figures_of_the_result():
     assert readme_table(result()) == TABLE
     without = {key: value for key, value in result().items() if key != "device"}
-    assert "Cortex-M7, network" not in readme_table(without)
+    assert "Cortex-M7, instructions" not in readme_table(without)
 
 
 def test_the_table_stands_between_the_marks_and_the_rest_stays(tmp_path):
