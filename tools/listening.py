@@ -31,7 +31,7 @@ from tools.metrics import pesq_wb
 from tools.pairs import find_pairs
 
 SECONDS = 3.0
-MIX_SNR_DB, LEVELS_DBFS = (0.0, 5.0, 10.0, 15.0), (-22.0, -34.0)
+MIX_SNR_DB, LEVELS_DBFS = (0.0, 5.0, 10.0, 15.0), (-22.0, -34.0, -46.0)
 # A spectrum to the power of COMPRESSED is nearer to what is heard; below FLOOR, some ten last bits of the output, nothing is.
 COMPRESSED, FLOOR = 0.3, 1e-3
 # A program that runs for a second is not worth more of the compiler's time.
