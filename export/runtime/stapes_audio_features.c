@@ -25,13 +25,13 @@ static int32_t magnitude_q20(stapes_normal filtered, int32_t window_power_log2)
     return stapes_shift_round((int32_t)root, shift > -31 ? shift : -31);
 }
 
-static int32_t octaves_q16(stapes_normal filtered, int32_t floor_q16)
+static int32_t floored_octaves_q16(stapes_normal filtered, int32_t floor_q16)
 {
     int32_t octaves;
     if (filtered.mantissa == 0u) {
         return floor_q16;
     }
-    octaves = stapes_log2_q16(filtered.mantissa) + filtered.exponent * 65536;
+    octaves = stapes_octaves_q16(filtered);
     return octaves > floor_q16 ? octaves : floor_q16;
 }
 
@@ -72,7 +72,7 @@ static void logarithmic(const stapes_audio_params *p, stapes_audio_state *state,
     int64_t sum_q16 = 0;
     for (int32_t k = 0; k < p->bins; k++) {
         const stapes_normal filtered = filtered_power(p, state->power_q40[k], gain2_q30[k]);
-        const int32_t octaves = octaves_q16(filtered, p->log2_floor_q16);
+        const int32_t octaves = floored_octaves_q16(filtered, p->log2_floor_q16);
         features_q20[k] = octaves;
         sum_q16 += octaves;
     }

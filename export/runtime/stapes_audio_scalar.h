@@ -141,6 +141,12 @@ static inline int32_t stapes_log2_q16(uint32_t x)
     return (normal.exponent + 31) * 65536 + (int32_t)fraction;
 }
 
+/* log2 in Q16 of mantissa * 2^exponent, mantissa > 0. */
+static inline int32_t stapes_octaves_q16(stapes_normal x)
+{
+    return stapes_log2_q16(x.mantissa) + x.exponent * 65536;
+}
+
 /* round(x / 2^right), half upwards; right in 0..31, x + 2^(right - 1) fits in 32 bits. */
 static inline int32_t stapes_round_right(int32_t x, int32_t right)
 {

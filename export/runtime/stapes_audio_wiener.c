@@ -28,8 +28,7 @@ static void track_signal(const stapes_audio_params *p, stapes_audio_state *state
 
 static int32_t octaves_q16(uint64_t x)
 {
-    const stapes_normal normal = stapes_normalise(x > 0u ? x : 1u);
-    return stapes_log2_q16(normal.mantissa) + normal.exponent * 65536;
+    return stapes_octaves_q16(stapes_normalise(x > 0u ? x : 1u));
 }
 
 /* How far the signal is above the noise, 0 at clear_octaves, one less a last bit two octaves above; fading where speech

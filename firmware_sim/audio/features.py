@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from firmware_sim.audio.scalar import exp2_q20, isqrt, log2_q16, normalise, round_right, shift_round
+from firmware_sim.audio.scalar import exp2_q20, isqrt, normalise, octaves_q16, round_right, shift_round
 from firmware_sim.audio.wiener import WienerFilter
 from models.frontend import FEATURES
 from quantize.audio_params import AudioParams
@@ -40,14 +40,14 @@ class FeatureExtractor:
     def _normalised_log2_q24(self, mantissa: np.ndarray, exponent: np.ndarray, silent: np.ndarray) -> np.ndarray:
         """log2 of the filtered power over its level, (B, F), in octaves."""
         p = self.params
-        octaves_q16 = log2_q16(np.maximum(mantissa, np.uint64(1))) + (exponent << 16)
-        octaves_q16 = np.where(mantissa > 0, np.maximum(octaves_q16, p.log2_floor_q16), p.log2_floor_q16)
-        mean_q24 = (octaves_q16.sum(axis=1) * p.bins_reciprocal_q32) >> 24
+        above_floor_q16 = np.maximum(octaves_q16(np.maximum(mantissa, np.uint64(1)), exponent), p.log2_floor_q16)
+        power_q16 = np.where(mantissa > 0, above_floor_q16, p.log2_floor_q16)
+        mean_q24 = (power_q16.sum(axis=1) * p.bins_reciprocal_q32) >> 24
         step = (mean_q24 - self.level_q24 + (1 << (p.level_shift - 1))) >> p.level_shift
         moved_q24 = np.where(self.has_level, self.level_q24 + step, mean_q24)
         self.level_q24 = np.where(silent, self.level_q24, moved_q24)
         self.has_level = self.has_level | ~silent
-        return (octaves_q16 << 8) - self.level_q24[:, None]
+        return (power_q16 << 8) - self.level_q24[:, None]
 
     def _compress(self, octaves_q24: np.ndarray) -> np.ndarray:
         """The logarithm itself, or its power law."""

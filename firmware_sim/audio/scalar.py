@@ -64,6 +64,11 @@ def log2_q16(x: np.ndarray) -> np.ndarray:
     return ((exponent + 31) << 16) + low + (((LOG2_Q16[index + 1] - low) * fraction_q16 + (1 << 15)) >> 16)
 
 
+def octaves_q16(mantissa: np.ndarray, exponent: np.ndarray) -> np.ndarray:
+    """log2 in Q16 of mantissa * 2^exponent, mantissa > 0, as int64."""
+    return log2_q16(mantissa) + (exponent << 16)
+
+
 def exp2_q20(x_q16: np.ndarray) -> np.ndarray:
     """2^x in Q20 of -20 <= x <= 10 in Q16, as int64; table with linear interpolation, within 4e-6 of the value and half a step."""
     index, fraction_q9 = (x_q16 >> 9) & 127, x_q16 & 511

@@ -9,7 +9,7 @@ import math
 
 import numpy as np
 
-from firmware_sim.audio.scalar import isqrt, log2_q16, normalise, ratio, round_right
+from firmware_sim.audio.scalar import isqrt, log2_q16, normalise, octaves_q16, ratio, round_right
 from quantize.audio_params import AudioParams
 
 ONE_Q24 = 1 << 24
@@ -117,5 +117,4 @@ class WienerFilter:
 
 def _octaves_q16(x: np.ndarray) -> np.ndarray:
     """log2 of a uint64 in Q16; of 0 that of 1."""
-    mantissa, exponent = normalise(np.maximum(x, np.uint64(1)))
-    return log2_q16(mantissa) + (exponent << 16)
+    return octaves_q16(*normalise(np.maximum(x, np.uint64(1))))
