@@ -37,6 +37,14 @@ class Done:
         return lines[0].removeprefix("stapes: error: ")
 
 
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """A test marked with `needs` is skipped where one of its tools does not work."""
+    from tests.machine import require
+
+    for mark in item.iter_markers("needs"):
+        require(*mark.args)
+
+
 @pytest.fixture
 def stapes(monkeypatch, capsys):
     """The real command line in this process: arguments -> `Done`."""

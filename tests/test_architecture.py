@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.machine import require
+
 ROOT = Path(__file__).parent.parent
 MAY_IMPORT = {
     "models": set(),
@@ -49,8 +51,7 @@ def test_no_checkpoint_is_loaded_in_a_way_that_runs_code():
 
 
 def test_tracked_files_name_no_machine():
-    if not (ROOT / ".git").exists():
-        pytest.skip("not a git checkout")
+    require("git")
     listed = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
     words = ["/".join(("", top, "")) for top in ("work", "root")] + ["index-url", "extra-index"]
     for name in filter(None, listed.split("\0")):
@@ -59,3 +60,13 @@ def test_tracked_files_name_no_machine():
             continue
         text = path.read_text("utf-8", errors="replace")
         assert not [word for word in words if word in text], name
+
+
+def test_tests_find_out_in_one_place_what_the_machine_has():
+    for path in sorted((ROOT / "tests").rglob("*.py")):
+        calls = [
+            ast.unparse(node.func)
+            for node in ast.walk(ast.parse(path.read_text("utf-8")))
+            if isinstance(node, ast.Call)
+        ]
+        assert "shutil.which" not in calls or path.name == "machine.py", f"{path.name}: ask tests.machine"

@@ -4,25 +4,18 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import pytest
-
 from export.c import export_c
 from firmware_sim.cortex_m7.network_device import NetworkDevice
 from firmware_sim.cortex_m7.toolchain import find_toolchain
-from firmware_sim.engines.cortex_m7 import require_unicorn
-from models.errors import StapesError
 from quantize.graph import Graph
 from tests.export.programs import STAMP, CNetwork
+from tests.machine import require
 
 
 def network(graph: Graph, folder: Path, build: str) -> CNetwork | NetworkDevice:
     """A network in one of `programs.BUILDS` or, as "device", on the emulated Cortex-M7."""
     if build != "device":
         return CNetwork(graph, folder, build)
-    try:
-        require_unicorn()
-        chain = find_toolchain("gcc")
-    except StapesError as error:
-        pytest.skip(str(error))
+    require("cortex-m7", "device gcc")
     export_c(graph, folder / "net", name="net", frontend=None, stamp=STAMP)
-    return NetworkDevice(folder / "net", graph, chain)
+    return NetworkDevice(folder / "net", graph, find_toolchain("gcc"))

@@ -11,16 +11,13 @@ from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
-import pytest
 
 from export.packages import export_package
-from firmware_sim.cmsis_dsp import CmsisDsp, sources
-from models.errors import StapesError
 from tests.export.networks import Network, network
 from tests.export.programs import STAMP
+from tests.machine import cmsis_dsp
 
 NAME = "ear"
-M7 = ["-mcpu=cortex-m7", "-mthumb", "-mfpu=fpv5-d16", "-mfloat-abi=hard"]
 QEMU = ["qemu-system-arm", "-M", "mps2-an500", "-nographic", "-monitor", "none", "-serial", "none"]
 WARNINGS = [
     "-Wall",
@@ -32,21 +29,6 @@ WARNINGS = [
     "-Wundef",
     "-Werror",
 ]
-
-
-def require(*programs: str) -> None:
-    """Skip the test, naming the first program that is not installed."""
-    for program in programs:
-        if shutil.which(program) is None:
-            pytest.skip(f"no {program}")
-
-
-def cmsis_dsp() -> CmsisDsp:
-    """CMSIS-DSP's sources; skips where they cannot be had."""
-    try:
-        return sources()
-    except StapesError as error:
-        pytest.skip(str(error))
 
 
 def write(kind: str, folder: Path, net: Network | None = None, **changes: object) -> Path:

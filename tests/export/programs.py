@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import ctypes
 import shlex
-import shutil
 import subprocess
 from pathlib import Path
 
 import numpy as np
-import pytest
 
 from export.c import export_c
 from export.stamp import Stamp
 from quantize.graph import DTYPES, Graph
+from tests.machine import require
 
 STRICT = shlex.split(
     "-std=c99 -pedantic -Wall -Wextra -Wconversion -Wsign-conversion -Wshadow -Wdouble-promotion -Wundef -Wcast-align "
@@ -31,8 +30,7 @@ STAMP = Stamp(HASH, "1.2.3", "w8a16")
 
 def compiler(build: str) -> list[str]:
     """Compiler and flags of a build; skips without the compiler."""
-    if shutil.which(BUILDS[build][0]) is None:
-        pytest.skip(f"no {BUILDS[build][0]}")
+    require("gcc sanitised" if build == "sanitised" else BUILDS[build][0])
     return BUILDS[build]
 
 

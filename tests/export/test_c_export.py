@@ -3,7 +3,6 @@
 import ctypes
 import os
 import re
-import shutil
 import subprocess
 from dataclasses import replace
 from pathlib import Path
@@ -17,25 +16,21 @@ from export.c.fusion import FUSIONS
 from export.c.program import build_program
 from export.stamp import Stamp
 from export.vectors import SELF_TEST_FRAMES
-from firmware_sim.cmsis_dsp import sources
 from firmware_sim.compare import first_difference
 from firmware_sim.engines.native import NativeEngine
 from models.errors import StapesError
 from tests.export.networks import network
 from tests.export.programs import HASH, STAMP, STRICT
 from tests.firmware_sim.gru_graph import gru_graph, random_frames
+from tests.machine import cmsis_dsp, require
 
-COMPILERS = [name for name in ("gcc", "clang") if shutil.which(name)]
 SANITISED = ["-O1", "-g", "-fsanitize=address,undefined", "-fno-sanitize-recover=all"]
 
 
 @pytest.fixture(scope="module")
 def cmsis():
-    """Compiler options for CMSIS-DSP, and its objects compiled with GCC."""
-    try:
-        return sources()
-    except StapesError as error:
-        pytest.skip(str(error))
+    """CMSIS-DSP's files and what the compiler must be told about them."""
+    return cmsis_dsp()
 
 
 @pytest.fixture(scope="module")
@@ -45,6 +40,8 @@ def cmsis_options(cmsis):
 
 @pytest.fixture(scope="module")
 def cmsis_objects(cmsis, cmsis_options, tmp_path_factory):
+    """Compiled with GCC."""
+    require("gcc")
     folder = tmp_path_factory.mktemp("cmsis")
     for path in cmsis.c_files:
         command = ["gcc", "-O2", "-w", "-fPIC", *cmsis_options, "-c", str(path), "-o", str(folder / f"{path.stem}.o")]
@@ -68,6 +65,7 @@ def exported(tmp_path_factory):
 
 def objects(folder, work, command, *flags):
     """All C files of a folder as objects in `work`; every warning is an error."""
+    require(command)
     work.mkdir(exist_ok=True)
     made = []
     for path in sorted([*folder.glob("*.c"), *(folder / "runtime").glob("*.c")]):
@@ -83,7 +81,7 @@ def run(program):
 # ---- it builds and says what it is
 
 
-@pytest.mark.parametrize("command", COMPILERS)
+@pytest.mark.parametrize("command", ["gcc", "clang"])
 @pytest.mark.parametrize("trace", [(), ("-DSTAPES_TRACE",)], ids=["plain", "trace"])
 @pytest.mark.parametrize(("config", "recipe"), [("own", "w8a16"), ("published", "w8a8_features16")])
 def test_every_file_compiles_without_a_warning(config, recipe, trace, command, tmp_path, cmsis_options):
@@ -94,8 +92,7 @@ def test_every_file_compiles_without_a_warning(config, recipe, trace, command, t
 @pytest.fixture(scope="module")
 def cortex_m7(tmp_path_factory, cmsis_options):
     """Clang for the device, with the three declarations of libc that the program asks for; objects only."""
-    if not shutil.which("clang"):
-        pytest.skip("no clang")
+    require("clang")
     folder = tmp_path_factory.mktemp("libc")
     declared = "#include <stddef.h>\nvoid *memcpy(void *, const void *, size_t);\nvoid *memset(void *, int, size_t);\n"
     for name in ("string.h", "math.h", "stdlib.h"):
@@ -125,8 +122,8 @@ def test_the_ram_told_is_the_size_of_the_context_on_the_device(config, recipe, c
         subprocess.run([*cortex_m7, "-fsyntax-only", str(probe)], check=True)
 
 
-@pytest.mark.skipif(not shutil.which("g++"), reason="no g++")
 def test_the_headers_serve_cpp_twice_and_alone(exported, tmp_path):
+    require("g++")
     for header in sorted([*exported.glob("*.h"), *(exported / "runtime").glob("*.h")]):
         source = tmp_path / "probe.cpp"
         source.write_text(f'#include "{header}"\n#include "{header}"\nint main() {{ return 0; }}\n')
@@ -154,6 +151,7 @@ def test_headers_begin_with_their_guard_and_tables_are_defined_once(exported):
 
 
 def test_nothing_floats_allocates_or_asks_for_more_than_three_functions_of_libc(exported, tmp_path, cmsis_options):
+    require("gcc", "nm", "objdump")
     made = objects(exported, tmp_path / "work", "gcc", "-O2", *cmsis_options)
     made = [path for path in made if not path.endswith("runner.o")]
     listing = subprocess.run(["nm", "-g", *made], capture_output=True, text=True, check=True).stdout
@@ -165,6 +163,7 @@ def test_nothing_floats_allocates_or_asks_for_more_than_three_functions_of_libc(
 
 
 def test_only_constants_are_global(exported, tmp_path, cmsis_options):
+    require("gcc", "nm")
     # As firmware is linked: with position-independent code, constants that hold addresses are written once by the loader.
     made = objects(exported, tmp_path / "work", "gcc", "-O2", "-fno-pie", *cmsis_options)
     listing = subprocess.run(["nm", *made], capture_output=True, text=True, check=True).stdout
@@ -211,6 +210,7 @@ def test_two_fusable_cells_are_fused():
 @pytest.fixture(scope="module")
 def replaying(exported, tmp_path_factory, cmsis_options, cmsis_objects):
     """Function (folder, work) -> the runner's result, under the address and undefined-behaviour sanitisers."""
+    require("gcc sanitised")
     shared = tmp_path_factory.mktemp("shared")
     common = objects(exported, shared, "gcc", *SANITISED, *cmsis_options)
 
@@ -266,6 +266,7 @@ def test_the_runner_sees_one_changed_input(replaying, tmp_path):
 
 
 def test_make_check_replays_the_vectors(exported, tmp_path, cmsis):
+    require("make", "cc")
     root = cmsis.c_files[0].parents[2]
     command = [
         "make",
@@ -281,8 +282,8 @@ def test_make_check_replays_the_vectors(exported, tmp_path, cmsis):
     assert "every bit agrees" in done.stdout
 
 
-@pytest.mark.skipif(not shutil.which("cmake"), reason="no cmake")
 def test_cmake_builds_and_ctest_passes(exported, tmp_path, cmsis):
+    require("cmake", "ctest")
     root = cmsis.c_files[0].parents[2]
     for command in (
         ["cmake", "-S", str(exported), "-B", str(tmp_path), f"-DCMSIS_DSP={root}", "-DSTAPES_TRACE=ON"],
@@ -296,6 +297,7 @@ def test_cmake_builds_and_ctest_passes(exported, tmp_path, cmsis):
 
 
 def test_a_network_alone_needs_no_dsp_library(tmp_path):
+    require("make", "cc")
     graph = gru_graph("int8", 16, 16)
     codes = random_frames(graph, 10, 1, seed=0)[:, 0].astype(np.int8)
     # Any output will do: the runner must build and find the difference.

@@ -8,10 +8,9 @@ from pathlib import Path
 import pytest
 
 from export.c import export_c
-from firmware_sim.cmsis_dsp import sources
-from models.errors import StapesError
 from tests.export.networks import network
 from tests.export.programs import STAMP
+from tests.machine import cmsis_dsp, require
 
 FAULTS = Path(__file__).with_name("faults.c")
 SANITISED = ("-std=c99", "-O1", "-g", "-fsanitize=address,undefined", "-fno-sanitize-recover=all", "-DSTAPES_TRACE")
@@ -33,12 +32,8 @@ def programs(tmp_path_factory):
 
 @pytest.mark.parametrize("compiler", ["gcc", "clang"])
 def test_no_misuse_does_harm(compiler, programs, tmp_path):
-    if shutil.which(compiler) is None:
-        pytest.skip(f"no {compiler}")
-    try:
-        cmsis = sources()
-    except StapesError as error:
-        pytest.skip(str(error))
+    require(f"{compiler} sanitised")
+    cmsis = cmsis_dsp()
     headers = [word for path in cmsis.include_dirs for word in ("-isystem", str(path))]
     headers += [f"-D{word}" for word in cmsis.defines]
     objects = []

@@ -2,16 +2,14 @@
 
 import ctypes
 import functools
-import shutil
 import subprocess
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from firmware_sim.cmsis_dsp import sources
-from models.errors import StapesError
 from tests.firmware_sim.audio_signals import pipeline_extremes
+from tests.machine import cmsis_dsp, require
 from tools.bench.material import speech_in_noise
 from tools.commands.export import write_c
 from tools.engines import make_engine
@@ -25,10 +23,7 @@ SANITISE = ["-O1", "-g", "-fno-sanitize-recover=all"]
 @pytest.fixture(scope="module")
 def cmsis():
     """CMSIS-DSP's files and what the compiler must be told about them."""
-    try:
-        return sources()
-    except StapesError as error:
-        pytest.skip(str(error))
+    return cmsis_dsp()
 
 
 @pytest.fixture(scope="module")
@@ -51,11 +46,6 @@ def signals():
     samples = 128 * HOP
     speech = speech_in_noise(4 * samples / 16_000, seed=9).reshape(4, -1)
     return pipeline_extremes(samples) | {f"speech {i}": row for i, row in enumerate(speech)}
-
-
-def require(compiler):
-    if shutil.which(compiler) is None:
-        pytest.skip(f"no {compiler}")
 
 
 def compile_all(compiler, folder, name, cmsis, work, own_flags, cmsis_flags):
@@ -84,8 +74,7 @@ def compile_all(compiler, folder, name, cmsis, work, own_flags, cmsis_flags):
 def test_make_check_builds_without_a_warning_and_replays_the_vectors(
     exported, cmsis, tmp_path, network, recipe, compiler
 ):
-    require(compiler)
-    require("make")
+    require(compiler, "make")
     _, folder = exported(network, recipe)
     command = ["make", "check", f"CC={compiler}", "CFLAGS=-O2 -Werror", f"WARNINGS={WARNINGS}"]
     command += [f"BUILD={tmp_path}", f"CMSIS_DSP={cmsis.include_dirs[0].parent}"]
@@ -113,7 +102,7 @@ def test_make_check_builds_without_a_warning_and_replays_the_vectors(
 def test_no_sanitiser_complains_at_the_extremes_and_every_bit_is_that_of_numpy(
     exported, cmsis, signals, tmp_path, network, recipe, compiler
 ):
-    require(compiler)
+    require(f"{compiler} sanitised")
     bundle, folder = exported(network, recipe)
     # CMSIS-DSP shifts negative numbers to the left, which its compilers define: it is held to its memory alone.
     flags = [*SANITISE, "-fsanitize=address,undefined"]

@@ -14,6 +14,7 @@ from export.c.runtime import RUNTIME
 from tests.export.networks import network
 from tests.export.programs import STAMP
 from tests.firmware_sim.gru_graph import gru_graph, random_frames
+from tests.machine import require
 
 DEVIATIONS = RUNTIME / "misra.toml"
 # What stands for NAME there; the last is small enough for its weights and vectors to be checked too.
@@ -43,8 +44,7 @@ def deviations():
 @pytest.fixture(scope="module")
 def findings(tmp_path_factory):
     """All findings as (rule or cppcheck's own id, file, line), with NAME for the name of a program."""
-    if shutil.which("cppcheck") is None:
-        pytest.skip("no cppcheck: install it (Debian: cppcheck)")
+    require("cppcheck")
     work = tmp_path_factory.mktemp("misra")
     for name, (config, recipe) in PROGRAMS.items():
         net = network(config, recipe)

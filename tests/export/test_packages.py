@@ -13,19 +13,17 @@ from export.packages import PACKAGES
 from models.errors import StapesError
 from tests.export.networks import network
 from tests.export.packages import (
-    M7,
     NAME,
     WARNINGS,
     call,
-    cmsis_dsp,
     compile_all,
     delayed,
     package,
-    require,
     texts,
     write,
 )
 from tests.export.programs import HASH
+from tests.machine import M7, cmsis_dsp, require
 
 STREAM_TEST = Path(__file__).with_name("package_stream.c")
 
@@ -93,7 +91,7 @@ def test_the_memory_of_the_readme_is_that_of_the_device(tmp_path):
 @pytest.fixture(scope="module")
 def stream_test(tmp_path_factory):
     """`package_stream.c` on the double buffer: a scenario, and the recording in whole hops -> what it printed, what was sent."""
-    require("gcc")
+    require("gcc sanitised")
     work, folder = tmp_path_factory.mktemp("stream"), package("cmake")
     cmsis = cmsis_dsp()
     common = ["gcc", "-std=c99", "-O2", f"-I{folder / 'src'}", "-fsanitize=undefined", "-fno-sanitize-recover=all"]

@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.export.packages import M7, NAME, WARNINGS, call, compile_all, emulate, package, require, write
+from tests.export.packages import NAME, WARNINGS, call, compile_all, emulate, package, write
+from tests.machine import M7, require
 
 SHIM = Path(__file__).parent / "arduino"
 SKETCHES = {"SelfTest": 1, "DoubleBuffer": 40_000, "TeensyAudio": 1}

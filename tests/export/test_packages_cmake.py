@@ -7,7 +7,8 @@ import pytest
 import soundfile
 
 from tests.export.networks import network
-from tests.export.packages import NAME, call, cmsis_dsp, emulate, package, require, write
+from tests.export.packages import NAME, call, emulate, package, write
+from tests.machine import cmsis_dsp, require
 
 PRESETS = {"host": ("cmake", "ninja", "gcc"), "cortex-m7": ("cmake", "ninja", "arm-none-eabi-gcc", "qemu-system-arm")}
 

@@ -8,7 +8,8 @@ import pytest
 
 from tests.export.pack_rules import archive_errors, packchk, schema_errors
 from tests.export.package_schemas import PROJECT, SOLUTION, read_yaml
-from tests.export.packages import M7, NAME, call, cmsis_dsp, compile_all, emulate, package, require, write
+from tests.export.packages import NAME, call, compile_all, emulate, package, write
+from tests.machine import M7, cmsis_dsp, require
 
 CORE = Path(__file__).parent / "cmsis_core"
 PDSC = f"stapes.{NAME}.pdsc"

@@ -10,8 +10,9 @@ import pytest
 import yaml
 
 from tests.export.package_schemas import MODULE, TWISTER, read_yaml
-from tests.export.packages import NAME, call, cmsis_dsp, package, require
+from tests.export.packages import NAME, call, package
 from tests.export.programs import HASH
+from tests.machine import cmsis_dsp, require
 
 SHIM = Path(__file__).parent / "zephyr"
 SAMPLE, TEST = f"samples/{NAME}_example", f"tests/{NAME}_self_test"

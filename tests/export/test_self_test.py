@@ -9,11 +9,10 @@ import pytest
 
 from export.c import export_c
 from export.vectors import SELF_TEST_FRAMES
-from firmware_sim.cmsis_dsp import sources
-from models.errors import StapesError
 from tests.export.networks import network
 from tests.export.programs import STAMP, STRICT
 from tests.firmware_sim.gru_graph import gru_graph
+from tests.machine import cmsis_dsp, require
 
 OK, NULL_POINTER, WRONG_SIZE, WEIGHTS, MISMATCH = 0, 1, 3, 5, 6
 HOP = 64
@@ -36,7 +35,8 @@ class Program:
     """An exported program with its self-test, as a library."""
 
     def __init__(self, folder, work, *defines):
-        cmsis = sources()
+        require("gcc", "size")
+        cmsis = cmsis_dsp()
         headers = [word for path in cmsis.include_dirs for word in ("-isystem", str(path))]
         headers += [f"-D{word}" for word in cmsis.defines]
         own = [p for p in (*folder.glob("*.c"), *(folder / "runtime").glob("*.c")) if p.name != "mask_runner.c"]
@@ -74,13 +74,6 @@ class Program:
         return (ctypes.c_uint8 * size).from_address(address)
 
 
-def require_cmsis():
-    try:
-        sources()
-    except StapesError as error:
-        pytest.skip(str(error))
-
-
 def arrays_of(folder):
     """C name -> bytes, of every constant array that a header of the folder declares."""
     width = {"int8_t": 1, "int16_t": 2, "uint16_t": 2, "int32_t": 4, "uint32_t": 4, "char": 1}
@@ -106,7 +99,6 @@ def exported(tmp_path_factory):
 
 @pytest.mark.parametrize("recipe", ["w8a16", "w8a8"])
 def test_one_flipped_bit_is_found_in_every_constant_array(recipe, exported, tmp_path):
-    require_cmsis()
     folder = exported(recipe)
     program = Program(folder, tmp_path)
     assert program.test().status == OK
@@ -127,7 +119,6 @@ def test_one_flipped_bit_is_found_in_every_constant_array(recipe, exported, tmp_
 
 
 def test_the_context_is_fresh_afterwards_whatever_was_found(exported, tmp_path):
-    require_cmsis()
     folder = exported("w8a16")
     program = Program(folder, tmp_path)
     net = network("own", "w8a16")
@@ -144,7 +135,6 @@ def test_the_context_is_fresh_afterwards_whatever_was_found(exported, tmp_path):
 
 
 def test_a_null_report_and_a_context_that_does_not_fit_are_answered(exported, tmp_path):
-    require_cmsis()
     program = Program(exported("w8a8"), tmp_path)
     size = ctypes.c_size_t(program.size)
     assert program.c.mask_self_test(program.context, size, None) == OK
@@ -155,7 +145,6 @@ def test_a_null_report_and_a_context_that_does_not_fit_are_answered(exported, tm
 
 @pytest.mark.parametrize("left_out", [{"NETWORK"}, {"AUDIO"}, {"NETWORK", "AUDIO"}], ids=sorted)
 def test_a_part_that_is_left_out_takes_its_vectors_with_it(left_out, exported, tmp_path):
-    require_cmsis()
     folder = exported("w8a8")
     whole, part = tmp_path / "whole", tmp_path / "part"
     for work, defines in ((whole, ()), (part, [f"-DSTAPES_SELF_TEST_{name}=0" for name in left_out])):

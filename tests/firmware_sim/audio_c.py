@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 import ctypes
-import shutil
 import subprocess
 from ctypes import POINTER, byref, c_bool, c_int16, c_int32, c_int64, c_uint16, c_uint32, c_uint64
 from pathlib import Path
 
 import numpy as np
-import pytest
 
-from firmware_sim.cmsis_dsp import sources
-from models.errors import StapesError
 from models.frontend import FEATURES
 from quantize.audio_params import AudioParams, RfftTables, TensorScaling
+from tests.machine import cmsis_dsp, require
 
 RUNTIME = Path(__file__).parents[2] / "export" / "runtime"
 STRICT = (
@@ -30,12 +27,8 @@ BUILDS = {
 def compile_library(folder: Path, build: str) -> Path:
     """Compile the runtime's audio path, every warning an error, with CMSIS-DSP's transform; skips without the compiler."""
     compiler, *flags = BUILDS[build]
-    if shutil.which(compiler) is None:
-        pytest.skip(f"no {compiler}")
-    try:
-        dsp = sources()
-    except StapesError as error:
-        pytest.skip(str(error))
+    require("gcc sanitised" if build == "sanitised" else compiler)
+    dsp = cmsis_dsp()
     includes = [flag for path in dsp.include_dirs for flag in ("-isystem", str(path))]
     defines = [f"-D{name}" for name in dsp.defines]
     own = [*sorted(RUNTIME.glob("stapes_audio*.c")), RUNTIME / "stapes_rfft_q31.c"]

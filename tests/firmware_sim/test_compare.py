@@ -12,7 +12,7 @@ from firmware_sim.engines.numpy_engine import NumpyEngine
 from quantize.graph import Graph
 from tools.bench.material import speech_in_noise
 from tools.commands.export import exported_c
-from tools.engines import make_engine, unavailable
+from tools.engines import make_engine
 
 HOP = 64
 FRAMES = 60
@@ -114,7 +114,7 @@ def weights_changed(graph: Graph, name: str, row: int, column: int, value: int) 
     return replace(graph, tensors={**graph.tensors, name: replace(graph.tensors[name], data=data)})
 
 
-@pytest.mark.skipif("native" in unavailable(), reason="no C compiler")
+@pytest.mark.needs("native")
 @pytest.mark.parametrize("operator", ["gru0/hn", None])
 def test_one_wrong_weight_in_the_c_is_found_at_its_row(bundle, audio, run, operator):
     """The place is worked out beforehand by the numpy engine, whose graph has the same wrong weight."""

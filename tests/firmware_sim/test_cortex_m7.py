@@ -20,23 +20,15 @@ from firmware_sim.engines.native import build as build_for_host
 from firmware_sim.engines.numpy_engine import NumpyEngine
 from models.errors import StapesError
 from tests.firmware_sim.audio_signals import NOISY, extremes, shipped
+from tests.machine import lacking, require
 
 RECIPES = ("w8a8", "w8a16")
 EXTREMES = ("silence", "square", "white, full scale", "random signs, full scale", "DC", "impulses")
 HOP = 64
 
 
-def lacking(check):
-    """What this machine misses, or an empty text."""
-    try:
-        check()
-    except StapesError as error:
-        return str(error)
-    return ""
-
-
-needs_unicorn = pytest.mark.skipif(bool(lacking(require_unicorn)), reason=lacking(require_unicorn))
-needs_qemu = pytest.mark.skipif(bool(lacking(find_qemu)), reason=lacking(find_qemu))
+needs_unicorn = pytest.mark.needs("cortex-m7")
+needs_qemu = pytest.mark.needs("cortex-m7-qemu")
 
 
 @pytest.fixture(scope="session")
@@ -81,7 +73,7 @@ def test_five_seconds_of_speech_in_noise_are_the_bits_of_numpy_on_both_emulators
     samples = shipped(NOISY[0])[: 5 * 16000]
     wanted = expected(bundle, samples)[0]
     np.testing.assert_array_equal(unicorn_run(Firmware(built(recipe)), samples, HOP)[0], wanted)
-    if not lacking(find_qemu):
+    if not lacking("cortex-m7-qemu"):
         np.testing.assert_array_equal(run_in_qemu(built(recipe), samples).audio_q15, wanted)
 
 
@@ -93,7 +85,7 @@ def test_extremes_are_the_bits_of_numpy_on_both_emulators(recipe, exported, buil
     for name, given, wanted in zip(EXTREMES, samples, expected(exported(recipe)[1], samples), strict=True):
         made = unicorn_run(Firmware(built(recipe)), given, HOP)[0]
         np.testing.assert_array_equal(made, wanted, err_msg=name)
-        if not lacking(find_qemu):
+        if not lacking("cortex-m7-qemu"):
             np.testing.assert_array_equal(run_in_qemu(built(recipe), given).audio_q15, wanted, err_msg=name)
 
 
@@ -110,8 +102,7 @@ def test_extremes_are_the_bits_of_numpy_on_both_emulators(recipe, exported, buil
     ],
 )
 def test_every_tensor_is_that_of_numpy_with_either_compiler(chain, recipe, qemu, exported):
-    if chain not in toolchain.available_toolchains():
-        pytest.skip(f"no {chain}")
+    require(f"device {chain}")
     folder, bundle = exported(recipe)
     engine = CortexM7Engine(
         folder, bundle.graph, bundle.frontend, program=bundle.name, toolchain=chain, qemu=qemu, trace=True
@@ -365,7 +356,7 @@ def test_a_fault_ends_the_board_and_is_told(built, exported, tmp_path):
         run_in_qemu(tmp_path / "broken.elf", np.zeros(HOP, np.int16))
 
 
-@pytest.mark.skipif(not shutil.which("cc"), reason="no C compiler")
+@pytest.mark.needs("native")
 def test_the_context_of_another_model_is_refused(exported, tmp_path):
     import ctypes
 

@@ -7,10 +7,7 @@ import pytest
 
 from export.c.constants import Constants
 from export.c.gru import gru_fields
-from firmware_sim.cortex_m7 import toolchain
-from firmware_sim.engines.cortex_m7 import require_unicorn
 from firmware_sim.network import NetworkSimulator
-from models.errors import StapesError
 from tests.export.test_c_gru import GROUPED, of_small_groups
 from tests.firmware_sim.device_kernels import DeviceKernels
 from tests.firmware_sim.gru_graph import random_frames
@@ -19,16 +16,7 @@ FRAMES = 120
 KERNEL = "stapes_gru_grouped_s16"
 
 
-def device_is_missing() -> str:
-    try:
-        require_unicorn()
-        toolchain.find_toolchain()
-    except StapesError as error:
-        return str(error)
-    return ""
-
-
-pytestmark = pytest.mark.skipif(bool(device_is_missing()), reason=device_is_missing())
+pytestmark = pytest.mark.needs("cortex-m7")
 
 
 @pytest.fixture(scope="module")

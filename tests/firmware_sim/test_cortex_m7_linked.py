@@ -1,13 +1,13 @@
 """What is linked into the firmware: no function that allocates or prints, no recursion, three functions of the C library."""
 
 import re
-import shutil
 import subprocess
 
 import pytest
 
 from firmware_sim.cortex_m7 import toolchain
 from firmware_sim.cortex_m7.firmware import Firmware
+from tests.machine import require
 from tools.commands.export import write_c
 
 OBJDUMP = "arm-none-eabi-objdump"
@@ -31,8 +31,7 @@ ENTRIES = ("gru_mask_init", "gru_mask_reset", "gru_mask_process", "gru_mask_self
 @pytest.fixture(scope="module")
 def elf(bundle_of, tmp_path_factory):
     """The linked program with its self-test."""
-    if shutil.which(OBJDUMP) is None or "gcc" not in toolchain.available_toolchains():
-        pytest.skip("no arm-none-eabi-gcc")
+    require("device gcc", OBJDUMP)
     bundle = bundle_of("zoo", "w8a16")
     work = tmp_path_factory.mktemp("linked")
     write_c(bundle, work / bundle.name)

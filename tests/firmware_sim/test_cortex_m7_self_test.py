@@ -7,22 +7,13 @@ from firmware_sim.cortex_m7 import toolchain
 from firmware_sim.cortex_m7.firmware import Firmware
 from firmware_sim.cortex_m7.self_test import SelfTestReport, constant_arrays, run_self_test
 from firmware_sim.cortex_m7.unicorn_device import UnicornDevice
-from firmware_sim.engines.cortex_m7 import require_unicorn
-from models.errors import StapesError
+from tests.machine import require
 from tools.commands.export import write_c
 
 OK, WEIGHTS = 0, 5
 
 
-def lacking():
-    try:
-        require_unicorn()
-    except StapesError as error:
-        return str(error)
-    return ""
-
-
-pytestmark = pytest.mark.skipif(bool(lacking()), reason=lacking())
+pytestmark = pytest.mark.needs("cortex-m7")
 
 
 @pytest.fixture(scope="module")
@@ -30,8 +21,7 @@ def firmware(bundle_of, tmp_path_factory):
     """(recipe, toolchain) -> the linked program with its self-test, and its name."""
 
     def get(recipe, chain):
-        if chain not in toolchain.available_toolchains():
-            pytest.skip(f"no {chain}")
+        require(f"device {chain}")
         bundle = bundle_of("zoo", recipe)
         work = tmp_path_factory.mktemp(f"{recipe}_{chain}")
         write_c(bundle, work / bundle.name)

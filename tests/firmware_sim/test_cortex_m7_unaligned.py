@@ -12,9 +12,8 @@ from firmware_sim.kernels.fully_connected import fully_connected
 from quantize.graph import Tensor
 from quantize.prepare import FullyConnectedParams
 from tests.firmware_sim.device_kernels import DeviceKernels
-from tests.firmware_sim.test_cortex_m7_gru import device_is_missing
 
-pytestmark = pytest.mark.skipif(bool(device_is_missing()), reason=device_is_missing())
+pytestmark = pytest.mark.needs("cortex-m7")
 ROUNDINGS = (ONCE, ONCE_HIGH, TWICE, TWICE_HIGH)
 COLUMNS, ROWS = (1, 2, 3, 4, 5, 15, 31, 64, 65, 257), (1, 2, 3, 4, 33, 35)
 

@@ -12,9 +12,10 @@ from firmware_sim.engines.native import FAST, NativeEngine
 from firmware_sim.engines.program import call_compiler
 from models.errors import StapesError
 from tests.firmware_sim.audio_signals import pipeline_extremes
+from tests.machine import lacking
 from tools.bench.material import speech_in_noise
 from tools.commands.export import exported_c
-from tools.engines import make_engine, unavailable
+from tools.engines import make_engine
 
 RATE = 16000
 HOP = 64
@@ -37,11 +38,11 @@ def engines_of(bundle_of):
         if (network, recipe) not in made:
             bundle = bundle_of(network, recipe)
             engines = [make_engine("numpy", bundle)]
-            if "native" not in unavailable():
+            if not lacking("native"):
                 flags = FAST if (network, recipe) in MINUTE else ("-O1",)
                 with exported_c(bundle) as folder:
                     engines.append(NativeEngine(folder, bundle.graph, bundle.require_frontend(), flags=flags))
-            if "tflm" not in unavailable():
+            if not lacking("tflm"):
                 engines.append(make_engine("tflm", bundle))
             made[network, recipe] = engines
         return made[network, recipe]
@@ -81,7 +82,7 @@ def test_engines_agree_in_every_tensor_over_speech_in_noise(engines_of, network,
     assert len(np.unique(run.audio_q15)) > 5000
 
 
-@pytest.mark.skipif("native" in unavailable(), reason="no C compiler")
+@pytest.mark.needs("native")
 def test_native_does_not_drift_from_numpy_over_a_minute(engines_of):
     numpy_engine, native = engines_of("zoo", "w8a16")[:2]
     audio = speech_in_noise(60.0, seed=3)[None]
@@ -173,7 +174,7 @@ def test_blocks_are_put_together_again():
     np.testing.assert_array_equal(from_blocks(list(blocks), 65), audio)
 
 
-@pytest.mark.skipif("native" in unavailable(), reason="no C compiler")
+@pytest.mark.needs("native")
 def test_programs_share_what_is_compiled_of_the_runtime(bundle_of, monkeypatch):
     compiled = []
 

@@ -9,15 +9,16 @@ from firmware_sim.cortex_m7.measure import measure
 from firmware_sim.cortex_m7.stages import GAIN, NOISE, ORDER, POWER
 from firmware_sim.engines.cortex_m7 import CortexM7Engine
 from tests.firmware_sim.audio_signals import pipeline_extremes
+from tests.machine import lacking
 from tools.bench.material import speech_in_noise
 from tools.commands.export import exported_c
-from tools.engines import make_engine, unavailable
+from tools.engines import make_engine
 
 RECIPES = ("w8a16", "w8a8")
 HOP = 256
 QUANTITIES = {"exponent", "spectrum_q31", "features_q20", "features", "mask_q15"}
 WIENER = {"power_q40", "noise_q40", "gain_q15", "speech"}
-needs_device = pytest.mark.skipif("cortex-m7" in unavailable(), reason=unavailable().get("cortex-m7", ""))
+needs_device = pytest.mark.needs("cortex-m7")
 
 
 def hold(bundle, engines, audio_q15):
@@ -37,7 +38,7 @@ def hold(bundle, engines, audio_q15):
 @pytest.mark.parametrize("recipe", RECIPES)
 def test_engines_agree_in_every_tensor_on_speech_and_at_the_extremes(bundle_of, recipe):
     bundle = bundle_of("complex", recipe)
-    engines = [make_engine(name, bundle) for name in ("native", "tflm") if name not in unavailable()]
+    engines = [make_engine(name, bundle) for name in ("native", "tflm") if not lacking(name)]
     speech = speech_in_noise(8.0, seed=11).reshape(8, -1)
     run = hold(bundle, engines, speech)
     mask = run.tensors["mask_q15"]

@@ -5,12 +5,12 @@ import pytest
 
 from firmware_sim.engines.base import Engine, Run
 from models.frontend import FrontEnd
+from tests.machine import lacking
 from tools.bench import network
 from tools.bench.checks import closeness, equality
 from tools.bench.material import speech_in_noise
 from tools.bench.report import KERNEL_PER_MAC, goals
 from tools.bench.timing import Speed, fastest
-from tools.engines import unavailable
 
 
 @pytest.fixture(scope="module", params=["w8a16", "w8a8"])
@@ -78,9 +78,9 @@ def test_runtimes_compute_the_same_network(bundle):
     assert len(codes) == len(floats) == 125
     expected = np.array([step_output(network.numpy_step(bundle), codes)])[0]
     assert len(np.unique(expected)) > 20
-    if "tflm" not in unavailable():
+    if not lacking("tflm"):
         np.testing.assert_array_equal(step_output(network.tflm_step(bundle), codes), expected)
-    if "native" not in unavailable():
+    if not lacking("native"):
         with network.native_step(bundle) as step:
             np.testing.assert_array_equal(step_output(step, codes), expected)
     mask = bundle.graph.tensors[bundle.graph.outputs[0]]

@@ -3,7 +3,7 @@
 import pytest
 
 from firmware_sim.cortex_m7 import toolchain
-from tests.tools.test_bench_rows import needs_device
+from tests.machine import require
 from tools.bench.elements import instructions_per_element
 from tools.bench.scalars import instructions_per_number
 from tools.device_report import PEER_ELEMENTS
@@ -13,11 +13,10 @@ LIMITS = {"add int16": 20, "add int8": 24, "leaky relu int16": 18, "leaky relu i
           "quantize int16 int8": 12, "quantize int8 int16": 9, "quantize int8 int8": 9, "2^x of 32 bits": 40}  # fmt: skip
 
 
-@needs_device
+@pytest.mark.needs("cortex-m7")
 @pytest.mark.parametrize("name", ["gcc", "zig"])
 def test_every_kernel_gives_the_integers_of_numpy_in_fewer_instructions_than_its_peer(name):
-    if name not in toolchain.available_toolchains():
-        pytest.skip(f"no {name}")
+    require(f"device {name}")
     chain = toolchain.find_toolchain(name)
     found = instructions_per_element(chain) | instructions_per_number(chain)
     assert set(PEER_ELEMENTS) | set(LIMITS) == set(found)

@@ -2,15 +2,13 @@
 
 import itertools
 import platform
-import shutil
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from firmware_sim.cortex_m7 import toolchain
-from firmware_sim.engines.cortex_m7 import require_unicorn
-from models.errors import StapesError
+from tests.machine import require
 from tools.bench.rows import COLUMNS, DATA, OUTPUTS, ZEROS, DeviceRows, HostRows, instructions_per_mac, make_case, sweep
 from tools.commands.export import write_c
 
@@ -25,24 +23,10 @@ SPARSE = tuple(share for share in ZEROS if share is not None)
 SANITISED = ("-O1", "-fsanitize=undefined", "-fno-sanitize-recover=all")
 
 
-def device_is_missing():
-    try:
-        require_unicorn()
-        toolchain.find_toolchain()
-    except StapesError as error:
-        return str(error)
-    return ""
-
-
-needs_device = pytest.mark.skipif(bool(device_is_missing()), reason=device_is_missing())
-needs_cc = pytest.mark.skipif(not shutil.which("cc"), reason="no C compiler")
-
-
 @pytest.fixture(scope="module", params=["gcc", "zig"])
 def elf(request, once, bundle_of) -> Path:
     """The zoo's network linked for the device; its kernels are called one by one."""
-    if request.param not in toolchain.available_toolchains():
-        pytest.skip(f"no {request.param}")
+    require(f"device {request.param}")
     bundle = bundle_of("zoo", "w8a16")
 
     def make(path):
@@ -53,27 +37,27 @@ def elf(request, once, bundle_of) -> Path:
     return once(f"rows_{request.param}", make) / f"{bundle.name}.elf"
 
 
-@needs_device
+@pytest.mark.needs("cortex-m7")
 def test_the_assembly_gives_the_integers_of_numpy(elf):
     sizes = 2 * len(COLUMNS) * len(OUTPUTS)
     assert sweep([DeviceRows(elf)], COLUMNS, OUTPUTS, zeros=(None,)) == sizes * len(DATA)
 
 
-@needs_device
+@pytest.mark.needs("cortex-m7")
 def test_the_assembly_for_sparse_matrices_gives_the_integers_of_numpy(elf):
     sizes = 2 * len(COLUMNS) * len(OUTPUTS)
     assert sweep([DeviceRows(elf)], COLUMNS, OUTPUTS, ("noise",), SPARSE) == sizes * len(SPARSE)
     assert sweep([DeviceRows(elf)], COLUMNS, (4, 65), DATA, (0.0, 0.5)) == 2 * len(COLUMNS) * 2 * len(DATA) * 2
 
 
-@needs_device
+@pytest.mark.needs("cortex-m7")
 def test_the_assembly_keeps_its_word_on_instructions(elf):
     found = instructions_per_mac(elf)
     for name, limit in LIMITS.items():
         assert found[name]["instructions_per_mac"] < limit, name
 
 
-@needs_cc
+@pytest.mark.needs("native")
 @pytest.mark.parametrize("flags", [("-O3",), SANITISED, (*SANITISED, "-DSTAPES_VECTORS=0"), ("-O3", "-mavx2")])
 def test_portable_c_gives_the_integers_of_numpy(flags):
     if "-mavx2" in flags and (platform.machine() != "x86_64" or "avx2" not in Path("/proc/cpuinfo").read_text()):
@@ -82,7 +66,7 @@ def test_portable_c_gives_the_integers_of_numpy(flags):
     sweep([HostRows(flags)], COLUMNS, OUTPUTS, ("noise", "turns"), SPARSE)
 
 
-@needs_cc
+@pytest.mark.needs("native")
 def test_a_wrong_integer_is_told_with_its_case():
     class Wrong(HostRows):
         def values(self, case):
@@ -92,7 +76,7 @@ def test_a_wrong_integer_is_told_with_its_case():
         sweep([Wrong()], (1,), (1, 4))
 
 
-@needs_device
+@pytest.mark.needs("cortex-m7")
 def test_the_32_bit_sums_hold_up_to_their_bound(elf):
     """516 columns of the largest weights and inputs: almost 2^23, reached in both rows of a pair."""
     device = DeviceRows(elf)

@@ -9,8 +9,9 @@ import soundfile
 import soxr
 
 from models.audio import float_to_q15, read_audio
+from tests.machine import require
 from tools.audio import DEMO
-from tools.engines import make_engine, unavailable
+from tools.engines import make_engine
 
 RATE = 16000
 
@@ -111,8 +112,7 @@ def test_everything_at_once_is_said_line_by_line(simulated, speech, tmp_path):
     ("engine", "length"), [*(("numpy", n) for n in (1, 2, 63, 64, 65)), ("tflm", 1), ("tflm", 65), ("native", 1)]
 )
 def test_a_recording_of_any_length_gives_as_many_samples(stapes, bundle, tmp_path, engine, length):
-    if engine in unavailable():
-        pytest.skip(unavailable()[engine])
+    require(engine)
     soundfile.write(tmp_path / "a.wav", np.full(length, 0.25), RATE, subtype="PCM_16")
     done = stapes("simulate", bundle.folder, tmp_path / "a.wav", "-o", tmp_path / "out.wav", "--engine", engine)
     assert (done.code, done.stderr) == (0, "")

@@ -11,9 +11,9 @@ from firmware_sim.engines.base import Run
 from models.audio import write_audio
 from tools import device_report
 from tools.commands import regress as regress_command
-from tools.engines import make_engine, unavailable
+from tools.engines import make_engine
 
-needs_device = pytest.mark.skipif("cortex-m7" in unavailable(), reason=unavailable().get("cortex-m7", ""))
+needs_device = pytest.mark.needs("cortex-m7")
 
 
 @pytest.fixture

@@ -17,7 +17,7 @@ from models.errors import StapesError
 from models.pipeline import FloatPipeline
 from tools.audio import CLIPS, DEMO
 from tools.commands.evaluate import evaluate
-from tools.engines import make_engine, unavailable
+from tools.engines import make_engine
 from tools.enhance import SYSTEMS, enhance, frames_to_do
 from tools.evaluation.run import evaluate_pairs, make_contest
 from tools.metrics import METRICS, measure
@@ -150,7 +150,7 @@ def test_the_clean_check_leaves_out_what_has_no_speech_and_holds_against_the_wie
     assert set(check["against_wiener"]) == {"float", "integer"}
 
 
-@pytest.mark.skipif("native" in unavailable(), reason="no C compiler")
+@pytest.mark.needs("native")
 def test_the_engine_does_not_change_a_figure(bundle, corpus, document):
     pairs = [pair for pair in find_pairs(corpus) if pair.name == "machine"]
     result = evaluate_pairs(bundle, pairs, "native", jobs=1)

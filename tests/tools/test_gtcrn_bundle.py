@@ -10,16 +10,15 @@ import torch
 from firmware_sim.cortex_m7.measure import measure
 from firmware_sim.engines.float_engine import FloatEngine
 from models.audio import q15_to_float
+from tests.machine import lacking
 from tests.models.gtcrn.networks import OFFICIAL, random_gtcrn
 from tools.bench.material import speech_in_noise
 from tools.bundle import load_bundle
 from tools.commands.export import exported_c
-from tools.engines import unavailable
 
 needs_official = pytest.mark.skipif(
     not OFFICIAL.is_file(), reason="the official GTCRN files are not beside the checkout"
 )
-ENGINES = [name for name in ("native", "tflm", "cortex-m7") if name not in unavailable()]
 
 
 @pytest.fixture(scope="module")
@@ -51,10 +50,11 @@ def test_every_engine_has_the_bits_of_numpy(stapes, bundles, tmp_path):
     assert float(bundle.graph.tensors["mask"].scale[0]) == 2.0**-15
     audio = speech_in_noise(1.0, seed=31)
     soundfile.write(tmp_path / "speech.wav", audio[-4_096:], 16_000)
-    arguments = [word for engine in ENGINES for word in ("--engine", engine)]
+    engines = [name for name in ("native", "tflm", "cortex-m7") if not lacking(name)]
+    arguments = [word for engine in engines for word in ("--engine", engine)]
     document = json.loads(stapes("regress", bundle.folder, tmp_path / "speech.wav", *arguments, "--json").stdout)
     assert document["identical"] is True
-    assert set(document["engines"]) == {"numpy", *ENGINES}
+    assert set(document["engines"]) == {"numpy", *engines}
 
 
 def test_inspect_names_the_kernel_of_every_product(stapes, bundles):
@@ -74,7 +74,7 @@ def test_inspect_names_the_kernel_of_every_product(stapes, bundles):
     }  # fmt: skip
 
 
-@pytest.mark.skipif("cortex-m7" in unavailable(), reason=unavailable().get("cortex-m7", ""))
+@pytest.mark.needs("cortex-m7")
 def test_the_kernels_in_plain_c_fit_a_small_device(bundles):
     bundle = bundles("random")
     audio = (32767 * speech_in_noise(1.0, seed=31)[-1_536:]).astype(np.int16)

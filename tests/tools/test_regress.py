@@ -19,11 +19,10 @@ from tools.audio_files import read_batch
 from tools.bundle import load_bundle
 from tools.commands import regress as command
 from tools.commands.quantize import make_bundle
-from tools.engines import unavailable
 from tools.zoo import GRU_MASK
 
 HOP = 64
-TFLM = pytest.mark.skipif("tflm" in unavailable(), reason="tflite-micro is not installed")
+TFLM = pytest.mark.needs("tflm")
 
 
 @pytest.fixture(scope="module")
@@ -64,7 +63,7 @@ def check(stapes, bundle, *arguments, code=0):
 
 
 @TFLM
-@pytest.mark.skipif("native" in unavailable(), reason="no C compiler")
+@pytest.mark.needs("native")
 def test_engines_agree_and_scripts_find_what_they_were_promised(stapes, bundle, noisy):
     document = check(stapes, bundle, *noisy, "--engine", "native", "--engine", "tflm")
     assert document["identical"] is True

@@ -7,11 +7,11 @@ import pytest
 
 from quantize.build import quantise_weights
 from tests.firmware_sim.audio_signals import extremes
-from tests.tools.test_bench_rows import needs_device
+from tests.machine import require
 from tools.bench.material import speech_in_noise
 from tools.bench.report import NETWORK_PER_MAC, SPARSE
 from tools.device_report import device_document
-from tools.engines import make_engine, unavailable
+from tools.engines import make_engine
 
 RECIPES = ("w8a16", "w8a8")
 
@@ -20,8 +20,7 @@ RECIPES = ("w8a16", "w8a8")
 @pytest.mark.parametrize("engine", ["native", "tflm", "cortex-m7", "cortex-m7-qemu"])
 def test_zeros_that_are_left_out_change_no_bit(engine, recipe, bundle_of):
     """The interpreter runs the dense .tflite, which holds the zeros."""
-    if engine in unavailable():
-        pytest.skip(unavailable()[engine])
+    require(engine)
     loud = list(extremes(1600).values())
     audio = np.concatenate([speech_in_noise(1.0, seed=4), *loud])[None]
     bundle = bundle_of("sparse", recipe)
@@ -30,7 +29,7 @@ def test_zeros_that_are_left_out_change_no_bit(engine, recipe, bundle_of):
     np.testing.assert_array_equal(make_engine(engine, bundle).run(audio).audio_q15, expected)
 
 
-@needs_device
+@pytest.mark.needs("cortex-m7")
 def test_the_network_costs_what_was_promised(bundle_of):
     found, whole = (device_document(bundle_of(network, "w8a16")) for network in ("sparse", "zoo"))
     assert found["instructions_per_mac"] <= NETWORK_PER_MAC[SPARSE["w8a16"]]
