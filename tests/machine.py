@@ -217,4 +217,6 @@ _PROBES: dict[str, Callable[[Path], object]] = {
     "ninja": _ninja,
     "make": _make,
     "git": _git,
+    "strace": lambda work: _run(*["strace", "-f", "-qq", "-e", "trace=socket", "-o"], work / "trace", "true", cwd=work),
+    "unshare": lambda work: _run("unshare", "-n", "true", cwd=work),
 }
