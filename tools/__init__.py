@@ -11,6 +11,7 @@ corpus          real speech and noise from package registries
 train, training training of the networks in models/zoo
 enhance, rnnoise, metrics, dnsmos, hearing, scoring, pairs, pictures   evaluation's parts
 evaluation      evaluation as a whole: choice, statistics, checks, tables, report
+peer_costs      what others cost on the device, as measured once
 bench           speed, and agreement over minutes
 setup_venv      what the Makefile runs first
 """

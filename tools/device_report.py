@@ -14,38 +14,13 @@ from tools.audio_files import DEMO, read_batch
 from tools.bundle import Bundle
 from tools.commands.export import exported_c
 from tools.console import console
+from tools.peer_costs import network_peers
 
 SECONDS = 2.0
 HOPS_AT_FULL_SCALE = 60
 CLOCKS_MHZ = (216, 400, 480, 600)
 # An assumption: two instructions can start in a cycle, but loads, branches and slow memory hold them up.
 INSTRUCTIONS_PER_CYCLE = 1.0
-# TFLite Micro with CMSIS-NN on a GRU mask of 197,120 multiply-accumulates, one Invoke without the audio path: its own
-# flags for cortex-m7+fp, GCC 12, instructions counted in QEMU.
-PEERS = {
-    "TFLite Micro + CMSIS-NN, int8": (994_601, 5.05),
-    "TFLite Micro + CMSIS-NN, 16x8": (722_555, 3.67),
-}
-# Its matrix kernels alone, call and requantisation included: arm_fully_connected_s16 and arm_fully_connected_s8, GCC.
-PEER_KERNELS = {
-    "int16 activations, 65->384": 3.25,
-    "int16 activations, 128->384": 2.78,
-    "int8 activations, 65->384": 2.72,
-    "int8 activations, 128->384": 2.27,
-}
-# Instructions a value of the kernels between the matrices: CMSIS-NN's, the curves of int8 TFLite Micro's own; and of
-# functions of one number: arm_sqrt_q31 and arm_vlog_q31 of CMSIS-DSP.
-PEER_ELEMENTS = {
-    "mul int16": 27.0,
-    "logistic int16": 24.0,
-    "tanh int16": 23.0,
-    "add int8": 82.0,
-    "mul int8": 36.0,
-    "logistic int8": 420.0,
-    "tanh int8": 420.0,
-    "square root of 32 bits": 51.0,
-    "log2 of 32 bits": 294.0,
-}
 
 
 def device_document(
@@ -75,7 +50,7 @@ def device_document(
         **report.to_json(),
         "instructions_per_cycle": instructions_per_cycle,
         "deadline": deadline(report, instructions_per_cycle),
-        "peers": {name: {"instructions": n, "instructions_per_mac": m} for name, (n, m) in PEERS.items()},
+        "peers": network_peers(),
     }
 
 
@@ -141,8 +116,9 @@ def _figures(documents: Sequence[dict[str, Any]]) -> Table:
         ("stack, bytes", "stack_bytes", 0),
     ):
         _row(table, name, [document[key] for document in documents], digits)
-    for name, (_, per_mac) in PEERS.items():
-        table.add_row(f"[dim]per MAC: {name}[/]", *[f"[dim]{per_mac:.2f}[/]"] * len(documents))
+    for name, peer in network_peers().items():
+        cells = [f"[dim]{peer['instructions_per_mac']:.2f}[/]"] * len(documents)
+        table.add_row(f"[dim]per MAC, the zoo's network: {name}[/]", *cells)
     return table
 
 

@@ -6,7 +6,7 @@ from firmware_sim.cortex_m7 import toolchain
 from tests.machine import require
 from tools.bench.elements import instructions_per_element
 from tools.bench.scalars import instructions_per_number
-from tools.device_report import PEER_ELEMENTS
+from tools.peer_costs import ELEMENTS
 
 # What the compilers may take more than the figures of README.md.
 LIMITS = {"add int16": 20, "add int8": 24, "leaky relu int16": 18, "leaky relu int8": 17, "quantize int16 int16": 14,
@@ -19,6 +19,6 @@ def test_every_kernel_gives_the_integers_of_numpy_in_fewer_instructions_than_its
     require(f"device {name}")
     chain = toolchain.find_toolchain(name)
     found = instructions_per_element(chain) | instructions_per_number(chain)
-    assert set(PEER_ELEMENTS) | set(LIMITS) == set(found)
-    for kind, limit in (PEER_ELEMENTS | LIMITS).items():
+    assert set(ELEMENTS) | set(LIMITS) == set(found)
+    for kind, limit in (ELEMENTS | LIMITS).items():
         assert found[kind] < limit, kind

@@ -16,8 +16,9 @@ from tools.bench.rows import COLUMNS, OUTPUTS, DeviceRows, HostRows, Rows, instr
 from tools.bench.scalars import instructions_per_number
 from tools.bundle import Bundle
 from tools.commands.export import exported_c
-from tools.device_report import PEER_ELEMENTS, PEER_KERNELS, PEERS, device_document
+from tools.device_report import device_document
 from tools.engines import unavailable
+from tools.peer_costs import ELEMENTS, KERNELS, network_peers
 
 # All of them once with noise, whole and half zeros; those at which loops turn with the extremes and all ZEROS too.
 ALL_COLUMNS, ALL_OUTPUTS = range(1, 258), range(1, 66)
@@ -52,17 +53,17 @@ def device_costs(bundles: dict[str, Bundle], stream: np.ndarray) -> dict[str, An
         "kernel_cases": cases,
         "kernels": {name: {**found, "peer_instructions_per_mac": _peer(name)} for name, found in kernels.items()},
         "elements": {
-            name: {"instructions": taken, "peer_instructions": PEER_ELEMENTS.get(name)}
+            name: {"instructions": taken, "peer_instructions": ELEMENTS.get(name)}
             for name, taken in (instructions_per_element() | instructions_per_number()).items()
         },
         "networks": networks,
-        "peers": {name: {"instructions": n, "instructions_per_mac": m} for name, (n, m) in PEERS.items()},
+        "peers": network_peers(),
     }
 
 
 def _peer(kernel: str) -> float:
     """CMSIS-NN multiplies zeros like other weights."""
-    return next(per_mac for name, per_mac in PEER_KERNELS.items() if kernel.startswith(name))
+    return next(per_mac for name, per_mac in KERNELS.items() if kernel.startswith(name))
 
 
 def hop_counts(bundle: Bundle, stream: np.ndarray) -> dict[str, Any]:
