@@ -1,13 +1,14 @@
 """The float world, in the order in which data meets it.
 
 audio       files in and out, q15
+schema      documents of others against what they may say
 frontend    the constants of the path around the network, and its windows
 stft        analysis and overlap-add, streaming and whole files
 wiener      the 8 ms Wiener gain with its voice activity decision
 features    what the network sees
 gru_mask    one network: a real mask from magnitudes
 gtcrn       the other: a complex mask from complex spectra
-checkpoint  networks from and to files
+checkpoint  networks from and to files; checkpoint_file reads the bytes
 pipeline    the whole path in float, streaming and whole files
 onnx_export the network as a streaming ONNX file
 """

@@ -1,30 +1,29 @@
 """Checkpoints: of the GRU mask the published format, the bare state dict, and this project's own, which extends the first; of GTCRN
-the official format and the bare state dict.
-
-Files are read with `weights_only`, so that no checkpoint can run code.
+the official format and the bare state dict. `checkpoint_file` reads the bytes.
 """
 
 from __future__ import annotations
 
 import io
 import os
-import pickle
-import re
 import sys
 import warnings
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, overload
 
 import onnx
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
+from models import checkpoint_file
 from models.errors import StapesError
 from models.files import write_whole
 from models.frontend import FrontEnd
 from models.gru_mask import GruMask, GruMaskConfig
 from models.gtcrn import Gtcrn, official_onnx
+from models.schema import STRICT, validated
 
 NETWORKS = ("gru-mask", "gtcrn")
 # Parameter names that give a network away, for the message to a user who took the wrong file.
@@ -36,7 +35,9 @@ OTHER_NETWORKS = {
     "Demucs": ("encoder.0.0.", "lstm.lstm."),
 }
 GTCRN_TELLS = ("erb.", "encoder.en_convs", "dpgrnn1.", "decoder.de_convs")
-WRAPPERS = ("model_state_dict", "state_dict", "model", "net", "generator")
+# Parts of names that only a relative of GTCRN has.
+GTCRN_RELATIVES = {"UL-UNAS": (".ta_fc.", ".fa.fc.", ".pconv2."), "GTCRN-Micro": (".att_lstm.", ".lstm1.", ".lstm2.")}
+_OWN_CODE = "export it from its own code as a streaming ONNX file, one frame a call, and give that"
 
 
 @overload
@@ -54,8 +55,8 @@ def load(path: str | os.PathLike[str], network: str = "auto") -> tuple[GruMask |
     Raises StapesError, with what the file looks like and what to do, when it is not a sound checkpoint of this network.
     """
     path = Path(path)
-    content = _read(path)
-    state = _state_dict(path, content)
+    content = checkpoint_file.read(path)
+    state = checkpoint_file.state_dict(path, content)
     kind = _recognise(path, state)
     if network not in ("auto", kind):
         raise StapesError(f"{path}: a checkpoint of {kind}, not of {network}; give --model {kind}, or auto")
@@ -69,11 +70,14 @@ def _gru_mask(
     path: Path, content: Mapping[str, Any], state: Mapping[str, Tensor]
 ) -> tuple[GruMask, FrontEnd, dict[str, Any]]:
     wrapped = "model_state_dict" in content
-    config = _config(path, content, state) if wrapped else _infer_config(path, state)
-    frontend = _front_end(path, content if wrapped else {}, config)
+    settings = checkpoint_file.settings(path, content) if wrapped else {}
+    config = _config(path, settings, state)
+    frontend = _front_end(path, settings, config)
     _check_front_end(path, frontend, config)
+    with torch.device("meta"):  # sizes come from the file: memory is taken when the tensors have them
+        expected = GruMask(config).state_dict()
+    _check_state(path, expected, state, "model_config asks for", "correct model_config")
     model = GruMask(config)
-    _check_state(path, model, state, "model_config asks for", "correct model_config")
     model.load_state_dict(state)
     form = "own" if wrapped and "front_end" in content else "published" if wrapped else "bare"
     return model, frontend, {"format": form, "model_config": config.to_dict()}
@@ -89,7 +93,9 @@ def _gtcrn(
 
 def _sound_gtcrn(label: str | Path, state: Mapping[str, Tensor]) -> Gtcrn:
     model = Gtcrn()
-    _check_state(label, model, state, "GTCRN's is", "only the official widths are supported, retrain with those")
+    _check_state(
+        label, model.state_dict(), state, "GTCRN's is", "only the official widths are supported, retrain with those"
+    )
     for name, value in state.items():
         if name.endswith("running_var") and not (value >= 0).all():
             raise StapesError(f"{label}: tensor {name} holds a negative variance; the file is damaged, copy it again")
@@ -151,59 +157,34 @@ def _interned(value: Any) -> Any:
     return value
 
 
-def _read(path: Path) -> Mapping[str, Any]:
-    if not path.is_file():
-        raise StapesError(f"{path}: no such checkpoint file; check the path")
-    if path.suffix.lower() == ".onnx":
-        raise StapesError(f"{path}: an ONNX file, not a torch checkpoint; give it as a streaming ONNX model")
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of torch, about formats of its own
-            content = torch.load(path, map_location="cpu", weights_only=True)
-    except pickle.UnpicklingError as error:
-        name = re.search(r"GLOBAL ([A-Za-z_][\w.]*)|Unsupported (?:class|global) ([A-Za-z_][\w.]*)", str(error))
-        if name is None:
-            raise StapesError(f"{path}: not a torch checkpoint; give a file that torch.save wrote") from error
-        raise StapesError(
-            f"{path}: holds a pickled object ({name.group(1) or name.group(2)}) that would run code, refused; "
-            "save only the weights: torch.save(model.state_dict(), ...)"
-        ) from error
-    except Exception as error:  # torch raises whatever its reader stumbles on in a damaged file
-        raise StapesError(f"{path}: not a torch checkpoint, or damaged; give a file that torch.save wrote") from error
-    if not isinstance(content, Mapping):
-        raise StapesError(
-            f"{path}: holds a {type(content).__name__}, not a checkpoint; save torch.save(model.state_dict(), ...)"
-        )
-    return content
+@dataclass(frozen=True)
+class _Sizes:
+    """What a checkpoint may say of its front end beside `front_end` itself, in samples and Hz."""
 
+    frame_samples: int
+    sample_rate: int
+    hop_samples: int
 
-def _state_dict(path: Path, content: Mapping[str, Any]) -> dict[str, Tensor]:
-    inner = next((content[key] for key in WRAPPERS if isinstance(content.get(key), Mapping)), content)
-    state = {name: value for name, value in inner.items() if isinstance(value, Tensor)}
-    if not state or len(state) < len(inner):
-        odd = next((str(name) for name in inner if name not in state), "nothing")
-        raise StapesError(
-            f"{path}: no state dict found (it holds {odd}); save {{'model_state_dict': ..., 'model_config': ...}}"
-        )
-    return state
+    __pydantic_config__ = STRICT
 
 
 def _recognise(path: Path, state: Mapping[str, Tensor]) -> str:
     """Which of NETWORKS the parameters' names are of; raises StapesError for every other one."""
     if any(name.startswith("gru.weight_ih_l0") for name in state):
         return "gru-mask"
+    for network, parts in GTCRN_RELATIVES.items():
+        if any(part in name for name in state for part in parts):
+            raise StapesError(f"{path}: looks like a checkpoint of {network}, a relative of GTCRN; {_OWN_CODE}")
     if _tells(state, GTCRN_TELLS) >= 2:
         return "gtcrn"
     for network, tells in OTHER_NETWORKS.items():
         if _tells(state, tells) >= 2:
             raise StapesError(
-                f"{path}: looks like a checkpoint of {network}, not of the GRU mask or GTCRN; "
-                "export it from its own code as a streaming ONNX file and give that"
+                f"{path}: looks like a checkpoint of {network}, not of the GRU mask or GTCRN; {_OWN_CODE}"
             )
-    some = ", ".join(list(state)[:3])
+    some = ", ".join(name[:60] for name in list(state)[:3])
     raise StapesError(
-        f"{path}: a checkpoint of an unknown network (tensors {some}, ...), not of the GRU mask or GTCRN; "
-        "export it from its own code as a streaming ONNX file and give that"
+        f"{path}: a checkpoint of an unknown network (tensors {some}, ...), not of the GRU mask or GTCRN; {_OWN_CODE}"
     )
 
 
@@ -211,38 +192,41 @@ def _tells(state: Mapping[str, Tensor], tells: tuple[str, ...]) -> int:
     return sum(any(name.startswith(tell) for name in state) for tell in tells)
 
 
-def _config(path: Path, content: Mapping[str, Any], state: Mapping[str, Tensor]) -> GruMaskConfig:
-    if not isinstance(content.get("model_config"), Mapping):
-        return _infer_config(path, state)
+def _config(path: Path, settings: Mapping[str, Any], state: Mapping[str, Tensor]) -> GruMaskConfig:
     try:
-        return GruMaskConfig.from_dict(content["model_config"])
+        if "model_config" in settings:
+            return GruMaskConfig.from_dict(settings["model_config"])
+        return _infer_config(state)
     except StapesError as error:
         raise StapesError(f"{path}: {error}") from error
 
 
-def _infer_config(path: Path, state: Mapping[str, Tensor]) -> GruMaskConfig:
+def _infer_config(state: Mapping[str, Tensor]) -> GruMaskConfig:
     """The published network's sizes from its shapes; a network with other features cannot be told from its weights."""
     try:
         bins, hidden = state["input_norm.weight"].shape[0], state["gru.weight_hh_l0"].shape[1]
-    except (KeyError, IndexError) as error:
+    except (KeyError, IndexError):
         raise StapesError(
-            f"{path}: no model_config, and the tensors are not those of the published network; "
+            "no model_config, and the tensors are not those of the published network; "
             "save it with its model_config ('model_state_dict' and 'model_config' in one dict)"
-        ) from error
+        ) from None
     layers = sum(name.startswith("gru.weight_hh_l") for name in state)
     return GruMaskConfig(n_fft=2 * (bins - 1), hidden_dim=hidden, num_layers=layers)
 
 
-def _front_end(path: Path, content: Mapping[str, Any], config: GruMaskConfig) -> FrontEnd:
+def _front_end(path: Path, settings: Mapping[str, Any], config: GruMaskConfig) -> FrontEnd:
     try:
-        stored = content.get("front_end")
-        frontend = config.front_end() if stored is None else FrontEnd.from_dict(stored)
+        frontend = FrontEnd.from_dict(settings["front_end"]) if "front_end" in settings else config.front_end()
     except StapesError as error:
         raise StapesError(f"{path}: {error}") from error
     expected = {"frame_samples": frontend.analysis, "sample_rate": frontend.sample_rate, "hop_samples": frontend.hop}
+    told = {key: settings[key] for key in expected if key in settings}
+    sizes = validated(_Sizes, {**expected, **told}, str(path), "save the checkpoint again")
     for key, value in expected.items():
-        if content.get(key, value) != value:
-            raise StapesError(f"{path}: {key} is {content[key]}, this front end needs {value}; retrain with that value")
+        if getattr(sizes, key) != value:
+            raise StapesError(
+                f"{path}: {key} is {getattr(sizes, key)}, this front end needs {value}; retrain with that value"
+            )
     return frontend
 
 
@@ -253,13 +237,15 @@ def _check_front_end(path: Path, frontend: FrontEnd, config: GruMaskConfig) -> N
             raise StapesError(f"{path}: front_end and model_config disagree on {name}; save the checkpoint again")
 
 
-def _check_state(path: str | Path, model: nn.Module, state: Mapping[str, Tensor], wants: str, remedy: str) -> None:
-    """Names, shapes, dtypes, finite values; `wants` and `remedy` go into the message about a wrong shape."""
-    expected = model.state_dict()
+def _check_state(
+    path: str | Path, expected: Mapping[str, Tensor], state: Mapping[str, Tensor], wants: str, remedy: str
+) -> None:
+    """Names, shapes, dtypes, sound values; `wants` and `remedy` go into the message about a wrong shape."""
     missing, extra = sorted(set(expected) - set(state)), sorted(set(state) - set(expected))
     if missing or extra:
         parts = [f"missing {_some(missing)}"] * bool(missing) + [f"unexpected {_some(extra)}"] * bool(extra)
         raise StapesError(f"{path}: tensors do not fit the network: {'; '.join(parts)}; save the whole state dict")
+    converted = []
     for name, value in state.items():
         if value.shape != expected[name].shape:
             raise StapesError(
@@ -269,10 +255,15 @@ def _check_state(path: str | Path, model: nn.Module, state: Mapping[str, Tensor]
             continue
         if not value.is_floating_point():
             raise StapesError(f"{path}: tensor {name} is {value.dtype}, not float; give the float checkpoint")
-        if not torch.isfinite(value.to(expected[name].dtype)).all():
+        numbers = value.to(torch.float32)
+        if not torch.isfinite(numbers).all():
             raise StapesError(
                 f"{path}: tensor {name} holds NaN or Inf; the training diverged, take an earlier checkpoint"
             )
+        if value.dtype != torch.float32:
+            converted.append(str(value.dtype).removeprefix("torch."))
+    if converted:
+        warnings.warn(f"{path}: {', '.join(sorted(set(converted)))} weights converted to float32", stacklevel=4)
 
 
 def _some(names: list[str], most: int = 8) -> str:

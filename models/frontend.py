@@ -6,16 +6,19 @@ import dataclasses
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, get_args, get_type_hints
+from typing import Any
 
 import numpy as np
 
 from models.errors import StapesError
+from models.schema import STRICT, validated
 
 SAMPLE_RATE = 16000
 # With the first three the network's mask is a gain after the Wiener gain; with the last it is complex, and there is no Wiener filter.
 FEATURES = ("magnitude", "log", "compressed", "complex")
 MASK_ON = ("wiener", "noisy")
+# 256 ms: far beyond what can be heard at once with what is seen, and small enough that a damaged file cannot ask for all memory.
+LONGEST_ANALYSIS = 4096
 
 
 @dataclass(frozen=True)
@@ -46,6 +49,8 @@ class FrontEnd:
     mask_on: str = "wiener"
     clear_snr_db: float | None = None
 
+    __pydantic_config__ = STRICT
+
     def __post_init__(self) -> None:
         if self.sample_rate != SAMPLE_RATE:
             raise StapesError(
@@ -55,6 +60,8 @@ class FrontEnd:
             raise StapesError(
                 f"hop {self.hop} with synthesis {self.synthesis}: the hop must be half of the synthesis window, such as 64 and 128"
             )
+        if self.analysis > LONGEST_ANALYSIS:
+            raise StapesError(f"analysis {self.analysis}: give a power of two, {LONGEST_ANALYSIS} at most")
         if self.analysis < self.synthesis or self.analysis & (self.analysis - 1):
             raise StapesError(
                 f"analysis {self.analysis}: give a power of two that is not shorter than synthesis ({self.synthesis})"
@@ -162,22 +169,5 @@ class FrontEnd:
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> FrontEnd:
-        """Inverse of `to_dict`; absent fields take their default, unknown ones raise StapesError."""
-        unknown = sorted(set(values) - {field.name for field in dataclasses.fields(cls)})
-        if unknown:
-            raise StapesError(
-                f"front end: unknown field {', '.join(unknown)}; the file is of a newer version or damaged"
-            )
-        require_types(cls, values, "front end")
-        return cls(**values)
-
-
-def require_types(cls: type, values: Mapping[str, Any], label: str) -> None:
-    """Raise StapesError for the first value that is not of its field's type, or not finite; integers serve as floats."""
-    hints = get_type_hints(cls)
-    for name, value in values.items():
-        kinds = get_args(hints[name]) or (hints[name],)
-        fits = type(value) in kinds or (type(value) is int and float in kinds)
-        if not fits or (isinstance(value, float) and not math.isfinite(value)):
-            words = " or ".join("nothing" if kind is type(None) else kind.__name__ for kind in kinds)
-            raise StapesError(f"{label}: {name} is {value!r}, it must be {words}; correct it and write the file again")
+        """Inverse of `to_dict`; absent fields take their default. Raises StapesError for an unknown one and for a wrong type."""
+        return validated(cls, values, "front end", "correct it and write the file again")

@@ -14,7 +14,8 @@ import torch
 from torch import Tensor, nn
 
 from models.errors import StapesError
-from models.frontend import FrontEnd, require_types
+from models.frontend import FrontEnd
+from models.schema import STRICT, validated
 
 # Far beyond what a hearing aid runs, and small enough that a damaged config cannot ask for all memory.
 LARGEST, LAYERS = 4096, 16
@@ -40,6 +41,8 @@ class GruMaskConfig:
     analysis: int | None = None
     synthesis: int = 128
     mask_on: str = "wiener"
+
+    __pydantic_config__ = STRICT
 
     def __post_init__(self) -> None:
         if self.analysis not in (None, self.n_fft):
@@ -74,12 +77,8 @@ class GruMaskConfig:
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> GruMaskConfig:
-        """Raises StapesError for a field that no version of the network has."""
-        unknown = sorted(set(values) - {field.name for field in dataclasses.fields(cls)})
-        if unknown:
-            raise StapesError(f"model_config: unknown field {', '.join(unknown)}; the checkpoint is of another network")
-        require_types(cls, values, "model_config")
-        return cls(**values)
+        """Raises StapesError for a field that no version of the network has, and for a wrong type."""
+        return validated(cls, values, "model_config", "correct it, or it is the checkpoint of another network")
 
 
 class GruMask(nn.Module):

@@ -60,5 +60,10 @@ def _sigmoid(op: Operator, x: Tensor) -> SigmoidParams:
     multiplier, shift = scale(op, x) * 4096.0 * 3.0, 0
     while multiplier <= 32767.0 / 2.0 and shift <= 30:
         multiplier, shift = multiplier * 2.0, shift + 1
-    require(multiplier < 32768.0, op, f"input '{x.name}' has scale {scale(op, x)}; use at most 2.66")
+    require(
+        multiplier < 32768.0,
+        op,
+        f"its input '{x.name}' reaches {scale(op, x) * 2**15:.3g}, and a {'tanh' if tanh else 'sigmoid'} is flat beyond 16: "
+        "the weights in front of it are implausibly large; train or export the network again",
+    )
     return SigmoidParams(int(multiplier), shift, tanh)

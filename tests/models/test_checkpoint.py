@@ -119,7 +119,7 @@ BAD = {
     "integer": (_changed(lambda s, c: s.update({"fc2.bias": torch.zeros(65, dtype=torch.int8)})), "not float"),
     "rate": (_changed(lambda s, c: c.update(sample_rate=48000)), "sample_rate is 48000"),
     "hop": (_changed(lambda s, c: c.update(hop_samples=128)), "hop_samples is 128"),
-    "field": (_changed(lambda s, c: c["model_config"].update(heads=4)), "unknown field heads"),
+    "field": (_changed(lambda s, c: c["model_config"].update(heads=4)), "unknown key .heads."),
     "disagree": (_changed(lambda s, c: c.update(front_end={"features": "log"})), "disagree on features"),
 }
 

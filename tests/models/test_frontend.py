@@ -64,7 +64,7 @@ def test_front_end_survives_the_way_to_a_dict_and_back():
         ({"gamma_max": 0.5}, "gamma_max"),
         ({"startup_frames": 0}, "startup_frames"),
         ({"colour": 1}, "colour"),
-        ({"hop": None}, "hop is None, it must be int"),
+        ({"hop": None}, "hop is None; it must be a whole number"),
     ],
 )
 def test_front_end_that_cannot_work_is_refused(values, word):

@@ -121,7 +121,7 @@ def spoil(name, value):
         (lambda state, config: config.update(hidden_dim=64), "has shape"),
         (lambda state, config: config.update(hidden_dim=-1), "hidden_dim"),
         (lambda state, config: config.update(hidden_dim=10**9), "at most 4096"),
-        (lambda state, config: config.update(n_fft="many"), "n_fft is 'many', it must be int"),
+        (lambda state, config: config.update(n_fft="many"), "n_fft is 'many'; it must be a whole number"),
         (lambda state, config: config.update(dropout=float("nan")), "dropout is nan"),
         (lambda state, config: config.update(attention_heads=4), "attention_heads"),
     ],
