@@ -45,8 +45,14 @@ _WORDS = {
     "dict_type": "a table",
     "dataclass_type": "a table",
     "none_required": "left out",
+    "too_short": "a list that is not empty",
 }
-_LIMITS = {"greater_than": ("gt", ">"), "greater_than_equal": ("ge", ">="), "less_than": ("lt", "<"), "less_than_equal": ("le", "<=")}  # fmt: skip
+_LIMITS = {
+    "greater_than": ("gt", "above"),
+    "greater_than_equal": ("ge", "at least"),
+    "less_than": ("lt", "below"),
+    "less_than_equal": ("le", "at most"),
+}
 
 
 def parse_json(data: bytes | str, label: str, remedy: str) -> Any:
@@ -107,7 +113,7 @@ def validated(schema: type[T], document: object, label: str, remedy: str) -> T:
 
 
 @cache
-def _adapter(schema: type[T]) -> TypeAdapter[T]:
+def _adapter(schema: Any) -> TypeAdapter[Any]:
     from pydantic import TypeAdapter
 
     return TypeAdapter(schema)

@@ -130,6 +130,11 @@ class Assigner:
             self._known[key] = self._choose(members, dtype, choice)
         return self._known[key]
 
+    def unmatched(self) -> list[str]:
+        """The recipe's patterns that match no activation."""
+        activations = [name for name, tensor in self._graph.tensors.items() if tensor.data is None]
+        return self._recipe.unmatched(known for name in activations for known in self._names(name))
+
     def dtype_groups(self) -> list[list[str]]:
         """The activations whose dtype the recipe decides, in sets that share it."""
         return [

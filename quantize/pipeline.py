@@ -29,7 +29,8 @@ class Quantised:
     """An integer graph and what is known about it: the overflow proof and the saturation seen in calibration.
 
     `saturation[name]` is the fraction of observed values outside the tensor's format, `planned_saturation` the same for
-    tensors that may saturate because their consumer is flat there; `frames` were observed.
+    tensors that may saturate because their consumer is flat there; `frames` were observed; `unmatched` are the recipe's
+    patterns that match no tensor.
     """
 
     graph: Graph
@@ -38,6 +39,7 @@ class Quantised:
     saturation: dict[str, float]
     planned_saturation: dict[str, float]
     frames: int
+    unmatched: tuple[str, ...] = ()
 
 
 def quantise(
@@ -58,7 +60,8 @@ def quantise(
 def assemble(lowered: FloatGraph, seen: Observations, recipe: Recipe) -> Quantised:
     """What follows calibration: equalise, assign formats, build and prove; `quantise` without its slow part."""
     lowered, seen = equalise(lowered, seen, recipe.equalisation)
-    graph = build(lowered, recipe, Assigner(lowered, recipe, seen), MeanErrors(lowered, seen))
+    assigner = Assigner(lowered, recipe, seen)
+    graph = build(lowered, recipe, assigner, MeanErrors(lowered, seen))
     if recipe.form == "conv_2d":
         graph = as_conv_2d(graph)
     graph = replace(graph, metadata={**graph.metadata, "stapes.recipe": recipe.name})
@@ -73,7 +76,7 @@ def assemble(lowered: FloatGraph, seen: Observations, recipe: Recipe) -> Quantis
     saturation = _saturation(graph, seen)
     planned = {name: value for name, value in saturation.items() if _may_saturate(lowered, name)}
     unplanned = {name: value for name, value in saturation.items() if name not in planned}
-    return Quantised(graph, lowered, bounds, unplanned, planned, seen.frames)
+    return Quantised(graph, lowered, bounds, unplanned, planned, seen.frames, tuple(assigner.unmatched()))
 
 
 def _may_saturate(lowered: FloatGraph, name: str) -> bool:

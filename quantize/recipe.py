@@ -22,46 +22,89 @@ mask_snr_db = 40.0             # what `stapes regress` holds the bundle to
 
 from __future__ import annotations
 
-import math
-import tomllib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, Literal
 
 import tomli_w
+from annotated_types import Ge, Gt, Le, MinLen
 
 from models.errors import StapesError
+from models.schema import STRICT, read_toml, validated
 
 BUILTIN = Path(__file__).parent / "recipes"
-DTYPES = ("int8", "int16")
-RANGES = ("minmax", "percentile", "mse")
-GRANULARITIES = ("channel", "tensor")
-FORMS = ("fully_connected", "conv_2d")
-THRESHOLDS = ("mask_snr_db", "output_snr_db", "pesq_drop")
+REMEDY = "compare it with a built-in recipe"
+LONGEST_NAME = 100
+
+Dtype = Literal["int8", "int16"]
+Range = Literal["minmax", "percentile", "mse"]
+Clip = Annotated[float, Gt(0.0), Le(4.0)]
+Patterns = Annotated[tuple[str, ...], MinLen(1)]
 
 
 @dataclass(frozen=True)
 class Activations:
     """How an activation's format is chosen: `percentile` is two-sided, `headroom` widens int16 ranges, `clip` narrows int8 ones."""
 
-    dtype: str = "int8"
-    range: str = "mse"
-    percentile: float = 99.99
-    headroom: float = 2.0
-    clip: float = 1.0
+    dtype: Dtype = "int8"
+    range: Range = "mse"
+    percentile: Annotated[float, Gt(50.0), Le(100.0)] = 99.99
+    headroom: Annotated[float, Ge(1.0), Le(64.0)] = 2.0
+    clip: Clip = 1.0
+
+    __pydantic_config__ = STRICT
 
 
 @dataclass(frozen=True)
 class Override:
     """An exception for the tensors and regions whose name matches one of the patterns."""
 
-    match: tuple[str, ...]
-    dtype: str | None = None
-    range: str | None = None
-    clip: float | None = None
+    match: Patterns
+    dtype: Dtype | None = None
+    range: Range | None = None
+    clip: Clip | None = None
     reason: str = ""
+
+    __pydantic_config__ = STRICT
+
+
+@dataclass(frozen=True)
+class _Weights:
+    """The table [weights]."""
+
+    granularity: Literal["channel", "tensor"] = "channel"
+    form: Literal["fully_connected", "conv_2d"] = "fully_connected"
+    equalisation: Annotated[float, Ge(0.0), Le(1.0)] = 0.0
+    bias_correction: bool = False
+
+    __pydantic_config__ = STRICT
+
+
+@dataclass(frozen=True)
+class _Thresholds:
+    """The table [thresholds]."""
+
+    mask_snr_db: float | None = None
+    output_snr_db: float | None = None
+    pesq_drop: float | None = None
+
+    __pydantic_config__ = STRICT
+
+
+@dataclass(frozen=True)
+class _Document:
+    """A recipe as it stands in the file."""
+
+    name: str
+    description: str = ""
+    weights: _Weights = _Weights()
+    activations: Activations = Activations()
+    tensor: tuple[Override, ...] = ()
+    thresholds: _Thresholds = _Thresholds()
+
+    __pydantic_config__ = STRICT
 
 
 @dataclass(frozen=True)
@@ -89,6 +132,12 @@ class Recipe:
                     clip=override.clip or self.activations.clip,
                 )
         return self.activations
+
+    def unmatched(self, names: Iterable[str]) -> list[str]:
+        """The patterns of `overrides` that match none of the names."""
+        known = set(names)
+        patterns = dict.fromkeys(pattern for override in self.overrides for pattern in override.match)
+        return [pattern for pattern in patterns if not any(fnmatchcase(name, pattern) for name in known)]
 
     def to_toml(self) -> str:
         """The recipe as TOML that `load_recipe` reads back to an equal recipe."""
@@ -121,89 +170,31 @@ def load_recipe(name_or_path: str | Path) -> Recipe:
     if not path.is_file():
         known = ", ".join(builtin_recipes())
         raise StapesError(f"recipe {str(name_or_path)!r}: not built in ({known}) and no such file")
-    try:
-        document = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise StapesError(f"{path}: not TOML ({error}); compare it with a built-in recipe") from None
-    return parse_recipe(document, str(path))
+    return parse_recipe(read_toml(path, REMEDY), str(path))
 
 
 def parse_recipe(document: Mapping[str, Any], label: str) -> Recipe:
-    """A recipe from parsed TOML; `label` names it in errors."""
-    _require_keys(document, {"name", "description", "weights", "activations", "tensor", "thresholds"}, label)
-    weights = document.get("weights", {})
-    _require_keys(weights, {"granularity", "form", "equalisation", "bias_correction"}, f"{label} [weights]")
-    _require_numbers(weights, ("equalisation",), f"{label} [weights]")
-    activations = document.get("activations", {})
-    _require_keys(activations, set(vars(Activations())), f"{label} [activations]")
-    thresholds = document.get("thresholds", {})
-    _require_keys(thresholds, set(THRESHOLDS), f"{label} [thresholds]")
-    _require_numbers(thresholds, thresholds, f"{label} [thresholds]")
-    _require_numbers(activations, ("percentile", "headroom", "clip"), f"{label} [activations]")
-    overrides = _overrides(document.get("tensor", []), f"{label} [[tensor]]")
-    recipe = Recipe(
-        name=str(document.get("name", Path(label).stem)),
-        description=str(document.get("description", "")),
-        granularity=weights.get("granularity", "channel"),
-        form=weights.get("form", "fully_connected"),
-        equalisation=float(weights.get("equalisation", 0.0)),
-        bias_correction=weights.get("bias_correction", False),
-        activations=Activations(**activations),
-        overrides=overrides,
-        thresholds={key: float(value) for key, value in thresholds.items()},
+    """A recipe from parsed TOML; `label` names it in errors, and the recipe where it has no name of its own."""
+    made = {"name": Path(label).stem, **document}
+    if isinstance(made.get("tensor"), list):  # one pattern may stand without brackets
+        made["tensor"] = [_with_list(entry) for entry in made["tensor"]]
+    found = validated(_Document, made, label, REMEDY)
+    if not found.name.strip() or not found.name.isprintable() or len(found.name) > LONGEST_NAME:
+        raise StapesError(f"{label}: name is {found.name[:40]!r}; give one line of 1 to {LONGEST_NAME} letters")
+    return Recipe(
+        name=found.name,
+        description=found.description,
+        granularity=found.weights.granularity,
+        form=found.weights.form,
+        equalisation=found.weights.equalisation,
+        bias_correction=found.weights.bias_correction,
+        activations=found.activations,
+        overrides=found.tensor,
+        thresholds={key: value for key, value in vars(found.thresholds).items() if value is not None},
     )
-    _require_one_of(recipe.granularity, GRANULARITIES, f"{label}: weights.granularity")
-    _require_one_of(recipe.form, FORMS, f"{label}: weights.form")
-    if not isinstance(recipe.bias_correction, bool):
-        raise StapesError(f"{label}: weights.bias_correction is {recipe.bias_correction!r}; it may be true or false")
-    choices = [(recipe.activations.dtype, recipe.activations.range), *((o.dtype, o.range) for o in overrides)]
-    for dtype, method in choices:
-        if dtype is not None:
-            _require_one_of(dtype, DTYPES, f"{label}: dtype")
-        if method is not None:
-            _require_one_of(method, RANGES, f"{label}: range")
-    clips = [recipe.activations.clip, *(o.clip for o in overrides if o.clip is not None)]
-    if not all(0.0 < clip <= 4.0 for clip in clips):
-        raise StapesError(f"{label}: clip must lie in (0, 4]")
-    if not 50.0 < recipe.activations.percentile <= 100.0 or not 1.0 <= recipe.activations.headroom <= 64.0:
-        raise StapesError(f"{label}: percentile must lie in (50, 100] and headroom in [1, 64]")
-    if not 0.0 <= recipe.equalisation <= 1.0:
-        raise StapesError(f"{label}: weights.equalisation is {recipe.equalisation}; give a number from 0 to 1")
-    return recipe
 
 
-def _overrides(entries: Any, label: str) -> tuple[Override, ...]:
-    if not isinstance(entries, list):
-        raise StapesError(f"{label}: expected tables; write [[tensor]] above each")
-    overrides = []
-    for entry in entries:
-        _require_keys(entry, {"match", "dtype", "range", "clip", "reason"}, label)
-        _require_numbers(entry, ("clip",), label)
-        match = entry.get("match", ())
-        patterns = [match] if isinstance(match, str) else match
-        if not patterns or not isinstance(patterns, list) or not all(isinstance(p, str) for p in patterns):
-            raise StapesError(f"{label}: 'match' is missing or no text; give name patterns, such as [\"gru0*\"]")
-        reason = str(entry.get("reason", ""))
-        clip = float(entry["clip"]) if "clip" in entry else None
-        overrides.append(Override(tuple(patterns), entry.get("dtype"), entry.get("range"), clip, reason))
-    return tuple(overrides)
-
-
-def _require_numbers(table: Mapping[str, Any], names: Iterable[str], label: str) -> None:
-    for name in names:
-        value = table.get(name, 0)
-        if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
-            raise StapesError(f"{label}: {name} is {value!r}; give a number")
-
-
-def _require_keys(table: Mapping[str, Any], known: set[str], label: str) -> None:
-    if not isinstance(table, Mapping):
-        raise StapesError(f"{label}: expected a table with {', '.join(sorted(known))}")
-    unknown = sorted(set(table) - known)
-    if unknown:
-        raise StapesError(f"{label}: unknown key {unknown[0]!r}; known are {', '.join(sorted(known))}")
-
-
-def _require_one_of(value: Any, known: tuple[str, ...], label: str) -> None:
-    if value not in known:
-        raise StapesError(f"{label} is {value!r}; it may be {', '.join(known)}")
+def _with_list(entry: Any) -> Any:
+    if isinstance(entry, Mapping) and isinstance(entry.get("match"), str):
+        return {**entry, "match": [entry["match"]]}
+    return entry

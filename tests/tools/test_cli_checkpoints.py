@@ -178,7 +178,7 @@ def test_an_unknown_recipe_network_or_name(refused):
     ("text", "words"),
     [
         ("name = ", "not TOML"),
-        ("[activations]\ndtype = 'int4'", "dtype is 'int4'; it may be int8, int16"),
+        ("[activations]\ndtype = 'int4'", "activations.dtype is 'int4'; it may be int8, int16"),
         ("[activations]\ndtyp = 'int8'", "unknown key 'dtyp'"),
         ("[activations]\ndtype = 8", "dtype"),
         ("[activations]\npercentile = 'high'", "percentile"),
@@ -186,7 +186,7 @@ def test_an_unknown_recipe_network_or_name(refused):
         ("activations = 3", "activations"),
         ("tensor = 3", "tensor"),
         ("tensor = ['@input']", "tensor"),
-        ("[[tensor]]\ndtype = 'int16'", "'match' is missing"),
+        ("[[tensor]]\ndtype = 'int16'", "match is missing"),
         ("[thresholds]\nmask_snr_db = 'good'", "mask_snr_db"),
         ("[thresholds]\nsnr = 30", "unknown key 'snr'"),
         ("[[tensor]]\nmatch = 4\ndtype = 'int16'", "match"),
