@@ -10,5 +10,5 @@ gru_mask    one network: a real mask from magnitudes
 gtcrn       the other: a complex mask from complex spectra
 checkpoint  networks from and to files; checkpoint_file reads the bytes
 pipeline    the whole path in float, streaming and whole files
-onnx_export the network as a streaming ONNX file
+onnx_export the network as a streaming ONNX file; gru_mask_graph and gtcrn.onnx_graph are its graphs
 """
