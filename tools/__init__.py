@@ -1,6 +1,8 @@
 """What a user calls: the command line, corpora, training, measurements, reports.
 
-cli, commands   `stapes` and its sub-commands, one file each
+cli             `stapes`: options and help, one file a command
+commands        what the commands do
+targets, defaults   names and values that options and commands share
 console         where they speak: tables on standard output, progress on standard error
 proof_table     the overflow proof for people
 bundle          the folder that says all of a quantised model

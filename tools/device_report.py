@@ -14,13 +14,12 @@ from tools.audio_files import DEMO, read_batch
 from tools.bundle import Bundle
 from tools.commands.export import exported_c
 from tools.console import console
+from tools.defaults import INSTRUCTIONS_PER_CYCLE
 from tools.peer_costs import network_peers
 
 SECONDS = 2.0
 HOPS_AT_FULL_SCALE = 60
 CLOCKS_MHZ = (216, 400, 480, 600)
-# An assumption: two instructions can start in a cycle, but loads, branches and slow memory hold them up.
-INSTRUCTIONS_PER_CYCLE = 1.0
 
 
 def device_document(

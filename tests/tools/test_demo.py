@@ -12,10 +12,11 @@ from models.audio import read_audio, write_audio
 from models.errors import StapesError
 from tools.audio import DEMO
 from tools.bundle import load_bundle
+from tools.cli.demo import demo
 from tools.commands import demo as command
 
 APP = typer.Typer()
-APP.command()(command.demo)
+APP.command()(demo)
 
 
 @pytest.fixture(autouse=True)

@@ -16,7 +16,7 @@ from models.audio import float_to_q15, q15_to_float, read_audio, write_audio
 from models.errors import StapesError
 from models.pipeline import FloatPipeline
 from tools.audio import CLIPS, DEMO
-from tools.commands.evaluate import evaluate
+from tools.cli.evaluate import evaluate
 from tools.engines import make_engine
 from tools.enhance import SYSTEMS, enhance, frames_to_do
 from tools.evaluation.run import evaluate_pairs, make_contest

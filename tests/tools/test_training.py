@@ -83,7 +83,14 @@ def recipe(tmp_path):
 
 
 def run(recipe, corpus, output, **options):
-    options = {"save_every": 3, "stop_after": None, "threads": 1, "quiet": True, **options}
+    options = {
+        "start": None,
+        "save_every": 3,
+        "stop_after": None,
+        "device": "cpu",
+        "threads": 1,
+        "quiet": True,
+    } | options
     train(recipe, corpus, output, **options)
     return output
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 
 import numpy as np
 import typer
@@ -37,21 +37,8 @@ SHOWN = ("noisy", "float", "integer")
 COSTS = ("flash_bytes", "ram_bytes", "macs_per_frame", "latency_ms", "hop_ms")
 
 
-def demo(
-    output: Annotated[Path, typer.Option("-o", "--output", help="Folder for everything that is made.")] = Path(
-        "build/demo"
-    ),
-    recipe: Annotated[str, typer.Option(help="A built-in recipe or a TOML file.")] = "w8a16",
-    json: Annotated[bool, typer.Option("--json", help="Machine-readable result on standard output.")] = False,
-) -> None:
-    """Quantise the shipped network, export C, run real noisy speech on every engine, and tell what came out.
-
-    Examples:
-
-    `stapes demo`
-
-    `stapes demo --recipe w8a8 -o build/demo_w8a8 --json`
-    """
+def demo(*, output: Path, recipe: str, json: bool) -> None:
+    """The command, whose options stand in `tools.cli.demo`."""
     start = time.perf_counter()
     with whole_folder(output, REPORT) as folder:
         chosen = load_recipe(recipe)

@@ -6,11 +6,7 @@ import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
-
-import typer
 
 from export.c import export_c
 from export.packages import CARRIES_CMSIS_DSP, export_package
@@ -20,54 +16,13 @@ from models.errors import StapesError
 from models.files import made_folders, write_whole
 from tools.bundle import Bundle, load_bundle
 from tools.console import console
-
-
-class Target(StrEnum):
-    """What can be exported."""
-
-    c = "c"
-    tflite = "tflite"
-    onnx = "onnx"
-    vectors = "vectors"
-
-
-class Package(StrEnum):
-    """The build systems that C can be wrapped for."""
-
-    cmake = "cmake"
-    arduino = "arduino"
-    zephyr = "zephyr"
-    cmsis_pack = "cmsis-pack"
-
+from tools.targets import Package, Target
 
 FILES = {Target.tflite: "model.tflite", Target.onnx: "float.onnx", Target.vectors: "vectors.npz"}
 
 
-def export(
-    bundle: Annotated[Path, typer.Argument(help="Bundle made by `stapes quantize`.")],
-    output: Annotated[Path, typer.Option("-o", "--output", help="Folder to write to.")],
-    to: Annotated[Target, typer.Option(help="What to write.")] = Target.c,
-    package: Annotated[
-        Package | None,
-        typer.Option(help="Wrap the C for a build system: sources, an example that streams audio, the self-test."),
-    ] = None,
-) -> None:
-    """Write C sources and headers for the firmware, a package of them, or one of the bundle's files.
-
-    Examples:
-
-    `stapes export build/mask -o firmware/mask`
-
-    `stapes export build/mask -o firmware --to tflite`
-
-    `stapes export build/mask -o packages/mask --package cmake`
-
-    `stapes export build/mask -o sketchbook/libraries/mask --package arduino`
-
-    `stapes export build/mask -o modules/mask --package zephyr`
-
-    `stapes export build/mask -o packs/mask --package cmsis-pack`
-    """
+def export(bundle: Path, output: Path, *, to: Target, package: Package | None) -> None:
+    """The command, whose options stand in `tools.cli.export`."""
     if package is not None and to is not Target.c:
         raise StapesError(f"--package {package} wraps the C; leave out --to {to}, or export that on its own")
     opened = load_bundle(bundle)
@@ -131,6 +86,3 @@ def exported_c(bundle: Bundle) -> Iterator[Path]:
         yield parent / bundle.name
     finally:
         shutil.rmtree(parent, ignore_errors=True)
-
-
-__all__ = ["Package", "Target", "export", "exported_c", "write_c", "write_package"]

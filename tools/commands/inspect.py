@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 
-import typer
 from rich.markup import escape
 from rich.table import Table
 
@@ -18,7 +17,7 @@ from quantize.proof import prove
 from quantize.tflm_builds import tflm_builds
 from tools.bundle import Bundle, load_bundle
 from tools.console import console, print_json
-from tools.device_report import INSTRUCTIONS_PER_CYCLE, device_document, print_device
+from tools.device_report import device_document, print_device
 from tools.proof_table import proof_table
 
 # Agnew and Thornton, Just noticeable and objectionable group delays in digital hearing aids (2000): what lags by more disturbs the wearer.
@@ -26,32 +25,16 @@ OBJECTIONABLE_MS = 10.0
 
 
 def inspect(
-    bundle: Annotated[Path, typer.Argument(help="Bundle made by `stapes quantize`.")],
-    proof: Annotated[bool, typer.Option(help="Print the overflow proof, operator by operator.")] = False,
-    device: Annotated[
-        bool, typer.Option(help="Count instructions, stack, flash and RAM on an emulated Cortex-M7 instead.")
-    ] = False,
-    compare: Annotated[
-        Path | None, typer.Option(help="With --device: another bundle, shown beside this one.", metavar="BUNDLE")
-    ] = None,
-    portable: Annotated[
-        bool, typer.Option(help="With --device: count the kernels in plain C99, not those for the Cortex-M7.")
-    ] = False,
-    instructions_per_cycle: Annotated[
-        float, typer.Option(help="With --device: what the load at a clock assumes; 2 at most.")
-    ] = INSTRUCTIONS_PER_CYCLE,
-    json: Annotated[bool, typer.Option("--json", help="Machine-readable result on standard output.")] = False,
+    bundle: Path,
+    *,
+    proof: bool,
+    device: bool,
+    compare: Path | None,
+    portable: bool,
+    instructions_per_cycle: float,
+    json: bool,
 ) -> None:
-    """Show operators, scales, multiply-accumulates, flash, RAM, latency, saturation, and where the .tflite runs.
-
-    Examples:
-
-    `stapes inspect build/mask`
-
-    `stapes inspect build/mask --json | jq .macs_per_frame`
-
-    `stapes inspect build/mask --device --compare build/mask-int8`
-    """
+    """The command, whose options stand in `tools.cli.inspect`."""
     opened = load_bundle(bundle)
     if compare is not None and not device:
         raise StapesError("--compare sets two bundles side by side on the device: give --device too")

@@ -7,11 +7,9 @@ import json
 import tomllib
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
 
 import numpy as np
 import onnx
-import typer
 from rich.markup import escape
 from rich.table import Table
 
@@ -63,41 +61,18 @@ class Calibration:
 
 
 def quantize(
-    checkpoint: Annotated[Path, typer.Argument(help="A .pt, .pth or .tar checkpoint, or a streaming .onnx file.")],
-    output: Annotated[Path, typer.Option("-o", "--output", help="Folder for the bundle.")],
-    model: Annotated[str, typer.Option(help="Network of a checkpoint: auto, gru-mask or gtcrn.")] = "auto",
-    recipe: Annotated[
-        str,
-        typer.Option(
-            help="A built-in recipe, a TOML file (see `quantize/recipes`), or auto, which finds one. Default: w8a16, gtcrn_w8a16 for GTCRN."
-        ),
-    ] = "",
-    budget: Annotated[
-        float | None, typer.Option(help="With --recipe auto: how much PESQ the integers may lose against float.")
-    ] = None,
-    calibration: Annotated[
-        list[Path] | None,
-        typer.Option(
-            help="Audio like the device's own: wav or flac files or folders; .npz with frames by input name for a network without audio path. Default: eleven clips of speech in noise."
-        ),
-    ] = None,
-    front_end: Annotated[
-        Path | None,
-        typer.Option(help='TOML with the front end of an ONNX file that does not name its own, e.g. features = "log".'),
-    ] = None,
-    name: Annotated[str, typer.Option(help="Name in the C code; a C identifier. Default: from the file name.")] = "",
-    proof: Annotated[bool, typer.Option(help="Print the overflow proof, operator by operator.")] = False,
+    checkpoint: Path,
+    output: Path,
+    *,
+    model: str,
+    recipe: str,
+    budget: float | None,
+    calibration: list[Path] | None,
+    front_end: Path | None,
+    name: str,
+    proof: bool,
 ) -> None:
-    """Quantise a network and write a bundle: integer graph, float graph, recipe, manifest and golden vectors.
-
-    Examples:
-
-    `stapes quantize models/zoo/gru_mask.pt -o build/mask`
-
-    `stapes quantize mine.onnx -o build/mine --recipe w8a8 --calibration recordings/`
-
-    `stapes quantize gtcrn.tar -o build/gtcrn --recipe auto --budget 0.03`
-    """
+    """The command, whose options stand in `tools.cli.quantize`."""
     if (recipe == AUTO) != (budget is not None):
         raise StapesError("--recipe auto and --budget belong together: give both, such as --recipe auto --budget 0.03")
     bundle, result = make_bundle(

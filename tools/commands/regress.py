@@ -6,7 +6,7 @@ import time
 from collections.abc import Container
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 
 import numpy as np
 import typer
@@ -23,13 +23,11 @@ from models.frontend import FrontEnd
 from tools.audio_files import DEMO, Batch, in_parts, read_batch
 from tools.bundle import Bundle, load_bundle
 from tools.console import console, err, print_json, progress
+from tools.defaults import DEVICE_ENGINE, DEVICE_SECONDS
 from tools.engines import DEVICE, EXACT, make_engine, unavailable
 from tools.metrics import aligned, measure
 
 REFERENCE = "numpy"
-# Unless it is asked for, the emulated device runs over the beginning of the first file only.
-DEVICE_ENGINE = "cortex-m7"
-DEVICE_SECONDS = 1.0
 MASK_SNR = "mask_snr_db"
 
 
@@ -63,31 +61,8 @@ class Report:
         }
 
 
-def regress(
-    bundle: Annotated[Path, typer.Argument(help="Bundle made by `stapes quantize`.")],
-    audio: Annotated[
-        list[Path] | None, typer.Argument(help="wav or flac files, or folders. Default: the demo recordings.")
-    ] = None,
-    engine: Annotated[
-        list[str] | None,
-        typer.Option(
-            help="Engines to hold against numpy, over all of the audio; may be repeated. Default: all that run here, "
-            f"{DEVICE_ENGINE} over the first {DEVICE_SECONDS:g} s."
-        ),
-    ] = None,
-    update: Annotated[bool, typer.Option(help="Lock the output of this audio in the bundle.")] = False,
-    json: Annotated[bool, typer.Option("--json", help="Machine-readable result on standard output.")] = False,
-) -> None:
-    """Run all integer engines over audio and exit with 1 at the first disagreement, changed output or missed threshold.
-
-    Examples:
-
-    `stapes regress build/mask`
-
-    `stapes regress build/mask recordings/ --engine native --json`
-
-    `stapes regress build/mask noisy.wav --engine cortex-m7 --engine cortex-m7-qemu`
-    """
+def regress(bundle: Path, *, audio: list[Path] | None, engine: list[str] | None, update: bool, json: bool) -> None:
+    """The command, whose options stand in `tools.cli.regress`."""
     opened = load_bundle(bundle)
     batch = read_batch(audio or sorted(DEMO.glob("*_noisy.flac")))
     report = run_regression(opened, batch, engine, update)

@@ -5,10 +5,8 @@ from __future__ import annotations
 import os
 import time
 from pathlib import Path
-from typing import Annotated
 
 import numpy as np
-import typer
 
 from firmware_sim.compare import sha256_of
 from models.audio import wav_bytes
@@ -21,28 +19,8 @@ from tools.engines import make_engine
 from tools.metrics import with_tail
 
 
-def simulate(
-    bundle: Annotated[Path, typer.Argument(help="Bundle made by `stapes quantize`.")],
-    audio: Annotated[Path, typer.Argument(help="A wav or flac file, or a folder of them.")],
-    output: Annotated[Path, typer.Option("-o", "--output", help="A wav file, or a folder when the input is a folder.")],
-    engine: Annotated[
-        str, typer.Option(help="numpy, native, tflm, litert, float, cortex-m7 or cortex-m7-qemu.")
-    ] = "native",
-    align: Annotated[
-        bool, typer.Option(help="Shift the output back by the stream's delay, so that it lies over the input.")
-    ] = False,
-    json: Annotated[bool, typer.Option("--json", help="Machine-readable result on standard output.")] = False,
-) -> None:
-    """Run the device's pipeline over audio and write what the device would play.
-
-    Examples:
-
-    `stapes simulate build/mask noisy.wav -o enhanced.wav`
-
-    `stapes simulate build/mask recordings/ -o enhanced/ --engine numpy`
-
-    `stapes simulate build/mask noisy.wav -o enhanced.wav --json | jq -r .files[0].sha256`
-    """
+def simulate(bundle: Path, audio: Path, output: Path, *, engine: str, align: bool, json: bool) -> None:
+    """The command, whose options stand in `tools.cli.simulate`."""
     opened = load_bundle(bundle)
     frontend = opened.require_frontend()
     batch = read_batch([audio])

@@ -11,7 +11,6 @@ build      packages and the user's own folders to a corpus folder
 noise      babble, speech-shaped, white and pink noise
 degrade    rooms, equalisers, narrow bands, clipping
 mix        speech and noise to pairs at an exact signal-to-noise ratio
-cli        `stapes corpus`
 """
 
 from tools.corpus.build import fetch

@@ -10,8 +10,8 @@ from typer.testing import CliRunner
 
 from models.errors import StapesError
 from tests.tools.corpus.clips import ratio_db
+from tools.cli.corpus import app
 from tools.corpus import load_manifest
-from tools.corpus.cli import app
 from tools.corpus.sources import SPLITS
 
 

@@ -1,0 +1,17 @@
+"""The command `stapes`. A file a command holds its options and help; what it does stands in `tools.commands`.
+
+app       the commands together, and how faults are told
+loading   what a user sees meanwhile
+
+Help is asked for often and must come at once: nothing here imports torch, numpy or onnx. A command imports its work when it
+is called.
+"""
+
+from __future__ import annotations
+
+
+def main() -> None:
+    """What `stapes` calls."""
+    from tools.cli.app import run
+
+    run()

@@ -1,0 +1,5 @@
+"""`python -m tools.cli` is `stapes`."""
+
+from tools.cli import main
+
+main()

@@ -1,0 +1,99 @@
+"""The commands together: what each is called, and how faults are told."""
+
+from __future__ import annotations
+
+import os
+import sys
+import warnings
+from typing import NoReturn
+
+import typer
+from typer.core import TyperGroup
+
+from models.errors import StapesError
+from tools.cli.corpus import app as corpus
+from tools.cli.demo import demo
+from tools.cli.evaluate import evaluate
+from tools.cli.export import export
+from tools.cli.inspect import inspect
+from tools.cli.quantize import quantize
+from tools.cli.regress import regress
+from tools.cli.simulate import simulate
+from tools.cli.train import train
+
+APP = typer.Typer(
+    name="stapes",
+    help="From a speech-enhancement checkpoint to hearing-aid firmware whose every bit is known in advance.",
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="markdown",
+)
+for _command in (quantize, export, simulate, regress, inspect, evaluate, demo, train):
+    APP.command(_command.__name__)(_command)
+APP.add_typer(corpus, name="corpus", help="Fetch, list and mix real speech and noise.")
+
+INTERRUPTED = 130  # what the shell expects after Ctrl-C
+
+
+def run() -> None:
+    """Run the command line: faults of the user are one line on standard error and exit code 2."""
+    warnings.showwarning = _remark
+    try:
+        arguments = sys.argv[1:] or ["--help"]
+        code = 0 if _helped(arguments) else APP(arguments, prog_name="stapes", standalone_mode=False)
+        sys.stdout.flush()
+    except StapesError as error:
+        _fail(str(error))
+    except typer.TyperException as error:
+        context = getattr(error, "ctx", None)
+        place = context.command_path if context else "stapes"
+        _fail(f"{error.format_message().rstrip('.')}; see: {place} --help")
+    except MemoryError:
+        _fail("out of memory; give fewer or shorter files at a time")
+    except OSError as error:
+        # What could not be written would be tried again, and complained about, at the very end.
+        sys.stdout = open(os.devnull, "w")  # noqa: SIM115
+        name = os.fsdecode(error.filename) if error.filename is not None else "standard output, or a temporary file"
+        _fail(f"{name}: {error.strerror or error}; check the path, its rights and the free space")
+    if code == INTERRUPTED:
+        _say("stapes: stopped")
+    sys.exit(code or 0)
+
+
+def _helped(arguments: list[str]) -> bool:
+    """Print the help of the command that is named, where help is asked for.
+
+    The usual way would first build a validator for every option, in more time than all the rest of it takes.
+    """
+    if "--help" not in arguments:
+        return False
+    command = typer.main.get_command(APP)
+    context = typer.Context(command, info_name="stapes")
+    for word in arguments:
+        if word == "--help" or not isinstance(command, TyperGroup):
+            command.get_help(context)  # prints it
+            return True
+        found = command.get_command(context, word)
+        if found is None:
+            break
+        command, context = found, typer.Context(found, info_name=word, parent=context)
+    return False
+
+
+def _fail(message: str) -> NoReturn:
+    _say(
+        f"stapes: error: {' '.join(message.splitlines())}",
+    )
+    sys.exit(2)
+
+
+def _remark(message, category, filename, lineno, file=None, line=None) -> None:
+    """A warning as one line, without the place in the source."""
+    if issubclass(category, UserWarning):
+        _say(f"stapes: note: {message}")
+
+
+def _say(line: str) -> None:
+    from tools.console import err
+
+    err.print(line, markup=False)

@@ -1,0 +1,41 @@
+"""`stapes export`: options and help."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from tools.cli.loading import loading
+from tools.targets import Package, Target
+
+
+def export(
+    bundle: Annotated[Path, typer.Argument(help="Bundle made by `stapes quantize`.")],
+    output: Annotated[Path, typer.Option("-o", "--output", help="Folder to write to.")],
+    to: Annotated[Target, typer.Option(help="What to write.")] = Target.c,
+    package: Annotated[
+        Package | None,
+        typer.Option(help="Wrap the C for a build system: sources, an example that streams audio, the self-test."),
+    ] = None,
+) -> None:
+    """Write C sources and headers for the firmware, a package of them, or one of the bundle's files.
+
+    Examples:
+
+    `stapes export build/mask -o firmware/mask`
+
+    `stapes export build/mask -o firmware --to tflite`
+
+    `stapes export build/mask -o packages/mask --package cmake`
+
+    `stapes export build/mask -o sketchbook/libraries/mask --package arduino`
+
+    `stapes export build/mask -o modules/mask --package zephyr`
+
+    `stapes export build/mask -o packs/mask --package cmsis-pack`
+    """
+    with loading():
+        from tools.commands import export as command
+    command.export(bundle, output, to=to, package=package)

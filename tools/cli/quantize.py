@@ -1,0 +1,61 @@
+"""`stapes quantize`: options and help."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from tools.cli.loading import loading
+
+
+def quantize(
+    checkpoint: Annotated[Path, typer.Argument(help="A .pt, .pth or .tar checkpoint, or a streaming .onnx file.")],
+    output: Annotated[Path, typer.Option("-o", "--output", help="Folder for the bundle.")],
+    model: Annotated[str, typer.Option(help="Network of a checkpoint: auto, gru-mask or gtcrn.")] = "auto",
+    recipe: Annotated[
+        str,
+        typer.Option(
+            help="A built-in recipe, a TOML file (see `quantize/recipes`), or auto, which finds one. Default: w8a16, gtcrn_w8a16 for GTCRN."
+        ),
+    ] = "",
+    budget: Annotated[
+        float | None, typer.Option(help="With --recipe auto: how much PESQ the integers may lose against float.")
+    ] = None,
+    calibration: Annotated[
+        list[Path] | None,
+        typer.Option(
+            help="Audio like the device's own: wav or flac files or folders; .npz with frames by input name for a network without audio path. Default: eleven clips of speech in noise."
+        ),
+    ] = None,
+    front_end: Annotated[
+        Path | None,
+        typer.Option(help='TOML with the front end of an ONNX file that does not name its own, e.g. features = "log".'),
+    ] = None,
+    name: Annotated[str, typer.Option(help="Name in the C code; a C identifier. Default: from the file name.")] = "",
+    proof: Annotated[bool, typer.Option(help="Print the overflow proof, operator by operator.")] = False,
+) -> None:
+    """Quantise a network and write a bundle: integer graph, float graph, recipe, manifest and golden vectors.
+
+    Examples:
+
+    `stapes quantize models/zoo/gru_mask.pt -o build/mask`
+
+    `stapes quantize mine.onnx -o build/mine --recipe w8a8 --calibration recordings/`
+
+    `stapes quantize gtcrn.tar -o build/gtcrn --recipe auto --budget 0.03`
+    """
+    with loading():
+        from tools.commands import quantize as command
+    command.quantize(
+        checkpoint,
+        output,
+        model=model,
+        recipe=recipe,
+        budget=budget,
+        calibration=calibration,
+        front_end=front_end,
+        name=name,
+        proof=proof,
+    )

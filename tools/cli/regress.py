@@ -1,0 +1,41 @@
+"""`stapes regress`: options and help."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from tools.cli.loading import loading
+from tools.defaults import DEVICE_ENGINE, DEVICE_SECONDS
+
+
+def regress(
+    bundle: Annotated[Path, typer.Argument(help="Bundle made by `stapes quantize`.")],
+    audio: Annotated[
+        list[Path] | None, typer.Argument(help="wav or flac files, or folders. Default: the demo recordings.")
+    ] = None,
+    engine: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Engines to hold against numpy, over all of the audio; may be repeated. Default: all that run here, "
+            f"{DEVICE_ENGINE} over the first {DEVICE_SECONDS:g} s."
+        ),
+    ] = None,
+    update: Annotated[bool, typer.Option(help="Lock the output of this audio in the bundle.")] = False,
+    json: Annotated[bool, typer.Option("--json", help="Machine-readable result on standard output.")] = False,
+) -> None:
+    """Run all integer engines over audio and exit with 1 at the first disagreement, changed output or missed threshold.
+
+    Examples:
+
+    `stapes regress build/mask`
+
+    `stapes regress build/mask recordings/ --engine native --json`
+
+    `stapes regress build/mask noisy.wav --engine cortex-m7 --engine cortex-m7-qemu`
+    """
+    with loading():
+        from tools.commands import regress as command
+    command.regress(bundle, audio=audio, engine=engine, update=update, json=json)

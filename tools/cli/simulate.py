@@ -1,0 +1,37 @@
+"""`stapes simulate`: options and help."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from tools.cli.loading import loading
+
+
+def simulate(
+    bundle: Annotated[Path, typer.Argument(help="Bundle made by `stapes quantize`.")],
+    audio: Annotated[Path, typer.Argument(help="A wav or flac file, or a folder of them.")],
+    output: Annotated[Path, typer.Option("-o", "--output", help="A wav file, or a folder when the input is a folder.")],
+    engine: Annotated[
+        str, typer.Option(help="numpy, native, tflm, litert, float, cortex-m7 or cortex-m7-qemu.")
+    ] = "native",
+    align: Annotated[
+        bool, typer.Option(help="Shift the output back by the stream's delay, so that it lies over the input.")
+    ] = False,
+    json: Annotated[bool, typer.Option("--json", help="Machine-readable result on standard output.")] = False,
+) -> None:
+    """Run the device's pipeline over audio and write what the device would play.
+
+    Examples:
+
+    `stapes simulate build/mask noisy.wav -o enhanced.wav`
+
+    `stapes simulate build/mask recordings/ -o enhanced/ --engine numpy`
+
+    `stapes simulate build/mask noisy.wav -o enhanced.wav --json | jq -r .files[0].sha256`
+    """
+    with loading():
+        from tools.commands import simulate as command
+    command.simulate(bundle, audio, output, engine=engine, align=align, json=json)

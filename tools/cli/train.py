@@ -1,0 +1,53 @@
+"""`stapes train`: options and help."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from tools.cli.loading import loading
+
+
+def train(
+    recipe: Annotated[Path, typer.Argument(help="The TOML recipe.")],
+    corpus: Annotated[Path, typer.Option(help="The corpus folder, from `stapes corpus fetch`.")],
+    output: Annotated[Path, typer.Option("--output", "-o", help="Folder for model.pt, log, curves and the state.")],
+    start: Annotated[Path | None, typer.Option("--from", help="Begin with the weights of this checkpoint.")] = None,
+    save_every: Annotated[int, typer.Option(help="Steps between two copies of the state on disk.")] = 250,
+    stop_after: Annotated[int | None, typer.Option(help="Stop at this step; a later call goes on.")] = None,
+    device: Annotated[str, typer.Option(help="cpu or cuda; pairs are made and networks scored on the CPU.")] = "cpu",
+    threads: Annotated[
+        int,
+        typer.Option(
+            help="Threads; the weights may differ in the last bit between numbers, and on a GPU from one run to the next."
+        ),
+    ] = 1,
+    quiet: Annotated[bool, typer.Option("--quiet", help="No progress bar.")] = False,
+) -> None:
+    """Train a GRU mask or GTCRN; an interrupted training goes on where it was saved, to the same weights.
+
+    The folder gets model.pt (the last network), best.pt (the one of the best validation), log.jsonl and curve.png.
+
+    Examples:
+
+    `stapes train models/zoo/gru_mask.toml --corpus corpus -o training`
+
+    `stapes train models/zoo/gru_mask_w8a8.toml --from models/zoo/gru_mask.pt --corpus corpus -o training_w8a8`
+
+    `stapes train models/zoo/gtcrn_tune.toml --from model_trained_on_dns3.tar --corpus corpus -o training_gtcrn`
+    """
+    with loading():
+        from tools import train as command
+    command.train(
+        recipe,
+        corpus,
+        output,
+        start=start,
+        save_every=save_every,
+        stop_after=stop_after,
+        device=device,
+        threads=threads,
+        quiet=quiet,
+    )

@@ -1,0 +1,84 @@
+"""`stapes corpus`: fetch real speech and noise, tell what is there, write pairs."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from pathlib import Path
+
+import soundfile
+from rich.console import Console
+from rich.table import Table
+
+from models.errors import StapesError
+from tools.corpus.build import fetch as fetch_corpus
+from tools.corpus.decode import RATE
+from tools.corpus.degrade import Degradation
+from tools.corpus.manifest import load_manifest
+from tools.corpus.mix import Mix, make_set
+from tools.corpus.sources import SPLITS
+
+
+def fetch(
+    folder: Path, *, lean: bool, own: Path | None, only_own: bool, without: list[str], seed: int, quiet: bool
+) -> None:
+    """The command, whose options stand in `tools.cli.corpus`."""
+    if only_own and own is None:
+        raise StapesError("--only-own needs --own FOLDER; name the folder with your speech/ and noise/")
+    fetch_corpus(folder, lean, own, tuple(without), only_own, seed, quiet)
+    status(folder)
+
+
+def status(folder: Path) -> None:
+    """A table of the minutes of speech and noise in each split."""
+    manifest = load_manifest(folder)
+    table = Table("split", "speech min", "speakers", "noise min", "noises")
+    for split in SPLITS:
+        speech, noise = manifest.items("speech", split), manifest.items("noise", split)
+        table.add_row(
+            split,
+            f"{manifest.minutes('speech', split):.1f}",
+            str(len({item.speaker for item in speech})),
+            f"{manifest.minutes('noise', split):.1f}",
+            ", ".join(sorted({item.label for item in noise})),
+        )
+    Console().print(table)
+
+
+def mix(
+    folder: Path,
+    out: Path,
+    *,
+    split: str,
+    count: int,
+    seconds: float,
+    snr: list[float],
+    noise: list[str] | None,
+    seed: int,
+    room: float,
+    band: float,
+    clip: float,
+) -> None:
+    """The command, whose options stand in `tools.cli.corpus`."""
+    if out.exists():
+        raise StapesError(f"{out}: exists; name a new folder")
+    pairs = make_set(folder, split, count, seconds, snr, seed, noise, Degradation(room, band, clip))
+    out.parent.mkdir(parents=True, exist_ok=True)
+    work = Path(tempfile.mkdtemp(dir=out.parent, prefix=f".{out.name}-"))
+    try:
+        _write_pairs(pairs, work)
+        work.chmod(0o755)
+        work.rename(out)
+    finally:
+        shutil.rmtree(work, ignore_errors=True)
+
+
+def _write_pairs(pairs: list[Mix], folder: Path) -> None:
+    lines = ["name\tsnr_db\tspeaker\tnoise"]
+    for side in ("noisy", "clean"):
+        (folder / side).mkdir()
+    for pair in pairs:
+        for side, audio in (("noisy", pair.noisy), ("clean", pair.clean)):
+            soundfile.write(folder / side / f"{pair.name}.wav", audio, RATE, subtype="PCM_16")
+        lines.append(f"{pair.name}\t{pair.snr_db:g}\t{pair.speaker}\t{pair.noise}")
+    (folder / "pairs.tsv").write_text("\n".join(lines) + "\n", encoding="utf-8")
