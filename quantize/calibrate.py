@@ -75,7 +75,8 @@ def _frames(
     for t in range(len(next(iter(sequence.values())))):
         feed = {name: np.asarray(frames[t], np.float32).reshape(shapes[name]) for name, frames in sequence.items()}
         feed.update(state)
-        out = dict(zip(wanted, _run(session, wanted, feed), strict=True))
+        # Asked for nothing, onnxruntime gives everything.
+        out = dict(zip(wanted, _run(session, wanted, feed), strict=True)) if wanted else {}
         yield {name: np.ravel(out[name] if name in out else feed[name]) for name in names}
         state = {s.input: out[s.output] for s in states}
 

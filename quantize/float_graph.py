@@ -41,17 +41,24 @@ class Hint:
 
 @dataclass(frozen=True, eq=False)
 class FloatTensor:
-    """A tensor of one frame: `data` is float64 for weights, int32 for shape-like constants, None for activations."""
+    """A tensor of one frame: `data` is float64 for weights, int32 for shape-like constants, None for activations.
+
+    `layer` is the node of the user's network that it belongs to, as errors name it.
+    """
 
     name: str
     shape: tuple[int, ...]
     data: np.ndarray | None = None
     hint: Hint = field(default_factory=Hint)
+    layer: str = ""
 
 
 @dataclass
 class FloatGraph:
-    """Tensors by name and operators in execution order; grows while lowering adds to it."""
+    """Tensors by name and operators in execution order; grows while lowering adds to it.
+
+    `layer`: what is being lowered; `reserved`: names that belong to other values of the user's network.
+    """
 
     name: str
     tensors: dict[str, FloatTensor] = field(default_factory=dict)
@@ -61,16 +68,23 @@ class FloatGraph:
     states: list[State] = field(default_factory=list)
     regions: list[Region] = field(default_factory=list)
     metadata: dict[str, str] = field(default_factory=dict)
+    layer: str = ""
+    reserved: frozenset[str] = frozenset()
 
     def add_tensor(
         self, name: str, shape: tuple[int, ...], data: np.ndarray | None = None, hint: Hint | None = None
     ) -> str:
         """Add a tensor; a taken name gets a number."""
+        unique = self.free_name(name)
+        self.tensors[unique] = FloatTensor(unique, tuple(int(n) for n in shape), data, hint or Hint(), self.layer)
+        return unique
+
+    def free_name(self, name: str) -> str:
+        """The name itself, or with a number where it is taken."""
         unique, count = name, 1
-        while unique in self.tensors:
+        while unique in self.tensors or unique in self.reserved:
             count += 1
             unique = f"{name}_{count}"
-        self.tensors[unique] = FloatTensor(unique, tuple(int(n) for n in shape), data, hint or Hint())
         return unique
 
     def add_constant(self, name: str, data: np.ndarray) -> str:
@@ -137,7 +151,7 @@ class FloatGraph:
         self.operators[self.operators.index(old)] = replace(old, **changes)  # type: ignore[arg-type]
 
     def rename(self, old: str, new: str) -> None:
-        """Give a tensor the name by which the outside knows it."""
+        """Give a tensor a name that is free."""
         swap = {old: new}
         tensor = self.tensors[old]
         self.tensors = {swap.get(name, name): t for name, t in self.tensors.items()}

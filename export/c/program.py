@@ -72,11 +72,15 @@ class Traced:
 
 @dataclass(frozen=True)
 class Program:
-    """What the templates print; sizes are in bytes. `kernels` says by operator what multiplies on a Cortex-M7."""
+    """What the templates print; sizes are in bytes. `kernels` says by operator what multiplies on a Cortex-M7.
+
+    `idle` are the inputs that nothing reads.
+    """
 
     name: str
     audio: AudioProgram | None
     inputs: tuple[Variable, ...]
+    idle: tuple[Variable, ...]
     outputs: tuple[Variable, ...]
     states: tuple[Variable, ...]
     locals: tuple[Variable, ...]
@@ -254,6 +258,7 @@ def build_program(graph: Graph, name: str, frontend: FrontEnd | None = None, fus
         name=name,
         audio=audio,
         inputs=scope.inputs,
+        idle=_idle_inputs(steps, layout, scope),
         outputs=scope.outputs,
         states=scope.states,
         locals=scope.locals,
@@ -268,6 +273,15 @@ def build_program(graph: Graph, name: str, frontend: FrontEnd | None = None, fus
         multiplies=sum(multiplies(graph, op) for op in graph.operators),
         kernels=writer.kernels,
     )
+
+
+def _idle_inputs(steps: Sequence[Step], layout: Layout, scope: _Scope) -> tuple[Variable, ...]:
+    moved = (*layout.deliveries, *(new for new, _ in layout.state_copies))
+    read = {
+        layout.places[name] for name in (*moved, *(n for step in steps for n in step.reads)) if name in layout.places
+    }
+    used = {place.name for place in read if place.kind == "input"}
+    return tuple(variable for variable in scope.inputs if variable.tensor not in used)
 
 
 def _closing_copies(graph: Graph, layout: Layout, writer: Writer, scope: _Scope) -> tuple[tuple[str, str, int], ...]:

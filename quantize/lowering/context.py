@@ -14,16 +14,10 @@ from models.errors import StapesError
 from ..float_graph import FloatGraph
 from ..graph import State
 from ..onnx_reader import StreamingOnnx
+from .axes import MOST_AXES, canonical, together, wide_axes
 
-
-def canonical(shape: tuple[int, ...]) -> tuple[int, ...]:
-    """A shape without its unit axes, but at least two axes long: what an activation looks like in the integer graph.
-
-    >>> canonical((1, 1, 128)), canonical((2, 1, 128)), canonical((1,))
-    ((1, 128), (2, 128), (1, 1))
-    """
-    kept = tuple(n for n in shape if n != 1)
-    return (1,) * (2 - len(kept)) + kept
+# TFLite Micro concatenates at most ten tensors at once.
+MOST_PARTS = 10
 
 
 @dataclass
@@ -79,7 +73,10 @@ class Context:
         return (self.bound[name], factor) if name in self.factors else (self.tensor(name), 1.0)
 
     def bind(self, value: str, tensor: str, factor: float = 1.0) -> None:
-        self.bound[value] = tensor
+        """Let a tensor stand for an ONNX value; it gets the value's `canonical` shape, by which its readers know its axes."""
+        shape = canonical(self.shape(value))
+        right = self.graph.tensors[tensor].shape == shape
+        self.bound[value] = tensor if right else self.reshaped(tensor, shape, value)
         if factor != 1.0:
             self.factors[value] = factor
 
@@ -104,9 +101,15 @@ class Context:
         return self.graph.add("RESHAPE", (tensor, target), label, tuple(shape), options={"new_shape": list(shape)})
 
     def transposed(self, tensor: str, shape: tuple[int, ...], order: Sequence[int], label: str) -> str:
-        """A TRANSPOSE of a tensor whose ONNX shape is `shape`; next to its inverse both vanish, unit axes cost nothing."""
+        """A TRANSPOSE of a tensor whose ONNX shape is `shape`; next to its inverse both vanish, unit axes cost nothing.
+
+        More than four axes must come down to four once those that stay together are one: see `together`.
+        """
         kept = [axis for axis in order if shape[axis] != 1]
         perm = [sorted(kept).index(axis) for axis in kept]
+        if len(perm) > MOST_AXES:
+            extents, perm = together(wide_axes(shape), perm)
+            tensor = self.reshaped(tensor, extents, f"{label}/together")
         made = self.graph.producer(tensor)
         if made is not None and made.kind == "TRANSPOSE" and made.region is None and len(perm) > 1:
             first = self.graph.tensors[made.inputs[1]].data
@@ -125,16 +128,34 @@ class Context:
         return f"{stem}{index}"
 
 
+def in_tree(parts: tuple[str, ...], join: Callable[[str, tuple[str, ...]], str]) -> str:
+    """Any number of tensors made one by a `join` that takes at most ten: (suffix of the name, parts) -> tensor.
+
+    >>> in_tree(tuple("abcdefghijkl"), lambda suffix, parts: "(" + "".join(parts) + ")" + suffix)
+    '((abcdefghij)/0/0(kl)/0/1)'
+    """
+    level = 0
+    while len(parts) > MOST_PARTS:
+        chunks = [parts[i : i + MOST_PARTS] for i in range(0, len(parts), MOST_PARTS)]
+        parts = tuple(join(f"/{level}/{i}", chunk) for i, chunk in enumerate(chunks))
+        level += 1
+    return join("", parts)
+
+
 Check = Callable[[Context, onnx.NodeProto], str | None]
 Lower = Callable[[Context, onnx.NodeProto], None]
 
 
 @dataclass(frozen=True)
 class Lowering:
-    """How one ONNX operator is lowered; `check` says in a few words why a node cannot be, or None."""
+    """How one ONNX operator is lowered; `check` says in a few words why a node cannot be, or None.
+
+    `any_axes`: more than four axes that are not one are no hindrance, or `check` judges them itself.
+    """
 
     lower: Lower
     check: Check = lambda context, node: None
+    any_axes: bool = False
 
 
 def lower(source: StreamingOnnx, registry: dict[str, Lowering]) -> FloatGraph:
@@ -145,26 +166,46 @@ def lower(source: StreamingOnnx, registry: dict[str, Lowering]) -> FloatGraph:
     graph = FloatGraph(source.name, metadata=dict(source.metadata))
     context = Context(source, graph)
     refuse_unsupported(context, registry)
+    _require_outputs(source)
     for name in (*source.inputs, *(s.input for s in source.states)):
         context.bind(name, graph.add_tensor(name, canonical(source.shapes[name])))
     graph.inputs = list(source.inputs)
+    names = frozenset((*source.shapes, *source.constants))
     for node in source.nodes:
         if not all(name in context.bound for name in node.output if name):
+            graph.layer, graph.reserved = layer_name(node), names - {*node.input, *node.output}
             registry[node.op_type].lower(context, node)
+    graph.layer, graph.reserved = "", frozenset()
     outside = (*source.outputs, *(s.output for s in source.states))
     graph.remove_unused([context.tensor(name) for name in outside])
     _name_outputs(context)
     return graph
 
 
+def _require_outputs(source: StreamingOnnx) -> None:
+    names = [*source.outputs, *(state.output for state in source.states)]
+    for name in names:
+        if name in source.constants:
+            raise StapesError(f"output {name!r} is a constant, whatever the inputs are: leave it out of the ONNX file")
+        if names.count(name) > 1:
+            raise StapesError(f"output {name!r} stands twice among outputs and states: give each its own name")
+
+
+def layer_name(node: onnx.NodeProto) -> str:
+    """A node as errors name it."""
+    return f"{node.op_type} ({node.name or next((name for name in node.output if name), 'without outputs')})"
+
+
 def refuse_unsupported(context: Context, registry: dict[str, Lowering]) -> None:
     """Raise StapesError that lists every node which cannot be lowered."""
     faults = []
-    for index, node in enumerate(context.source.nodes):
-        label = f"{node.op_type} ({node.name or node.output[0] or index})"
+    for node in context.source.nodes:
+        label = layer_name(node)
         if node.op_type not in registry:
             faults.append(label)
-        elif reason := registry[node.op_type].check(context, node):
+            continue
+        lowering = registry[node.op_type]
+        if reason := _shape_fault(context, node, lowering) or lowering.check(context, node):
             faults.append(f"{label}: {reason}")
     if faults:
         known = ", ".join(sorted(registry))
@@ -173,11 +214,29 @@ def refuse_unsupported(context: Context, registry: dict[str, Lowering]) -> None:
         )
 
 
+def _shape_fault(context: Context, node: onnx.NodeProto, lowering: Lowering) -> str | None:
+    """Why the shapes around a node cannot be lowered by any operator, or None."""
+    for name in (*node.input, *node.output):
+        if not name or context.constant(name) is not None:
+            continue
+        shape = context.source.shapes.get(name)
+        if shape is None:
+            return f"the shape of {name!r} is not known"
+        if 0 in shape:
+            return f"{name!r} has shape {shape}, which holds no values"
+        if not lowering.any_axes and len(wide_axes(shape)) > MOST_AXES:
+            return f"{name!r} has shape {shape}; at most {MOST_AXES} axes may be longer than one, so join some by a Reshape"
+    return None
+
+
 def _name_outputs(context: Context) -> None:
     """Give outputs and state outputs the names by which the ONNX file knows them, each its own tensor."""
     graph, source = context.graph, context.source
     for name in (*source.outputs, *(s.output for s in source.states)):
         tensor = context.tensor(name)
+        if tensor != name and name in graph.tensors:
+            # A tensor on the way there, which has the name by chance.
+            _rename(context, name, graph.free_name(name))
         shared = (
             tensor in graph.inputs
             or tensor in graph.outputs
@@ -188,12 +247,14 @@ def _name_outputs(context: Context) -> None:
             target = graph.add_constant(f"{name}/shape", np.asarray(shape, np.int32))
             tensor = graph.add("RESHAPE", (tensor, target), name, shape, options={"new_shape": list(shape)})
         elif tensor != name:
-            if name in graph.tensors:
-                raise StapesError(f"output {name!r} has the name of another tensor; rename it in the ONNX file")
-            graph.rename(tensor, name)
-            context.bound = {value: name if bound == tensor else bound for value, bound in context.bound.items()}
+            _rename(context, tensor, name)
             tensor = name
         if name in source.outputs:
             graph.outputs.append(tensor)
         else:
             graph.states.append(State(next(s.input for s in source.states if s.output == name), tensor))
+
+
+def _rename(context: Context, old: str, new: str) -> None:
+    context.graph.rename(old, new)
+    context.bound = {value: new if tensor == old else tensor for value, tensor in context.bound.items()}

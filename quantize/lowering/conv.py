@@ -11,7 +11,8 @@ from dataclasses import dataclass
 import numpy as np
 import onnx
 
-from .context import Context, Lowering, canonical
+from .axes import canonical
+from .context import Context, Lowering
 
 _NHWC, _NCHW = (0, 2, 3, 1), (0, 3, 1, 2)
 

@@ -1,4 +1,4 @@
-"""Element by element: Add, Sub, Mul, Div by a constant, and the activations."""
+"""Element by element, of one operand: whole powers and the activations."""
 
 from __future__ import annotations
 
@@ -6,49 +6,11 @@ import numpy as np
 import onnx
 
 from ..float_graph import Hint
-from .context import Context, Lowering, canonical
-from .linear import fold_bias, fold_relu
+from .context import Context, Lowering
+from .folding import fold_relu
 
-_KINDS = {"Add": "ADD", "Sub": "SUB", "Mul": "MUL"}
 SIGMOID = Hint(fixed={"int8": (2.0**-8, -128), "int16": (2.0**-15, 0)})
 TANH = Hint(fixed={"int8": (2.0**-7, 0), "int16": (2.0**-15, 0)})
-
-
-def check_binary(context: Context, node: onnx.NodeProto) -> str | None:
-    shapes = [canonical(context.shape(name)) for name in node.input]
-    if shapes[0] != shapes[1] and not any(_broadcasts(a, b) for a, b in (shapes, shapes[::-1])):
-        return f"shapes {shapes[0]} and {shapes[1]} do not broadcast over leading axes"
-    return None
-
-
-def _broadcasts(small: tuple[int, ...], large: tuple[int, ...]) -> bool:
-    try:
-        return np.broadcast_shapes(small, large) == tuple(large)
-    except ValueError:
-        return False
-
-
-def lower_binary(context: Context, node: onnx.NodeProto) -> None:
-    if node.op_type == "Add" and fold_bias(context, node):
-        return
-    a, b = (context.tensor(name) for name in node.input)
-    shape = np.broadcast_shapes(context.graph.tensors[a].shape, context.graph.tensors[b].shape)
-    context.bind(node.output[0], context.graph.add(_KINDS[node.op_type], (a, b), node.output[0], shape))
-
-
-def check_div(context: Context, node: onnx.NodeProto) -> str | None:
-    divisor = context.constant(node.input[1])
-    if divisor is None:
-        return "the divisor is not a constant"
-    return "the divisor holds a zero" if np.any(np.asarray(divisor) == 0) else None
-
-
-def lower_div(context: Context, node: onnx.NodeProto) -> None:
-    reciprocal = 1.0 / np.asarray(context.array(node.input[1]), np.float64)
-    b = context.graph.add_constant(f"{node.output[0]}/reciprocal", reciprocal.reshape(canonical(reciprocal.shape)))
-    a = context.tensor(node.input[0])
-    shape = context.graph.tensors[a].shape
-    context.bind(node.output[0], context.graph.add("MUL", (a, b), node.output[0], shape))
 
 
 def _limit_int8(context: Context, node: onnx.NodeProto, limit: float) -> None:
@@ -103,12 +65,35 @@ def lower_prelu(context: Context, node: onnx.NodeProto) -> None:
     _unary(context, node, "LEAKY_RELU", alpha=float(np.ravel(context.array(node.input[1]))[0]))
 
 
+def whole_power(context: Context, node: onnx.NodeProto) -> int | None:
+    """The exponent of a Pow that multiplications make: 1, 2 or 3, the same for all values; None for any other."""
+    exponent = context.constant(node.input[1])
+    if exponent is None or exponent.size == 0 or context.shape(node.output[0]) != context.shape(node.input[0]):
+        return None
+    return next((n for n in (1, 2, 3) if np.all(exponent == n)), None)
+
+
+def check_pow(context: Context, node: onnx.NodeProto) -> str | None:
+    return None if whole_power(context, node) else "only the constant exponents 1, 2 and 3 are supported"
+
+
+def lower_pow(context: Context, node: onnx.NodeProto) -> None:
+    """x * x, and that times x."""
+    graph, out = context.graph, node.output[0]
+    x = power = context.tensor(node.input[0])
+    exponent = whole_power(context, node)
+    assert exponent is not None
+    for n in range(2, exponent + 1):
+        label = out if n == exponent else f"{out}/{n}"
+        power = graph.add("MUL", (power, x), label, graph.tensors[x].shape)
+    context.bind(out, power)
+
+
 LOWERINGS = {
-    **{kind: Lowering(lower_binary, check_binary) for kind in _KINDS},
-    "Div": Lowering(lower_div, check_div),
-    "Sigmoid": Lowering(lower_sigmoid),
-    "Tanh": Lowering(lower_tanh),
-    "Relu": Lowering(lower_relu),
-    "LeakyRelu": Lowering(lower_leaky_relu),
-    "PRelu": Lowering(lower_prelu, check_prelu),
+    "Pow": Lowering(lower_pow, check_pow, any_axes=True),
+    "Sigmoid": Lowering(lower_sigmoid, any_axes=True),
+    "Tanh": Lowering(lower_tanh, any_axes=True),
+    "Relu": Lowering(lower_relu, any_axes=True),
+    "LeakyRelu": Lowering(lower_leaky_relu, any_axes=True),
+    "PRelu": Lowering(lower_prelu, check_prelu, any_axes=True),
 }

@@ -14,6 +14,7 @@ import onnx
 from ..float_graph import Hint
 from ..graph import Region
 from .context import Context
+from .elementwise import whole_power
 
 
 def squared(context: Context, value: str) -> str | None:
@@ -23,8 +24,7 @@ def squared(context: Context, value: str) -> str | None:
         return None
     if node.op_type == "Mul" and node.input[0] == node.input[1]:
         return node.input[0]
-    exponent = context.constant(node.input[1]) if node.op_type == "Pow" else None
-    return node.input[0] if exponent is not None and np.all(np.asarray(exponent) == 2) else None
+    return node.input[0] if node.op_type == "Pow" and whole_power(context, node) == 2 else None
 
 
 def is_energy(context: Context, node: onnx.NodeProto) -> bool:
@@ -42,7 +42,9 @@ def reduced_axes(context: Context, node: onnx.NodeProto) -> set[int]:
     given = (
         context.constant(node.input[1]) if len(node.input) > 1 and node.input[1] else context.attribute(node, "axes")
     )
-    axes = range(rank) if given is None else np.ravel(given).tolist()
+    axes = [] if given is None else np.ravel(given).tolist()
+    if not axes and not context.attribute(node, "noop_with_empty_axes", 0):
+        axes = list(range(rank))
     return {int(axis) % rank for axis in axes}
 
 

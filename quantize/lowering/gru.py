@@ -16,7 +16,8 @@ import onnx
 
 from ..float_graph import Hint
 from ..graph import Region
-from .context import Context, canonical
+from .axes import canonical
+from .context import Context
 from .elementwise import SIGMOID, TANH
 
 _ONNX_GATES = "zrn"

@@ -14,11 +14,9 @@ import onnx
 
 from ..float_graph import Hint
 from ..graph import Region
-from .context import Context
+from .context import Context, in_tree
 from .gru import CELL, STATE, TERM, gates, stacked_bias
 
-# TFLite Micro concatenates at most ten tensors at once.
-MOST_PARTS = 10
 _MASKS = dict.fromkeys(("begin_mask", "end_mask", "ellipsis_mask", "new_axis_mask", "shrink_axis_mask"), 0)
 
 
@@ -65,12 +63,7 @@ class _Sequence:
 
     def joined(self, role: str, parts: tuple[str, ...], axis: int, hint: Hint) -> str:
         """A CONCATENATION, as a tree where there are many parts."""
-        level = 0
-        while len(parts) > MOST_PARTS:
-            chunks = [parts[i : i + MOST_PARTS] for i in range(0, len(parts), MOST_PARTS)]
-            parts = tuple(self._concat(f"{role}/{level}/{i}", chunk, axis, hint) for i, chunk in enumerate(chunks))
-            level += 1
-        return self._concat(role, parts, axis, hint)
+        return in_tree(parts, lambda suffix, some: self._concat(f"{role}{suffix}", some, axis, hint))
 
     def _concat(self, role: str, parts: tuple[str, ...], axis: int, hint: Hint) -> str:
         shape = list(self.context.graph.tensors[parts[0]].shape)

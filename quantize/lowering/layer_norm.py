@@ -23,7 +23,8 @@ import onnx
 
 from ..float_graph import Hint
 from ..graph import Region
-from .context import Context, Lowering, canonical
+from .axes import canonical
+from .context import Context, Lowering
 from .elementwise import TANH
 
 OCTAVES = 16
@@ -37,6 +38,8 @@ def check_layer_norm(context: Context, node: onnx.NodeProto) -> str | None:
     axis = context.attribute(node, "axis", -1) % len(shape)
     if any(n != 1 for n in shape[:axis]):
         return f"normalises only part of a frame: shape {shape}, axis {axis}"
+    if any(name and context.constant(name) is None for name in node.input[1:]):
+        return "scale and offset must be constants"
     if len(node.output) > 1 and any(node.output[1:]):
         return "the outputs Mean and InvStdDev are not supported"
     return None
@@ -75,8 +78,9 @@ def lower_layer_norm(context: Context, node: onnx.NodeProto) -> None:
     epsilon = float(context.attribute(node, "epsilon", 1e-5))
     size = int(np.prod(context.shape(node.input[0])))
     x = context.reshaped(context.tensor(node.input[0]), (1, size), f"{name}/x")
-    gamma = np.broadcast_to(np.ravel(context.array(node.input[1])), (size,))
-    beta = np.zeros(size) if len(node.input) < 3 or not node.input[2] else np.ravel(context.array(node.input[2]))
+    given = [context.array(name) for name in node.input[1:] if name]
+    gamma, *shift = (np.broadcast_to(data, context.shape(node.input[0])).ravel() for data in given)
+    beta = shift[0] if shift else np.zeros(size)
     roles = {"x": x}
 
     def add(

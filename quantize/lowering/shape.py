@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 import onnx
 
-from .context import Context, Lowering, canonical
+from .axes import MOST_AXES, canonical, together, wide_axes
+from .context import Context, Lowering, in_tree
 
 
 def lower_reshape(context: Context, node: onnx.NodeProto) -> None:
@@ -15,11 +16,23 @@ def lower_reshape(context: Context, node: onnx.NodeProto) -> None:
     context.bind(node.output[0], context.reshaped(x, shape, node.output[0]), factor)
 
 
-def lower_transpose(context: Context, node: onnx.NodeProto) -> None:
+def check_transpose(context: Context, node: onnx.NodeProto) -> str | None:
     shape = context.shape(node.input[0])
-    order = context.attribute(node, "perm", list(range(len(shape)))[::-1])
+    kept = [axis for axis in _order(context, node) if shape[axis] != 1]
+    extents, _ = together(wide_axes(shape), [sorted(kept).index(axis) for axis in kept])
+    if len(extents) > MOST_AXES:
+        return f"it moves {len(extents)} axes of shape {shape} each for itself; at most {MOST_AXES} are supported"
+    return None
+
+
+def _order(context: Context, node: onnx.NodeProto) -> list[int]:
+    return context.attribute(node, "perm") or list(range(len(context.shape(node.input[0]))))[::-1]
+
+
+def lower_transpose(context: Context, node: onnx.NodeProto) -> None:
     x, factor = context.linear_operand(node.input[0])
-    context.bind(node.output[0], context.transposed(x, shape, order, node.output[0]), factor)
+    made = context.transposed(x, context.shape(node.input[0]), _order(context, node), node.output[0])
+    context.bind(node.output[0], made, factor)
 
 
 def _axis(shape: tuple[int, ...], axis: int) -> int:
@@ -31,18 +44,30 @@ def _axis(shape: tuple[int, ...], axis: int) -> int:
 
 
 def lower_concat(context: Context, node: onnx.NodeProto) -> None:
-    out_shape = context.shape(node.output[0])
-    axis = _axis(out_shape, context.attribute(node, "axis"))
-    shape = canonical(out_shape)
-    parts = []
-    for index, name in enumerate(node.input):
-        part = list(shape)
-        part[axis] = context.shape(name)[context.attribute(node, "axis") % len(out_shape)]
-        parts.append(context.reshaped(context.tensor(name), tuple(part), f"{node.output[0]}/part{index}"))
-    options = {"axis": axis, "fused_activation_function": "NONE"}
-    context.bind(
-        node.output[0], context.graph.add("CONCATENATION", tuple(parts), node.output[0], shape, options=options)
-    )
+    graph, value = context.graph, node.output[0]
+    out_shape = context.shape(value)
+    onnx_axis = context.attribute(node, "axis") % len(out_shape)
+    given = [name for name in node.input if context.shape(name)[onnx_axis] > 0]
+    if len(given) == 1:
+        context.bind(value, context.tensor(given[0]))
+        return
+    axis, shape = _axis(out_shape, onnx_axis), canonical(out_shape)
+
+    def with_extent(extent: int) -> tuple[int, ...]:
+        return (*shape[:axis], extent, *shape[axis + 1 :])
+
+    def join(suffix: str, some: tuple[str, ...]) -> str:
+        made = with_extent(sum(graph.tensors[part].shape[axis] for part in some))
+        options = {"axis": axis, "fused_activation_function": "NONE"}
+        return (
+            some[0] if len(some) == 1 else graph.add("CONCATENATION", some, f"{value}{suffix}", made, options=options)
+        )
+
+    parts = [
+        context.reshaped(context.tensor(name), with_extent(context.shape(name)[onnx_axis]), f"{value}/part{index}")
+        for index, name in enumerate(given)
+    ]
+    context.bind(value, in_tree(tuple(parts), join))
 
 
 def _slice(context: Context, source: str, value: str, begin: list[int], end: list[int], stride: list[int]) -> None:
@@ -77,6 +102,11 @@ def lower_split(context: Context, node: onnx.NodeProto) -> None:
         start += size
 
 
+def check_split(context: Context, node: onnx.NodeProto) -> str | None:
+    sizes = len(node.input) > 1 and node.input[1]
+    return "the sizes must be constants" if sizes and context.constant(node.input[1]) is None else None
+
+
 def check_slice(context: Context, node: onnx.NodeProto) -> str | None:
     if any(name and context.constant(name) is None for name in node.input[1:]):
         return "starts, ends, axes and steps must be constants"
@@ -103,7 +133,7 @@ def lower_slice(context: Context, node: onnx.NodeProto) -> None:
 def check_pad(context: Context, node: onnx.NodeProto) -> str | None:
     if context.attribute(node, "mode", "constant") != "constant":
         return "only padding with a constant is supported"
-    amounts, fill = (context.constant(name) if name else None for name in (*node.input[1:3], "")[:2])
+    amounts, fill = (context.constant(name) if name else None for name in (*node.input[1:3], "", "")[:2])
     if amounts is None:
         return "the amounts must be constants"
     if np.any(np.asarray(amounts) < 0):
@@ -143,10 +173,12 @@ def lower_gather(context: Context, node: onnx.NodeProto) -> None:
 
 
 LOWERINGS = {
-    **dict.fromkeys(("Reshape", "Squeeze", "Unsqueeze", "Flatten", "Identity", "Dropout"), Lowering(lower_reshape)),
-    "Transpose": Lowering(lower_transpose),
+    **dict.fromkeys(
+        ("Reshape", "Squeeze", "Unsqueeze", "Flatten", "Identity", "Dropout"), Lowering(lower_reshape, any_axes=True)
+    ),
+    "Transpose": Lowering(lower_transpose, check_transpose, any_axes=True),
     "Concat": Lowering(lower_concat),
-    "Split": Lowering(lower_split),
+    "Split": Lowering(lower_split, check_split),
     "Slice": Lowering(lower_slice, check_slice),
     "Gather": Lowering(lower_gather, check_gather),
     "Pad": Lowering(lower_pad, check_pad),
