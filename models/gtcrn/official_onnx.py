@@ -26,7 +26,8 @@ SHAPES = {
 REMEDY = "give the official checkpoint (.tar) itself, or the official streaming file gtcrn_simple.onnx"
 TOLERANCE = 1e-3
 CHECKED_FRAMES = 24
-_TELLS = ("encoder.en_convs.", "decoder.de_convs.", "dpgrnn1.", "dpgrnn2.", "erb.erb_fc")
+# Its successors have the same encoders and decoders, but not two dual-path networks of these names.
+_TELLS = ("dpgrnn1.", "dpgrnn2.")
 _EPSILON = 1e-5
 
 Found = TypeVar("Found", onnx.NodeProto, np.ndarray)
@@ -60,11 +61,18 @@ LAYER_NORMS = [f"{path}.{layer}" for path in ("dpgrnn1", "dpgrnn2") for layer in
 
 
 def is_gtcrn(model: onnx.ModelProto) -> bool:
-    """Whether an ONNX model is GTCRN in any form of the official code, sound or not."""
-    names = {value.name for value in model.graph.input}
-    return bool(names & set(list(SHAPES)[1:])) or any(
-        tell in tensor.name for tensor in model.graph.initializer for tell in _TELLS
-    )
+    """Whether an ONNX model is GTCRN in any form of the official code, sound or not: by the shapes of its states or the names of its
+    weights. The names of its inputs say nothing: other networks have them too.
+    """
+    given = {_shape(value) for value in model.graph.input}
+    states = [shape for name, shape in SHAPES.items() if name != "mix"]
+    if sum(shape in given for shape in states) > 1:
+        return True
+    return all(any(tell in tensor.name for tensor in model.graph.initializer) for tell in _TELLS)
+
+
+def _shape(value: onnx.ValueInfoProto) -> tuple[int, ...]:
+    return tuple(dim.dim_value for dim in value.type.tensor_type.shape.dim)
 
 
 def state_from_onnx(model: onnx.ModelProto, label: str) -> dict[str, torch.Tensor]:
@@ -84,11 +92,7 @@ def state_from_onnx(model: onnx.ModelProto, label: str) -> dict[str, torch.Tenso
 def require_streaming(model: onnx.ModelProto, label: str) -> dict[str, str]:
     """Name of SHAPES -> name of the model's input of that shape. Raises StapesError where one is missing."""
     known = {tensor.name for tensor in model.graph.initializer}
-    given = {
-        value.name: tuple(dim.dim_value for dim in value.type.tensor_type.shape.dim)
-        for value in model.graph.input
-        if value.name not in known
-    }
+    given = {value.name: _shape(value) for value in model.graph.input if value.name not in known}
     found = {name: next((key for key, has in given.items() if has == shape), None) for name, shape in SHAPES.items()}
     missing = [name for name, key in found.items() if key is None]
     if len(given) < len(SHAPES):

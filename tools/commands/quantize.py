@@ -169,11 +169,11 @@ def _float_onnx(checkpoint: Path, model: str, path: Path) -> tuple[onnx.ModelPro
     if checkpoint.suffix.lower() != ".onnx":
         network, frontend, _ = checkpoints.load(checkpoint, model)
     else:
-        proto = load_onnx(checkpoint)
-        if model == "gru-mask" or not is_gtcrn(proto):
-            path.write_bytes(checkpoint.read_bytes())
-            return proto, check_model(proto, str(checkpoint))
-        network, frontend = checkpoints.gtcrn_from_onnx(proto, str(checkpoint))
+        file = load_onnx(checkpoint)
+        if model == "gru-mask" or not is_gtcrn(file.model):
+            path.write_bytes(file.content)
+            return file.model, check_model(file.model, str(checkpoint))
+        network, frontend = checkpoints.gtcrn_from_onnx(file.model, str(checkpoint))
     export_onnx(network, frontend, path)
     return read_onnx(path)
 

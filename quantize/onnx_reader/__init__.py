@@ -1,0 +1,19 @@
+"""The front door for ONNX: a streaming model, one frame a call, checked and folded before lowering sees it.
+
+In the order in which data meets them:
+
+file      the bytes of a file, its outside data taken in
+versions  operator sets and formats that are too new or too old
+types     float32 alone: other floats become it, the rest is refused by name
+folding   everything that no input decides becomes a constant
+shapes    the shape of every value
+wiring    which values depend on which, and which are moved only
+states    which input is which output of the frame before
+model     all of it: the checked model
+"""
+
+from .file import OnnxFile, first_line, load_onnx
+from .model import StreamingOnnx, check_model, read_onnx
+from .states import STATES_KEY
+
+__all__ = ["STATES_KEY", "OnnxFile", "StreamingOnnx", "check_model", "first_line", "load_onnx", "read_onnx"]
