@@ -11,24 +11,92 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
+from annotated_types import Ge, Le
 
+from export.c.text import is_identifier
 from export.tflite import from_bytes
+from export.vectors import Vectors
 from models.errors import StapesError
 from models.files import write_whole
 from models.frontend import FrontEnd
+from models.schema import STRICT, STRICT_OPEN, parse_json, validated
+from quantize.audio_params import audio_params, feature_scaling, mask_scaling
 from quantize.graph import Graph
 from quantize.recipe import Recipe, load_recipe
+from quantize.soundness import require_sound
+from tools.arrays import read_npz
 
 FORMAT = 1
 MANIFEST = "manifest.json"
 LOCK = "lock.json"
 SEALED = ("model.tflite", "float.onnx", "recipe.toml", "vectors.npz")
+
+
+AGAIN = "make the bundle again with: stapes quantize"
+
+Fraction = Annotated[float, Ge(0.0), Le(1.0)]
+
+
+@dataclass(frozen=True)
+class _File:
+    """A file that a bundle was made from."""
+
+    file: str
+    sha256: str
+
+    __pydantic_config__ = STRICT_OPEN
+
+
+@dataclass(frozen=True)
+class _Calibration:
+    """What a bundle was calibrated on."""
+
+    files: tuple[_File, ...]
+    frames: Annotated[int, Ge(1)]
+
+    __pydantic_config__ = STRICT_OPEN
+
+
+@dataclass(frozen=True)
+class _Manifest:
+    """What every command may rely on in a manifest; a later version may say more."""
+
+    format: int
+    version: str
+    name: str
+    checkpoint: _File
+    calibration: _Calibration
+    recipe: str
+    frontend: FrontEnd | None
+    inputs: tuple[str, ...]
+    outputs: tuple[str, ...]
+    states: tuple[tuple[str, str], ...]
+    saturation: dict[str, Fraction]
+    planned_saturation: dict[str, Fraction]
+    quality: dict[str, float]
+    files: dict[str, str]
+    bundle_sha256: str
+
+    __pydantic_config__ = STRICT_OPEN
+
+
+@dataclass(frozen=True)
+class _Lock:
+    """The lock as it stands in its file."""
+
+    bundle_sha256: str
+    outputs: dict[str, str]
+    outputs_sha256: str
+
+    __pydantic_config__ = STRICT
 
 
 def sha256(data: bytes) -> str:
@@ -71,9 +139,9 @@ class Bundle:
         return self.folder / "float.onnx"
 
     def vectors(self) -> dict[str, np.ndarray]:
-        """Golden arrays by name; see `tools.quantize_command`."""
-        with np.load(self.folder / "vectors.npz", allow_pickle=False) as arrays:
-            return {name: arrays[name] for name in arrays.files}
+        """Golden arrays by name; see `tools.commands.quantize`."""
+        path = self.folder / "vectors.npz"
+        return read_npz(path, str(path), AGAIN)
 
     def require_frontend(self) -> FrontEnd:
         """The front end; raises StapesError for a network without an audio path."""
@@ -88,13 +156,14 @@ class Bundle:
         path = self.folder / LOCK
         if not path.is_file():
             return {}
+        remedy = "lock again with: stapes regress --update"
+        data = path.read_bytes()
         try:
-            document = json.loads(path.read_bytes())
-            outputs = {str(key): str(value) for key, value in document["outputs"].items()}
-        except (ValueError, KeyError, AttributeError, TypeError):
+            outputs = validated(_Lock, parse_json(data, "", ""), "", "").outputs
+        except StapesError:
             outputs = {}
-        if path.read_bytes() != canonical_json(self._lock_document(outputs)):
-            raise StapesError(f"{path}: damaged, or of another bundle; lock again with: stapes regress --update")
+        if data != canonical_json(self._lock_document(outputs)):
+            raise StapesError(f"{path}: damaged, or of another bundle; {remedy}")
         return outputs
 
     def write_lock(self, outputs: dict[str, str]) -> None:
@@ -122,27 +191,129 @@ def load_bundle(folder: str | Path) -> Bundle:
     path = folder / MANIFEST
     if not path.is_file():
         raise StapesError(f"{folder}: not a bundle, {MANIFEST} is missing; make one with: stapes quantize")
+    manifest = _sealed_manifest(path)
+    contents = {name: _sealed_file(folder / name, manifest["files"].get(name)) for name in SEALED}
+    told = validated(_Manifest, manifest, str(path), AGAIN)
+    with _told_of(folder / "model.tflite"):
+        graph = from_bytes(contents["model.tflite"])
+        require_sound(graph)
+    recipe = load_recipe(folder / "recipe.toml")
+    _require_agreement(path, told, graph, recipe)
+    with _told_of(path):
+        _require_audio_path(told.frontend, graph)
+    with _told_of(folder / "vectors.npz"):
+        Vectors.from_arrays(read_npz(contents["vectors.npz"], "its arrays", AGAIN), graph, told.frontend)
+    with _told_of(folder / "float.onnx"):
+        _require_float_network(contents["float.onnx"], graph)
+    return Bundle(folder, graph, recipe, told.frontend, manifest)
+
+
+def _sealed_manifest(path: Path) -> dict[str, Any]:
+    """The manifest of a bundle, its hash and its format checked; nothing else of it is."""
+    damaged = StapesError(f"{path}: damaged; {AGAIN}")
+    data = path.read_bytes()
     try:
-        manifest = json.loads(path.read_bytes())
-        claimed = manifest["bundle_sha256"]
-        files = manifest["files"]
-        recorded = {name: files[name] for name in SEALED}
-    except (ValueError, KeyError, TypeError):
-        raise StapesError(f"{path}: damaged; make the bundle again with: stapes quantize") from None
+        manifest = parse_json(data, "", "")
+    except StapesError:
+        raise damaged from None
+    if not isinstance(manifest, dict) or not isinstance(manifest.get("files"), dict):
+        raise damaged
     body = {key: value for key, value in manifest.items() if key != "bundle_sha256"}
     # The bytes themselves, so that a change which JSON does not see is seen.
-    if sha256(canonical_json(body)) != claimed or path.read_bytes() != canonical_json(manifest):
+    if sha256(canonical_json(body)) != manifest.get("bundle_sha256") or data != canonical_json(manifest):
         raise StapesError(f"{path}: changed since the bundle was made (hash differs); make the bundle again")
-    if manifest["format"] != FORMAT:
+    if manifest.get("format") != FORMAT:
         raise StapesError(
-            f"{path}: bundle format {manifest['format']}, this stapes reads {FORMAT}; make the bundle again"
+            f"{path}: bundle format {str(manifest.get('format'))[:20]}, this stapes reads {FORMAT}; make the bundle again"
         )
-    for name, expected in recorded.items():
-        file = folder / name
-        if not file.is_file():
-            raise StapesError(f"{file}: missing; make the bundle again with: stapes quantize")
-        if sha256(file.read_bytes()) != expected:
-            raise StapesError(f"{file}: changed since the bundle was made (hash differs); make the bundle again")
-    frontend = FrontEnd.from_dict(manifest["frontend"]) if manifest["frontend"] else None
-    graph = from_bytes((folder / "model.tflite").read_bytes())
-    return Bundle(folder, graph, load_recipe(folder / "recipe.toml"), frontend, manifest)
+    return manifest
+
+
+def _sealed_file(path: Path, expected: object) -> bytes:
+    if not path.is_file():
+        raise StapesError(f"{path}: missing; {AGAIN}")
+    data = path.read_bytes()
+    if sha256(data) != expected:
+        raise StapesError(f"{path}: changed since the bundle was made (hash differs); make the bundle again")
+    return data
+
+
+@contextmanager
+def _told_of(path: Path) -> Iterator[None]:
+    """Put the file in front of what is wrong in it."""
+    try:
+        yield
+    except StapesError as error:
+        raise StapesError(f"{path}: {error}") from None
+
+
+def _require_agreement(path: Path, told: _Manifest, graph: Graph, recipe: Recipe) -> None:
+    """The hash of a bundle is no signature: a manifest may have been written for another graph."""
+    if not is_identifier(told.name):
+        raise StapesError(f"{path}: name is {told.name[:80]!r}, no C identifier; {AGAIN}")
+    if not told.version or not told.version.isprintable() or len(told.version) > 100:
+        raise StapesError(f"{path}: version is {told.version[:80]!r}; give one line of text; {AGAIN}")
+    if told.recipe != recipe.name:
+        raise StapesError(f"{path}: recipe is {told.recipe[:80]!r}, recipe.toml is {recipe.name!r}; {AGAIN}")
+    states = tuple((state.input, state.output) for state in graph.states)
+    for key, value in (("inputs", graph.inputs), ("outputs", graph.outputs), ("states", states)):
+        if getattr(told, key) != value:
+            raise StapesError(f"{path}: {key} are not those of model.tflite; {AGAIN}")
+    for key in ("saturation", "planned_saturation"):
+        if unknown := sorted(set(getattr(told, key)) - set(graph.tensors)):
+            raise StapesError(f"{path}: {key} names {unknown[0][:80]!r}, no tensor of model.tflite; {AGAIN}")
+
+
+def _require_audio_path(frontend: FrontEnd | None, graph: Graph) -> None:
+    from firmware_sim.engines.pipeline import network_ends
+
+    if frontend is None:
+        return
+    try:
+        audio_params(frontend)
+        features, mask = network_ends(graph, frontend)
+        feature_scaling(frontend, features)
+        mask_scaling(frontend, mask)
+    except (ArithmeticError, ValueError) as error:
+        raise StapesError(f"front end: a constant is out of range ({error}); {AGAIN}") from None
+
+
+def _require_float_network(data: bytes, graph: Graph) -> None:
+    """The float network runs by itself and has the ends of the integer one."""
+    import onnx
+    from google.protobuf.message import DecodeError
+
+    try:
+        proto = onnx.load_model_from_string(data)
+        onnx.checker.check_model(proto)
+    except (DecodeError, onnx.checker.ValidationError, ValueError, RuntimeError) as error:
+        raise StapesError(f"no readable ONNX model ({(str(error).splitlines() or [''])[0][:120]}); {AGAIN}") from None
+    if any(tensor.data_location == onnx.TensorProto.EXTERNAL for tensor in proto.graph.initializer):
+        raise StapesError(f"keeps weights in other files; {AGAIN}")
+    if any(node.op_type in ("Loop", "Scan") for node in _nodes(proto)):
+        raise StapesError(f"holds a loop, which could run without end; {AGAIN}")
+    constants = {tensor.name for tensor in proto.graph.initializer}
+    for what, values, names in (
+        ("input", proto.graph.input, (*graph.inputs, *(state.input for state in graph.states))),
+        ("output", proto.graph.output, (*graph.outputs, *(state.output for state in graph.states))),
+    ):
+        sizes = {value.name: _size(value) for value in values if value.name not in constants}
+        for name in names:
+            if name not in sizes or sizes[name] not in (None, graph.tensors[name].size):
+                raise StapesError(f"has no {what} {name[:80]!r} of {graph.tensors[name].size} values; {AGAIN}")
+
+
+def _nodes(proto: Any) -> Iterator[Any]:
+    """Every node of an ONNX model: of the graph, of its branches, of its functions."""
+    waiting = [*proto.graph.node, *(node for function in proto.functions for node in function.node)]
+    while waiting:
+        node = waiting.pop()
+        yield node
+        for field in node.attribute:
+            waiting += [*field.g.node, *(inner for graph in field.graphs for inner in graph.node)]
+
+
+def _size(value: Any) -> int | None:
+    """Values of an ONNX input or output; None where a dimension is not told."""
+    dims = value.type.tensor_type.shape.dim
+    return int(np.prod([dim.dim_value for dim in dims], dtype=object)) if all(d.dim_value > 0 for d in dims) else None

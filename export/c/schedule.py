@@ -63,9 +63,16 @@ def schedule(graph: Graph, fuse: bool = True) -> list[Step]:
 
 def _fused(graph: Graph) -> list[Step]:
     found = [(region, graph.in_region(region.name)) for region in graph.regions if region.kind in FUSIONS]
-    return [_step(region, operators) for region, operators in found if FUSIONS[region.kind].matches(graph, region)] + [
+    return [_step(region, operators) for region, operators in found if _matches(graph, region)] + [
         _step(region, operators) for region, operators in find_histories(graph)
     ]
+
+
+def _matches(graph: Graph, region: Region) -> bool:
+    try:
+        return FUSIONS[region.kind].matches(graph, region)
+    except LookupError:  # a role is missing or names no tensor: it is not what its kind says
+        return False
 
 
 def _step(region: Region, operators: tuple[Operator, ...]) -> Step:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import json
 import struct
+from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -14,10 +14,60 @@ from export.tflite import options
 from export.tflite.description import FORMAT, METADATA_NAME, digest
 from export.tflite.schema import FILE_IDENTIFIER, enum_name, load_schema
 from models.errors import StapesError
+from models.schema import STRICT_OPEN, parse_json, validated
 from quantize.graph import DTYPES, Graph, Operator, Region, State, Tensor
 
 # What the generated flatbuffer code raises on offsets that lead nowhere, and our own checks on what it then returns.
-_BROKEN = (struct.error, ValueError, TypeError, AttributeError, LookupError, OverflowError, MemoryError)
+_BROKEN = (
+    struct.error,
+    ValueError,
+    TypeError,
+    AttributeError,
+    LookupError,
+    ArithmeticError,
+    MemoryError,
+    RecursionError,
+)
+_AGAIN = "write it again"
+_MOST_METADATA = 16
+
+
+@dataclass(frozen=True)
+class _Operator:
+    """An operator of the description."""
+
+    name: str
+    region: str | None
+    options: dict[str, Any]
+
+    __pydantic_config__ = STRICT_OPEN
+
+
+@dataclass(frozen=True)
+class _Region:
+    """A region of the description."""
+
+    name: str
+    kind: str
+    roles: dict[str, str]
+
+    __pydantic_config__ = STRICT_OPEN
+
+
+@dataclass(frozen=True)
+class _Description:
+    """What `description.describe` makes, read back."""
+
+    operators: tuple[_Operator, ...]
+    inputs: int
+    outputs: int
+    states: tuple[tuple[str, str], ...]
+    regions: tuple[_Region, ...]
+    metadata: dict[str, str]
+    axis_of_single_scale: dict[str, int]
+    digest: str
+
+    __pydantic_config__ = STRICT_OPEN
 
 
 def from_bytes(data: bytes) -> Graph:
@@ -27,22 +77,72 @@ def from_bytes(data: bytes) -> Graph:
         raise StapesError("not a .tflite file; give a file written by stapes")
     schema = load_schema()
     try:
-        model = schema.ModelT.InitFromObj(schema.Model.GetRootAs(data, 0))
-        description = _description(model)
+        root = schema.Model.GetRootAs(data, 0)
+        place = _description_buffer(root)
+        if place is None:
+            raise StapesError("the .tflite was not written by stapes; quantize the checkpoint with stapes instead")
+        _require_proportion(root, len(data))
+        model = schema.ModelT.InitFromObj(root)
+        text = np.asarray(model.buffers[place].data, np.uint8).tobytes()
     except _BROKEN as error:
-        raise StapesError(f"the .tflite is damaged ({_first_line(error)}); write it again") from None
-    if description is None:
-        raise StapesError("the .tflite was not written by stapes; quantize the checkpoint with stapes instead")
-    if description.get("format") != FORMAT:
-        raise StapesError(f"the .tflite has format {description.get('format')}, not {FORMAT}; use a matching version")
+        raise StapesError(f"the .tflite is damaged ({_first_line(error)}); {_AGAIN}") from None
+    label = f"the .tflite is damaged, its description {METADATA_NAME!r}"
+    document = parse_json(text, label, _AGAIN)
+    if isinstance(document, dict) and document.get("format") != FORMAT:
+        raise StapesError(
+            f"the .tflite has format {str(document.get('format'))[:20]}, not {FORMAT}; use a matching version"
+        )
+    description = validated(_Description, document, label, _AGAIN)
     try:
         graph = _graph(schema, model, description)
-        matches = digest(graph) == description["digest"]
+        matches = digest(graph) == description.digest
     except _BROKEN as error:
-        raise StapesError(f"the .tflite is damaged ({_first_line(error)}); write it again") from None
+        raise StapesError(f"the .tflite is damaged ({_first_line(error)}); {_AGAIN}") from None
     if not matches:
-        raise StapesError("the .tflite was changed after it was written (its digest differs); write it again")
+        raise StapesError(f"the .tflite was changed after it was written (its digest differs); {_AGAIN}")
     return graph
+
+
+def _description_buffer(model: Any) -> int | None:
+    """The buffer that holds the description; None where the model has none."""
+    for index in range(min(model.MetadataLength(), _MOST_METADATA)):
+        if _text(model.Metadata(index).Name() or b"") == METADATA_NAME:
+            return int(model.Metadata(index).Buffer())
+    return None
+
+
+def _require_proportion(model: Any, size: int) -> None:
+    """Refuse a file whose tables, by offsets that lead to one place, hold more than the file has bytes; else a small file could
+    take all memory.
+    """
+    left = size
+
+    def take(amount: int) -> None:
+        nonlocal left
+        left -= amount
+        if left < 0:
+            raise ValueError("its tables lie over one another")
+
+    if model.SubgraphsLength() != 1 or model.SignatureDefsLength() or model.MetadataLength() > _MOST_METADATA:
+        raise ValueError("not one subgraph with its description")
+    subgraph = model.Subgraphs(0)
+    take(4 * (model.OperatorCodesLength() + model.BuffersLength() + model.MetadataBufferLength()))
+    take(4 * (subgraph.TensorsLength() + subgraph.OperatorsLength()))
+    take(4 * (subgraph.InputsLength() + subgraph.OutputsLength()))
+    for index in range(model.BuffersLength()):
+        take(model.Buffers(index).DataLength())
+    for index in range(subgraph.TensorsLength()):
+        tensor = subgraph.Tensors(index)
+        take(len(tensor.Name() or b"") + 4 * (tensor.ShapeLength() + tensor.ShapeSignatureLength()))
+        if tensor.Sparsity() is not None or tensor.VariantTensorsLength():
+            raise ValueError("a tensor is sparse or of variants")
+        if (quantization := tensor.Quantization()) is not None:
+            take(4 * quantization.ScaleLength() + 8 * quantization.ZeroPointLength())
+            take(4 * (quantization.MinLength() + quantization.MaxLength()))
+    for index in range(subgraph.OperatorsLength()):
+        operator = subgraph.Operators(index)
+        take(4 * (operator.InputsLength() + operator.OutputsLength() + operator.IntermediatesLength()))
+        take(operator.MutatingVariableInputsLength() + operator.CustomOptionsLength())
 
 
 def read(path: Path | str) -> Graph:
@@ -65,30 +165,17 @@ def _text(value: bytes | str) -> str:
     return value.decode("utf-8") if isinstance(value, bytes) else value
 
 
-def _description(model: Any) -> dict[str, Any] | None:
-    """The JSON of the metadata buffer; None where the model has none."""
-    for metadata in model.metadata or []:
-        if _text(metadata.name) == METADATA_NAME:
-            found = json.loads(np.asarray(model.buffers[metadata.buffer].data, np.uint8).tobytes())
-            if not isinstance(found, dict):
-                raise ValueError("description is not an object")
-            return found
-    return None
-
-
-def _graph(schema: ModuleType, model: Any, description: dict[str, Any]) -> Graph:
-    if len(model.subgraphs) != 1:
-        raise ValueError("more than one subgraph")
+def _graph(schema: ModuleType, model: Any, description: _Description) -> Graph:
     (subgraph,) = model.subgraphs
-    single = description["axis_of_single_scale"]
+    single = description.axis_of_single_scale
     tensors = [_tensor(schema, model, made, single.get(_text(made.name))) for made in subgraph.tensors]
     names = [tensor.name for tensor in tensors]
     if len(set(names)) != len(names):
         raise ValueError("two tensors of one name")
-    states = tuple(State(*pair) for pair in description["states"])
-    inputs = tuple(names[i] for i in subgraph.inputs)
-    outputs = tuple(names[i] for i in subgraph.outputs)
-    count_in, count_out = description["inputs"], description["outputs"]
+    states = tuple(State(*pair) for pair in description.states)
+    inputs = tuple(_at(names, i) for i in subgraph.inputs)
+    outputs = tuple(_at(names, i) for i in subgraph.outputs)
+    count_in, count_out = description.inputs, description.outputs
     if inputs[count_in:] != tuple(s.input for s in states) or outputs[count_out:] != tuple(s.output for s in states):
         raise ValueError("states do not match the inputs and outputs")
     return Graph(
@@ -96,14 +183,20 @@ def _graph(schema: ModuleType, model: Any, description: dict[str, Any]) -> Graph
         tensors={tensor.name: tensor for tensor in tensors},
         operators=tuple(
             _operator(schema, model, made, extra, names)
-            for made, extra in zip(subgraph.operators or [], description["operators"], strict=True)
+            for made, extra in zip(subgraph.operators or [], description.operators, strict=True)
         ),
         inputs=inputs[:count_in],
         outputs=outputs[:count_out],
         states=states,
-        regions=tuple(Region(r["name"], r["kind"], r["roles"]) for r in description["regions"]),
-        metadata=description["metadata"],
+        regions=tuple(Region(r.name, r.kind, r.roles) for r in description.regions),
+        metadata=description.metadata,
     )
+
+
+def _at(names: list[str], index: int) -> str:
+    if index < 0:
+        raise ValueError(f"tensor {index}")
+    return names[index]
 
 
 def _tensor(schema: ModuleType, model: Any, made: Any, axis_of_single_scale: int | None) -> Tensor:
@@ -128,22 +221,22 @@ def _tensor(schema: ModuleType, model: Any, made: Any, axis_of_single_scale: int
     return Tensor(_text(made.name), shape, dtype, scale, zero_points.pop(), axis, data)
 
 
-def _operator(schema: ModuleType, model: Any, made: Any, extra: dict[str, Any], names: list[str]) -> Operator:
+def _operator(schema: ModuleType, model: Any, made: Any, extra: _Operator, names: list[str]) -> Operator:
     code = model.operatorCodes[made.opcodeIndex]
     kind = enum_name(schema.BuiltinOperator, max(code.builtinCode, code.deprecatedBuiltinCode))
     if kind not in options.TABLES:
         raise ValueError(f"operator {kind}")
-    given = extra["options"]
+    given = extra.options
     table = options.decode(schema, kind, made.builtinOptionsType, made.builtinOptions)
     if not _same_options(table, {**options.defaults(schema, kind), **given}):
-        raise ValueError(f"options of operator '{extra['name']}' differ from their description")
+        raise ValueError(f"options of operator '{extra.name}' differ from their description")
     return Operator(
         kind=kind,
-        name=extra["name"],
-        inputs=tuple("" if i == -1 else names[i] for i in made.inputs),
-        outputs=tuple(names[i] for i in made.outputs),
+        name=extra.name,
+        inputs=tuple("" if i == -1 else _at(names, i) for i in made.inputs),
+        outputs=tuple(_at(names, i) for i in made.outputs),
         options=given,
-        region=extra["region"],
+        region=extra.region,
     )
 
 

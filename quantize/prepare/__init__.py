@@ -11,6 +11,7 @@ from typing import Any
 from models.errors import StapesError
 from quantize.graph import Graph, Operator
 from quantize.prepare.batch_matmul import BatchMatMulParams, prepare_batch_matmul
+from quantize.prepare.common import refuse
 from quantize.prepare.copies import (
     ConcatenationParams,
     PadParams,
@@ -102,4 +103,7 @@ def prepare(graph: Graph, op: Operator) -> Params:
     """The parameters of one operator; raises `StapesError` where TFLite Micro would not run it, or with other bits."""
     if op.kind not in PREPARE:
         raise StapesError(f"operator '{op.name}': {op.kind} is not supported; use one of {', '.join(sorted(PREPARE))}")
-    return PREPARE[op.kind](graph, op)
+    try:
+        return PREPARE[op.kind](graph, op)
+    except (LookupError, ValueError, TypeError, ArithmeticError, AssertionError):  # of shapes that no check foresaw
+        raise refuse(op, "its tensors or options do not fit one another; write the file again") from None

@@ -167,7 +167,7 @@ REFUSED = {
     "TANH in another format": (_unary("TANH", int16, y16), "3.05"),
     "a sigmoid of huge values": (
         _unary("TANH", _tensor("x", "int16", 3.0), _tensor("y", "int16", 2.0**-15)),
-        "reaches 9.83e+04, and a tanh is flat beyond 16",
+        "and a tanh is flat beyond 16",
     ),
     "shapes that do not broadcast": (_binary("MUL", int8, _tensor("b", shape=(1, 3)), y8), "broadcast"),
     "an ADD that overflows": (_binary("ADD", int8, _tensor("b"), _tensor("y", scale=1e-9)), "larger one"),
