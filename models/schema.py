@@ -101,7 +101,8 @@ def validated(schema: type[T], document: object, label: str, remedy: str) -> T:
 
     try:
         text = json.dumps(document, default=_no_plain_value)
-        return _adapter(schema).validate_json(text, strict=True)
+        known: Any = schema
+        return _adapter(known).validate_json(text, strict=True)
     except ValidationError as error:
         raise StapesError(f"{label}: {_fault(schema, dict(error.errors(include_url=False)[0]))}; {remedy}") from None
     except StapesError as error:
