@@ -10,23 +10,41 @@ from typing import Any
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.text import Text
 
-console = Console(highlight=False, emoji=False, width=None if Console().is_terminal else 120)
-err = Console(stderr=True, highlight=False, emoji=False, soft_wrap=True)
+from models.text import printable
+
+
+class PlainConsole(Console):
+    """A console on which text is text, in prints and in tables: no markup, one line, and nothing that steers a terminal.
+
+    Names come from files of other people. What a command wants in colours or in several lines is a `rich.text.Text`.
+    """
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(markup=False, highlight=False, emoji=False, **options)
+
+    def render_str(self, text: str, **options: Any) -> Text:
+        """What every text passes on its way to the terminal."""
+        return super().render_str(printable(text), **options)
+
+
+console = PlainConsole(width=None if Console().is_terminal else 120)
+err = PlainConsole(stderr=True, soft_wrap=True)
 
 
 @contextmanager
 def progress(description: str, total: int) -> Iterator[Callable[[int], None]]:
     """A progress bar on standard error; yields a function that takes the number of steps just done."""
     columns = (
-        TextColumn("{task.description}"),
+        TextColumn("{task.description}", markup=False),
         BarColumn(),
         MofNCompleteColumn(),
         TimeElapsedColumn(),
         TimeRemainingColumn(),
     )
     with Progress(*columns, console=err, transient=True, disable=not err.is_terminal) as bar:
-        task = bar.add_task(description, total=total)
+        task = bar.add_task(printable(description), total=total)
         yield lambda steps: bar.advance(task, steps)
 
 

@@ -80,7 +80,6 @@ def print_device(documents: Sequence[dict[str, Any]]) -> None:
         f"{first['instructions_per_hop_least']:,}. `make bench` counts each hop of a minute. "
         f"{first['compiler']}.\nInstructions are not cycles: the load assumes {first['instructions_per_cycle']:g} "
         "instructions per cycle (--instructions-per-cycle).",
-        markup=False,
     )
 
 
@@ -116,8 +115,8 @@ def _figures(documents: Sequence[dict[str, Any]]) -> Table:
     ):
         _row(table, name, [document[key] for document in documents], digits)
     for name, peer in network_peers().items():
-        cells = [f"[dim]{peer['instructions_per_mac']:.2f}[/]"] * len(documents)
-        table.add_row(f"[dim]per MAC, the zoo's network: {name}[/]", *cells)
+        cells = [f"{peer['instructions_per_mac']:.2f}"] * len(documents)
+        table.add_row(f"per MAC, the zoo's network: {name}", *cells, style="dim")
     return table
 
 

@@ -32,6 +32,8 @@ STYLE: dict[Any, Any] = {
     "axes.spines.top": False,
     "axes.spines.right": False,
     "path.simplify": False,
+    # Names of files are text: a $ in one begins no formula.
+    "text.parse_math": False,
 }
 
 

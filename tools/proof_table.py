@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from rich.markup import escape
 from rich.table import Table
 
 from quantize.proof import Bound
@@ -16,7 +15,5 @@ def proof_table(bounds: list[Bound]) -> Table:
             heading, justify="right" if heading in ("rows", "worst row", "bound", "bits", "allowed") else "left"
         )
     for b in bounds:
-        table.add_row(
-            escape(b.operator), b.kind, str(b.rows), str(b.row), str(b.largest), str(b.bits), str(b.allowed), b.what
-        )
+        table.add_row(b.operator, b.kind, str(b.rows), str(b.row), str(b.largest), str(b.bits), str(b.allowed), b.what)
     return table

@@ -7,7 +7,8 @@ from dataclasses import asdict, dataclass, fields
 import numpy as np
 
 from export.c.constants import Constants
-from export.c.text import SUFFIXES, Names, initialiser, shape
+from export.c.text import SUFFIXES, Names, code, initialiser, shape
+from export.template import Code
 from models.errors import StapesError
 from models.frontend import FrontEnd
 from quantize.audio_params import (
@@ -31,7 +32,7 @@ class Struct:
 
     type: str
     name: str
-    text: str
+    text: Code
 
 
 @dataclass(frozen=True)
@@ -39,7 +40,7 @@ class Quantity:
     """A traced quantity of the audio path: name, C expression of its address, bytes, and its entry in the table."""
 
     name: str
-    expression: str
+    expression: Code
     bytes: int
     entry: str
 
@@ -163,7 +164,7 @@ def build_audio(graph: Graph, frontend: FrontEnd, arrays: Constants, entries: Na
     bins = frontend.bins
 
     def quantity(name: str, expression: str, size: int) -> Quantity:
-        return Quantity(name, expression, size, entries.take(name))
+        return Quantity(name, code(expression), size, entries.take(name))
 
     wiener = (
         ()

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from export.c.text import C_TYPES, Names, shape, values
+from export.c.text import C_TYPES, Names, code, shape, values
+from export.template import Code
 
 
 @dataclass(frozen=True, eq=False)
@@ -19,13 +20,13 @@ class Array:
     about: str
 
     @property
-    def declaration(self) -> str:
+    def declaration(self) -> Code:
         """`const int8_t name[2 * 3]`."""
         sizes = " * ".join(str(n) for n in self.data.shape if n != 1) or "1"
-        return f"const {C_TYPES[self.data.dtype.name]} {self.name}[{sizes}]"
+        return code(f"const {C_TYPES[self.data.dtype.name]} {self.name}[{sizes}]")
 
     @property
-    def values(self) -> str:
+    def values(self) -> Code:
         """The inside of its initialiser."""
         return values(self.data, self.data.dtype.name)
 

@@ -5,44 +5,27 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-import jinja2
-
 from export.c.costs import ram_by_part
 from export.c.folder import MARK
 from export.c.program import Program, Traced, Variable
 from export.c.runtime import runtime_files, runtime_text
 from export.c.self_test import FUNCTIONS, self_test
-from export.c.text import comment, listed, shape, string
+from export.c.text import code, listed
 from export.stamp import Stamp
+from export.template import Code, Templates
 from export.vectors import Vectors
 
-TEMPLATES = Path(__file__).parent / "templates"
-WARNINGS = (
+TEMPLATES = Templates(Path(__file__).parent / "templates")
+WARNINGS = Code(
     "-Wall -Wextra -Wconversion -Wsign-conversion -Wshadow -Wdouble-promotion -Wundef -Wcast-align -Wstrict-prototypes"
 )
-
-
-def environment(templates: Path) -> jinja2.Environment:
-    """Jinja over a folder of templates; a name that a template does not know is an error."""
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(templates),
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-        autoescape=False,  # C, not HTML
-    )
-    environment.filters["string"] = string
-    environment.filters["comment"] = comment
-    environment.filters["shape"] = shape
-    return environment
 
 
 def _parameter(variable: Variable, name: str, const: bool) -> str:
     return f"{'const ' if const else ''}{variable.type} {variable.name}[{name.upper()}_{variable.macro}_SIZE]"
 
 
-def _signatures(program: Program) -> dict[str, str]:
+def _signatures(program: Program) -> dict[str, Code]:
     name = program.name
     context = f"{name}_context *ctx"
     hop = f"{name.upper()}_HOP"
@@ -92,12 +75,11 @@ def render(program: Program, stamp: Stamp, vectors: Vectors | None) -> dict[str,
         "traced": _traced(program),
         "stamp": stamp,
         "mark": mark,
-        "banner": f"/* {comment(mark)} */",
         "guard": guard,
         "vector_guard": vector_guard,
         "vectors": vectors,
         "sources": sources,
-        "arena": "ctx->scratch.arena" if audio is not None else "ctx->arena",
+        "arena": code("ctx->scratch.arena" if audio is not None else "ctx->arena"),
         "warnings": WARNINGS,
         "ports": _ports(program),
         "ram": ram_by_part(program),
@@ -114,9 +96,8 @@ def render(program: Program, stamp: Stamp, vectors: Vectors | None) -> dict[str,
         "CMakeLists.txt": "CMakeLists.txt.j2",
         "README.md": "README.md.j2",
     }
-    jinja = environment(TEMPLATES)
-    files = {file: jinja.get_template(template).render(values) for file, template in templates.items()}
+    files = {file: TEMPLATES.render(template, values) for file, template in templates.items()}
     if vectors is not None:
         for file in ("vectors.h", "vectors.c", "self_test.h", "self_test.c", "runner.c"):
-            files[f"{name}_{file}"] = jinja.get_template(f"{file}.j2").render(values)
+            files[f"{name}_{file}"] = TEMPLATES.render(f"{file}.j2", values)
     return files | {f"runtime/{file}": runtime_text(file) for file in copied}

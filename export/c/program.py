@@ -14,7 +14,8 @@ from export.c.kernels import Kernel
 from export.c.layout import Layout, lay_out
 from export.c.schedule import Step, schedule
 from export.c.statements import Writer, scratch, statements
-from export.c.text import C_TYPES, SUFFIXES, Names, comment, shape
+from export.c.text import C_TYPES, SUFFIXES, Names, code, shape
+from export.template import Code
 from models.errors import StapesError
 from models.frontend import FrontEnd
 from quantize.graph import DTYPES, Graph, Operator, Region, Tensor
@@ -37,6 +38,7 @@ class Variable:
     tensor: str = ""
     zero_point: int = 0
     offset: int = 0
+    real_value: str = ""
 
     @property
     def macro(self) -> str:
@@ -57,8 +59,8 @@ class Paragraph:
     """
 
     heading: str | None
-    lines: tuple[str, ...]
-    traces: tuple[tuple[str, str], ...]
+    lines: tuple[Code, ...]
+    traces: tuple[tuple[str, Code], ...]
 
 
 @dataclass(frozen=True)
@@ -86,9 +88,9 @@ class Program:
     locals: tuple[Variable, ...]
     arrays: tuple[Array, ...]
     structs: tuple[Struct, ...]
-    opening_traces: tuple[tuple[str, str], ...]
+    opening_traces: tuple[tuple[str, Code], ...]
     paragraphs: tuple[Paragraph, ...]
-    closing_copies: tuple[tuple[str, str, int], ...]
+    closing_copies: tuple[tuple[Code, Code, int], ...]
     traced: tuple[Traced, ...]
     functions: frozenset[str]
     arena_bytes: int
@@ -125,8 +127,9 @@ def real_value(tensor: Tensor) -> str:
 def _variable(tensor: Tensor, name: str, offset: int = 0) -> Variable:
     if tensor.dtype not in C_TYPES:
         raise StapesError(f"tensor '{tensor.name}' is {tensor.dtype}, which has no place in C; use int8 or int16")
-    about = comment(f"{shape(tensor.shape)}, real value {real_value(tensor)}")
-    return Variable(name, C_TYPES[tensor.dtype], tensor.size, about, tensor.name, tensor.zero_point, offset)
+    real = real_value(tensor)
+    about = f"{shape(tensor.shape)}, real value {real}"
+    return Variable(name, C_TYPES[tensor.dtype], tensor.size, about, tensor.name, tensor.zero_point, offset, real)
 
 
 def _require_sources(graph: Graph, steps: Sequence[Step]) -> None:
@@ -204,7 +207,7 @@ def _heading(step: Step, previous: Step | None, graph: Graph) -> str | None:
     region = _region_of(step, graph)
     if region == (_region_of(previous, graph) if previous is not None else None):
         return None
-    return comment(f"{region.kind}: {region.name}") if region else ""
+    return f"{region.kind}: {region.name}" if region else ""
 
 
 def multiplies(graph: Graph, op: Operator) -> int:
@@ -241,10 +244,10 @@ def build_program(graph: Graph, name: str, frontend: FrontEnd | None = None, fus
     entries = Names()
     traced: list[Traced] = []
 
-    def trace(tensor: str) -> tuple[str, str]:
+    def trace(tensor: str) -> tuple[str, Code]:
         entry = Traced(entries.take(tensor), tensor, graph.tensors[tensor].bytes)
         traced.append(entry)
-        return entry.name, scope.expressions[tensor]
+        return entry.name, code(scope.expressions[tensor])
 
     opening = tuple(trace(tensor) for tensor in (*graph.inputs, *(state.input for state in graph.states)))
     paragraphs = []
@@ -284,10 +287,10 @@ def _idle_inputs(steps: Sequence[Step], layout: Layout, scope: _Scope) -> tuple[
     return tuple(variable for variable in scope.inputs if variable.tensor not in used)
 
 
-def _closing_copies(graph: Graph, layout: Layout, writer: Writer, scope: _Scope) -> tuple[tuple[str, str, int], ...]:
+def _closing_copies(graph: Graph, layout: Layout, writer: Writer, scope: _Scope) -> tuple[tuple[Code, Code, int], ...]:
     """(destination, source, bytes): outputs that live elsewhere, then the new states over the old ones."""
     ports = {variable.tensor: variable.name for variable in scope.outputs}
     members = {variable.tensor: f"ctx->{variable.name}" for variable in scope.states}
-    copies = [(ports[name], writer.at(name), graph.tensors[name].bytes) for name in layout.deliveries]
-    copies += [(members[old], writer.at(new), graph.tensors[old].bytes) for new, old in layout.state_copies]
+    copies = [(code(ports[name]), code(writer.at(name)), graph.tensors[name].bytes) for name in layout.deliveries]
+    copies += [(code(members[old]), code(writer.at(new)), graph.tensors[old].bytes) for new, old in layout.state_copies]
     return tuple(copies)

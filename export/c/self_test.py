@@ -12,8 +12,9 @@ import numpy as np
 from export.c.constants import Array
 from export.c.program import Program
 from export.c.runtime import runtime_text
-from export.c.text import shape
+from export.c.text import code, shape
 from export.stamp import Stamp
+from export.template import Code
 from export.vectors import Vectors
 
 FUNCTIONS = ("stapes_check_arrays", "stapes_compare_s8", "stapes_compare_s16", "stapes_crc32")
@@ -29,8 +30,8 @@ class Checked:
     array: bool = True
 
     @property
-    def address(self) -> str:
-        return self.name if self.array else f"&{self.name}"
+    def address(self) -> Code:
+        return code(self.name if self.array else f"&{self.name}")
 
 
 @dataclass(frozen=True)

@@ -42,6 +42,7 @@ from export.c.schedule import Step
 from export.c.shapes import Loop, broadcast, reduction
 from export.c.text import SUFFIXES, Names, initialiser, integer, listed
 from export.c.windows import Gather, Windows, windows
+from export.template import Code
 from models.errors import StapesError
 from quantize.graph import DTYPES, Graph, Operator, Region, Tensor
 from quantize.prepare import (
@@ -101,7 +102,7 @@ class Writer:
                 return f"&{struct.name}"
         return self.struct("broadcast", label, fields, "" if walk.steps[0] == walk.steps[1] else "_broadcast")
 
-    def call(self, function: str, *arguments: str) -> str:
+    def call(self, function: str, *arguments: str) -> Code:
         """The statement, and a note that its function is needed."""
         self.functions.add(function)
         return listed(f"    {function}", arguments, ";")
@@ -154,7 +155,7 @@ def _reads_in_place(graph: Graph, x: str, calls: Sequence[Windows]) -> bool:
     return all(call.gather.is_input and call.stays_inside for call in calls) and is_aligned(graph, x)
 
 
-def _products(w: Writer, op: Operator, patch: str) -> list[str]:
+def _products(w: Writer, op: Operator, patch: str) -> list[Code]:
     pad = w.pads.get(op.name)
     calls = _windows(w.graph, op, pad)
     if calls is not None:
@@ -165,11 +166,11 @@ def _products(w: Writer, op: Operator, patch: str) -> list[str]:
     return _fully_connected(w, op, params, patch)
 
 
-def _window_calls(w: Writer, op: Operator, x: str, calls: Sequence[Windows], patch: str) -> list[str]:
+def _window_calls(w: Writer, op: Operator, x: str, calls: Sequence[Windows], patch: str) -> list[Code]:
     """A copy of the positions wherever the next windows look at another one, and the windows."""
     w.kernels[op.name] = Kernel(of_windows.FORM)
     y = w.graph.tensors[op.outputs[0]]
-    lines: list[str] = []
+    lines: list[Code] = []
     seen: Gather | None = None
     in_place = _reads_in_place(w.graph, x, calls)
     for index, call in enumerate(calls):
@@ -184,7 +185,7 @@ def _window_calls(w: Writer, op: Operator, x: str, calls: Sequence[Windows], pat
     return lines
 
 
-def _fully_connected(w: Writer, op: Operator, params: FullyConnectedParams, vector: str) -> list[str]:
+def _fully_connected(w: Writer, op: Operator, params: FullyConnectedParams, vector: str) -> list[Code]:
     x, y = w.tensors(op)
     w.kernels[op.name] = kernel(op.name, matrix_of(op.name, params, x))
     fields = fully_connected_fields(op.name, op.name, params, x, w.arrays)
@@ -204,7 +205,7 @@ def _padded_by_itself(
     return replace(params, padding=(top, left)), graph.tensors[pad.inputs[0]]
 
 
-def _conv_2d(w: Writer, op: Operator, params: Conv2DParams, patch: str) -> list[str]:
+def _conv_2d(w: Writer, op: Operator, params: Conv2DParams, patch: str) -> list[Code]:
     params, x = _padded_by_itself(w.graph, op, params, w.pads.get(op.name))
     y = w.graph.tensors[op.outputs[0]]
     w.kernels[op.name] = kernel(op.name, matrix_of(op.name, window_matrix(params), x))
@@ -212,7 +213,7 @@ def _conv_2d(w: Writer, op: Operator, params: Conv2DParams, patch: str) -> list[
     return [w.call(f"stapes_conv_2d_{SUFFIXES[x.dtype]}", reference, w.at(x.name), patch, w.at(y.name))]
 
 
-def _depthwise_conv_2d(w: Writer, op: Operator, patch: str) -> list[str]:
+def _depthwise_conv_2d(w: Writer, op: Operator, patch: str) -> list[Code]:
     prepared = prepare(w.graph, op)
     assert isinstance(prepared, DepthwiseConv2DParams)
     params, x = _padded_by_itself(w.graph, op, prepared, w.pads.get(op.name))
@@ -223,8 +224,8 @@ def _depthwise_conv_2d(w: Writer, op: Operator, patch: str) -> list[str]:
     return [w.call(f"stapes_depthwise_conv_2d_{SUFFIXES[x.dtype]}", reference, w.at(x.name), w.at(y.name))]
 
 
-def _two_operands(kind: str) -> Callable[[Writer, Operator, str], list[str]]:
-    def statements(w: Writer, op: Operator, patch: str) -> list[str]:
+def _two_operands(kind: str) -> Callable[[Writer, Operator, str], list[Code]]:
+    def statements(w: Writer, op: Operator, patch: str) -> list[Code]:
         a, y = w.tensors(op)
         b = w.graph.tensors[op.inputs[1]]
         reference = w.struct(f"{kind}_params", op.name, scalar_fields(op.name, prepare(w.graph, op)))
@@ -235,8 +236,8 @@ def _two_operands(kind: str) -> Callable[[Writer, Operator, str], list[str]]:
     return statements
 
 
-def _one_operand(kind: str) -> Callable[[Writer, Operator, str], list[str]]:
-    def statements(w: Writer, op: Operator, patch: str) -> list[str]:
+def _one_operand(kind: str) -> Callable[[Writer, Operator, str], list[Code]]:
+    def statements(w: Writer, op: Operator, patch: str) -> list[Code]:
         x, y = w.tensors(op)
         reference = w.struct(f"{kind}_params", op.name, scalar_fields(op.name, prepare(w.graph, op)))
         suffix = f"{SUFFIXES[x.dtype]}_{SUFFIXES[y.dtype]}" if kind == "quantize" else SUFFIXES[y.dtype]
@@ -245,7 +246,7 @@ def _one_operand(kind: str) -> Callable[[Writer, Operator, str], list[str]]:
     return statements
 
 
-def _lookup(w: Writer, op: Operator, patch: str) -> list[str]:
+def _lookup(w: Writer, op: Operator, patch: str) -> list[Code]:
     x, y = w.tensors(op)
     kind, fields = _lookup_fields(w, op)
     reference = w.struct(f"{kind}_params", op.name, fields)
@@ -259,7 +260,7 @@ def _lookup_fields(w: Writer, op: Operator) -> tuple[str, Fields]:
     return "sigmoid", scalar_fields(op.name, params)
 
 
-def _mean(w: Writer, op: Operator, patch: str) -> list[str]:
+def _mean(w: Writer, op: Operator, patch: str) -> list[Code]:
     x, y = w.tensors(op)
     params = prepare(w.graph, op)
     assert isinstance(params, MeanParams)
@@ -269,7 +270,7 @@ def _mean(w: Writer, op: Operator, patch: str) -> list[str]:
     return [w.call(f"stapes_mean_{SUFFIXES[y.dtype]}", reference, w.at(x.name), w.at(y.name))]
 
 
-def _batch_matmul(w: Writer, op: Operator, patch: str) -> list[str]:
+def _batch_matmul(w: Writer, op: Operator, patch: str) -> list[Code]:
     x_1, y = w.tensors(op)
     params = prepare(w.graph, op)
     assert isinstance(params, BatchMatMulParams)
@@ -280,26 +281,26 @@ def _batch_matmul(w: Writer, op: Operator, patch: str) -> list[str]:
     return [w.call("stapes_batch_matmul_s16", reference, w.at(x_1.name), w.at(op.inputs[1]), w.at(y.name))]
 
 
-def _copy(w: Writer, label: str, fields: Fields, x: str, y: str) -> str:
+def _copy(w: Writer, label: str, fields: Fields, x: str, y: str) -> Code:
     suffix = SUFFIXES[w.graph.tensors[x].dtype]
     return w.call(f"stapes_copy_{suffix}", w.struct("copy_params", label, fields), w.at(x), w.at(y))
 
 
-def _transpose(w: Writer, op: Operator, patch: str) -> list[str]:
+def _transpose(w: Writer, op: Operator, patch: str) -> list[Code]:
     x, y = w.tensors(op)
     params = prepare(w.graph, op)
     assert isinstance(params, TransposeParams)
     return [_copy(w, op.name, transpose_fields(op.name, params, x), x.name, y.name)]
 
 
-def _slice(w: Writer, op: Operator, patch: str) -> list[str]:
+def _slice(w: Writer, op: Operator, patch: str) -> list[Code]:
     x, y = w.tensors(op)
     params = prepare(w.graph, op)
     assert isinstance(params, SliceParams)
     return [_copy(w, op.name, slice_fields(op.name, params, x), x.name, y.name)]
 
 
-def _split(w: Writer, op: Operator, patch: str) -> list[str]:
+def _split(w: Writer, op: Operator, patch: str) -> list[Code]:
     x = w.graph.tensors[op.inputs[1]]
     axis = prepare(w.graph, op).axis  # type: ignore[union-attr]
     lines = []
@@ -309,7 +310,7 @@ def _split(w: Writer, op: Operator, patch: str) -> list[str]:
     return lines
 
 
-def _concatenation(w: Writer, op: Operator, patch: str) -> list[str]:
+def _concatenation(w: Writer, op: Operator, patch: str) -> list[Code]:
     y = w.graph.tensors[op.outputs[0]]
     axis = prepare(w.graph, op).axis  # type: ignore[union-attr]
     lines, before = [], 0
@@ -321,7 +322,7 @@ def _concatenation(w: Writer, op: Operator, patch: str) -> list[str]:
     return lines
 
 
-def _pad(w: Writer, op: Operator, patch: str) -> list[str]:
+def _pad(w: Writer, op: Operator, patch: str) -> list[Code]:
     x, y = w.tensors(op)
     params = prepare(w.graph, op)
     assert isinstance(params, PadParams)
@@ -329,7 +330,7 @@ def _pad(w: Writer, op: Operator, patch: str) -> list[str]:
     return [fill, _copy(w, op.name, pad_fields(op.name, params, x), x.name, y.name)]
 
 
-STATEMENTS: dict[str, Callable[[Writer, Operator, str], list[str]]] = {
+STATEMENTS: dict[str, Callable[[Writer, Operator, str], list[Code]]] = {
     "FULLY_CONNECTED": _products,
     "CONV_2D": _products,
     "DEPTHWISE_CONV_2D": _depthwise_conv_2d,
@@ -353,7 +354,7 @@ STATEMENTS: dict[str, Callable[[Writer, Operator, str], list[str]]] = {
 }
 
 
-def _moved(w: Writer, step: Step) -> list[str]:
+def _moved(w: Writer, step: Step) -> list[Code]:
     """A chain of operators that only move values: a copy for each box, and what pads it."""
     y = w.graph.tensors[step.writes[0]]
     fill = f"stapes_fill_{SUFFIXES[y.dtype]}"
@@ -370,7 +371,7 @@ def _moved(w: Writer, step: Step) -> list[str]:
     return lines
 
 
-def _fused(w: Writer, region: Region, label: str, scratch_name: str) -> list[str]:
+def _fused(w: Writer, region: Region, label: str, scratch_name: str) -> list[Code]:
     fusion = FUSIONS[region.kind]
     w.kernels |= fusion.products(w.graph, region)
     reads, writes = ([region.roles[role] for role in roles] for roles in (fusion.reads, fusion.writes))
@@ -381,7 +382,7 @@ def _fused(w: Writer, region: Region, label: str, scratch_name: str) -> list[str
     return [w.call(f"stapes_{kernel}", reference, *map(w.at, reads), *buffers, *map(w.at, writes))]
 
 
-def statements(w: Writer, step: Step, scratch_name: str) -> list[str]:
+def statements(w: Writer, step: Step, scratch_name: str) -> list[Code]:
     """The calls of one step; raises `StapesError` for an operator without a kernel in C."""
     if step.region is not None:
         return _fused(w, step.region, step.name, scratch_name)

@@ -7,6 +7,8 @@ from collections.abc import Iterable, Mapping
 
 import numpy as np
 
+from export.template import Code
+
 C_TYPES = {
     "int8": "int8_t",
     "int16": "int16_t",
@@ -26,6 +28,7 @@ _WORDS = """
     main memcpy memset memmove NULL
 """
 _KEYWORDS = frozenset(_WORDS.split())
+_EXPRESSION = re.compile(r"[\w &*+.>\[\]-]*", re.ASCII)
 
 
 def is_identifier(text: str) -> bool:
@@ -49,23 +52,17 @@ def identifier(text: str) -> str:
     return f"{plain}_" if plain in _KEYWORDS else plain
 
 
-def comment(text: str) -> str:
-    """Text that can stand inside a C comment.
+def code(text: str) -> Code:
+    """C that this tool put together from names: an expression, or the declaration of a parameter. No call, no statement.
 
-    >>> comment("a */ b /* c")
-    'a * / b / * c'
+    Raises ValueError for anything else, such as the name of a tensor that is none in C.
+
+    >>> code("&ctx->scratch.arena[4]"), code("const int16_t *in")
+    ('&ctx->scratch.arena[4]', 'const int16_t *in')
     """
-    return text.replace("*/", "* /").replace("/*", "/ *").replace("\\\n", "\\ \n").replace("??/", "? ?/")
-
-
-def string(text: str) -> str:
-    r"""A C string literal.
-
-    >>> print(string('say "a\\b"'))
-    "say \"a\\b\""
-    """
-    plain = text.encode("ascii", "backslashreplace").decode("ascii")
-    return '"' + plain.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n").replace("?", "\\?") + '"'
+    if not _EXPRESSION.fullmatch(text):
+        raise ValueError(f"{text!r} is no C expression; a name from a file has to go through identifier()")
+    return Code(text)
 
 
 def integer(value: int, dtype: str = "int32") -> str:
@@ -82,7 +79,7 @@ def integer(value: int, dtype: str = "int32") -> str:
     return "INT32_MIN" if value == -(2**31) else str(value)
 
 
-def values(data: Iterable[int], dtype: str, width: int = 112) -> str:
+def values(data: Iterable[int], dtype: str, width: int = 112) -> Code:
     """The inside of an array initialiser, wrapped and indented.
 
     >>> print(values([1, -2, 3], "int8"))
@@ -96,10 +93,10 @@ def values(data: Iterable[int], dtype: str, width: int = 112) -> str:
             lines.append(line)
             line = ""
         line += f" {item}," if line else f"{item},"
-    return "\n".join(f"    {text}" for text in [*lines, line] if text)
+    return Code("\n".join(f"    {text}" for text in [*lines, line] if text))
 
 
-def initialiser(fields: Mapping[str, object], depth: int = 0) -> str:
+def initialiser(fields: Mapping[str, object], depth: int = 0) -> Code:
     """A struct initialiser: integers, booleans, lists, nested mappings; strings are C expressions.
 
     >>> print(initialiser({"size": 3, "wide": True, "data": "weights", "step": [0, 1], "inner": {"shift": -1}}))
@@ -114,8 +111,8 @@ def initialiser(fields: Mapping[str, object], depth: int = 0) -> str:
     }
     """
     inside = "    " * (depth + 1)
-    lines = [f"{inside}.{key} = {_value(value, depth + 1)}," for key, value in fields.items()]
-    return "\n".join(["{", *lines, "    " * depth + "}"])
+    lines = [f"{inside}.{code(key)} = {_value(value, depth + 1)}," for key, value in fields.items()]
+    return Code("\n".join(["{", *lines, "    " * depth + "}"]))
 
 
 def _value(value: object, depth: int) -> str:
@@ -124,7 +121,7 @@ def _value(value: object, depth: int) -> str:
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, str):
-        return value
+        return code(value)
     if isinstance(value, list | tuple):
         return "{" + ", ".join(_value(item, depth) for item in value) + "}"
     assert isinstance(value, int | np.integer), type(value)
@@ -140,8 +137,8 @@ def shape(dimensions: Iterable[int]) -> str:
     return " x ".join(str(n) for n in dimensions) or "scalar"
 
 
-def listed(head: str, items: Iterable[str], tail: str, width: int = 116) -> str:
-    """`head(items)tail`, continued under the first item; an item is never broken.
+def listed(head: str, items: Iterable[str], tail: str, width: int = 116) -> Code:
+    """`head(items)tail`, continued under the first item; an item is never broken. Head and items are `code`.
 
     >>> print(listed("    f", ["a", "b"], ";"))
         f(a, b);
@@ -149,16 +146,16 @@ def listed(head: str, items: Iterable[str], tail: str, width: int = 116) -> str:
     int f(int a,
           int b)
     """
-    lines, line = [], f"{head}("
+    lines, line = [], f"{code(head)}("
     first = True
-    for item in items:
+    for item in map(code, items):
         if not first and len(line) + len(item) + 2 > width:
             lines.append(line + ",")
             line = " " * (len(head) + 1) + item
         else:
             line += item if first else f", {item}"
         first = False
-    return "\n".join([*lines, f"{line}){tail}"])
+    return Code("\n".join([*lines, f"{line}){tail}"]))
 
 
 class Names:

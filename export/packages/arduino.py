@@ -7,6 +7,7 @@ options, so the transform comes as one unit that needs neither.
 from __future__ import annotations
 
 from export.packages.contents import Contents
+from export.template import Code
 from models.errors import StapesError
 
 _TRANSFORM = "runtime/stapes_rfft_q31.c"
@@ -40,5 +41,5 @@ def arduino_files(contents: Contents) -> dict[str, str | bytes]:
     files |= {f"src/{file}": text for file, text in contents.library.items()}
     if contents.cmsis_dsp is not None:
         transform = contents.cmsis_dsp.joined("stapes", [(_TRANSFORM, contents.library[_TRANSFORM])])
-        files[f"src/{_TRANSFORM}"] = contents.render("arduino/transform.c.j2", transform=transform)
+        files[f"src/{_TRANSFORM}"] = contents.render("arduino/transform.c.j2", transform=Code(transform))
     return files

@@ -11,6 +11,7 @@ import zipfile
 from collections.abc import Mapping
 
 from export.packages.contents import Contents, as_bytes, licence
+from export.template import Code
 from models.errors import StapesError
 
 VENDOR = "stapes"
@@ -56,7 +57,7 @@ def cmsis_pack_files(contents: Contents) -> dict[str, str | bytes]:
     sources = {f"{example}/{file}": text for file, text in contents.example(main).items()}
     values = {
         "vendor": VENDOR,
-        "cclass": "Audio" if audio else "Machine Learning",
+        "cclass": Code("Audio" if audio else "Machine Learning"),
         "cgroup": "Enhancement" if audio else "Network",
         "pack": pack,
         "example": example,

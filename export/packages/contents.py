@@ -11,29 +11,23 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import jinja2
-
 from export.c.costs import context_bytes, ram_by_part
-from export.c.files import WARNINGS, environment, render
+from export.c.files import WARNINGS, render
 from export.c.folder import MARK
 from export.c.program import Program
-from export.c.text import comment
 from export.memory import aligned
 from export.packages.cmsis_dsp import CmsisDsp
 from export.stamp import Stamp
+from export.template import Templates
 from export.vectors import Vectors
 
-TEMPLATES = Path(__file__).parent / "templates"
+FOLDER = Path(__file__).parent / "templates"
+TEMPLATES = Templates(FOLDER)
 MARKER = "stapes-package.json"
 # The members of a stream behind its context, and the alignment of its halves.
 _STREAM_COUNTERS, _CACHE_LINE = 16, 32
 # Of the plain export a package takes the C; how it is built stands in the package's own files.
 _NOT_TAKEN = ("Makefile", "CMakeLists.txt", "README.md")
-
-
-@functools.cache
-def _templates() -> jinja2.Environment:
-    return environment(TEMPLATES)
 
 
 @dataclass(frozen=True)
@@ -85,7 +79,7 @@ class Contents:
         return files
 
     def render(self, template: str, **more: Any) -> str:
-        return _templates().get_template(template).render(self._values | more)
+        return TEMPLATES.render(template, self._values | more)
 
     @functools.cached_property
     def _values(self) -> dict[str, Any]:
@@ -101,8 +95,6 @@ class Contents:
             "stamp": stamp,
             "version": self.version,
             "mark": mark,
-            "banner": f"/* {comment(mark)} */",
-            "hash_banner": f"# {mark}",
             "warnings": WARNINGS,
             "ram": self.ram,
         }
@@ -140,4 +132,4 @@ def as_bytes(content: str | bytes) -> bytes:
 
 def licence() -> str:
     """The text of the Apache License 2.0, under which this tool's runtime and CMSIS-DSP are."""
-    return (TEMPLATES / "common" / "LICENSE").read_text(encoding="utf-8")
+    return (FOLDER / "common" / "LICENSE").read_text(encoding="utf-8")

@@ -7,13 +7,13 @@ import pkgutil
 import pytest
 
 import export.c
-from export.c.text import comment, integer, is_identifier, string
+from export.c.text import code, initialiser, integer, is_identifier, listed
 from export.c.text import identifier as c_identifier
 
 MODULES = [f"export.c.{module.name}" for module in pkgutil.iter_modules(export.c.__path__)]
 
 
-@pytest.mark.parametrize("name", [*MODULES, "export.memory"])
+@pytest.mark.parametrize("name", [*MODULES, "export.memory", "export.template", "models.text"])
 def test_the_examples_run(name):
     assert doctest.testmod(importlib.import_module(name)).failed == 0
 
@@ -28,10 +28,14 @@ def test_any_tensor_name_becomes_an_identifier(text):
     assert is_identifier(c_identifier(text))
 
 
-def test_text_cannot_leave_a_comment_or_a_string():
-    assert "*/" not in comment("a */ b")
-    assert "/*" not in comment("a /* b")
-    assert string('a"b\\c\nd?é') == r'"a\"b\\c\nd\?\\xe9"'
+@pytest.mark.parametrize("text", ["a */", "f(x)", "x; y", 'a"', "a = b", "#define", "/gru/GRU_output_0", "{", "a\nb"])
+def test_only_an_expression_is_code(text):
+    with pytest.raises(ValueError, match="no C expression"):
+        code(text)
+    with pytest.raises(ValueError, match="no C expression"):
+        listed("f", [text], ";")
+    with pytest.raises(ValueError, match="no C expression"):
+        initialiser({"size": text})
 
 
 def test_the_smallest_integers_are_written_without_overflow():

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from rich.markup import escape
 from rich.table import Table
 
 from tools.bench.device import element_table, kernel_table, millions_a_second, network_table, stream_table
@@ -80,7 +79,7 @@ def _device_goals(device: dict[str, Any], found: dict[str, dict[str, Any]]) -> N
 def print_report(document: dict[str, Any]) -> None:
     """All tables on standard output."""
     machine = document["machine"]
-    console.print(f"{machine['processor']}, processor time of one core, Python {machine['python']}", markup=False)
+    console.print(f"{machine['processor']}, processor time of one core, Python {machine['python']}")
     console.print(_speed_table("whole pipeline: audio in, audio out", document["pipeline"]))
     console.print(_speed_table("network alone, one call a frame from Python", document["network"]))
     if "device" in document:
@@ -92,11 +91,11 @@ def print_report(document: dict[str, Any]) -> None:
     for recipe, entry in document["fuzz"].items():
         verdict = f"FAULT: {entry['failure']} (input {entry['failing_input']})" if entry["failure"] else "no fault"
         reached = f"{entry['seconds']} s, {entry['inputs']:,} inputs, {entry['edges']} edges"
-        console.print(f"fuzzing {recipe}: {verdict}; {reached}", markup=False)
+        console.print(f"fuzzing {recipe}: {verdict}; {reached}")
     console.print(_equality_table(document))
     console.print(_goal_table(document["goals"]))
     for name, reason in document["skipped"].items():
-        console.print(f"left out: {name}: {reason}", markup=False)
+        console.print(f"left out: {name}: {reason}")
 
 
 def _speed_table(title: str, by_recipe: dict[str, dict[str, dict[str, Any]]]) -> Table:
@@ -108,7 +107,7 @@ def _speed_table(title: str, by_recipe: dict[str, dict[str, dict[str, Any]]]) ->
         for name, entry in entries.items():
             last = name == list(entries)[-1]
             if "skipped" in entry:
-                table.add_row(recipe, name, "", "", escape(entry["skipped"]), end_section=last)
+                table.add_row(recipe, name, "", "", entry["skipped"], end_section=last)
                 continue
             ratio = f"{entry['microseconds_a_frame'] / native:.2f}" if native else ""
             cells = (f"{entry['microseconds_a_frame']:.1f}", f"{entry['realtime_factor']:.1f}", ratio)

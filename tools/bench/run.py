@@ -98,7 +98,7 @@ def main() -> None:
     try:
         typer.run(bench)
     except StapesError as error:
-        err.print(f"bench: error: {error}", markup=False)
+        err.print(f"bench: error: {error}")
         sys.exit(2)
 
 

@@ -96,4 +96,4 @@ def _remark(message, category, filename, lineno, file=None, line=None) -> None:
 def _say(line: str) -> None:
     from tools.console import err
 
-    err.print(line, markup=False)
+    err.print(line)

@@ -7,10 +7,10 @@ import tempfile
 from pathlib import Path
 
 import soundfile
-from rich.console import Console
 from rich.table import Table
 
 from models.errors import StapesError
+from tools.console import console
 from tools.corpus.build import fetch as fetch_corpus
 from tools.corpus.decode import RATE
 from tools.corpus.degrade import Degradation
@@ -42,7 +42,7 @@ def status(folder: Path) -> None:
             f"{manifest.minutes('noise', split):.1f}",
             ", ".join(sorted({item.label for item in noise})),
         )
-    Console().print(table)
+    console.print(table)
 
 
 def mix(

@@ -5,8 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from rich.markup import escape
-
 from models.errors import StapesError
 from tools.bundle import Bundle, load_bundle
 from tools.console import console, err, print_json
@@ -49,7 +47,7 @@ def evaluate(
         raise StapesError("--example: names what --html shows; give --html too")
     check_examples(example or (), [recording.name for recording in recordings], len(contest.systems))
     for reason in missing.values():
-        err.print(f"stapes: note: left out: {reason}", markup=False)
+        err.print(f"stapes: note: left out: {reason}")
     cores = jobs or available_cores()
     result = evaluate_recordings(contest, recordings, cores, names)
     level = level_check(contest, recordings, wanted_levels, cores) if wanted_levels else None
@@ -61,7 +59,7 @@ def evaluate(
     if html:
         page = write_page(html, opened, corpus, engine, result, level, clean, example or ())
         if not json:
-            console.print(f"report: {page}", markup=False)
+            console.print(f"report: {page}")
 
 
 def _document(
@@ -81,19 +79,17 @@ def _document(
 
 def _print(corpus: Path, engine: str, result: Evaluation, level: LevelCheck | None, clean: CleanCheck | None) -> None:
     minutes = sum(file["seconds"] for file in result.files) / 60.0
-    title = f"{escape(str(corpus))}: {len(result.files)} recording(s), {minutes:.1f} min, means ± standard errors, paired t-tests"
+    title = f"{corpus}: {len(result.files)} recording(s), {minutes:.1f} min, means ± standard errors, paired t-tests"
     for table in (*overall_tables(result, title), *group_tables(result)):
         console.print(table)
     console.print(f"integer ({engine} engine) against float output: {result.output_snr_db:.1f} dB SNR")
     if level:
         console.print(level_table(level))
     for line in (*(level_words(level) if level else ()), *(clean_words(clean) if clean else ())):
-        console.print(line, markup=False)
+        console.print(line)
     if set(result.metrics) <= set(METRICS):
-        console.print(f"slow metrics, seconds a recording and system: --metrics {SLOW_EXAMPLE}", markup=False)
+        console.print(f"slow metrics, seconds a recording and system: --metrics {SLOW_EXAMPLE}")
     for file in result.files:
         for system, names in file["unmeasured"].items():
             for name, reason in names.items():
-                console.print(
-                    f"left out of the means: {file['name']}, {system}, {LABELS[name]}: {reason}", markup=False
-                )
+                console.print(f"left out of the means: {file['name']}, {system}, {LABELS[name]}: {reason}")

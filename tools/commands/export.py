@@ -30,20 +30,19 @@ def export(bundle: Path, output: Path, *, to: Target, package: Package | None) -
         written = write_package(opened, output, package)
         console.print(
             f"{output}: {package} package of {len(written)} files, read README.md, bundle {opened.hash[:16]}",
-            markup=False,
             soft_wrap=True,
         )
         return
     if to is Target.c:
         write_c(opened, output)
         count = sum(1 for path in output.rglob("*") if path.is_file())
-        console.print(f"{output}: {count} files, entry {opened.name}.h, bundle {opened.hash[:16]}", markup=False)
+        console.print(f"{output}: {count} files, entry {opened.name}.h, bundle {opened.hash[:16]}")
         return
     source = opened.folder / FILES[to]
     target = output / f"{opened.name}{source.suffix}"
     with made_folders([output]):
         write_whole(target, source.read_bytes())
-    console.print(str(target), markup=False)
+    console.print(str(target))
 
 
 def write_c(bundle: Bundle, folder: Path) -> None:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any, Literal
 
-from rich.markup import escape
 from rich.table import Table
+from rich.text import Text
 
 from export.c.costs import costs
 from export.c.kernels import Kernel
@@ -134,7 +134,7 @@ def _operators_table(document: dict[str, Any]) -> Table:
         saturated = f"{100 * op['saturation']:.3f} %" if op["saturation"] else ""
         macs, kernel = (f"{op['macs']:,}", op["kernel"]) if op["macs"] else ("", "")
         cells = (op["kind"], op["dtype"], shape, scale, str(op["zero_point"]), saturated, macs, kernel)
-        table.add_row(escape(op["name"]), *cells)
+        table.add_row(op["name"], *cells)
     return table
 
 
@@ -155,10 +155,10 @@ def _parts(parts: dict[str, int]) -> str:
 
 def _summary_table(bundle: Bundle, document: dict[str, Any]) -> Table:
     table = Table(show_header=False)
-    table.add_row("recipe", escape(f"{bundle.recipe.name}: {bundle.recipe.description}"))
+    table.add_row("recipe", f"{bundle.recipe.name}: {bundle.recipe.description}")
     table.add_row("parameters", f"{document['parameters']:,}")
     table.add_row("MACs a frame", f"{document['macs_per_frame']:,}")
-    table.add_row("of them on a Cortex-M7", "\n".join(_by_kernel(document["operators"])))
+    table.add_row("of them on a Cortex-M7", Text("\n".join(_by_kernel(document["operators"]))))
     table.add_row(
         "flash, constants",
         f"{document['flash_bytes']:,} bytes ({_parts(document['flash_by_part'])}); code comes on top",
@@ -174,7 +174,7 @@ def _summary_table(bundle: Bundle, document: dict[str, Any]) -> Table:
     verdict = "impossible" if document["overflow_free"] else "POSSIBLE"
     table.add_row(
         "overflow",
-        f"{verdict}: {len(document['overflow_bounds'])} bounds, nearest {escape(worst['operator'])} ({worst['bits']} bits, {worst['what']})",
+        f"{verdict}: {len(document['overflow_bounds'])} bounds, nearest {worst['operator']} ({worst['bits']} bits, {worst['what']})",
     )
     for build in document["tflm_builds"]:
         words = ("runs, same bits" if build["same_bits"] else "runs") if build["runs"] else "refuses"

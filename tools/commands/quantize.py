@@ -10,7 +10,6 @@ from pathlib import Path
 
 import numpy as np
 import onnx
-from rich.markup import escape
 from rich.table import Table
 
 from export.c.text import is_identifier
@@ -340,20 +339,20 @@ def _counted(saturation: dict[str, float]) -> dict[str, float]:
 def summary_table(bundle: Bundle, result: Quantised) -> Table:
     """What came out, in a few lines."""
     graph = result.graph
-    table = Table(title=escape(str(bundle.folder)), title_justify="left", show_header=False)
+    table = Table(title=str(bundle.folder), title_justify="left", show_header=False)
     dtypes = [tensor.dtype for tensor in graph.activations]
     worst = max(result.bounds, key=lambda bound: bound.largest / bound.allowed)
     saturated = max(result.saturation.items(), key=lambda item: item[1], default=("none", 0.0))
-    table.add_row("recipe", escape(f"{bundle.recipe.name}: {bundle.recipe.description}"))
+    table.add_row("recipe", f"{bundle.recipe.name}: {bundle.recipe.description}")
     table.add_row("operators", f"{len(graph.operators)} in {len(graph.regions)} regions, stock TFLite Micro builtins")
     table.add_row("activations", ", ".join(f"{dtypes.count(d)} {d}" for d in ("int8", "int16") if d in dtypes))
     table.add_row("constants", f"{sum(t.bytes for t in graph.constants):,} bytes")
     table.add_row("calibration", f"{result.frames} frames of {len(bundle.manifest['calibration']['files'])} file(s)")
     table.add_row(
         "overflow",
-        f"impossible: {len(result.bounds)} bounds hold, nearest {escape(worst.operator)} ({worst.bits} bits, {worst.what})",
+        f"impossible: {len(result.bounds)} bounds hold, nearest {worst.operator} ({worst.bits} bits, {worst.what})",
     )
-    table.add_row("saturation", f"worst {escape(saturated[0])}: {100 * saturated[1]:.3f} % of values")
+    table.add_row("saturation", f"worst {saturated[0]}: {100 * saturated[1]:.3f} % of values")
     table.add_row("against float", _against_float(bundle))
     table.add_row("bundle", bundle.hash[:16])
     return table

@@ -10,7 +10,6 @@ from typing import Any
 
 import numpy as np
 import typer
-from rich.markup import escape
 from rich.table import Table
 
 from firmware_sim.compare import Difference, first_difference, sha256_of, snr_db
@@ -199,7 +198,7 @@ def _thresholds(
     for name, limit in limits.items():
         value = values.get(name)
         if value is None:
-            err.print(f"stapes: note: threshold {name} needs NAME_clean beside NAME_noisy; not checked", markup=False)
+            err.print(f"stapes: note: threshold {name} needs NAME_clean beside NAME_noisy; not checked")
             continue
         ok = value <= limit if name == "pesq_drop" else value >= limit
         table[name] = {"value": round(value, 4) if np.isfinite(value) else value, "limit": limit, "ok": bool(ok)}
@@ -244,15 +243,14 @@ def _print(report: Report, batch: Batch) -> None:
             bits += f", first {entry['seconds']:g} s (all with --engine {name})"
         table.add_row(name, entry["sha256"][:16], f"{entry['realtime_factor']:.1f}", bits)
     for name, reason in report.skipped.items():
-        table.add_row(name, "skipped", "", escape(reason))
+        table.add_row(name, "skipped", "", reason)
     console.print(table)
     if report.first_difference:
-        console.print(f"first difference: {report.first_difference}", markup=False)
+        console.print(f"first difference: {report.first_difference}")
     console.print(f"locked output: {report.locked}")
     for name, entry in report.thresholds.items():
         sign = "<=" if name == "pesq_drop" else ">="
         console.print(
             f"{'ok    ' if entry['ok'] else 'MISSED'} {name}: {entry['value']} (must be {sign} {entry['limit']})",
-            markup=False,
         )
     console.print("passed" if report.passed else "FAILED")

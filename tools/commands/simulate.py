@@ -51,7 +51,7 @@ def simulate(bundle: Path, audio: Path, output: Path, *, engine: str, align: boo
         factor = round(batch.seconds / seconds, 2)
         print_json({"engine": engine, "bundle_sha256": opened.hash, "files": files, "realtime_factor": factor})
         return
-    console.print(f"{len(rows)} file(s), {batch.seconds:.1f} s of audio, engine {engine}: {output}", markup=False)
+    console.print(f"{len(rows)} file(s), {batch.seconds:.1f} s of audio, engine {engine}: {output}")
 
 
 def _targets(source: Path, folder: Path, paths: list[Path]) -> list[Path]:

@@ -9,10 +9,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import jinja2
 import numpy as np
 import soundfile
 
+from export.template import Templates
 from models.audio import float_to_q15
 from models.errors import StapesError
 from models.files import made_folders, whole_folder, write_whole
@@ -27,7 +27,7 @@ from tools.pictures import spectrograms_png
 
 # The page of a folder; a folder that holds it was made here and may be made again.
 PAGE = "evaluation.html"
-TEMPLATE = "page.html.j2"
+TEMPLATE, TEMPLATES = "page.html.j2", Templates(Path(__file__).parent)
 MOST_PLAYERS = 20
 CLIP_SECONDS = 10.0
 MEDIA = {".png": "image/png", ".flac": "audio/flac"}
@@ -135,13 +135,6 @@ def _render(
     clean: CleanCheck | None,
     examples: dict[int, str],
 ) -> str:
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(Path(__file__).parent),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
     facts = {
         "bundle": f"{bundle.name}, {bundle.hash[:16]}",
         "recipe": bundle.recipe.name,
@@ -150,7 +143,7 @@ def _render(
         "recordings": f"{len(result.files)}, {sum(f['seconds'] for f in result.files) / 60:.1f} min",
         "integer against float output": f"{result.output_snr_db:.1f} dB SNR",
     }
-    return environment.get_template(TEMPLATE).render(
+    values = dict(
         name=bundle.name,
         facts=facts,
         overall=[_means(result), _differences(result)],
@@ -163,6 +156,7 @@ def _render(
         slow=[name for name in result.metrics if name.startswith(("dnsmos", "haspi", "hasqi"))],
         clip_seconds=CLIP_SECONDS,
     )
+    return TEMPLATES.render(TEMPLATE, values)
 
 
 def _means(result: Evaluation) -> Grid:

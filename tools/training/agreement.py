@@ -11,7 +11,6 @@ from typing import Annotated
 import numpy as np
 import torch
 import typer
-from rich.console import Console
 from rich.table import Table
 
 from models import checkpoint
@@ -25,6 +24,7 @@ from quantize.onnx_reader import read_onnx
 from quantize.pipeline import quantise
 from quantize.recipe import load_recipe
 from tools.audio_files import DEMO
+from tools.console import console
 from tools.training import networks
 from tools.training.fake_quant import FakeQuantisedMask, Ranges
 from tools.training.integer import IntegerForward, run_integer
@@ -124,7 +124,7 @@ def main(
     for name, row in rows.items():
         values = f"{row['frames']}", f"{row['equal_frames']}", f"{row['equal_values']:.3f}"
         table.add_row(name, *values, f"{row['largest_difference']}")
-    Console().print(table)
+    console.print(table)
 
 
 if __name__ == "__main__":

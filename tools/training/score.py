@@ -11,12 +11,12 @@ from typing import Annotated
 import numpy as np
 import torch
 import typer
-from rich.console import Console
 from rich.table import Table
 
 from models import checkpoint
 from models.errors import StapesError
 from models.pipeline import FloatPipeline
+from tools.console import console
 from tools.corpus import Mix, make_set
 from tools.evaluation.statistics import Mean, Paired, Scores, means, paired
 from tools.metrics import LABELS, METRICS, measure
@@ -80,7 +80,7 @@ def _print(whole: dict[str, dict[str, Mean]], gains: list[Paired]) -> None:
     if gains:
         table.add_row("network less against", *(_figure(gain, "+") for gain in gains))
         table.add_row("p of the paired t-test", *(f"{gain.p:.2g}" if gain.p is not None else "" for gain in gains))
-    Console().print(table)
+    console.print(table)
 
 
 def _figure(value: Mean | Paired, sign: str) -> str:
