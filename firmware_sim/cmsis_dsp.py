@@ -8,13 +8,13 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import os
-import subprocess
 import sys
 import tarfile
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
+from models import children
 from models.errors import StapesError
 from quantize.audio_params import CMSIS_DEFINES, CMSIS_SOURCES
 
@@ -84,7 +84,7 @@ def _download(folder: Path) -> Path:
     command += ["--dest", str(folder), f"cmsisdsp=={VERSION}"]
     # The environment at hand usually has what reading the metadata takes; an isolated one must be fetched first.
     for isolation in (["--no-build-isolation"], []):
-        done = subprocess.run([*command, *isolation], capture_output=True, text=True, check=False)
+        done = children.run([*command, *isolation])
         archives = sorted(folder.glob("cmsisdsp-*.tar.gz"))
         if archives:
             return archives[0]

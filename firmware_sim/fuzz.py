@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import re
 import shutil
-import subprocess
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
+from models import children
 from models.errors import StapesError
 
 from .cmsis_dsp import sources
@@ -45,7 +45,7 @@ def require_fuzzer() -> None:
         probe = Path(folder) / "probe.c"
         probe.write_text("int LLVMFuzzerTestOneInput(const char *d, unsigned long n) { return d && n ? 0 : 0; }\n")
         command = [CLANG, "-fsanitize=fuzzer,address", str(probe), "-o", f"{folder}/probe"]
-        if subprocess.run(command, capture_output=True, check=False).returncode:
+        if children.run(command).returncode:
             raise StapesError("fuzzing: clang has no libFuzzer here; install libclang-rt-dev of its version")
 
 
@@ -94,7 +94,7 @@ def _run(program: Path, work: Path, seconds: int, seed: int) -> Fuzzed:
     ]
     # By a shell that forks: libFuzzer's limit on memory reads a high-water mark that a child takes over from who starts it.
     command = ["sh", "-c", '"$@"; exit $?', "sh", str(program), *options, str(corpus)]
-    done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=work)
+    done = children.run(command, cwd=work)
     executed = re.findall(r"number_of_executed_units: (\d+)", done.stderr)
     edges = re.findall(r"\bcov: (\d+)", done.stderr)
     failure, failing = "", b""

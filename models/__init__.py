@@ -1,5 +1,7 @@
 """The float world, in the order in which data meets it.
 
+stopping, scratch, children   the process: signals, temporary files, other programs
+files       files and folders out
 audio       files in and out, q15
 schema      documents of others against what they may say
 frontend    the constants of the path around the network, and its windows

@@ -13,7 +13,7 @@ import numpy as np
 import soundfile
 import soxr
 
-from models.errors import StapesError
+from models.errors import Remark, StapesError
 from models.files import write_whole
 from models.frontend import SAMPLE_RATE
 
@@ -39,10 +39,10 @@ def as_q15(path: str | os.PathLike[str], audio: np.ndarray) -> np.ndarray:
     """The samples of a file that `read_audio` gave -> int16; a warning says when they were not 16-bit, or too loud."""
     subtype = soundfile.info(path).subtype
     if subtype != "PCM_16":
-        warnings.warn(f"{path}: {_WORDS.get(subtype, subtype)} samples converted to 16-bit", stacklevel=2)
+        warnings.warn(f"{path}: {_WORDS.get(subtype, subtype)} samples converted to 16-bit", Remark, stacklevel=2)
     beyond = int(np.count_nonzero(np.abs(audio) > 1.0))
     if beyond:
-        warnings.warn(f"{path}: {beyond} samples beyond full scale clipped", stacklevel=2)
+        warnings.warn(f"{path}: {beyond} samples beyond full scale clipped", Remark, stacklevel=2)
     return float_to_q15(audio)
 
 
@@ -79,10 +79,10 @@ def read_audio(path: str | os.PathLike[str]) -> np.ndarray:
 
 def _to_mono_16k(path: Path, audio: np.ndarray, rate: int) -> np.ndarray:
     if audio.shape[1] > 1:
-        warnings.warn(f"{path}: {audio.shape[1]} channels averaged to one", stacklevel=3)
+        warnings.warn(f"{path}: {audio.shape[1]} channels averaged to one", Remark, stacklevel=3)
     mono = audio.mean(axis=1, dtype=np.float32)
     if rate != SAMPLE_RATE:
-        warnings.warn(f"{path}: resampled from {rate} to {SAMPLE_RATE} Hz", stacklevel=3)
+        warnings.warn(f"{path}: resampled from {rate} to {SAMPLE_RATE} Hz", Remark, stacklevel=3)
         mono = soxr.resample(mono, rate, SAMPLE_RATE, quality="HQ")
         if len(mono) == 0:
             raise StapesError(f"{path}: too short to be resampled to {SAMPLE_RATE} Hz; give a longer recording")

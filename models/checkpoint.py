@@ -18,7 +18,7 @@ import torch
 from torch import Tensor
 
 from models import checkpoint_file
-from models.errors import StapesError
+from models.errors import Remark, StapesError
 from models.files import write_whole
 from models.frontend import FrontEnd
 from models.gru_mask import GruMask, GruMaskConfig
@@ -263,7 +263,7 @@ def _check_state(
         if value.dtype != torch.float32:
             converted.append(str(value.dtype).removeprefix("torch."))
     if converted:
-        warnings.warn(f"{path}: {', '.join(sorted(set(converted)))} weights converted to float32", stacklevel=4)
+        warnings.warn(f"{path}: {', '.join(sorted(set(converted)))} weights converted to float32", Remark, stacklevel=4)
 
 
 def _some(names: list[str], most: int = 8) -> str:

@@ -16,7 +16,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from models.errors import StapesError
+from models.errors import Remark, StapesError
 from models.schema import parse_json
 
 WRAPPERS = ("model_state_dict", "state_dict", "model", "net", "network", "generator")
@@ -220,6 +220,7 @@ def _without_prefixes(path: Path, state: dict[str, Tensor]) -> dict[str, Tensor]
         )
         warnings.warn(
             f"{path}: {what} left out of its tensors' names (DataParallel, torch.compile or Lightning wrote it){others}",
+            Remark,
             stacklevel=4,
         )
     return inner

@@ -48,7 +48,7 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
 @pytest.fixture
 def stapes(monkeypatch, capsys):
     """The real command line in this process: arguments -> `Done`."""
-    from tools.cli import main
+    from tools.cli.app import run as main
 
     def run(*arguments: object) -> Done:
         monkeypatch.setattr(sys, "argv", ["stapes", *map(str, arguments)])

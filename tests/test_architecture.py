@@ -50,6 +50,14 @@ def test_no_checkpoint_is_loaded_in_a_way_that_runs_code():
                 assert any(k.arg == "allow_pickle" and ast.unparse(k.value) == "False" for k in node.keywords), path
 
 
+def test_every_warning_is_a_remark_that_the_command_line_shows():
+    for path in modules():
+        for node in ast.walk(ast.parse((ROOT / path).read_text("utf-8"))):
+            if isinstance(node, ast.Call) and ast.unparse(node.func) == "warnings.warn":
+                category = ast.unparse(node.args[1]) if len(node.args) > 1 else "none"
+                assert category == "Remark" or category.endswith(".category"), f"{path}:{node.lineno}: {category}"
+
+
 def test_tracked_files_name_no_machine():
     require("git")
     listed = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, text=True, check=True).stdout

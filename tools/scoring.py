@@ -5,13 +5,16 @@ from __future__ import annotations
 import functools
 import multiprocessing
 import os
+import signal
 from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
+from multiprocessing import forkserver, resource_tracker
 
 import numpy as np
 import torch
 
+from models import children, stopping
 from models.errors import StapesError
 from tools.metrics import METRICS, Score, scores
 
@@ -46,8 +49,10 @@ def score_all(
     context = multiprocessing.get_context(method)
     if method == "forkserver":
         context.set_forkserver_preload(["tools.metrics"])
+        _start_server()
+    stopping.at_stop(_end_processes)
     try:
-        with ProcessPoolExecutor(jobs, context, initializer=_one_thread) as pool:
+        with ProcessPoolExecutor(jobs, context, initializer=_in_process) as pool:
             return _collect(pool.map(score, tasks), progress)
     except BrokenProcessPool:
         raise StapesError("a scoring process died, perhaps for want of memory; try again with --jobs 1") from None
@@ -61,8 +66,27 @@ def _collect(results, progress: Callable[[int], None]) -> list[dict[str, Score]]
     return collected
 
 
-def _one_thread() -> None:
+def _start_server() -> None:
+    """The server, and so each process it makes, does not see Ctrl-C: this process tells of it, and ends the others."""
+    resource_tracker.ensure_running()
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        forkserver.ensure_running()
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def _in_process() -> None:
+    children.end_with_parent()
     torch.set_num_threads(1)
+
+
+def _end_processes() -> None:
+    for process in multiprocessing.active_children():
+        process.kill()
+    server = getattr(forkserver._forkserver, "_forkserver_pid", None)  # type: ignore[attr-defined]
+    if server is not None:  # it may be importing, and would notice seconds later that it is alone
+        os.kill(server, signal.SIGKILL)
 
 
 def _score(task: Task, names: tuple[str, ...]) -> dict[str, Score]:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
+from models import children
 from models.errors import StapesError
 
 QEMU = "qemu-system-arm"
@@ -47,7 +48,7 @@ def run_in_qemu(elf: Path, audio_q15: np.ndarray, *, counted: bool = False) -> Q
         work = Path(folder)
         audio_q15.astype("<i2").tofile(work / "audio.in")
         try:
-            done = subprocess.run(command, cwd=work, capture_output=True, text=True, check=False, timeout=_TIMEOUT_S)
+            done = children.run(command, cwd=work, timeout=_TIMEOUT_S)
         except subprocess.TimeoutExpired:
             raise StapesError(f"engine cortex-m7-qemu: no end after {_TIMEOUT_S} s; give less audio") from None
         if done.returncode:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import importlib.util
 import shutil
-import subprocess
 import sys
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
+from models import children
 from models.errors import StapesError
 
 from ..cmsis_dsp import sources
@@ -46,7 +46,7 @@ class Toolchain:
     @property
     def version(self) -> str:
         """First line of what the compiler says of itself."""
-        done = subprocess.run([*self.command, "--version"], capture_output=True, text=True, check=False)
+        done = children.run([*self.command, "--version"])
         return (done.stdout.splitlines() or [self.name])[0]
 
 
@@ -67,7 +67,7 @@ def _gcc() -> Toolchain | None:
 
 def _has_newlib() -> bool:
     """GCC echoes the bare name of a file that it does not find."""
-    done = subprocess.run([GCC, "-print-file-name=libc.a"], capture_output=True, text=True, check=False)
+    done = children.run([GCC, "-print-file-name=libc.a"])
     return Path(done.stdout.strip()).is_absolute()
 
 

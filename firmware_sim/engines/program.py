@@ -6,7 +6,6 @@ B utterances, S samples, T frames.
 from __future__ import annotations
 
 import shutil
-import subprocess
 import tempfile
 import weakref
 from collections.abc import Sequence
@@ -15,6 +14,7 @@ from pathlib import Path
 
 import numpy as np
 
+from models import children
 from models.errors import StapesError
 from quantize.graph import DTYPES, Graph
 
@@ -87,7 +87,7 @@ def program_defines(folder: Path, name: str, trace: bool) -> list[str]:
 
 def call_compiler(command: Sequence[str]) -> None:
     """Run a compiler; raises StapesError with its first complaint."""
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    done = children.run(command)
     if done.returncode:
         said = done.stderr.splitlines()
         lines = [line for line in said if "error" in line] or said or ["no message"]

@@ -13,7 +13,7 @@ from google.protobuf.message import Message
 from onnx import TensorProto
 from onnx.external_data_helper import ExternalDataInfo, load_external_data_for_tensor, uses_external_data
 
-from models.errors import StapesError
+from models.errors import Remark, StapesError
 
 from .shapes import fix_batch
 from .types import as_float32
@@ -55,7 +55,7 @@ def load_onnx(path: str | Path) -> OnnxFile:
         raise StapesError(f"{path}: not a readable ONNX model ({first_line(error)}); {AGAIN}") from None
     whole, notes = content, [*fix_batch(model), *as_float32(model)]
     for note in notes:
-        warnings.warn(f"{path}: {note}", stacklevel=2)
+        warnings.warn(f"{path}: {note}", Remark, stacklevel=2)
     if notes:
         content = model.SerializeToString(deterministic=True)
     return OnnxFile(model, content, whole)

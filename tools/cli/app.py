@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import sys
+import traceback
 import warnings
 from typing import NoReturn
 
 import typer
 from typer.core import TyperGroup
 
-from models.errors import StapesError
+from models.errors import Remark, StapesError
 from tools.cli.corpus import app as corpus
 from tools.cli.demo import demo
 from tools.cli.evaluate import evaluate
@@ -32,15 +34,18 @@ for _command in (quantize, export, simulate, regress, inspect, evaluate, demo, t
     APP.command(_command.__name__)(_command)
 APP.add_typer(corpus, name="corpus", help="Fetch, list and mix real speech and noise.")
 
-INTERRUPTED = 130  # what the shell expects after Ctrl-C
+DEBUG = "STAPES_DEBUG"
+BAD_INPUT, OWN_FAULT = 2, 70
+# Of a message that no one wrote for users.
+LONGEST = 200
 
 
 def run() -> None:
-    """Run the command line: faults of the user are one line on standard error and exit code 2."""
+    """Run the command line: faults of the user are one line on standard error and exit code 2, our own one line and 70."""
     warnings.showwarning = _remark
+    logging.getLogger().addHandler(logging.NullHandler())  # else libraries log to standard error
     try:
-        arguments = sys.argv[1:] or ["--help"]
-        code = 0 if _helped(arguments) else APP(arguments, prog_name="stapes", standalone_mode=False)
+        code = _called(sys.argv[1:] or ["--help"])
         sys.stdout.flush()
     except StapesError as error:
         _fail(str(error))
@@ -55,9 +60,34 @@ def run() -> None:
         sys.stdout = open(os.devnull, "w")  # noqa: SIM115
         name = os.fsdecode(error.filename) if error.filename is not None else "standard output, or a temporary file"
         _fail(f"{name}: {error.strerror or error}; check the path, its rights and the free space")
-    if code == INTERRUPTED:
-        _say("stapes: stopped")
-    sys.exit(code or 0)
+    except Exception as error:
+        _confess(error)
+    sys.exit(code)
+
+
+def _called(arguments: list[str]) -> int:
+    """Call what the arguments name; the exit code. Not by the app itself, which has words of its own for some exceptions."""
+    if _helped(arguments):
+        return 0
+    command = typer.main.get_command(APP)
+    try:
+        with command.make_context("stapes", list(arguments)) as context:
+            command.invoke(context)
+    except typer.Exit as left:
+        return left.exit_code
+    return 0
+
+
+def _confess(error: Exception) -> NoReturn:
+    """What nobody has foreseen is not the user's fault; they can help to find ours."""
+    if os.environ.get(DEBUG):
+        traceback.print_exception(error)
+    said = " ".join(str(error).split())
+    _say(
+        f"stapes: error: unforeseen {type(error).__name__}{f': {said[:LONGEST]}' if said else ''}; please report it, with "
+        f"the command and what {DEBUG}=1 shows before this line"
+    )
+    sys.exit(OWN_FAULT)
 
 
 def _helped(arguments: list[str]) -> bool:
@@ -81,15 +111,13 @@ def _helped(arguments: list[str]) -> bool:
 
 
 def _fail(message: str) -> NoReturn:
-    _say(
-        f"stapes: error: {' '.join(message.splitlines())}",
-    )
-    sys.exit(2)
+    _say(f"stapes: error: {' '.join(message.splitlines())}")
+    sys.exit(BAD_INPUT)
 
 
 def _remark(message, category, filename, lineno, file=None, line=None) -> None:
-    """A warning as one line, without the place in the source."""
-    if issubclass(category, UserWarning):
+    """A warning of ours as one line, without the place in the source."""
+    if issubclass(category, Remark):
         _say(f"stapes: note: {message}")
 
 

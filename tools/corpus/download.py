@@ -11,6 +11,7 @@ import zipfile
 from pathlib import Path
 from urllib.parse import unquote
 
+from models import children
 from models.errors import StapesError
 from tools.corpus.decode import AUDIO_SUFFIXES
 from tools.corpus.rules import Package
@@ -37,7 +38,7 @@ def download(package: Package, folder: Path) -> Path:
         )
     folder.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=folder, prefix=".download-") as work:
-        result = subprocess.run(_command(package), cwd=work, capture_output=True, text=True, check=False)
+        result = children.run(_command(package), cwd=work)
         archives = sorted(Path(work).glob(f"*{_SUFFIX[package.client]}"))
         if result.returncode != 0 or len(archives) != 1:
             raise StapesError(
@@ -88,7 +89,7 @@ def unpack(archive: Path, folder: Path) -> None:
     """
     try:
         if archive.suffix == ".deb":
-            subprocess.run(["dpkg", "-x", str(archive), str(folder)], check=True, capture_output=True)
+            children.run(["dpkg", "-x", str(archive), str(folder)]).check_returncode()
         elif archive.suffix == ".whl":
             with zipfile.ZipFile(archive) as wheel:
                 wheel.extractall(folder)

@@ -1,0 +1,75 @@
+"""Other programs that are called: compilers, emulators, package clients. None of them outlives this process.
+
+A program runs in a session of its own. So Ctrl-C of a terminal does not reach it, and it is ended together with all that it
+has started itself.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Sequence
+
+from models import stopping
+
+_PR_SET_PDEATHSIG = 1
+
+_running: set[subprocess.Popen[str]] = set()
+
+
+def run(
+    command: Sequence[str], *, cwd: str | os.PathLike[str] | None = None, timeout: float | None = None
+) -> subprocess.CompletedProcess[str]:
+    """Run a program to its end and return its exit code and what it said. It has no standard input.
+
+    Raises subprocess.TimeoutExpired after `timeout` seconds, and OSError where the program cannot be started.
+    """
+    with stopping.held():
+        child = subprocess.Popen(
+            command,
+            cwd=cwd,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            errors="replace",
+            start_new_session=True,
+        )
+        _running.add(child)
+    try:
+        said, complained = child.communicate(timeout=timeout)
+    except BaseException:
+        _end(child)
+        child.communicate()
+        raise
+    finally:
+        _running.discard(child)
+    return subprocess.CompletedProcess(list(command), child.returncode, said, complained)
+
+
+def end_with_parent() -> None:
+    """Called in a process: where the system can do it, the kernel ends it when the process that made it has ended."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+
+
+def _end(child: subprocess.Popen[str]) -> None:
+    try:
+        os.killpg(child.pid, signal.SIGKILL)
+    except (ProcessLookupError, PermissionError):
+        child.kill()
+
+
+def _end_all() -> None:
+    for child in _running:
+        _end(child)
+        # So that it writes nothing more where is cleaned up next.
+        with contextlib.suppress(ChildProcessError):
+            os.waitpid(child.pid, 0)
+
+
+stopping.at_stop(_end_all)

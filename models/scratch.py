@@ -1,0 +1,26 @@
+"""Temporary files of a command in one folder, which goes when the command ends, however it ends."""
+
+from __future__ import annotations
+
+import atexit
+import os
+import shutil
+import tempfile
+
+from models import stopping
+
+
+def gather() -> None:
+    """From here on whatever this process and its children make for a while lies in one folder of the temporary folder.
+
+    The libraries and compilers that are called know it by TMPDIR. Where no folder can be made, all stays as it is.
+    """
+    with stopping.held():
+        try:
+            folder = tempfile.mkdtemp(prefix="stapes-")
+        except OSError:
+            return
+        # The last clean-up of all: libraries put files there until the very end.
+        atexit.register(shutil.rmtree, folder, ignore_errors=True)
+        stopping.at_stop(lambda: shutil.rmtree(folder, ignore_errors=True))
+    tempfile.tempdir = os.environ["TMPDIR"] = folder
