@@ -13,7 +13,15 @@ from models import children
 from models.errors import StapesError
 
 from ..cmsis_dsp import sources
-from ..engines.program import SHIM, STRICT, call_compiler, program_defines, program_files, self_test_files
+from ..engines.program import (
+    SHIM,
+    STRICT,
+    call_compiler,
+    program_defines,
+    program_files,
+    self_test_files,
+    shared_object,
+)
 
 HERE = Path(__file__).parent / "c"
 GCC = "arm-none-eabi-gcc"
@@ -117,20 +125,21 @@ def build(
     cmsis = sources()
     system = [option for folder in cmsis.include_dirs for option in ("-isystem", str(folder))]
     common = [*chain.command, *chain.flags, *_COMMON, *system, *(f"-D{name}" for name in cmsis.defines)]
-    own = [*common, *STRICT, "-Werror", *program_defines(folder, name, trace)]
-    if portable:
-        own.append("-DSTAPES_CORTEX_M7=0")
+    strict = [*common, *STRICT, "-Werror", *(["-DSTAPES_CORTEX_M7=0"] if portable else [])]
+    own = [*strict, *program_defines(folder, name, trace)]
     files = program_files(folder)
     if self_test:
         files += self_test_files(folder, name)
         own.append(f'-DSTAPES_SELF_TEST_HEADER="{name}_self_test.h"')
     objects = {}
     for path in [*files, SHIM, *sorted(HERE.glob("*.c"))]:
-        objects[path.name] = work / f"{path.stem}.o"
-        call_compiler([*own, "-c", str(path), "-o", str(objects[path.name])])
+        if path.parent == folder / "runtime":
+            objects[path.name] = shared_object(strict, path, path.parent)
+        else:
+            objects[path.name] = work / f"{path.stem}.o"
+            call_compiler([*own, "-c", str(path), "-o", str(objects[path.name])])
     for path in cmsis.c_files:
-        objects[path.name] = work / f"{path.stem}.o"
-        call_compiler([*common, "-w", "-c", str(path), "-o", str(objects[path.name])])
+        objects[path.name] = shared_object([*common, "-w"], path)
     elf = work / f"{name}.elf"
     link = ["-T", str(HERE / "m7.ld"), "-Wl,--gc-sections", *map(str, objects.values()), "-o", str(elf)]
     call_compiler([*chain.command, *chain.link_flags, *link])

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import atexit
 import ctypes
-import functools
-import hashlib
 import os
 import shutil
 import tempfile
@@ -29,6 +26,7 @@ from .program import (
     call_compiler,
     program_defines,
     program_files,
+    shared_object,
     streams,
     unpack_frames,
 )
@@ -56,34 +54,14 @@ def build(
     cmsis = sources()
     common = ["-std=c99", "-fPIC", *flags, *(f"-I{d}" for d in cmsis.include_dirs), *(f"-D{d}" for d in cmsis.defines)]
     shared = [path for path in program_files(folder) if path.parent != folder]
-    objects = [_shared_object([*compiler, *common], path, folder / "runtime") for path in shared]
-    objects += [_shared_object([*compiler, *common, "-w"], path) for path in cmsis.c_files]
+    objects = [str(shared_object([*compiler, *common], path, folder / "runtime")) for path in shared]
+    objects += [str(shared_object([*compiler, *common, "-w"], path)) for path in cmsis.c_files]
     own = [*compiler, *common, *program_defines(folder, name, trace)]
     with tempfile.TemporaryDirectory(prefix="stapes-build-") as work:
         for index, path in enumerate([*(path for path in program_files(folder) if path.parent == folder), SHIM]):
             objects.append(f"{work}/{index}.o")
             call_compiler([*own, "-c", str(path), "-o", objects[-1]])
         call_compiler([*compiler, *flags, "-shared", *objects, "-o", str(output)])
-
-
-@functools.cache
-def _object_folder() -> Path:
-    """Objects that programs of this process have in common: they are compiled once."""
-    folder = Path(tempfile.mkdtemp(prefix="stapes-objects-"))
-    atexit.register(shutil.rmtree, folder, ignore_errors=True)
-    return folder
-
-
-def _shared_object(command: list[str], path: Path, headers: Path | None = None) -> str:
-    """The object of a file that says nothing of a program: known by its text, that of its headers, and the command."""
-    texts = [path, *(sorted(headers.glob("*.h")) if headers else ())]
-    key = hashlib.sha256(repr([command, *(text.read_bytes() for text in texts)]).encode()).hexdigest()
-    target = _object_folder() / f"{path.stem}_{key[:32]}.o"
-    if not target.exists():
-        partial = target.with_suffix(".partial")
-        call_compiler([*command, "-c", str(path), "-o", str(partial)])
-        os.replace(partial, target)
-    return str(target)
 
 
 class _Library:

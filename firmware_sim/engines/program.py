@@ -5,6 +5,10 @@ B utterances, S samples, T frames.
 
 from __future__ import annotations
 
+import atexit
+import functools
+import hashlib
+import os
 import shutil
 import tempfile
 import weakref
@@ -92,6 +96,29 @@ def call_compiler(command: Sequence[str]) -> None:
         said = done.stderr.splitlines()
         lines = [line for line in said if "error" in line] or said or ["no message"]
         raise StapesError(f"{Path(command[0]).name} cannot compile the exported C: {lines[0]}")
+
+
+@functools.cache
+def _object_folder() -> Path:
+    """Objects that programs of this process have in common: they are compiled once."""
+    folder = Path(tempfile.mkdtemp(prefix="stapes-objects-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    return folder
+
+
+def shared_object(command: Sequence[str], path: Path, headers: Path | None = None) -> Path:
+    """The object of a file that says nothing of a program: known by its text, that of its headers, and the command.
+
+    What else the compiler writes, a `.su` file for instance, lies beside it. Raises StapesError as `call_compiler` does.
+    """
+    texts = [path, *(sorted(headers.glob("*.h")) if headers else ())]
+    key = hashlib.sha256(repr([command, *(text.read_bytes() for text in texts)]).encode()).hexdigest()
+    target = _object_folder() / f"{path.stem}_{key[:32]}.o"
+    if not target.exists():
+        partial = target.with_suffix(".partial")
+        call_compiler([*command, "-c", str(path), "-o", str(partial)])
+        os.replace(partial, target)
+    return target
 
 
 def streams(audio_q15: np.ndarray, hop: int) -> np.ndarray:

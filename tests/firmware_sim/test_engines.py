@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from firmware_sim.compare import first_difference
-from firmware_sim.engines import native
+from firmware_sim.engines import native, program
 from firmware_sim.engines.base import Run, from_blocks, to_blocks
 from firmware_sim.engines.native import FAST, NativeEngine
 from firmware_sim.engines.program import call_compiler
@@ -182,7 +182,8 @@ def test_programs_share_what_is_compiled_of_the_runtime(bundle_of, monkeypatch):
         compiled.append([Path(word).stem for word in command if word.endswith(".c")])
         call_compiler(command)
 
-    monkeypatch.setattr(native, "call_compiler", counting)
+    for module in (native, program):
+        monkeypatch.setattr(module, "call_compiler", counting)
     engine = make_engine("native", bundle_of("published", "w8a8"))
     compiled.clear()
     again = make_engine("native", bundle_of("published", "w8a8"))
