@@ -15,6 +15,8 @@ from pathlib import Path
 
 import pytest
 
+import models  # noqa: F401  as everywhere, before onnxruntime
+
 ROOT = Path(__file__).parents[1]
 
 
@@ -62,15 +64,29 @@ def stapes(monkeypatch, capsys):
 
 
 @pytest.fixture(scope="session")
-def once(tmp_path_factory) -> Callable[[str, Callable[[Path], object]], Path]:
-    """(name, make) -> a path that `make(path)` filled once for all workers of this session."""
+def shared_folder(tmp_path_factory) -> Path:
+    """A folder that all workers of this session have in common."""
     base = tmp_path_factory.getbasetemp()
     folder = (base.parent if os.environ.get("PYTEST_XDIST_WORKER") else base) / "shared"
     folder.mkdir(exist_ok=True)
+    return folder
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _shared_objects(shared_folder) -> None:
+    """What is compiled of the runtime is compiled once."""
+    from tests import compiling
+
+    compiling.share(shared_folder / "objects")
+
+
+@pytest.fixture(scope="session")
+def once(shared_folder) -> Callable[[str, Callable[[Path], object]], Path]:
+    """(name, make) -> a path that `make(path)` filled once for all workers of this session."""
 
     def get(name: str, make: Callable[[Path], object]) -> Path:
-        path = folder / name
-        with open(folder / f"{name}.lock", "w") as lock:
+        path = shared_folder / name
+        with open(shared_folder / f"{name}.lock", "w") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
             if not path.exists():
                 make(path)

@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from export.packages import export_package
+from tests.compiling import compile_object
 from tests.export.networks import Network, network
 from tests.export.programs import STAMP
 from tests.machine import cmsis_dsp
@@ -69,11 +70,8 @@ def call(command: Iterable[object], cwd: Path | None = None, code: int = 0) -> s
 
 def compile_all(command: list[str], files: Iterable[Path], work: Path, language: str = "c") -> list[Path]:
     """Every file to an object of its own."""
-    objects = []
-    for path in files:
-        objects.append(work / f"{path.parent.name}_{path.name}.o")
-        call([*command, "-x", language, "-c", path, "-o", objects[-1]])
-    return objects
+    command = [*command, "-x", language]
+    return [compile_object(command, path, work / f"{path.parent.name}_{path.name}.o") for path in files]
 
 
 def emulate(elf: Path, arguments: Iterable[str] = (), cwd: Path | None = None, code: int = 0) -> str:

@@ -12,6 +12,7 @@ import numpy as np
 from export.c import export_c
 from export.stamp import Stamp
 from quantize.graph import DTYPES, Graph
+from tests.compiling import compile_all
 from tests.machine import require
 
 STRICT = shlex.split(
@@ -36,10 +37,9 @@ def compiler(build: str) -> list[str]:
 
 def compile_files(command: list[str], files: list[Path], output: Path, *flags: str) -> None:
     """Every file on its own, every warning an error, then linked as `flags` say."""
-    objects = []
-    for path in files:
-        objects.append(str(output.with_name(f"{output.stem}_{path.stem}.o")))
-        subprocess.run([*command, *STRICT, "-fPIC", "-c", str(path), "-o", objects[-1]], check=True)
+    work = output.with_suffix(".objects")
+    work.mkdir(exist_ok=True)
+    objects = compile_all([*command, *STRICT, "-fPIC"], files, work)
     subprocess.run([*command, *flags, *objects, "-o", str(output)], check=True)
 
 

@@ -19,6 +19,7 @@ from export.vectors import SELF_TEST_FRAMES
 from firmware_sim.compare import first_difference
 from firmware_sim.engines.native import NativeEngine
 from models.errors import StapesError
+from tests.compiling import compile_all, compile_object
 from tests.export.networks import network
 from tests.export.programs import HASH, STAMP, STRICT
 from tests.firmware_sim.gru_graph import gru_graph, random_frames
@@ -42,11 +43,7 @@ def cmsis_options(cmsis):
 def cmsis_objects(cmsis, cmsis_options, tmp_path_factory):
     """Compiled with GCC."""
     require("gcc")
-    folder = tmp_path_factory.mktemp("cmsis")
-    for path in cmsis.c_files:
-        command = ["gcc", "-O2", "-w", "-fPIC", *cmsis_options, "-c", str(path), "-o", str(folder / f"{path.stem}.o")]
-        subprocess.run(command, check=True)
-    return [str(path) for path in sorted(folder.glob("*.o"))]
+    return compile_all(["gcc", "-O2", "-w", "-fPIC", *cmsis_options], cmsis.c_files, tmp_path_factory.mktemp("cmsis"))
 
 
 def export(folder, net=None, stamp=STAMP, **options):
@@ -69,8 +66,7 @@ def objects(folder, work, command, *flags):
     work.mkdir(exist_ok=True)
     made = []
     for path in sorted([*folder.glob("*.c"), *(folder / "runtime").glob("*.c")]):
-        made.append(str(work / f"{path.stem}.o"))
-        subprocess.run([command, *STRICT, *flags, "-c", str(path), "-o", made[-1]], check=True)
+        made.append(str(compile_object([command, *STRICT, *flags], path, work / f"{path.stem}.o")))
     return made
 
 
@@ -104,7 +100,7 @@ def cortex_m7(tmp_path_factory, cmsis_options):
 def test_every_file_compiles_for_the_device_where_int32_is_long(exported, cortex_m7, tmp_path):
     for path in sorted([*exported.glob("*.c"), *(exported / "runtime").glob("*.c")]):
         if not path.name.endswith("_runner.c"):
-            subprocess.run([*cortex_m7, *STRICT, "-O2", "-c", str(path), "-o", str(tmp_path / "o.o")], check=True)
+            compile_object([*cortex_m7, *STRICT, "-O2"], path, tmp_path / "o.o")
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from export.c import export_c
+from tests.compiling import compile_all
 from tests.export.networks import network
 from tests.export.programs import STAMP
 from tests.machine import cmsis_dsp, require
@@ -36,13 +37,10 @@ def test_no_misuse_does_harm(compiler, programs, tmp_path):
     cmsis = cmsis_dsp()
     headers = [word for path in cmsis.include_dirs for word in ("-isystem", str(path))]
     headers += [f"-D{word}" for word in cmsis.defines]
-    objects = []
-    for path in (FAULTS, *programs.rglob("*.c"), *cmsis.c_files):
-        objects.append(str(tmp_path / f"{path.stem}.o"))
-        # CMSIS-DSP shifts negative numbers to the left, which its compilers define.
-        flags = ["-std=c99", "-O1", "-w"] if path in cmsis.c_files else SANITISED
-        command = [compiler, *flags, *headers, f"-I{programs}", "-c", str(path), "-o", objects[-1]]
-        subprocess.run(command, check=True)
+    own = [compiler, *SANITISED, *headers, f"-I{programs}"]
+    objects = compile_all(own, [FAULTS, *programs.rglob("*.c")], tmp_path)
+    # CMSIS-DSP shifts negative numbers to the left, which its compilers define.
+    objects += compile_all([compiler, "-std=c99", "-O1", "-w", *headers], cmsis.c_files, tmp_path)
     subprocess.run([compiler, *SANITISED, *objects, "-o", str(tmp_path / "faults")], check=True)
     done = subprocess.run([tmp_path / "faults"], capture_output=True, text=True, check=False, timeout=300)
     assert (done.returncode, done.stdout, done.stderr) == (0, "every answer is right\n", "")

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from tests.compiling import compile_object
 from tests.firmware_sim.audio_signals import pipeline_extremes
 from tests.machine import cmsis_dsp, require
 from tools.bench.material import speech_in_noise
@@ -60,8 +61,7 @@ def compile_all(compiler, folder, name, cmsis, work, own_flags, cmsis_flags):
         options = [*strict, *own_flags] if path in own else ["-std=c99", "-w", *cmsis_flags]
         if path == STREAM:
             options += names
-        made[path.stem] = str(work / f"{path.stem}.o")
-        subprocess.run([compiler, *options, *headers, "-c", str(path), "-o", made[path.stem]], check=True)
+        made[path.stem] = str(compile_object([compiler, *options, *headers], path, work / f"{path.stem}.o"))
     return made
 
 

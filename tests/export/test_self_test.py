@@ -9,6 +9,7 @@ import pytest
 
 from export.c import export_c
 from export.vectors import SELF_TEST_FRAMES
+from tests.compiling import compile_object
 from tests.export.networks import network
 from tests.export.programs import STAMP, STRICT
 from tests.firmware_sim.gru_graph import gru_graph
@@ -44,10 +45,9 @@ class Program:
         size.write_text(f'#include "{folder}/mask.h"\nconst size_t context_size = sizeof(mask_context);\n')
         objects = []
         for path in (*own, size, *cmsis.c_files):
-            objects.append(str(work / f"{path.stem}.o"))
             strict = ["-std=c99", "-w"] if path in cmsis.c_files else [*STRICT, *defines]
-            command = ["gcc", "-O1", "-fPIC", *strict, *headers, "-c", str(path), "-o", objects[-1]]
-            subprocess.run(command, check=True)
+            command = ["gcc", "-O1", "-fPIC", *strict, *headers]
+            objects.append(compile_object(command, path, work / f"{path.stem}.o"))
         subprocess.run(["gcc", "-shared", *objects, "-o", str(work / "mask.so")], check=True)
         self.c = ctypes.CDLL(str(work / "mask.so"))
         self.size = ctypes.c_size_t.in_dll(self.c, "context_size").value

@@ -11,6 +11,7 @@ import numpy as np
 
 from models.frontend import FEATURES
 from quantize.audio_params import AudioParams, RfftTables, TensorScaling
+from tests.compiling import compile_object
 from tests.machine import cmsis_dsp, require
 
 RUNTIME = Path(__file__).parents[2] / "export" / "runtime"
@@ -37,8 +38,9 @@ def compile_library(folder: Path, build: str) -> Path:
     for path in [*own, Path(__file__).with_name("audio_scalar.c"), *dsp.c_files]:
         # CMSIS-DSP shifts negative numbers to the left, which its compilers define: only our own code is sanitised.
         options = ["-O2"] if path in dsp.c_files else [*flags, *STRICT.split(), "-Werror", f"-I{RUNTIME}"]
-        objects.append(str(folder / f"{path.stem}.o"))
-        subprocess.run([compiler, *options, "-fPIC", *includes, *defines, "-c", path, "-o", objects[-1]], check=True)
+        objects.append(
+            compile_object([compiler, *options, "-fPIC", *includes, *defines], path, folder / f"{path.stem}.o")
+        )
     library = folder / "audio.so"
     subprocess.run([compiler, *flags, "-shared", *objects, "-o", library], check=True)
     return library
