@@ -8,3 +8,5 @@ memory    where buffers lie in the arena
 vectors   golden input and output
 stamp     what every generated file says of its origin
 """
+
+import models  # noqa: F401  before any library: it keeps onnxruntime from calling home

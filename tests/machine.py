@@ -217,6 +217,8 @@ _PROBES: dict[str, Callable[[Path], object]] = {
     "ninja": _ninja,
     "make": _make,
     "git": _git,
-    "strace": lambda work: _run(*["strace", "-f", "-qq", "-e", "trace=socket", "-o"], work / "trace", "true", cwd=work),
+    "strace": lambda work: _run(
+        *["strace", "-f", "--seccomp-bpf", "-qq", "-e", "trace=socket", "-o"], work / "trace", "true", cwd=work
+    ),
     "unshare": lambda work: _run("unshare", "-n", "true", cwd=work),
 }
