@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import importlib.util
+import os
+import shlex
 import subprocess
 import sys
+import sysconfig
+import tempfile
 import venv
 from pathlib import Path
 
@@ -17,6 +22,8 @@ def main(folder: Path) -> None:
         sys.exit(
             f"stapes needs Python {OLDEST[0]}.{OLDEST[1]} or newer, this is {sys.version.split()[0]}: make PYTHON=python3.11"
         )
+    if reason := lacking():
+        sys.exit(f"set-up: {reason}")
     python = folder / ("Scripts/python.exe" if sys.platform == "win32" else "bin/python")
     if not python.exists():
         print(f"making {folder}", flush=True)
@@ -29,6 +36,27 @@ def main(folder: Path) -> None:
     run([*pip, "--editable", ".[dev]"])
     print("fetching the C sources of CMSIS-DSP", flush=True)
     run([str(python), "-c", "from firmware_sim.cmsis_dsp import sources; sources()"])
+
+
+def lacking() -> str:
+    """What this machine misses to make an environment and to compile cmsisdsp and pesq in it; empty where it has all."""
+    if importlib.util.find_spec("ensurepip") is None:
+        return (
+            "this Python cannot make virtual environments; install its venv module (Debian: apt install python3-venv)"
+        )
+    if not Path(sysconfig.get_path("include"), "Python.h").is_file():
+        return "the headers of this Python are missing; install them (Debian: apt install python3-dev)"
+    compiler = shlex.split(os.environ.get("CC") or sysconfig.get_config_var("CC") or "cc")
+    with tempfile.TemporaryDirectory() as work:
+        source = Path(work, "probe.c")
+        source.write_text("#include <stdio.h>\nint main(void) { return 0; }\n")
+        try:
+            done = subprocess.run([*compiler, str(source), "-o", str(Path(work, "probe"))], capture_output=True)
+        except OSError:
+            return f"there is no C compiler {compiler[0]}; install one (Debian: apt install gcc libc6-dev), or set CC"
+    if done.returncode:
+        return f"the C compiler {compiler[0]} compiles nothing; install what it lacks (Debian: apt install libc6-dev)"
+    return ""
 
 
 def run(command: list[str]) -> None:
