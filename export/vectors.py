@@ -12,9 +12,9 @@ import numpy as np
 
 from models.errors import StapesError
 from models.frontend import FrontEnd
+from quantize.audio_params import AUDIO_IN, AUDIO_OUT
 from quantize.graph import DTYPES, Graph
 
-AUDIO_IN, AUDIO_OUT = "audio_in_q15", "audio_out_q15"
 # Of the start of the vectors a program's self-test keeps so many: past the start-up of the noise estimate, some 65 KB.
 SELF_TEST_FRAMES = 100
 

@@ -8,6 +8,7 @@ of `stapes_audio_params` and `stapes_rfft_tables` in the C runtime. Which quanti
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -43,6 +44,29 @@ CMSIS_SOURCES = (
     "Source/BasicMathFunctions/arm_shift_q31.c",
 )
 CMSIS_DEFINES = ("__GNUC_PYTHON__", "ARM_MATH_LOOPUNROLL")
+
+# Golden audio in a bundle's vectors, beside the codes of the network's inputs and outputs.
+AUDIO_IN, AUDIO_OUT = "audio_in_q15", "audio_out_q15"
+# What the audio path traces beside the tensors of the graph, and its types.
+TRACED = {
+    "spectrum_q31": np.int32,
+    "exponent": np.int32,
+    "power_q40": np.uint64,
+    "noise_q40": np.uint64,
+    "speech": np.bool_,
+    "gain_q15": np.uint16,
+    "features_q20": np.int32,
+    "mask_q15": np.int16,
+}
+
+
+def require_free_tensors(names: Iterable[str], audio: bool) -> None:
+    """Raise StapesError for a tensor whose name the tables of a program cannot hold, or that the audio path has itself."""
+    for name in names:
+        if "\0" in name:
+            raise StapesError(f"tensor {name!r} has a zero character in its name, where a name in C ends; rename it")
+        if audio and name in (*TRACED, AUDIO_IN, AUDIO_OUT):
+            raise StapesError(f"tensor '{name}' has the name of a quantity of the audio path; rename it in the network")
 
 
 @dataclass(frozen=True, eq=False)

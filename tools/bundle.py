@@ -21,14 +21,14 @@ from typing import Annotated, Any
 import numpy as np
 from annotated_types import Ge, Le
 
-from export.c.text import is_identifier
+from export.c.names import require_name
 from export.tflite import from_bytes
 from export.vectors import Vectors
 from models.errors import StapesError
 from models.files import write_whole
 from models.frontend import FrontEnd
 from models.schema import STRICT, STRICT_OPEN, parse_json, validated
-from quantize.audio_params import audio_params, feature_scaling, mask_scaling
+from quantize.audio_params import audio_params, feature_scaling, mask_scaling, require_free_tensors
 from quantize.graph import Graph
 from quantize.recipe import Recipe, load_recipe
 from quantize.soundness import require_sound
@@ -197,6 +197,7 @@ def load_bundle(folder: str | Path) -> Bundle:
     with _told_of(folder / "model.tflite"):
         graph = from_bytes(contents["model.tflite"])
         require_sound(graph)
+        require_free_tensors(graph.tensors, told.frontend is not None)
     recipe = load_recipe(folder / "recipe.toml")
     _require_agreement(path, told, graph, recipe)
     with _told_of(path):
@@ -249,8 +250,7 @@ def _told_of(path: Path) -> Iterator[None]:
 
 def _require_agreement(path: Path, told: _Manifest, graph: Graph, recipe: Recipe) -> None:
     """The hash of a bundle is no signature: a manifest may have been written for another graph."""
-    if not is_identifier(told.name):
-        raise StapesError(f"{path}: name is {told.name[:80]!r}, no C identifier; {AGAIN}")
+    require_name(told.name, f"{path}: name", f"{AGAIN}")
     if not told.version or not told.version.isprintable() or len(told.version) > 100:
         raise StapesError(f"{path}: version is {told.version[:80]!r}; give one line of text; {AGAIN}")
     if told.recipe != recipe.name:

@@ -4,7 +4,8 @@ In the order in which a graph meets them: `schedule` (steps; `fusion` says which
 `gru_sequence`, `layer_norm`, `energy`, `history`, `padding` and `neighbours` prove that they are; `moves` makes one
 copy of several), `layout` (memory), `fields`, `packing`, `sparse`, `windows`, `depthwise` and `shapes` (parameters as C
 structs), `statements` (calls), `kernels` (which one multiplies), `constants` (arrays), `program` (all of it as data),
-`audio` (the path around the network), `self_test`, `templates/` and `text` (C), `runtime` (files that come along),
+`audio` (the path around the network), `self_test`, `templates/` and `text` (C), `names` (which a
+program can have), `runtime` (files that come along),
 `folder` (writing).
 """
 
@@ -19,11 +20,10 @@ import numpy as np
 
 from export.c.files import render
 from export.c.folder import write_folder
+from export.c.names import require_name
 from export.c.program import Program, build_program
-from export.c.text import is_identifier
 from export.stamp import Stamp
 from export.vectors import SELF_TEST_FRAMES, Vectors
-from models.errors import StapesError
 from models.frontend import FrontEnd
 from quantize.graph import Graph
 
@@ -53,8 +53,7 @@ def export_c(
 
 def c_program(graph: Graph, name: str, frontend: FrontEnd | None, fuse: bool = True) -> Program:
     """The program `name` of a graph as data; raises `StapesError` as `export_c` does."""
-    if not is_identifier(name):
-        raise StapesError(f"name '{name}' is no C identifier; use letters, digits and underscores, such as gru_mask")
+    require_name(name, "name")
     return build_program(graph, name, frontend, fuse)
 
 

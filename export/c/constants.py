@@ -10,6 +10,22 @@ import numpy as np
 from export.c.text import C_TYPES, Names, code, shape, values
 from export.template import Code
 
+# Behind the name of the program these are its functions, types and tables; arrays of the self-test begin so.
+_TAKEN = [
+    "init",
+    "reset",
+    "network",
+    "process",
+    "context",
+    "aligned_context",
+    "self_test",
+    "stream",
+    "stream_init",
+    "tensor_names",
+    "tensor_bytes",
+]
+_BEGINNINGS = ("vector_", "vectors_", "bundle_", "stream_")
+
 
 @dataclass(frozen=True, eq=False)
 class Array:
@@ -36,7 +52,7 @@ class Constants:
 
     def __init__(self, prefix: str) -> None:
         self._prefix = prefix
-        self._names = Names()
+        self._names = Names(_TAKEN, _BEGINNINGS)
         self._arrays: dict[tuple[str, bytes], Array] = {}
 
     def add(self, label: str, data: np.ndarray) -> str:

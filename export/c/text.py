@@ -25,9 +25,16 @@ _WORDS = """
     alignas alignof and asm bool catch class concept constexpr decltype delete explicit export false friend mutable
     namespace new noexcept not nullptr operator or private protected public requires template this throw true try
     typeid typename using virtual wchar_t xor int8_t int16_t int32_t int64_t uint8_t uint16_t uint32_t uint64_t
-    main memcpy memset memmove NULL
+    main memcpy memset memmove NULL size_t ptrdiff_t uintptr_t intptr_t
 """
-_KEYWORDS = frozenset(_WORDS.split())
+# Lower-case macros that a firmware's other headers may define before ours are read.
+_MACROS = """
+    unix linux i386 mips sparc sun vax hpux arm errno stdin stdout stderr complex imaginary assert offsetof noreturn
+    thread_local static_assert alignas alignof
+"""
+_KEYWORDS = frozenset((_WORDS + _MACROS).split())
+# No tensor needs more letters to be told apart; MSVC knows 2,047, and lines should be read.
+_LONGEST = 200
 _EXPRESSION = re.compile(r"[\w &*+.>\[\]-]*", re.ASCII)
 
 
@@ -159,18 +166,20 @@ def listed(head: str, items: Iterable[str], tail: str, width: int = 116) -> Code
 
 
 class Names:
-    """Unique identifiers in one C scope: the first keeps its name, later ones get a number.
+    """Unique identifiers in one C scope: the first keeps its name, later ones get a number; none has one of `beginnings`.
 
     >>> names = Names(["ctx"]); names.take("h0"), names.take("h0"), names.take("ctx")
     ('h0', 'h0_2', 'ctx_2')
     """
 
-    def __init__(self, reserved: Iterable[str] = ()) -> None:
-        self._taken = set(reserved)
+    def __init__(self, reserved: Iterable[str] = (), beginnings: tuple[str, ...] = ()) -> None:
+        self._taken, self._beginnings = set(reserved), beginnings
 
     def take(self, text: str, suffix: str = "") -> str:
         """The identifier for `text` followed by `suffix`."""
-        plain = identifier(text) + suffix
+        plain = identifier(text)[:_LONGEST] + suffix
+        if plain.startswith(self._beginnings):
+            plain = f"t_{plain}"
         name, number = plain, 1
         while name in self._taken:
             number += 1

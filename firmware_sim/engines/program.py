@@ -20,6 +20,7 @@ import numpy as np
 
 from models import children
 from models.errors import StapesError
+from quantize.audio_params import TRACED
 from quantize.graph import DTYPES, Graph
 
 from .base import to_blocks
@@ -36,18 +37,6 @@ STRICT = (
     "-Wcast-align",
 )
 HOPS_A_CALL = 500
-
-# Types of what the audio path traces; everything else is a tensor of the graph.
-_AUDIO_TYPES = {
-    "spectrum_q31": np.int32,
-    "exponent": np.int32,
-    "power_q40": np.uint64,
-    "noise_q40": np.uint64,
-    "speech": np.bool_,
-    "gain_q15": np.uint16,
-    "features_q20": np.int32,
-    "mask_q15": np.int16,
-}
 
 
 @dataclass(frozen=True)
@@ -133,7 +122,7 @@ def unpack_frames(frames: np.ndarray, tensors: Sequence[TracedTensor], graph: Gr
     offset = 0
     for tensor in tensors:
         known = graph.tensors.get(tensor.name)
-        dtype = DTYPES[known.dtype] if known else _AUDIO_TYPES[tensor.name]
+        dtype = DTYPES[known.dtype] if known else TRACED[tensor.name]
         raw = np.ascontiguousarray(frames[:, :, offset : offset + tensor.bytes])
         unpacked[tensor.name] = raw.view(dtype)
         offset += tensor.bytes

@@ -9,13 +9,14 @@ import sys
 import numpy as np
 import pytest
 
+from export.c.names import free_name
 from export.tflite import from_bytes
 from models.audio import write_audio
 from models.errors import StapesError
 from quantize.recipe import load_recipe
 from tests.conftest import ROOT
 from tools.bundle import SEALED, canonical_json, load_bundle, seal, sha256
-from tools.commands.quantize import identifier, make_bundle
+from tools.commands.quantize import make_bundle
 
 FILES = ("manifest.json", *SEALED)
 
@@ -92,10 +93,10 @@ def test_another_recipe_or_calibration_is_another_bundle(original, published, fe
 
 @pytest.mark.parametrize("name", ["größe", "while", "3rd", "", "a b", "gru-mask", "__x__"])
 def test_a_file_name_becomes_a_name_for_c(name):
-    made = identifier(name)
+    made = free_name(name)
     assert made.isascii()
     assert made.isidentifier()
-    assert identifier(made) == made
+    assert free_name(made) == made
 
 
 # ---- what is refused

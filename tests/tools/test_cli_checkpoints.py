@@ -170,7 +170,7 @@ def test_an_unknown_recipe_network_or_name(refused):
     assert "recipe 'w4a4': not built in (gtcrn_mixed, " in refused(GRU_MASK, "--recipe", "w4a4")
     assert "--model 'rnnoise': unknown" in refused(GRU_MASK, "--model", "rnnoise")
     assert "a checkpoint of gru-mask, not of gtcrn" in refused(GRU_MASK, "--model", "gtcrn")
-    assert "--name 'gru-mask': no C identifier" in refused(GRU_MASK, "--name", "gru-mask")
+    assert "--name 'gru-mask' is no C identifier" in refused(GRU_MASK, "--name", "gru-mask")
     assert "'while'" in refused(GRU_MASK, "--name", "while")
 
 

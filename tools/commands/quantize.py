@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import tomllib
+import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,7 +13,7 @@ import numpy as np
 import onnx
 from rich.table import Table
 
-from export.c.text import is_identifier
+from export.c.names import free_name, require_name
 from export.tflite import to_bytes
 from firmware_sim.compare import snr_db
 from firmware_sim.engines.float_engine import FloatEngine
@@ -27,6 +28,7 @@ from models.frontend import FrontEnd
 from models.gtcrn.official_onnx import is_gtcrn
 from models.onnx_export import FRONT_END_KEY, export_onnx
 from models.pipeline import FloatPipeline
+from quantize.audio_params import AUDIO_IN, AUDIO_OUT, require_free_tensors
 from quantize.calibrate import Observations, calibrate, run_float
 from quantize.float_graph import FloatGraph
 from quantize.float_onnx import to_onnx
@@ -109,9 +111,8 @@ def make_bundle(
         )
     if not checkpoint.is_file():
         raise StapesError(f"{checkpoint}: no such file; give a checkpoint (.pt, .pth, .tar) or a streaming .onnx file")
-    name = name or identifier(checkpoint.stem)
-    if not is_identifier(name):
-        raise StapesError(f"--name {name!r}: no C identifier; use letters, digits and underscores, such as gru_mask")
+    name = name or free_name(checkpoint.stem)
+    require_name(name, "--name")
     with whole_folder(output, MANIFEST) as folder:
         onnx_path = folder / "float.onnx"
         float_model, source = _float_onnx(checkpoint, model, onnx_path)
@@ -123,6 +124,7 @@ def make_bundle(
         frames = sum(len(next(iter(sequence.values()))) for sequence in data.sequences)
         with progress("calibrating, frames", frames) as done:
             lowered = lower(source)
+            require_free_tensors(lowered.tensors, frontend_used is not None)
             seen = calibrate(lowered, data.sequences, done)
         if not isinstance(recipe, Recipe):
             recipe = _found_recipe(lowered, seen, frontend_used, recipe)
@@ -149,16 +151,6 @@ def _found_recipe(lowered: FloatGraph, seen: Observations, frontend: FrontEnd | 
         raise StapesError("--recipe auto judges by sound, and this network has no front end: name a recipe")
     with progress("trying recipes", steps(lowered)) as done:
         return search(lowered, seen, frontend, budget, done).recipe
-
-
-def identifier(text: str) -> str:
-    """A C identifier from a file name.
-
-    >>> identifier("gru-mask v2"), identifier("3rd"), identifier("while")
-    ('gru_mask_v2', 'model_3rd', 'model_while')
-    """
-    cleaned = "".join(c if c.isascii() and c.isalnum() else "_" for c in text).strip("_").lower() or "model"
-    return cleaned if is_identifier(cleaned) else f"model_{cleaned}"
 
 
 def _float_onnx(checkpoint: Path, model: str, path: Path) -> tuple[onnx.ModelProto, StreamingOnnx]:
@@ -268,10 +260,10 @@ def _vectors(
         audio = data.audio_q15[:1, :VECTOR_SAMPLES]
         run = NumpyEngine(graph, frontend).run(audio, trace=True)
         ends = network_ends(graph, frontend)
-        arrays = {"audio_in_q15": audio[0], "audio_out_q15": run.audio_q15[0]}
+        arrays = {AUDIO_IN: audio[0], AUDIO_OUT: run.audio_q15[0]}
         arrays |= {tensor.name: run.tensors[tensor.name][0] for tensor in ends}
     typed = {
-        name: values.astype(np.int16 if name.startswith("audio_") else DTYPES[graph.tensors[name].dtype])
+        name: values.astype(DTYPES[graph.tensors[name].dtype] if name in graph.tensors else np.int16)
         for name, values in arrays.items()
     }
     return typed, {"vectors_snr_db": _output_snr(result, typed, source, float_model)}
@@ -297,13 +289,17 @@ def _output_snr(result: Quantised, vectors: dict[str, np.ndarray], source: Strea
 
 def _sound_snr(reference: FloatEngine, vectors: dict[str, np.ndarray]) -> float:
     """SNR of the pipeline's output against the float pipeline's over the golden audio."""
-    expected = reference.trace_float(q15_to_float(vectors["audio_in_q15"][None]))["output"][0]
-    return round(snr_db(expected, q15_to_float(vectors["audio_out_q15"])), 2)
+    expected = reference.trace_float(q15_to_float(vectors[AUDIO_IN][None]))["output"][0]
+    return round(snr_db(expected, q15_to_float(vectors[AUDIO_OUT])), 2)
 
 
 def _npz(arrays: dict[str, np.ndarray]) -> bytes:
+    """As `numpy.savez`, which takes no array of the name of one of its own parameters, such as `file`."""
     buffer = io.BytesIO()
-    np.savez(buffer, allow_pickle=False, **arrays)
+    with zipfile.ZipFile(buffer, "w") as archive:
+        for name, array in arrays.items():
+            with archive.open(f"{name}.npy", "w", force_zip64=True) as member:
+                np.lib.format.write_array(member, array, allow_pickle=False)
     return buffer.getvalue()
 
 
