@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
+from .arithmetic import INT32_MAX
 from .bias_correction import MeanErrors
 from .float_graph import FloatGraph
 from .formats import Assigner, Format
@@ -39,6 +40,31 @@ def quantise_weights(
     scales = peaks / np.maximum(most, 1.0)
     # Bias and rounding of a row of zeros depend on its scale: they are to be like those of the other rows.
     scales = np.where(peaks > 0, scales, scales.max() or 1.0).astype(np.float32)
+    shaped = scales.astype(np.float64).reshape([-1 if a == axis else 1 for a in range(weights.ndim)])
+    return np.clip(np.round(weights / shaped), -127, 127).astype(np.int8), scales
+
+
+def with_room_for_bias(
+    weights: np.ndarray, bias: np.ndarray, codes: np.ndarray, scales: np.ndarray, axis: int, x: Tensor
+) -> tuple[np.ndarray, np.ndarray]:
+    """Codes and scales as `quantise_weights` gives them, with larger scales where the bias would leave int32.
+
+    The bias (O,) has the scale of x times the weights'. A row of tiny weights, next to a constant, keeps its bias and takes
+    fewer codes; rows whose sums fit stay as they are.
+    """
+    assert x.scale is not None
+    step, reach = float(x.scale[0]), -x.limits[0] + abs(x.zero_point)
+    rows = np.moveaxis(np.abs(weights), axis, 0).reshape(len(bias), -1)
+    used = np.moveaxis(np.abs(codes.astype(np.int64)), axis, 0).reshape(len(bias), -1).sum(axis=1)
+    largest = used * float(reach) + np.abs(bias) / (step * scales.astype(np.float64))
+    # Rounding may move every code by one half, and a correction of the bias by as much again.
+    room = INT32_MAX - 2**19 - rows.shape[1] * reach
+    if largest.max() <= INT32_MAX or room <= 0:
+        return codes, scales
+    needed = (rows.sum(axis=1) * reach + np.abs(bias) / step) / room * (1.0 + 2.0**-20)
+    if len(scales) == 1:
+        needed, largest = needed.max(keepdims=True), largest.max(keepdims=True)
+    scales = np.where(largest > INT32_MAX, np.maximum(needed, scales), scales).astype(np.float32)
     shaped = scales.astype(np.float64).reshape([-1 if a == axis else 1 for a in range(weights.ndim)])
     return np.clip(np.round(weights / shaped), -127, 127).astype(np.int8), scales
 
@@ -107,6 +133,9 @@ class Builder:
         if index == 1:
             channels = PRODUCTS[op.kind]
             codes, scales = quantise_weights(data, self.recipe.granularity, channels, self.tensors[x].dtype == "int16")
+            bias = self.source.tensors[op.inputs[2]].data
+            assert bias is not None
+            codes, scales = with_room_for_bias(data, bias, codes, scales, channels, self.tensors[x])
             axis = channels if self.recipe.granularity == "channel" else None
             self.tensors[name] = Tensor(name, data.shape, "int8", scales, 0, axis, codes)
             return name

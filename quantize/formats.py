@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -17,6 +18,8 @@ from .ranges import observed_range
 from .recipe import Activations, Recipe
 
 SCALE_BITS = 8
+# Values below this are zero: their steps would leave float32.
+NOTHING = 2.0**-100
 
 
 @dataclass(frozen=True)
@@ -62,6 +65,8 @@ class Assigner:
         self._dtype_members = self._same_dtype.members()
         self._known = {} if known is None else known
         self._dtypes: dict[str, str] = {}
+        self._zeros_have_a_range = False
+        self._wider: dict[str, int] = {}
         self._choices: dict[str, Activations] = {}
 
     def _join(self, source: str, copy: str) -> None:
@@ -125,10 +130,29 @@ class Assigner:
             names = tuple(known for member in members for known in self._names(member))
             self._choices[root] = self._recipe.for_tensor(names)
         choice = self._choices[root]
-        key = (root, dtype, choice.range, choice.percentile, choice.headroom, choice.clip)
+        key = (root, dtype, choice.range, choice.percentile, choice.headroom, choice.clip, self._zeros_have_a_range)
         if key not in self._known:
             self._known[key] = self._choose(members, dtype, choice)
-        return self._known[key]
+        known, bits = self._known[key], self._wider.get(root, 0)
+        return replace(known, scale=float(np.float32(math.ldexp(known.scale, bits)))) if bits else known
+
+    def make_room(self, narrow: Mapping[str, int]) -> bool:
+        """Widen formats in which operators would overflow: name of a result -> bits. False where nothing more can be done.
+
+        The first remedy is a range for tensors that are zero throughout, whose readers it makes overflow to have none.
+        """
+        if not self._zeros_have_a_range:
+            self._zeros_have_a_range = True
+            return True
+        for name, bits in narrow.items():
+            if name not in self._graph.tensors:
+                return False
+            root = self._same_format.root(name)
+            hints = [self._graph.tensors[member].hint for member in self._format_members[root]]
+            if any(hint.fixed or hint.span for hint in hints):
+                return False
+            self._wider[root] = self._wider.get(root, 0) + bits
+        return True
 
     def unmatched(self) -> list[str]:
         """The recipe's patterns that match no activation."""
@@ -150,6 +174,8 @@ class Assigner:
                 scale, zero_point = hint.fixed[dtype]
                 return Format(dtype, scale, zero_point)
         low, high = self._range(members, hints, dtype, choice)
+        if max(-low, high) < NOTHING:
+            low, high = self._range_of_zeros(members) if self._zeros_have_a_range else (0.0, 0.0)
         return _format(dtype, low, high, any(hint.power_of_two for hint in hints))
 
     def _range(self, members: list[str], hints: list[Hint], dtype: str, choice: Activations) -> tuple[float, float]:
@@ -177,6 +203,23 @@ class Assigner:
         limits = [hint.limit for hint in hints if hint.limit]
         limits += [hint.limit_int8 for hint in hints if hint.limit_int8 and dtype == "int8"]
         return (max(low, -min(limits)), min(high, min(limits))) if limits else (low, high)
+
+    def _range_of_zeros(self, members: list[str]) -> tuple[float, float]:
+        """For a tensor that calibration saw at zero only: what the operator that makes it was given, else one."""
+        made = [self._producers[member] for member in members if member in self._producers]
+        made = [op for op in made if op.kind not in COPIES]
+        given = [self._extreme_of(name) for op in made for name in op.inputs]
+        reach = max([reach for reach in given if reach > NOTHING], default=1.0)
+        rectified = any(op.kind == "RELU" or op.options.get("fused_activation_function") == "RELU" for op in made)
+        return (0.0, reach) if rectified else (-reach, reach)
+
+    def _extreme_of(self, name: str) -> float:
+        while name not in self._seen.extremes:
+            made = self._producers.get(name)
+            if made is None or made.kind not in COPIES:
+                return 0.0
+            name = made.inputs[COPIES[made.kind]]
+        return max(abs(end) for end in self._seen.extremes[name])
 
     def _slope(self, members: list[str]) -> float:
         """The slope for negative values of the rectifier that alone reads a group of copies, else 1."""

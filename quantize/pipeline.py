@@ -19,9 +19,12 @@ from .formats import Assigner
 from .graph import Graph
 from .lowering import lower
 from .onnx_reader import StreamingOnnx
-from .proof import Bound, prove
+from .proof import Bound, Fault, examine
 from .ranges import saturated_fraction
 from .recipe import Recipe
+
+# How often formats may become wider: each round helps all layers whose operands are settled.
+MOST_ROUNDS = 40
 
 
 @dataclass(frozen=True)
@@ -61,22 +64,45 @@ def assemble(lowered: FloatGraph, seen: Observations, recipe: Recipe) -> Quantis
     """What follows calibration: equalise, assign formats, build and prove; `quantise` without its slow part."""
     lowered, seen = equalise(lowered, seen, recipe.equalisation)
     assigner = Assigner(lowered, recipe, seen)
-    graph = build(lowered, recipe, assigner, MeanErrors(lowered, seen))
-    if recipe.form == "conv_2d":
-        graph = as_conv_2d(graph)
-    graph = replace(graph, metadata={**graph.metadata, "stapes.recipe": recipe.name})
-    bounds = prove(graph)
-    broken = [bound for bound in bounds if not bound.holds]
-    if broken:
-        worst = broken[0]
-        raise StapesError(
-            f"operator {worst.operator!r}, row {worst.row}: the {worst.what} could reach {worst.largest} and overflow; "
-            "use a recipe with a wider activation range or smaller weights"
-        )
+    graph, bounds = _sound_graph(lowered, seen, recipe, assigner)
     saturation = _saturation(graph, seen)
     planned = {name: value for name, value in saturation.items() if _may_saturate(lowered, name)}
     unplanned = {name: value for name, value in saturation.items() if name not in planned}
     return Quantised(graph, lowered, bounds, unplanned, planned, seen.frames, tuple(assigner.unmatched()))
+
+
+def _sound_graph(
+    lowered: FloatGraph, seen: Observations, recipe: Recipe, assigner: Assigner
+) -> tuple[Graph, list[Bound]]:
+    """The integer graph and its bounds, once every operator can be run and cannot overflow: formats that are too narrow become wider."""
+    errors = MeanErrors(lowered, seen)
+    for _ in range(MOST_ROUNDS):
+        graph = build(lowered, recipe, assigner, errors)
+        if recipe.form == "conv_2d":
+            graph = as_conv_2d(graph)
+        bounds, found = examine(graph)
+        if not found:
+            return replace(graph, metadata={**graph.metadata, "stapes.recipe": recipe.name}), bounds
+        if not all(fault.bits for fault in found) or not assigner.make_room(
+            {fault.operator.outputs[0]: fault.bits for fault in found}
+        ):
+            break
+    raise StapesError(_refusal(lowered, next((fault for fault in found if not fault.bits), found[0])))
+
+
+def _refusal(lowered: FloatGraph, fault: Fault) -> str:
+    """A fault in the terms of the network that was given: its layer, the size of its weights, and what to do."""
+    op = fault.operator
+    known = [lowered.tensors[name] for name in (*op.outputs, *op.inputs) if name in lowered.tensors]
+    layer = next((tensor.layer for tensor in known if tensor.layer), f"{op.kind} ({op.name})")
+    text = f"layer {layer} does not fit in integers: {fault.reason}"
+    if not fault.bits:
+        return text
+    reach = max((np.abs(t.data).max() for t in known if t.data is not None and t.data.dtype.kind == "f"), default=0.0)
+    return (
+        f"{text}; its constants reach {reach:.3g}. Train or export the network again with weights of ordinary size, "
+        "and calibrate with data like the device's own"
+    )
 
 
 def _may_saturate(lowered: FloatGraph, name: str) -> bool:

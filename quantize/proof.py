@@ -12,7 +12,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from .graph import Graph, Operator
+from .prepare import prepare
 from .prepare.batch_matmul import prepare_batch_matmul
+from .prepare.common import OperatorError
 from .prepare.elementwise import prepare_add, prepare_mul
 from .prepare.linear import (
     Conv2DParams,
@@ -54,19 +56,51 @@ class Bound:
         return self.largest <= self.allowed
 
 
+@dataclass(frozen=True)
+class Fault:
+    """Why an operator cannot be run: `bits` by which a wider result would mend it, 0 where that is no remedy."""
+
+    operator: Operator
+    reason: str
+    bits: int
+
+
 def prove(graph: Graph) -> list[Bound]:
     """Bounds of every operator that accumulates or multiplies; the graph is safe when all of them hold."""
+    return [bound for op in graph.operators for bound in _bounds(graph, op)]
+
+
+def _bounds(graph: Graph, op: Operator) -> list[Bound]:
+    if op.kind in _PRODUCTS:
+        return _product_bounds(graph, op)
+    if op.kind == "BATCH_MATMUL":
+        return _batch_matmul_bounds(graph, op)
+    if op.kind in ("ADD", "SUB"):
+        return _sum_bounds(graph, op)
+    return [_mul_bound(graph, op)] if op.kind == "MUL" else []
+
+
+def examine(graph: Graph) -> tuple[list[Bound], list[Fault]]:
+    """The bounds of a graph, and the operators that no engine would run or whose bounds do not hold, in order."""
     bounds: list[Bound] = []
+    faults = []
     for op in graph.operators:
-        if op.kind in _PRODUCTS:
-            bounds += _product_bounds(graph, op)
-        elif op.kind == "BATCH_MATMUL":
-            bounds += _batch_matmul_bounds(graph, op)
-        elif op.kind in ("ADD", "SUB"):
-            bounds += _sum_bounds(graph, op)
-        elif op.kind == "MUL":
-            bounds.append(_mul_bound(graph, op))
-    return bounds
+        try:
+            known = _bounds(graph, op)
+            if not known:
+                prepare(graph, op)
+        except OperatorError as error:
+            faults.append(Fault(op, error.reason, 2 if error.narrow else 0))
+            continue
+        bounds += known
+        broken = [bound for bound in known if not bound.holds]
+        if broken:
+            bits = max((bound.largest // bound.allowed).bit_length() for bound in broken)
+            # A wider result does nothing for a sum before it is rounded.
+            curable = not any(bound.what.startswith("accumulator") for bound in broken)
+            reason = f"the {broken[0].what} could reach {broken[0].largest:.3g} and overflow"
+            faults.append(Fault(op, reason, bits if curable else 0))
+    return bounds, faults
 
 
 def overflow_free(graph: Graph) -> bool:

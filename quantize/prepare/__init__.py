@@ -11,7 +11,7 @@ from typing import Any
 from models.errors import StapesError
 from quantize.graph import Graph, Operator
 from quantize.prepare.batch_matmul import BatchMatMulParams, prepare_batch_matmul
-from quantize.prepare.common import refuse
+from quantize.prepare.common import OperatorError
 from quantize.prepare.copies import (
     ConcatenationParams,
     PadParams,
@@ -106,4 +106,4 @@ def prepare(graph: Graph, op: Operator) -> Params:
     try:
         return PREPARE[op.kind](graph, op)
     except (LookupError, ValueError, TypeError, ArithmeticError, AssertionError):  # of shapes that no check foresaw
-        raise refuse(op, "its tensors or options do not fit one another; write the file again") from None
+        raise OperatorError(op, "its tensors or options do not fit one another; write the file again") from None

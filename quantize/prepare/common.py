@@ -10,15 +10,29 @@ from models.errors import StapesError
 from quantize.graph import Graph, Operator, Tensor
 
 
-def refuse(op: Operator, reason: str) -> StapesError:
-    """The error for an operator that TFLite Micro would not run, or not with these bits."""
-    return StapesError(f"operator '{op.name}' ({op.kind}): {reason}")
+class OperatorError(StapesError):
+    """An operator that TFLite Micro would not run, or not with these bits.
+
+    `narrow`: a wider format of its result would mend it.
+    """
+
+    def __init__(self, op: Operator, reason: str, narrow: bool = False) -> None:
+        super().__init__(f"operator '{op.name}' ({op.kind}): {reason}")
+        self.reason, self.narrow = reason, narrow
 
 
 def require(condition: bool, op: Operator, reason: str) -> None:
-    """Raise `StapesError` naming the operator unless `condition` holds."""
+    """Raise `OperatorError` naming the operator unless `condition` holds."""
     if not condition:
-        raise refuse(op, reason)
+        raise OperatorError(op, reason)
+
+
+def require_wide_result(condition: bool, op: Operator, name: str) -> None:
+    """Raise `OperatorError` for a result whose scale is too small for its operands unless `condition` holds."""
+    if not condition:
+        raise OperatorError(
+            op, f"output '{name}' has too small a scale for its operands; use a larger one", narrow=True
+        )
 
 
 def operand(graph: Graph, op: Operator, index: int, dtypes: Sequence[str] = ("int8", "int16")) -> Tensor:

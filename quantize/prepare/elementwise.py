@@ -14,6 +14,7 @@ from quantize.prepare.common import (
     require,
     require_same_dtype,
     require_symmetric_int16,
+    require_wide_result,
     result,
     scale,
 )
@@ -136,7 +137,7 @@ def prepare_add(graph: Graph, op: Operator) -> AddParams:
     left_shift = 20 if y.dtype == "int8" else 15
     twice_largest = 2.0 * max(scale(op, a), scale(op, b))
     output = twice_largest / (2.0**left_shift * scale(op, y))
-    require(output < 1.0, op, f"output '{y.name}' has too small a scale for its operands; use a larger one")
+    require_wide_result(output < 1.0, op, y.name)
     multiplier_1_q31, shift_1 = quantize_multiplier(scale(op, a) / twice_largest)
     multiplier_2_q31, shift_2 = quantize_multiplier(scale(op, b) / twice_largest)
     output_multiplier_q31, output_shift = quantize_multiplier(output)

@@ -16,6 +16,7 @@ from quantize.prepare.common import (
     require,
     require_same_dtype,
     require_symmetric_int16,
+    require_wide_result,
     result,
     scale,
 )
@@ -122,7 +123,7 @@ def _bias(graph: Graph, op: Operator, x: Tensor, channels: int) -> tuple[np.ndar
 
 def _require_one_rounding(op: Operator, wide: bool, shift: np.ndarray) -> None:
     """requantise_64 shifts right by 15 - shift, at least by one."""
-    require(not wide or int(shift.max()) <= 14, op, "the output scale is too small for its operands; use a larger one")
+    require_wide_result(not wide or int(shift.max()) <= 14, op, op.outputs[0])
 
 
 def _require_int32_sums(op: Operator, x: Tensor, weights: np.ndarray, bias: np.ndarray) -> None:
@@ -133,7 +134,7 @@ def _require_int32_sums(op: Operator, x: Tensor, weights: np.ndarray, bias: np.n
     require(
         int(bound[channel]) <= INT32_MAX,
         op,
-        f"the sum of channel {channel} may reach {int(bound[channel])}, beyond int32; use a larger weight scale",
+        f"the sum of channel {channel} may reach {int(bound[channel])}, beyond int32; use a larger weight scale, or fewer weights",
     )
 
 

@@ -27,6 +27,8 @@ class SigmoidParams:
     tanh: bool
 
 
+# With larger scales the oracle shifts by more than 63 bits.
+LARGEST_SCALE_INT8 = 2.0**31
 # The oracle ignores the scale of the output and writes these, so no other may be declared.
 _INT8_OUTPUT = {"LOGISTIC": (2.0**-8, -128), "TANH": (2.0**-7, 0)}
 
@@ -43,9 +45,19 @@ def prepare_lookup(graph: Graph, op: Operator) -> LutParams | SigmoidParams:
         f"output '{y.name}' must have scale {y_scale} and zero point {y_zero_point}",
     )
     if x.dtype == "int8":
+        _require_plausible(scale(op, x) < LARGEST_SCALE_INT8, op, x)
         table = logistic_int8 if op.kind == "LOGISTIC" else tanh_int8
         return LutParams(read_only(table(scale(op, x), x.zero_point), np.int8))
     return _sigmoid(op, x)
+
+
+def _require_plausible(condition: bool, op: Operator, x: Tensor) -> None:
+    require(
+        condition,
+        op,
+        f"its input '{x.name}' reaches {scale(op, x) * -x.limits[0]:.3g}, and a {'tanh' if op.kind == 'TANH' else 'sigmoid'} is flat "
+        "beyond 16: the weights in front of it are implausibly large; train or export the network again",
+    )
 
 
 def _sigmoid(op: Operator, x: Tensor) -> SigmoidParams:
@@ -60,10 +72,5 @@ def _sigmoid(op: Operator, x: Tensor) -> SigmoidParams:
     multiplier, shift = scale(op, x) * 4096.0 * 3.0, 0
     while multiplier <= 32767.0 / 2.0 and shift <= 30:
         multiplier, shift = multiplier * 2.0, shift + 1
-    require(
-        multiplier < 32768.0,
-        op,
-        f"its input '{x.name}' reaches {scale(op, x) * 2**15:.3g}, and a {'tanh' if tanh else 'sigmoid'} is flat beyond 16: "
-        "the weights in front of it are implausibly large; train or export the network again",
-    )
+    _require_plausible(multiplier < 32768.0, op, x)
     return SigmoidParams(int(multiplier), shift, tanh)
