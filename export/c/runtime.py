@@ -14,7 +14,7 @@ _TABLES = {
     "stapes_gru_cell.h": ("stapes_gate_table.c",),
     "stapes_audio_scalar.h": ("stapes_log2_table.c", "stapes_exp2_table.c"),
 }
-_ALWAYS = ("stapes_status.h", "stapes_align.h", "stapes_nn.h")
+_ALWAYS = ("stapes_status.h", "stapes_config.h", "stapes_nn.h")
 
 
 def _mentioned(name: str) -> list[str]:

@@ -1,5 +1,6 @@
 #include <string.h>
 
+#include "stapes_config.h"
 #include "stapes_rows.h"
 
 #if STAPES_VECTORS
@@ -9,6 +10,7 @@
  */
 enum { SPREAD_GROUPS = 32 };
 
+STAPES_HOT
 static void spread_columns(const int16_t *x, int32_t groups, int16_t *first, int16_t *second)
 {
     uint32_t columns[2 * SPREAD_GROUPS], spread[4 * SPREAD_GROUPS];
@@ -25,6 +27,7 @@ static void spread_columns(const int16_t *x, int32_t groups, int16_t *first, int
     (void)memcpy(second, spread, 8u * (size_t)groups * sizeof *second);
 }
 
+STAPES_HOT
 static void add_block(const int16_t *weights, int32_t groups, const int16_t *first, const int16_t *second,
                       int32_t *sums)
 {
@@ -43,6 +46,7 @@ static void add_block(const int16_t *weights, int32_t groups, const int16_t *fir
     sums[3] += odd_1;
 }
 
+STAPES_HOT
 void stapes_block_sums(const int16_t *weights, const int16_t *x, int32_t groups, const int32_t *rows, int32_t words,
                        int32_t blocks, int32_t *sums)
 {
@@ -72,6 +76,7 @@ static inline int32_t odd_sum(int64_t pair, int32_t even_sum)
     return (int32_t)(uint32_t)(((uint64_t)pair >> 8) & 0xFFFFFFFFu) - (even_sum >> 8);
 }
 
+STAPES_HOT
 void stapes_block_sums(const int16_t *weights, const int16_t *x, int32_t groups, const int32_t *rows, int32_t words,
                        int32_t blocks, int32_t *sums)
 {

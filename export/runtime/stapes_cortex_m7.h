@@ -10,6 +10,8 @@
  * kept: assembly stands in functions of nothing else.
  */
 
+#include "stapes_config.h"
+
 #ifndef STAPES_CORTEX_M7
 #if defined(__GNUC__) && defined(__thumb2__) && defined(__ARM_FEATURE_DSP) && !defined(__ARM_BIG_ENDIAN)
 #define STAPES_CORTEX_M7 1
@@ -164,7 +166,7 @@ static inline int64_t stapes_add_high_square(int64_t sum, uint32_t pair)
  * Stack: [0] start of x, [4] entry to the first turn, [8] values, [12] their end, [16] rows, [20] end of x,
  * [24] entry behind an odd group, [64] and [68] the arguments.
  */
-#define STAPES_NAKED __attribute__((naked, noinline))
+#define STAPES_NAKED STAPES_HOT __attribute__((naked, noinline))
 #define STAPES_UNUSED __attribute__((unused))
 
 /* Two columns of both pairs: words a and b of weights and one of x; pair sums p and q, even sums e and f. */

@@ -1,3 +1,4 @@
+#include "stapes_config.h"
 #include "stapes_cortex_m7.h"
 #include "stapes_depthwise.h"
 #include "stapes_intrinsics.h"
@@ -15,6 +16,7 @@ STAPES_NAKED void stapes_depthwise_pair(STAPES_UNUSED const int32_t *taps, STAPE
 #else
 
 /* One channel: `half` is its place in the pair. */
+STAPES_HOT
 static int32_t weight(const int32_t *column, int32_t row, int32_t half)
 {
     const int32_t word = row < 2 ? column[half] : column[2];
@@ -22,6 +24,7 @@ static int32_t weight(const int32_t *column, int32_t row, int32_t half)
     return upper != 0 ? stapes_high_half(word) : stapes_low_half(word);
 }
 
+STAPES_HOT
 static void one_channel(const int32_t *taps, const int16_t *x, int32_t row_1, int32_t row_2, int16_t *y, int32_t step,
                         int32_t positions, int32_t half)
 {
@@ -47,6 +50,7 @@ static void one_channel(const int32_t *taps, const int16_t *x, int32_t row_1, in
     y[-step] = (int16_t)stapes_saturate_s16(stapes_high_product(before, multiplier));
 }
 
+STAPES_HOT
 void stapes_depthwise_pair(const int32_t *taps, const int16_t *x, int32_t row_1, int32_t row_2, int16_t *y, int32_t step,
                            int32_t positions)
 {

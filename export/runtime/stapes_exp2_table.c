@@ -1,8 +1,8 @@
-#include "stapes_align.h"
+#include "stapes_config.h"
 #include "stapes_audio_scalar.h"
 
 /* Equal to EXP2_Q29 in quantize/log2_table.py. */
-STAPES_WEIGHTS STAPES_ALIGNED const uint32_t stapes_exp2_q29_table[129] = {
+STAPES_TABLES STAPES_ALIGNED const uint32_t stapes_exp2_q29_table[129] = {
     536870912u, 539786068u, 542717053u, 545663953u, 548626854u, 551605844u, 554601009u, 557612438u,
     560640218u, 563684439u, 566745190u, 569822560u, 572916640u, 576027521u, 579155293u, 582300049u,
     585461881u, 588640881u, 591837143u, 595050760u, 598281827u, 601530438u, 604796689u, 608080675u,

@@ -1,8 +1,8 @@
-#include "stapes_align.h"
+#include "stapes_config.h"
 #include "stapes_gru_cell.h"
 
 /* Made of SIGMOID_Q16 in quantize/tables.py. */
-STAPES_WEIGHTS STAPES_ALIGNED const uint32_t stapes_gate_lines[2][2 * STAPES_GATE_LINES] = {
+STAPES_TABLES STAPES_ALIGNED const uint32_t stapes_gate_lines[2][2 * STAPES_GATE_LINES] = {
     {
         0x00008002, 0x00008002, 0x00008002, 0x00008002, 0x00008002, 0x00008002, 0x00008002, 0x00008002,
         0x00008002, 0x00008002, 0x00008002, 0x00017FF7, 0x00008003, 0x00008003, 0x00008003, 0x00008003,

@@ -1,3 +1,4 @@
+#include "stapes_config.h"
 #include "stapes_cortex_m7_gru.h"
 #include "stapes_gru_cell.h"
 #include "stapes_intrinsics.h"
@@ -25,6 +26,7 @@ STAPES_NAKED static void rows_of_16(STAPES_UNUSED const int32_t *rows, STAPES_UN
     __asm__ volatile(STAPES_GROUPED_ROWS_16_ASSEMBLY);
 }
 
+STAPES_HOT
 void stapes_grouped_rows(const stapes_grouped_matrix *m, int32_t first, int32_t groups, const int16_t *x, int16_t *values)
 {
     const int32_t words = m->rows_per_group * (m->columns / 2 + 2);
@@ -92,6 +94,7 @@ static inline void rows_of(const int32_t *row, int32_t pairs, int32_t rows, cons
     }
 }
 
+STAPES_HOT
 void stapes_grouped_rows(const stapes_grouped_matrix *m, int32_t first, int32_t groups, const int16_t *x, int16_t *values)
 {
     const int32_t rows = m->rows_per_group;

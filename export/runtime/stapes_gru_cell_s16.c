@@ -1,3 +1,4 @@
+#include "stapes_config.h"
 #include "stapes_gru_cell.h"
 
 #include "stapes_cortex_m7_gru.h"
@@ -38,6 +39,7 @@ static inline int32_t product_q15(int32_t a, int32_t b)
     return (a * b + (b < 0 ? -1 : 1) + (1 << 14)) >> 15;
 }
 
+STAPES_HOT
 void stapes_gru_cell_s16(const int16_t *terms, int16_t *h, int32_t units, const stapes_gru_cell *cell)
 {
     const int32_t power = cell->power, n_power = cell->n_power;

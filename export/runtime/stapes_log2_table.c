@@ -1,8 +1,8 @@
-#include "stapes_align.h"
+#include "stapes_config.h"
 #include "stapes_audio_scalar.h"
 
 /* Equal to LOG2_Q16 in quantize/log2_table.py. */
-STAPES_WEIGHTS STAPES_ALIGNED const uint32_t stapes_log2_q16_table[129] = {
+STAPES_TABLES STAPES_ALIGNED const uint32_t stapes_log2_q16_table[129] = {
     0u, 736u, 1466u, 2190u, 2909u, 3623u, 4331u, 5034u, 5732u, 6425u, 7112u, 7795u,
     8473u, 9146u, 9814u, 10477u, 11136u, 11791u, 12440u, 13086u, 13727u, 14363u, 14996u, 15624u,
     16248u, 16868u, 17484u, 18096u, 18704u, 19308u, 19909u, 20505u, 21098u, 21687u, 22272u, 22854u,

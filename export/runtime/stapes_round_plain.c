@@ -1,6 +1,8 @@
 #include "stapes_arithmetic.h"
+#include "stapes_config.h"
 #include "stapes_rounding.h"
 
+STAPES_HOT
 void stapes_round_plain(const stapes_matrix *m, const int32_t *sums, const int32_t *multipliers, int16_t *values)
 {
     const int32_t zero_point = stapes_rows_zero_point(multipliers[4]);

@@ -1,6 +1,8 @@
+#include "stapes_config.h"
 #include "stapes_rows.h"
 #include "stapes_sparse.h"
 
+STAPES_HOT
 static void whole_rows(const stapes_matrix *m, int32_t block, int32_t blocks, const int16_t *vector, int16_t *values)
 {
     const int32_t groups = STAPES_VECTOR_SIZE(m->inputs) / 4;
@@ -14,6 +16,7 @@ static void whole_rows(const stapes_matrix *m, int32_t block, int32_t blocks, co
     }
 }
 
+STAPES_HOT
 static void sparse_rows(const stapes_matrix *m, int32_t block, int32_t blocks, const int16_t *vector, int16_t *values)
 {
     int32_t words = 11;
@@ -31,6 +34,7 @@ static void sparse_rows(const stapes_matrix *m, int32_t block, int32_t blocks, c
     }
 }
 
+STAPES_HOT
 void stapes_rows(const stapes_matrix *m, int32_t block, int32_t blocks, const int16_t *vector, int16_t *values)
 {
     if (m->sparse) {

@@ -1,3 +1,4 @@
+#include "stapes_config.h"
 #include "stapes_intrinsics.h"
 #include "stapes_rounding.h"
 
@@ -12,6 +13,7 @@ STAPES_NAKED void stapes_rows_once(STAPES_UNUSED const int16_t *weights, STAPES_
 
 #else
 
+STAPES_HOT
 void stapes_rows_once(const int16_t *weights, const int16_t *x, int32_t groups, const int32_t *rows, int16_t *values,
                       int32_t blocks)
 {

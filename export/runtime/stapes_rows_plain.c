@@ -1,5 +1,7 @@
+#include "stapes_config.h"
 #include "stapes_rounding.h"
 
+STAPES_HOT
 void stapes_rows_plain(const stapes_matrix *m, const int16_t *weights, int32_t groups, int32_t block, int32_t blocks,
                        const int16_t *vector, int16_t *values)
 {

@@ -1,3 +1,4 @@
+#include "stapes_config.h"
 #include "stapes_intrinsics.h"
 #include "stapes_rounding.h"
 #include "stapes_sparse.h"
@@ -13,6 +14,7 @@ STAPES_NAKED void stapes_sparse_once(STAPES_UNUSED const int16_t *weights, STAPE
 
 #else
 
+STAPES_HOT
 void stapes_sparse_once(const int16_t *weights, const int16_t *x, int32_t start, const int32_t *rows, int16_t *values,
                         int32_t blocks)
 {

@@ -1,6 +1,8 @@
+#include "stapes_config.h"
 #include "stapes_rounding.h"
 #include "stapes_sparse.h"
 
+STAPES_HOT
 void stapes_sparse_plain(const stapes_matrix *m, const int16_t *x, int32_t start, const int32_t *rows, int16_t *values,
                          int32_t blocks)
 {

@@ -1,5 +1,6 @@
 #include <string.h>
 
+#include "stapes_config.h"
 #include "stapes_sparse.h"
 
 /* Halfwords of a group and of two with their distances, and bytes of the four values of x of a group. */
@@ -13,6 +14,7 @@
 #define FILLED_GROUPS 32
 
 /* The number behind a block's last group, at least 1. */
+STAPES_HOT
 static int32_t groups_of(const int16_t *weights, int32_t start, const int32_t *rows)
 {
     int32_t group = (rows[5] & 0xFFFF) / GROUP_BYTES;
@@ -22,6 +24,7 @@ static int32_t groups_of(const int16_t *weights, int32_t start, const int32_t *r
     return group + 1;
 }
 
+STAPES_HOT
 static void put_group(const int16_t *weights, int32_t group, int32_t groups, int16_t *filled)
 {
     if (group >= 0 && group < groups) {
@@ -30,6 +33,7 @@ static void put_group(const int16_t *weights, int32_t group, int32_t groups, int
 }
 
 /* So many of a block's groups, from number `first` on, with those that are zeros. */
+STAPES_HOT
 static void fill_block(const int16_t *weights, int32_t start, const int32_t *rows, int32_t first, int32_t groups,
                        int16_t *filled)
 {
@@ -48,6 +52,7 @@ static void fill_block(const int16_t *weights, int32_t start, const int32_t *row
     }
 }
 
+STAPES_HOT
 int32_t stapes_sparse_sums(const int16_t *weights, int32_t start, const int16_t *x, const int32_t *rows, int32_t words,
                            int32_t blocks, int32_t *sums)
 {
@@ -109,6 +114,7 @@ static inline void add_group(const int16_t *weights, const int16_t *x, block_sum
     sums->even_1 += even(weights[7]) * x[3];
 }
 
+STAPES_HOT
 int32_t stapes_sparse_sums(const int16_t *weights, int32_t start, const int16_t *x, const int32_t *rows, int32_t words,
                            int32_t blocks, int32_t *sums)
 {

@@ -1,3 +1,4 @@
+#include "stapes_config.h"
 #include "stapes_cortex_m7.h"
 #include "stapes_intrinsics.h"
 #include "stapes_windows.h"
@@ -21,6 +22,7 @@ static inline int32_t pair_of(const int16_t *x)
 }
 
 /* Four outputs of every window; their words end at `multipliers`. */
+STAPES_HOT
 static void one_block(const int32_t *words, const int32_t *multipliers, const int16_t *x, int16_t *y, int32_t step,
                       int32_t output_step, int32_t positions)
 {
@@ -75,6 +77,7 @@ static void one_block(const int32_t *words, const int32_t *multipliers, const in
     }
 }
 
+STAPES_HOT
 void stapes_window_rows(const int32_t *words, const int16_t *x, int32_t turns, int32_t blocks, int16_t *y, int32_t step,
                         int32_t output_step, int32_t positions)
 {

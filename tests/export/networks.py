@@ -26,6 +26,8 @@ from tests.helpers import OWN_CONFIG, random_network, speech_like
 CONFIGS = {
     "published": None,
     "own": OWN_CONFIG,
+    # Fits a microcontroller of 256 kB.
+    "small": OWN_CONFIG | {"hidden_dim": 32, "num_layers": 1, "narrow_dim": 16},
     "long window": OWN_CONFIG | {"n_fft": 256, "analysis": 256, "features": "compressed"},
 }
 SECONDS = 0.5

@@ -33,6 +33,7 @@ OPTIONS = [
     "--quiet",
     "-U__cplusplus",
     "-USTAPES_DOT_HEADER",
+    "-USTAPES_CONFIG_FILE",
     "--suppress=missingIncludeSystem",
 ]
 
