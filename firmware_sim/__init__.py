@@ -4,6 +4,7 @@ audio     the fixed-point audio path
 kernels   the integer operators in numpy
 network   the integer graph, frame by frame, batched over utterances
 engines   numpy, native, cortex-m7, tflm; float and litert beside them
+device    the cores and hosts that the exported C is run on
 cortex_m7 building for the device, emulating it, counting its instructions
 fuzz      the exported C under libFuzzer
 compare   the first place where two engines part

@@ -34,7 +34,8 @@ _TWIDDLE_ROUNDING = 0.05
 _FEATURE_LIMIT_Q20 = {"magnitude": 2**30, "log": 2**23, "compressed": 2**24, "complex": 2**30}
 
 # CMSIS-DSP's real Q31 transform, the only code of others on the path: its files below the folder of CMSIS-DSP. The defines serve for
-# the host and for a Cortex-M7 alike: the first keeps CMSIS-Core's headers out (GCC, Clang), the second unrolls loops, with equal bits.
+# all hosts and cores alike: the first keeps CMSIS-Core's headers out (GCC, Clang), the second unrolls loops, with equal bits, and the
+# third takes the plain C on cores with Helium, whose own transform gives other bits.
 CMSIS_SOURCES = (
     "Source/TransformFunctions/arm_rfft_q31.c",
     "Source/TransformFunctions/arm_cfft_q31.c",
@@ -43,7 +44,7 @@ CMSIS_SOURCES = (
     "Source/TransformFunctions/arm_bitreversal.c",
     "Source/BasicMathFunctions/arm_shift_q31.c",
 )
-CMSIS_DEFINES = ("__GNUC_PYTHON__", "ARM_MATH_LOOPUNROLL")
+CMSIS_DEFINES = ("__GNUC_PYTHON__", "ARM_MATH_LOOPUNROLL", "ARM_MATH_AUTOVECTORIZE")
 
 # Golden audio in a bundle's vectors, beside the codes of the network's inputs and outputs.
 AUDIO_IN, AUDIO_OUT = "audio_in_q15", "audio_out_q15"

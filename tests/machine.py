@@ -18,13 +18,14 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from firmware_sim.device.targets import CORTEX_M7, HOSTS, Host
 from models.errors import StapesError
 
 if TYPE_CHECKING:
     from firmware_sim.cmsis_dsp import CmsisDsp
 
 ROOT = Path(__file__).parents[1]
-M7 = ("-mcpu=cortex-m7", "-mthumb", "-mfpu=fpv5-d16", "-mfloat-abi=hard")
+M7 = CORTEX_M7.flags
 _LONGEST = 120
 
 
@@ -136,6 +137,17 @@ def _device(compiler: str, suffix: str = "c") -> Callable[[Path], None]:
     return probe
 
 
+def _cross(host: Host) -> Callable[[Path], None]:
+    """A program for another processor is compiled and linked, and its emulator runs it."""
+
+    def probe(work: Path) -> None:
+        (work / "probe.c").write_text('#include <stdio.h>\nint main(void) { return puts("") < 0; }\n')
+        _run(host.compiler, *host.flags, work / "probe.c", "-o", work / "probe", cwd=work)
+        _run(*host.emulator, work / "probe", cwd=work)
+
+    return probe
+
+
 def _listing(program: str, compiler: str, *options: str) -> Callable[[Path], None]:
     """A program of binutils reads what the compiler wrote."""
 
@@ -220,5 +232,6 @@ _PROBES: dict[str, Callable[[Path], object]] = {
     "strace": lambda work: _run(
         *["strace", "-f", "--seccomp-bpf", "-qq", "-e", "trace=socket", "-o"], work / "trace", "true", cwd=work
     ),
+    **{host.compiler: _cross(host) for host in HOSTS},
     "unshare": lambda work: _run("unshare", "-n", "true", cwd=work),
 }

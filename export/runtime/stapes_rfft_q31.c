@@ -1,9 +1,43 @@
 #include "stapes_rfft_q31.h"
 
-#include "dsp/transform_functions.h"
+/* The vector transforms of CMSIS-DSP (Helium, Neon) give other bits. Where its build takes them, the plain C ones are compiled
+ * here under names of their own; ARM_MATH_AUTOVECTORIZE for the whole build makes that needless.
+ */
+#if defined(ARM_MATH_NEON)
+#define STAPES_PLAIN_TRANSFORM
+#elif defined(ARM_MATH_AUTOVECTORIZE)
+#elif defined(__ARM_FEATURE_MVE) || defined(ARM_MATH_HELIUM) || defined(ARM_MATH_MVEI)
+#define STAPES_PLAIN_TRANSFORM
+#endif
 
-#if defined(ARM_MATH_MVEI) || defined(ARM_MATH_NEON)
-#error "the vector transforms of CMSIS-DSP give other bits: build it for the DSP extension or for plain C"
+#ifdef STAPES_PLAIN_TRANSFORM
+#undef ARM_MATH_NEON
+#undef ARM_MATH_AUTOVECTORIZE
+#define ARM_MATH_AUTOVECTORIZE
+#define arm_bitreversal_16 stapes_arm_bitreversal_16
+#define arm_bitreversal_32 stapes_arm_bitreversal_32
+#define arm_bitreversal_64 stapes_arm_bitreversal_64
+#define arm_bitreversal_f32 stapes_arm_bitreversal_f32
+#define arm_bitreversal_q15 stapes_arm_bitreversal_q15
+#define arm_bitreversal_q31 stapes_arm_bitreversal_q31
+#define arm_cfft_q31 stapes_arm_cfft_q31
+#define arm_cfft_radix4_q31 stapes_arm_cfft_radix4_q31
+#define arm_cfft_radix4by2_inverse_q31 stapes_arm_cfft_radix4by2_inverse_q31
+#define arm_cfft_radix4by2_q31 stapes_arm_cfft_radix4by2_q31
+#define arm_radix4_butterfly_inverse_q31 stapes_arm_radix4_butterfly_inverse_q31
+#define arm_radix4_butterfly_q31 stapes_arm_radix4_butterfly_q31
+#define arm_rfft_q31 stapes_arm_rfft_q31
+#define arm_shift_q31 stapes_arm_shift_q31
+#define arm_split_rfft_q31 stapes_arm_split_rfft_q31
+#define arm_split_rifft_q31 stapes_arm_split_rifft_q31
+#include "../Source/BasicMathFunctions/arm_shift_q31.c"
+#include "../Source/TransformFunctions/arm_bitreversal.c"
+#include "../Source/TransformFunctions/arm_bitreversal2.c"
+#include "../Source/TransformFunctions/arm_cfft_q31.c"
+#include "../Source/TransformFunctions/arm_cfft_radix4_q31.c"
+#include "../Source/TransformFunctions/arm_rfft_q31.c"
+#else
+#include "dsp/transform_functions.h"
 #endif
 
 static void transform(const stapes_rfft_tables *tables, uint8_t inverse, int32_t *from, int32_t *to)

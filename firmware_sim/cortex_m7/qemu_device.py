@@ -13,9 +13,10 @@ import numpy as np
 from models import children
 from models.errors import StapesError
 
-QEMU = "qemu-system-arm"
+from ..device.targets import CORTEX_M7
+
+QEMU = CORTEX_M7.emulator[0]
 REMEDY = "install qemu-system-arm (Debian), or use the engine cortex-m7, which needs none"
-_COMMAND = ("-M", "mps2-an500", "-nographic", "-monitor", "none", "-serial", "none")
 _SEMIHOSTING = ("-semihosting-config", "enable=on,target=native")
 # One instruction advances the clock by 2^10 ns; the board's counter runs at 25 MHz.
 _COUNTING = ("-icount", "shift=10,sleep=off")
@@ -43,7 +44,14 @@ class QemuRun:
 
 def run_in_qemu(elf: Path, audio_q15: np.ndarray, *, counted: bool = False) -> QemuRun:
     """Stream whole hops through a linked program, from reset; raises StapesError where it faults or fails."""
-    command = [find_qemu(), *_COMMAND, *_SEMIHOSTING, *(_COUNTING if counted else ()), "-kernel", str(elf)]
+    command = [
+        find_qemu(),
+        *CORTEX_M7.emulator[1:],
+        *_SEMIHOSTING,
+        *(_COUNTING if counted else ()),
+        "-kernel",
+        str(elf),
+    ]
     with tempfile.TemporaryDirectory(prefix="stapes-qemu-") as folder:
         work = Path(folder)
         audio_q15.astype("<i2").tofile(work / "audio.in")

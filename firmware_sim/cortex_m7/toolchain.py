@@ -13,6 +13,7 @@ from models import children
 from models.errors import StapesError
 
 from ..cmsis_dsp import sources
+from ..device.targets import CORTEX_M7
 from ..engines.program import (
     SHIM,
     STRICT,
@@ -24,9 +25,9 @@ from ..engines.program import (
 )
 
 HERE = Path(__file__).parent / "c"
-GCC = "arm-none-eabi-gcc"
+GCC = CORTEX_M7.compiler
 OPTIMISATION = "-O2"
-_CORE = ("-mcpu=cortex-m7", "-mthumb", "-mfpu=fpv5-d16", "-mfloat-abi=hard")
+SCRIPT = ("-L", str(HERE.parents[1] / "device"), "-T", str(HERE / "m7.ld"))
 _COMMON = (
     "-std=c99",
     OPTIMISATION,
@@ -69,8 +70,8 @@ class Build:
 def _gcc() -> Toolchain | None:
     if shutil.which(GCC) is None or not _has_newlib():
         return None
-    flags = (*_CORE, "-fstack-usage")
-    return Toolchain("gcc", (GCC,), flags, (*_CORE, "-nostartfiles"), stack_usage=True)
+    flags = (*CORTEX_M7.flags, "-fstack-usage")
+    return Toolchain("gcc", (GCC,), flags, (*CORTEX_M7.flags, "-nostartfiles"), stack_usage=True)
 
 
 def _has_newlib() -> bool:
@@ -141,7 +142,7 @@ def build(
     for path in cmsis.c_files:
         objects[path.name] = shared_object([*common, "-w"], path)
     elf = work / f"{name}.elf"
-    link = ["-T", str(HERE / "m7.ld"), "-Wl,--gc-sections", *map(str, objects.values()), "-o", str(elf)]
+    link = [*SCRIPT, "-Wl,--gc-sections", *map(str, objects.values()), "-o", str(elf)]
     call_compiler([*chain.command, *chain.link_flags, *link])
     return Build(elf, objects)
 

@@ -25,9 +25,8 @@ class DeviceKernels:
         calls = "".join(f"    {name}();\n" for name in functions)
         start.write_text(f"{names}void Reset_Handler(void);\nvoid Reset_Handler(void)\n{{\n{calls}}}\n")
         sources = [RUNTIME / name for name in runtime_files(functions) if name.endswith(".c")]
-        script = Path(toolchain.__file__).parent / "c" / "m7.ld"
         elf = folder / "kernels.elf"
-        flags = [*chain.flags, *chain.link_flags, "-std=c99", "-O2", f"-I{RUNTIME}", "-T", str(script)]
+        flags = [*chain.flags, *chain.link_flags, "-std=c99", "-O2", f"-I{RUNTIME}", *toolchain.SCRIPT]
         call_compiler([*chain.command, *flags, *map(str, [start, *sources]), "-o", str(elf)])
         self._device = UnicornDevice(Firmware(elf))
         self._next = EXCHANGE
