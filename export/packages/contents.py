@@ -15,6 +15,7 @@ from export.c.costs import context_bytes, ram_by_part
 from export.c.files import WARNINGS, render
 from export.c.folder import MARK
 from export.c.program import Program
+from export.c.runtime import runtime_files, runtime_text
 from export.memory import aligned
 from export.packages.cmsis_dsp import CmsisDsp
 from export.stamp import Stamp
@@ -25,7 +26,8 @@ FOLDER = Path(__file__).parent / "templates"
 TEMPLATES = Templates(FOLDER)
 MARKER = "stapes-package.json"
 # The members of a stream behind its context, and the alignment of its halves.
-_STREAM_COUNTERS, _CACHE_LINE = 16, 32
+_STREAM_COUNTERS, _CACHE_LINE = 28, 32
+_STREAM_FUNCTIONS = ("stapes_dma_start", "stapes_dma_at")
 # Of the plain export a package takes the C; how it is built stands in the package's own files.
 _NOT_TAKEN = ("Makefile", "CMakeLists.txt", "README.md")
 
@@ -58,6 +60,7 @@ class Contents:
         }
         if self.program.audio is not None:
             files |= {f"{self.name}_stream.{end}": self.render(f"common/stream.{end}.j2") for end in ("h", "c")}
+            files |= {f"runtime/{file}": runtime_text(file) for file in runtime_files(_STREAM_FUNCTIONS)}
         return dict(sorted(files.items()))
 
     @property

@@ -145,11 +145,11 @@ def test_a_block_that_takes_too_long_is_counted_and_the_next_ones_are_right_agai
     assert said == "overruns 1, status 0\n"
 
 
-def test_a_missed_interrupt_is_noticed_by_the_order_of_the_halves(stream_test, recording):
-    said, sent = stream_test("miss 30", recording[0])
-    assert said == "overruns 1, status 0\n"
+@pytest.mark.parametrize("hops", [2, 3, 4, 7, 20])
+def test_every_block_that_a_masked_device_could_not_take_is_counted_and_none_is_torn(stream_test, recording, hops):
+    said, sent = stream_test(f"away 30 {hops}", recording[0])
+    assert said == f"overruns {hops - 1}, status 0\n"
     expected = delayed(recording[1], 64, len(sent))
-    # Until the block is missed every bit is right, and none of the later ones is sent a hop early or late.
     np.testing.assert_array_equal(sent[: 32 * 64], expected[: 32 * 64])
 
 
