@@ -173,6 +173,30 @@ def test_a_layer_norm_that_is_looked_into_runs_operator_by_operator(tmp_path):
     assert_same_frames(graph, CNetwork(graph, tmp_path))
 
 
+def with_bias(graph: Graph, role: str, bias: int) -> Graph:
+    """The weighted sum of a LayerNorm's role with another bias, as no network has it but a file may."""
+    op = next(op for op in graph.operators if op.outputs[0] == graph.regions[0].roles[role])
+    tensor = graph.tensors[op.inputs[2]]
+    return replace(graph, tensors={**graph.tensors, tensor.name: replace(tensor, data=np.full_like(tensor.data, bias))})
+
+
+@pytest.mark.parametrize("biases", [{"g": -(2**30)}, {"y0": 2**30, "correction": -(2**30)}])
+def test_a_layer_norm_whose_factors_are_the_lowest_code_is_the_same(biases, tmp_path):
+    """Twice that code is no int16 times another: the kernel goes another way there, for the gain and for the deviation."""
+    graph = layer_norm(33, 1.0)
+    for role, bias in biases.items():
+        graph = with_bias(graph, role, bias)
+    lowest = graph.regions[0].roles["g" if "g" in biases else "y"]
+    given = frames(graph, 5, seed=3)
+    simulator = NetworkSimulator(graph, 1)
+    seen = [
+        simulator.step({name: values[None] for name, values in frame.items()}, keep=lowest)[lowest] for frame in given
+    ]
+    assert min(int(values.min()) for values in seen) == -(2**15)
+    assert "stapes_layer_norm_s16" in build_program(graph, "net").functions
+    assert_same_frames(graph, CNetwork(graph, tmp_path, "sanitised"), 40)
+
+
 SEQUENCES = {
     "of GTCRN": lambda: quantised(sequence_model(33)),
     "int8": lambda: quantised(sequence_model(12), "w8a8"),

@@ -1,0 +1,114 @@
+"""Scales cover the range that was seen, have eight significant bits, and do not hang on the last bits of float."""
+
+import math
+
+import numpy as np
+import pytest
+
+from quantize.calibrate import Observations
+from quantize.float_graph import FloatGraph, Hint
+from quantize.formats import Assigner
+from quantize.graph import Operator
+from quantize.recipe import parse_recipe
+
+EXACT = {"range": "minmax", "headroom": 1.0}
+
+
+def format_of(low, high, dtype, hint=None, **activations):
+    """The format of a tensor between `low` and `high`."""
+    graph = FloatGraph("f", inputs=["x"])
+    graph.add_tensor("x", (1, 2), hint=hint)
+    seen = Observations({"x": np.array([[low, high]], np.float32)}, {"x": (low, high)}, 1)
+    recipe = parse_recipe({"activations": {"dtype": dtype, **EXACT, **activations}}, "r")
+    return Assigner(graph, recipe, seen).format("x")
+
+
+def significant_bits(value):
+    """How many bits a number needs.
+
+    >>> significant_bits(0.75), significant_bits(2.0)
+    (2, 1)
+    """
+    mantissa, bits = math.frexp(value)[0], 0
+    while mantissa:
+        mantissa, bits = math.modf(2 * mantissa)[0], bits + 1
+    return bits
+
+
+def test_scales_are_rounded_up_to_eight_significant_bits():
+    rng = np.random.default_rng(1)
+    for high in rng.uniform(0.1, 10, 300) * 2.0 ** rng.integers(-20, 20, 300):
+        wide, narrow = format_of(-high / 3, high, "int16"), format_of(-high / 3, high, "int8")
+        for fmt, exact in ((wide, high / 32767), (narrow, high * 4 / 3 / 255)):
+            assert exact * (1 - 2e-6) <= fmt.scale < exact * (1 + 2**-7)
+            assert significant_bits(fmt.scale) <= 8
+            assert np.float32(fmt.scale) == fmt.scale
+
+
+def test_a_range_that_differs_in_its_last_bits_gives_the_same_scale():
+    """Also where the exact scale has eight bits: there lies the edge of rounding."""
+    for bits in range(129, 256, 7):
+        exact = bits * 2.0**-20 * 32767
+        scales = {format_of(-1.0, exact * (1 + step * 2**-23), "int16").scale for step in range(-2, 3)}
+        assert scales == {bits * 2.0**-20}
+
+
+def test_powers_of_two_cover_the_range_but_for_one_step():
+    hint = Hint(power_of_two=True)
+    for high, scale in ((1.0, 2.0**-15), (1.0001, 2.0**-14), (0.9999, 2.0**-15), (0.5, 2.0**-16), (3.0, 2.0**-13)):
+        assert format_of(-high / 2, high, "int16", hint).scale == scale
+
+
+def test_int8_has_its_zero_point_where_zero_is():
+    assert format_of(0.0, 255.0, "int8").zero_point == -128
+    assert format_of(-255.0, 0.0, "int8").zero_point == 127
+    assert format_of(-100.0, 155.0, "int8").zero_point == -28
+    assert format_of(2.0, 255.0, "int8").zero_point == -128
+    assert format_of(-1.0, 3.0, "int16").zero_point == 0
+
+
+def test_headroom_widens_int16_and_clip_narrows_int8():
+    plain = format_of(-1.0, 1.0, "int16").scale
+    assert format_of(-1.0, 1.0, "int16", headroom=2.0).scale == 2 * plain
+    assert format_of(-1.0, 1.0, "int16", headroom=2.0, clip=0.5).scale == 2 * plain
+    assert format_of(-1.0, 1.0, "int16", Hint(power_of_two=True), headroom=2.0).scale == 2.0**-15
+    narrow = format_of(-1.0, 1.0, "int8", headroom=2.0)
+    assert narrow == format_of(-1.0, 1.0, "int8")
+    assert format_of(-1.0, 1.0, "int8", clip=0.5).scale == narrow.scale / 2
+
+
+@pytest.mark.parametrize("dtype", ["int8", "int16"])
+def test_limits_cut_what_their_reader_does_not_tell_apart(dtype):
+    free = format_of(-100.0, 100.0, dtype).scale
+    assert format_of(-100.0, 100.0, dtype, Hint(limit=25.0)).scale == free / 4
+    cut = format_of(-100.0, 100.0, dtype, Hint(limit_int8=25.0)).scale
+    assert cut == (free / 4 if dtype == "int8" else free)
+    assert format_of(-100.0, 100.0, dtype, Hint(span=(-50.0, 50.0))).scale == free / 2
+
+
+def test_only_the_zeros_of_a_broken_graph_take_a_range():
+    graph = FloatGraph("f", inputs=["x"])
+    graph.add_tensor("x", (1, 2))
+    graph.add("RELU", ("x",), "y", (1, 2))
+    values = np.array([[-4.0, -1.0]], np.float32)
+    seen = Observations({"x": values, "y": 0 * values}, {"x": (-4.0, -1.0), "y": (0.0, 0.0)}, 1)
+    assigner = Assigner(graph, parse_recipe({"activations": {"dtype": "int16", **EXACT}}, "r"), seen)
+    x = assigner.format("x")
+    assert assigner.format("y").scale == 1.0
+    assert assigner.make_room({"y": 3})
+    assert assigner.format("y").scale == x.scale
+    assert assigner.format("x") == x
+    assert assigner.make_room({"y": 3})
+    assert assigner.format("y").scale == 8 * x.scale
+    assert not assigner.make_room({"made by nobody": 1})
+
+
+def test_fixed_formats_are_never_widened():
+    graph = FloatGraph("f", inputs=["x"])
+    graph.add_tensor("x", (1, 2), hint=Hint(fixed={"int16": (0.5, 0)}))
+    graph.operators.append(Operator("TANH", "t", ("x",), ("x",)))
+    seen = Observations({"x": np.ones((1, 2), np.float32)}, {"x": (1.0, 1.0)}, 1)
+    assigner = Assigner(graph, parse_recipe({"activations": {"dtype": "int16"}}, "r"), seen)
+    assert assigner.make_room({"x": 1})
+    assert not assigner.make_room({"x": 1})
+    assert assigner.format("x").scale == 0.5
