@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import math
 import os
 import struct
 import warnings
@@ -51,30 +52,54 @@ def q15_to_float(samples_q15: np.ndarray) -> np.ndarray:
     return np.asarray(samples_q15, dtype=np.float32) / np.float32(32768.0)
 
 
-def read_audio(path: str | os.PathLike[str]) -> np.ndarray:
-    """Samples of a file: (S,) float32, mono, 16 kHz; a warning says when channels were averaged or the rate was changed.
+def read_audio(path: str | os.PathLike[str], most: int | None = None) -> np.ndarray:
+    """Samples of a file: (S,) float32, mono, 16 kHz, no more than its first `most`; a warning says when channels were averaged or
+    the rate was changed. Memory and time go with what is read, not with the file.
 
     Raises StapesError when the file is missing, empty, cut off, not audio, or holds NaN or Inf.
     """
     path = Path(path)
-    if not path.is_file():
-        raise StapesError(f"{path}: no such audio file; check the path")
-    if path.stat().st_size == 0:
-        raise StapesError(f"{path}: the file is empty; record or copy it again")
-    _refuse_truncated_wav(path)
+    _require_sound_file(path)
     try:
         with soundfile.SoundFile(path) as file:
             rate, expected = file.samplerate, file.frames
-            audio = file.read(dtype="float32", always_2d=True)
-    except (soundfile.SoundFileError, RuntimeError, MemoryError) as error:
-        raise StapesError(f"{path}: cannot be read as audio; convert it to WAV or FLAC") from error
+            if most is not None:
+                # A resampled sample sees a few milliseconds of what follows.
+                expected = min(expected, math.ceil(most * rate / SAMPLE_RATE) + rate // 10)
+            audio = file.read(-1 if most is None else expected, dtype="float32", always_2d=True)
+    except (soundfile.SoundFileError, RuntimeError, MemoryError, ValueError, OverflowError) as error:
+        raise _no_audio(path) from error
     if len(audio) < expected:
         raise StapesError(f"{path}: cut off after {len(audio)} of {expected} samples; copy the file again")
     if len(audio) == 0:
         raise StapesError(f"{path}: holds no samples; record or copy it again")
     if not np.isfinite(audio).all():
         raise StapesError(f"{path}: holds NaN or Inf samples; write it again as 16-bit PCM")
-    return _to_mono_16k(path, audio, rate)
+    return _to_mono_16k(path, audio, rate)[:most]
+
+
+def probe_audio(path: str | os.PathLike[str]) -> None:
+    """Raise StapesError, as `read_audio`, for a file whose beginning already says that it cannot be read."""
+    path = Path(path)
+    _require_sound_file(path)
+    try:
+        frames = soundfile.info(path).frames
+    except (soundfile.SoundFileError, RuntimeError) as error:
+        raise _no_audio(path) from error
+    if frames == 0:
+        raise StapesError(f"{path}: holds no samples; record or copy it again")
+
+
+def _no_audio(path: Path) -> StapesError:
+    return StapesError(f"{path}: cannot be read as audio; convert it to WAV or FLAC")
+
+
+def _require_sound_file(path: Path) -> None:
+    if not path.is_file():
+        raise StapesError(f"{path}: no such audio file; check the path")
+    if path.stat().st_size == 0:
+        raise StapesError(f"{path}: the file is empty; record or copy it again")
+    _refuse_truncated_wav(path)
 
 
 def _to_mono_16k(path: Path, audio: np.ndarray, rate: int) -> np.ndarray:

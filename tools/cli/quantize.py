@@ -26,7 +26,7 @@ def quantize(
     calibration: Annotated[
         list[Path] | None,
         typer.Option(
-            help="Audio like the device's own: wav or flac files or folders; .npz with frames by input name for a network without audio path. Default: eleven clips of speech in noise."
+            help="Audio like the device's own: wav, flac, ogg, mp3 or aiff files, or folders of them; .npz with frames by input name for a network without audio path. Default: eleven clips of speech in noise."
         ),
     ] = None,
     front_end: Annotated[

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import io
-import json
-import tomllib
+import math
+import warnings
 import zipfile
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -27,8 +26,8 @@ from models.files import whole_folder
 from models.frontend import FrontEnd
 from models.gtcrn.official_onnx import is_gtcrn
 from models.onnx_export import FRONT_END_KEY, export_onnx
-from models.pipeline import FloatPipeline
-from quantize.audio_params import AUDIO_IN, AUDIO_OUT, require_free_tensors
+from models.schema import parse_json, read_toml
+from quantize.audio_params import AUDIO_IN, AUDIO_OUT, audio_params, require_free_tensors
 from quantize.calibrate import Observations, calibrate, run_float
 from quantize.float_graph import FloatGraph
 from quantize.float_onnx import to_onnx
@@ -36,9 +35,9 @@ from quantize.graph import DTYPES
 from quantize.lowering import lower, require_supported
 from quantize.onnx_reader import StreamingOnnx, check_model, load_onnx, read_onnx
 from quantize.pipeline import Quantised, assemble
-from quantize.recipe import Recipe, load_recipe
-from tools.audio_files import CALIBRATION, read_batch
+from quantize.recipe import Recipe, builtin_recipes, load_recipe
 from tools.bundle import MANIFEST, Bundle, load_bundle, seal, sha256
+from tools.calibration import Calibration, Sequences, read_calibration
 from tools.console import console, progress
 from tools.proof_table import proof_table
 
@@ -48,17 +47,6 @@ CHECK_FRAMES = 250
 LOWERING_TOLERANCE = 0.02
 
 AUTO = "auto"
-
-Sequences = list[dict[str, np.ndarray]]
-
-
-@dataclass(frozen=True, eq=False)
-class Calibration:
-    """Frames for calibration, and where they come from: `files` are (name, hash); `audio_q15` is empty without audio."""
-
-    sequences: Sequences
-    files: list[tuple[str, str]]
-    audio_q15: np.ndarray
 
 
 def quantize(
@@ -117,10 +105,10 @@ def make_bundle(
         onnx_path = folder / "float.onnx"
         float_model, source = _float_onnx(checkpoint, model, onnx_path)
         require_supported(source)
-        frontend_used = _front_end(source, front_end)
+        frontend_used = _front_end(source, front_end, checkpoint)
         if recipe is None:
             recipe = load_recipe("gtcrn_w8a16" if frontend_used is not None and frontend_used.complex_mask else "w8a16")
-        data = _calibration(calibration, frontend_used, source)
+        data = read_calibration(calibration, frontend_used, source, VECTOR_SAMPLES)
         frames = sum(len(next(iter(sequence.values()))) for sequence in data.sequences)
         with progress("calibrating, frames", frames) as done:
             lowered = lower(source)
@@ -129,6 +117,7 @@ def make_bundle(
         if not isinstance(recipe, Recipe):
             recipe = _found_recipe(lowered, seen, frontend_used, recipe)
         result = assemble(lowered, seen, recipe)
+        _tell_unmatched(recipe, result.unmatched)
         error = _check_lowering(float_model, source, result, data.sequences)
         (folder / "model.tflite").write_bytes(to_bytes(result.graph))
         (folder / "recipe.toml").write_text(recipe.to_toml(), encoding="utf-8")
@@ -169,61 +158,41 @@ def _float_onnx(checkpoint: Path, model: str, path: Path) -> tuple[onnx.ModelPro
     return read_onnx(path)
 
 
-def _front_end(source: StreamingOnnx, given: Path | None) -> FrontEnd | None:
-    if given is not None:
-        try:
-            return FrontEnd.from_dict(tomllib.loads(given.read_text(encoding="utf-8")))
-        except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-            raise StapesError(f"{given}: not readable as TOML ({error}); see `FrontEnd` for its fields") from None
+def _front_end(source: StreamingOnnx, given: Path | None, label: Path) -> FrontEnd | None:
+    """The front end of a network, whose ends it fits and whose fixed-point formats hold it."""
     text = source.metadata.get(FRONT_END_KEY)
     try:
-        return FrontEnd.from_dict(json.loads(text)) if text else None
-    except ValueError:
-        raise StapesError(f"metadata {FRONT_END_KEY!r} is not JSON; export the model again") from None
+        if given is not None:
+            label = given
+            frontend = FrontEnd.from_dict(read_toml(given, "its keys are the fields of a front end, such as hop = 64"))
+        elif text:
+            frontend = FrontEnd.from_dict(parse_json(text, f"metadata {FRONT_END_KEY!r}", "export the model again"))
+        else:
+            return None
+        audio_params(frontend)
+    except StapesError as error:
+        message = str(error)
+        raise StapesError(message if message.startswith(f"{label}: ") else f"{label}: {message}") from None
+    for what, names, size in (
+        ("input", source.inputs, frontend.feature_size),
+        ("output", source.outputs, frontend.mask_size),
+    ):
+        for name in names if len(names) == 1 else ():
+            if math.prod(source.shapes[name]) != size:
+                raise StapesError(
+                    f"{label}: this front end has {size} values for the network's {what} {name!r}, which has "
+                    f"{math.prod(source.shapes[name])}; give the front end that it was trained with"
+                )
+    return frontend
 
 
-def _calibration(paths: list[Path] | None, frontend: FrontEnd | None, source: StreamingOnnx) -> Calibration:
-    if frontend is None:
-        return _calibration_frames(paths, source)
-    if len(source.inputs) != 1:
-        raise StapesError(
-            f"the audio path feeds one input, this network has {len(source.inputs)}: {', '.join(source.inputs)}"
+def _tell_unmatched(recipe: Recipe, unmatched: tuple[str, ...]) -> None:
+    """A pattern of one's own that matches nothing is a slip; the recipes that come along serve networks with and without a part."""
+    if unmatched and recipe.name not in builtin_recipes():
+        patterns = ", ".join(repr(pattern) for pattern in unmatched)
+        warnings.warn(
+            f"recipe {recipe.name!r}: no tensor matches {patterns}; see stapes inspect for names", stacklevel=3
         )
-    batch = read_batch(paths or [CALIBRATION])
-    if np.count_nonzero(batch.audio_q15) < frontend.startup_frames * frontend.hop:
-        raise StapesError("calibration: the audio is next to nothing but silence; give audio of at least one second")
-    rows = batch.trimmed(batch.audio_q15)
-    out = FloatPipeline(frontend).analyse(q15_to_float(batch.audio_q15))["features"]
-    (feature_name,) = source.inputs
-    sequences = [
-        {feature_name: features[: len(row) // frontend.hop].astype(np.float32)}
-        for features, row in zip(out, rows, strict=True)
-        if len(row) >= frontend.hop
-    ]
-    files = [(path.name, sha256(path.read_bytes())) for path in batch.paths]
-    return Calibration(sequences, files, batch.audio_q15)
-
-
-def _calibration_frames(paths: list[Path] | None, source: StreamingOnnx) -> Calibration:
-    """Frames of a network that has no audio path, from .npz files with one array (T, ...) an input."""
-    if not paths:
-        raise StapesError(
-            "the ONNX file names no front end: give --front-end FILE.toml for an audio network, "
-            "or --calibration FRAMES.npz with one array (frames, values) for each input"
-        )
-    sequences, files = [], []
-    for path in paths:
-        try:
-            with np.load(path, allow_pickle=False) as arrays:
-                sequence = {name: np.asarray(arrays[name], np.float32) for name in source.inputs}
-        except (OSError, ValueError, KeyError, AttributeError, TypeError):
-            names = ", ".join(source.inputs)
-            raise StapesError(f"{path}: not an .npz file with the arrays {names}; write it with numpy.savez") from None
-        if len({len(frames) for frames in sequence.values()}) != 1:
-            raise StapesError(f"{path}: the arrays have different numbers of frames")
-        sequences.append(sequence)
-        files.append((path.name, sha256(path.read_bytes())))
-    return Calibration(sequences, files, np.zeros((1, 0), np.int16))
 
 
 def _check_lowering(float_model, source: StreamingOnnx, result: Quantised, sequences: Sequences) -> float:

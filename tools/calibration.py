@@ -1,0 +1,158 @@
+"""What a network is calibrated on: recordings through the float front end, or frames from .npz files; only as much as is used is read."""
+
+from __future__ import annotations
+
+import hashlib
+import math
+import warnings
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from models.audio import SUFFIXES, as_q15, list_audio, probe_audio, q15_to_float, read_audio
+from models.errors import StapesError
+from models.frontend import SAMPLE_RATE, FrontEnd
+from models.pipeline import FloatPipeline
+from quantize.calibrate import MAX_FRAMES
+from quantize.onnx_reader import StreamingOnnx
+from tools.arrays import read_npz
+from tools.audio_files import CALIBRATION
+
+Sequences = list[dict[str, np.ndarray]]
+
+# Files are analysed side by side, padded to the longest: so many frames at a time.
+MOST_PADDED_FRAMES = 2 * MAX_FRAMES
+
+
+@dataclass(frozen=True, eq=False)
+class Calibration:
+    """Frames for calibration, and where they come from: `files` are (name, hash); `audio_q15` is empty without audio.
+
+    `audio_q15` (1, S): the start of the first recording, with zeros behind it where another one is longer.
+    """
+
+    sequences: Sequences
+    files: list[tuple[str, str]]
+    audio_q15: np.ndarray
+
+
+def read_calibration(
+    paths: list[Path] | None, frontend: FrontEnd | None, source: StreamingOnnx, vector_samples: int
+) -> Calibration:
+    """The calibration data of a network, by default the clips that come along; at most MAX_FRAMES frames, in the order of the files.
+
+    Raises StapesError before any work: files that cannot be read, are silent or too short, or do not fit the network.
+    """
+    if frontend is None:
+        return _frames(paths, source)
+    if len(source.inputs) != 1:
+        raise StapesError(
+            f"the audio path feeds one input, this network has {len(source.inputs)}: {', '.join(source.inputs)}"
+        )
+    for path in paths or []:
+        if path.suffix.lower() == ".npz" and path.is_file():
+            raise StapesError(f"{path}: frames, but this network has an audio path; give recordings with --calibration")
+    found = list_audio(paths or [CALIBRATION])
+    for path in found:
+        probe_audio(path)
+    rows = _recordings(found, frontend.hop)
+    if sum(np.count_nonzero(row) for row in rows) < frontend.startup_frames * frontend.hop:
+        raise StapesError(
+            f"calibration: the audio is next to nothing but silence in its first {sum(map(len, rows)) / SAMPLE_RATE:.0f} s; "
+            "give audio of at least one second"
+        )
+    (name,) = source.inputs
+    sequences = []
+    for group in _groups(rows, frontend.hop):
+        padded = _padded(group)
+        features = FloatPipeline(frontend).analyse(q15_to_float(padded))["features"]
+        sequences += [
+            {name: values[: len(row) // frontend.hop].astype(np.float32)}
+            for values, row in zip(features, group, strict=True)
+            if len(row) >= frontend.hop
+        ]
+    if not sequences:
+        raise StapesError("calibration: no recording is as long as one frame; give audio of at least one second")
+    longest = max(len(row) for row in rows)
+    first = np.zeros((1, min(longest, vector_samples)), np.int16)
+    first[0, : len(rows[0])] = rows[0][: first.shape[1]]
+    return Calibration(sequences, [(path.name, _sha256(path)) for path in found], first)
+
+
+def _recordings(paths: list[Path], hop: int) -> list[np.ndarray]:
+    """int16 (S,) each, until MAX_FRAMES hops are there; a note says what was not used."""
+    rows: list[np.ndarray] = []
+    left = MAX_FRAMES
+    for path in paths:
+        if left == 0:
+            break
+        audio = read_audio(path, most=(left + 1) * hop)
+        row = as_q15(path, audio)
+        if len(row) // hop > left:
+            row = row[: left * hop]
+            warnings.warn(
+                f"{path}: calibration uses its first {len(row) / SAMPLE_RATE:.0f} s, {MAX_FRAMES} frames in all are enough",
+                stacklevel=3,
+            )
+        rows.append(row)
+        left -= len(row) // hop
+    if len(rows) < len(paths):
+        warnings.warn(
+            f"calibration: {MAX_FRAMES} frames are enough; {len(paths) - len(rows)} of {len(paths)} files were not used",
+            stacklevel=3,
+        )
+    return rows
+
+
+def _groups(rows: list[np.ndarray], hop: int) -> Iterator[list[np.ndarray]]:
+    """The rows in order, in groups that stay small when they are padded."""
+    group: list[np.ndarray] = []
+    for row in rows:
+        longest = max(len(other) for other in [*group, row])
+        if group and (len(group) + 1) * math.ceil(longest / hop) > MOST_PADDED_FRAMES:
+            yield group
+            group = []
+        group.append(row)
+    yield group
+
+
+def _padded(rows: list[np.ndarray]) -> np.ndarray:
+    audio = np.zeros((len(rows), max(map(len, rows))), np.int16)
+    for target, row in zip(audio, rows, strict=True):
+        target[: len(row)] = row
+    return audio
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _frames(paths: list[Path] | None, source: StreamingOnnx) -> Calibration:
+    """Frames of a network that has no audio path, from .npz files with one array (T, ...) an input."""
+    ways = (
+        "give --front-end FILE.toml for an audio network, "
+        "or --calibration FRAMES.npz with one array (frames, values) for each input"
+    )
+    if not paths:
+        raise StapesError(f"the ONNX file names no front end: {ways}")
+    sequences = []
+    for path in paths:
+        if path.is_dir() or path.suffix.lower() in SUFFIXES:
+            raise StapesError(f"{path}: recordings, but the ONNX file names no front end: {ways}")
+        if not path.is_file():
+            raise StapesError(f"{path}: no such file; check the path")
+        remedy = f"write the arrays {', '.join(source.inputs)} with numpy.savez"
+        arrays = read_npz(path, str(path), remedy, source.inputs)
+        for name, array in arrays.items():
+            size = math.prod(source.shapes[name])
+            if array.ndim == 0 or len(array) == 0 or array[0].size != size:
+                raise StapesError(f"{path}: array {name!r} has shape {array.shape}, not (frames, {size}); {remedy}")
+            if not np.isfinite(array).all():
+                raise StapesError(f"{path}: array {name!r} holds NaN or infinity; {remedy}")
+        if len({len(array) for array in arrays.values()}) != 1:
+            raise StapesError(f"{path}: the arrays have different numbers of frames; {remedy}")
+        sequences.append({name: np.asarray(array, np.float32) for name, array in arrays.items()})
+    return Calibration(sequences, [(path.name, _sha256(path)) for path in paths], np.zeros((1, 0), np.int16))
