@@ -461,7 +461,7 @@ def test_what_does_not_fit_together_is_refused_before_anything_is_written(tmp_pa
         ({"vectors": {"audio_in_q15": net.audio_in_q15}}, "one side only"),
         ({"vectors": {}}, "are empty"),
         ({"vectors": net.vectors, "frontend": None}, "no audio path"),
-        ({"frontend": {"hop": 64, "sparkle": 1}}, "unknown field sparkle"),
+        ({"frontend": {"hop": 64, "sparkle": 1}}, "unknown key 'sparkle'"),
     ):
         with pytest.raises(StapesError, match=message):
             export(tmp_path / "mask", **options)
