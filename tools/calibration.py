@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from models.audio import SUFFIXES, as_q15, list_audio, probe_audio, q15_to_float, read_audio
-from models.errors import StapesError
+from models.errors import Remark, StapesError
 from models.frontend import SAMPLE_RATE, FrontEnd
 from models.pipeline import FloatPipeline
 from quantize.calibrate import MAX_FRAMES
@@ -94,6 +94,7 @@ def _recordings(paths: list[Path], hop: int) -> list[np.ndarray]:
             row = row[: left * hop]
             warnings.warn(
                 f"{path}: calibration uses its first {len(row) / SAMPLE_RATE:.0f} s, {MAX_FRAMES} frames in all are enough",
+                Remark,
                 stacklevel=3,
             )
         rows.append(row)
@@ -101,6 +102,7 @@ def _recordings(paths: list[Path], hop: int) -> list[np.ndarray]:
     if len(rows) < len(paths):
         warnings.warn(
             f"calibration: {MAX_FRAMES} frames are enough; {len(paths) - len(rows)} of {len(paths)} files were not used",
+            Remark,
             stacklevel=3,
         )
     return rows

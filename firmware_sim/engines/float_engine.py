@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 
 import numpy as np
 
 from models.audio import float_to_q15, q15_to_float
+from models.errors import StapesError
 from models.frontend import FrontEnd
 from models.pipeline import FloatPipeline, apply_mask
 from models.stft import istft
@@ -25,6 +27,16 @@ class FloatEngine(Engine):
     def __init__(self, onnx_path: Path, frontend: FrontEnd) -> None:
         super().__init__(frontend)
         self._model, self._source = read_onnx(onnx_path)
+        for what, names, size in (
+            ("input", self._source.inputs, frontend.feature_size),
+            ("output", self._source.outputs, frontend.mask_size),
+        ):
+            sizes = [math.prod(self._source.shapes[name]) for name in names]
+            if sizes != [size]:
+                raise StapesError(
+                    f"{onnx_path}: has {len(sizes)} {what}(s) of {sizes} values besides its states, the audio path needs one of "
+                    f"{size}; make the bundle again with: stapes quantize"
+                )
 
     def trace_float(self, audio: np.ndarray, progress: Progress = no_progress) -> dict[str, np.ndarray]:
         """Float audio (B, S) in [-1, 1) -> spectrum, features, gain, clarity, mask (B, T, ...) and output (B, S) float64."""

@@ -56,14 +56,18 @@ def mix(
     folder: _Folder,
     out: Annotated[Path, typer.Option("-o", "--out", help="A new folder for noisy/ and clean/.")],
     split: Annotated[str, typer.Option(help="train, validation or test.")] = "test",
-    count: Annotated[int, typer.Option(help="Number of pairs.")] = 20,
+    count: Annotated[int, typer.Option(min=1, help="Number of pairs.")] = 20,
     seconds: Annotated[float, typer.Option(help="Length of each pair.")] = 8.0,
     snr: Annotated[list[float] | None, typer.Option(help="Ratio in dB; may be repeated (0, 5 and 10 if none).")] = None,
     noise: Annotated[list[str] | None, typer.Option(help="Label; may be repeated (all of the split if none).")] = None,
     seed: Annotated[int, typer.Option(help="Of every draw.")] = 0,
-    room: Annotated[float, typer.Option(help="Fraction of the pairs whose speech is heard in a room.")] = 0.0,
-    band: Annotated[float, typer.Option(help="Fraction limited to the band below 3 to 7 kHz.")] = 0.0,
-    clip: Annotated[float, typer.Option(help="Fraction whose noisy side is clipped, 1 to 9 dB under its peak.")] = 0.0,
+    room: Annotated[
+        float, typer.Option(min=0.0, max=1.0, help="Fraction of the pairs whose speech is heard in a room.")
+    ] = 0.0,
+    band: Annotated[float, typer.Option(min=0.0, max=1.0, help="Fraction limited to the band below 3 to 7 kHz.")] = 0.0,
+    clip: Annotated[
+        float, typer.Option(min=0.0, max=1.0, help="Fraction whose noisy side is clipped, 1 to 9 dB under its peak.")
+    ] = 0.0,
 ) -> None:
     """Write pairs of noisy and clean speech as wav files of the same name.
 

@@ -15,13 +15,14 @@ def train(
     corpus: Annotated[Path, typer.Option(help="The corpus folder, from `stapes corpus fetch`.")],
     output: Annotated[Path, typer.Option("--output", "-o", help="Folder for model.pt, log, curves and the state.")],
     start: Annotated[Path | None, typer.Option("--from", help="Begin with the weights of this checkpoint.")] = None,
-    save_every: Annotated[int, typer.Option(help="Steps between two copies of the state on disk.")] = 250,
-    stop_after: Annotated[int | None, typer.Option(help="Stop at this step; a later call goes on.")] = None,
+    save_every: Annotated[int, typer.Option(min=1, help="Steps between two copies of the state on disk.")] = 250,
+    stop_after: Annotated[int | None, typer.Option(min=1, help="Stop at this step; a later call goes on.")] = None,
     device: Annotated[str, typer.Option(help="cpu or cuda; pairs are made and networks scored on the CPU.")] = "cpu",
     threads: Annotated[
         int,
         typer.Option(
-            help="Threads; the weights may differ in the last bit between numbers, and on a GPU from one run to the next."
+            min=1,
+            help="Threads; the weights may differ in the last bit between numbers, and on a GPU from one run to the next.",
         ),
     ] = 1,
     quiet: Annotated[bool, typer.Option("--quiet", help="No progress bar.")] = False,

@@ -21,7 +21,7 @@ from firmware_sim.engines.pipeline import network_ends
 from firmware_sim.network import NetworkSimulator
 from models import checkpoint as checkpoints
 from models.audio import q15_to_float
-from models.errors import StapesError
+from models.errors import Remark, StapesError
 from models.files import whole_folder
 from models.frontend import FrontEnd
 from models.gtcrn.official_onnx import is_gtcrn
@@ -191,7 +191,7 @@ def _tell_unmatched(recipe: Recipe, unmatched: tuple[str, ...]) -> None:
     if unmatched and recipe.name not in builtin_recipes():
         patterns = ", ".join(repr(pattern) for pattern in unmatched)
         warnings.warn(
-            f"recipe {recipe.name!r}: no tensor matches {patterns}; see stapes inspect for names", stacklevel=3
+            f"recipe {recipe.name!r}: no tensor matches {patterns}; see stapes inspect for names", Remark, stacklevel=3
         )
 
 

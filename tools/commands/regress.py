@@ -120,7 +120,7 @@ def _old_lock(bundle: Bundle) -> dict[str, str]:
 
 def _chosen(engines: list[str] | None, report: Report) -> list[str]:
     asked = engines or (*EXACT, DEVICE_ENGINE)
-    names = [name.strip() for entry in asked for name in entry.split(",") if name.strip()]
+    names = [name.strip() for entry in asked for name in entry.split(",")]
     for name in names:
         if name not in (*EXACT, *DEVICE):
             raise StapesError(f"engine {name!r} cannot be held to the bit; choose from {', '.join((*EXACT, *DEVICE))}")
