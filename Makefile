@@ -1,7 +1,11 @@
-# make demo    the main job on real speech, from checkpoint to firmware, on every engine
-# make test    the tests
-# make bench   speed, and agreement over minutes of audio
-# make check   formatting, lint and types
+# make demo        the main job on real speech, from checkpoint to firmware, on every engine
+# make test        the tests
+# make test-quick  the heart of them, in a minute: kernels against TFLite Micro, engines equal on one network, the commands
+#                  from checkpoint to regress on it, and how faults are told
+# make bench       speed, and agreement over minutes of audio
+# make check       formatting, lint and types
+# make coverage    lines and branches that the tests reach, of the Python and of the C
+# make fresh       demo and test on a new Debian in a folder; takes root, and mmdebstrap or debootstrap; SUITE chooses another
 # Each sets up .venv by itself; PYTHON chooses the interpreter (3.11 or newer).
 
 PYTHON ?= python3
@@ -9,17 +13,22 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 WORKERS ?= 2
+QUICK := tests/test_architecture.py tests/quantize/test_arithmetic.py tests/tools/test_road.py \
+	tests/firmware_sim/test_kernels_against_tflm.py
 # One thread an interpreter: two test workers with a thread pool each would only get in each other's way.
 export OMP_NUM_THREADS := 1
 export OPENBLAS_NUM_THREADS := 1
 
-.PHONY: demo test bench check format clean
+.PHONY: demo test test-quick bench check format coverage fresh clean
 
 demo: $(READY)
 	$(BIN)/stapes demo
 
 test: $(READY)
 	$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal
+
+test-quick: $(READY)
+	$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal $(QUICK)
 
 bench: $(READY)
 	$(BIN)/python -m tools.bench --readme README.md
@@ -32,6 +41,12 @@ check: $(READY)
 format: $(READY)
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
+
+coverage: $(READY)
+	$(BIN)/python -m tools.coverage -n $(WORKERS) --dist worksteal
+
+fresh:
+	$(PYTHON) tools/fresh_machine.py $(if $(SUITE),--suite $(SUITE))
 
 $(READY): pyproject.toml tools/setup_venv.py
 	@$(PYTHON) tools/setup_venv.py $(VENV)

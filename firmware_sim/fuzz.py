@@ -12,7 +12,7 @@ from models import children
 from models.errors import StapesError
 
 from .cmsis_dsp import sources
-from .engines.program import call_compiler, program_defines, program_files
+from .engines.program import call_compiler, program_defines, program_files, shared_object
 
 HARNESS = Path(__file__).with_name("fuzz_process.c")
 CLANG = "clang"
@@ -49,15 +49,15 @@ def require_fuzzer() -> None:
             raise StapesError("fuzzing: clang has no libFuzzer here; install libclang-rt-dev of its version")
 
 
-def fuzz(folder: Path, name: str, seconds: int, *, seed: int = 1) -> Fuzzed:
-    """Fuzz the program `name` of an exported folder for so long.
+def fuzz(folder: Path, name: str, seconds: int, *, inputs: int = -1, seed: int = 1) -> Fuzzed:
+    """Fuzz the program `name` of an exported folder for so long, or with so many inputs where that is less.
 
     Raises StapesError where the machine lacks the fuzzer, and where the program does not compile.
     """
     require_fuzzer()
     with tempfile.TemporaryDirectory(prefix="stapes-fuzz-") as work:
         program = build(folder, name, Path(work))
-        return _run(program, Path(work), seconds, seed)
+        return _run(program, Path(work), seconds, inputs, seed)
 
 
 def build(folder: Path, name: str, work: Path) -> Path:
@@ -65,27 +65,32 @@ def build(folder: Path, name: str, work: Path) -> Path:
     cmsis = sources()
     headers = [word for path in cmsis.include_dirs for word in ("-isystem", str(path))]
     headers += [f"-D{word}" for word in cmsis.defines]
-    own = [*program_files(folder), HARNESS]
-    objects = []
-    for path in (*own, *cmsis.c_files):
+    # Guided by the program's own edges, not by those of the harness.
+    guided = "-fsanitize=fuzzer-no-link"
+    own = [CLANG, *_FLAGS, f"-fsanitize={_SANITISERS}", *headers]
+    objects = [
+        str(shared_object([CLANG, *_FLAGS, "-fsanitize=address", guided, *headers, "-w"], path))
+        for path in cmsis.c_files
+    ]
+    for path in (*program_files(folder), HARNESS):
+        if path.parent == folder / "runtime":
+            objects.append(str(shared_object([*own, guided], path, path.parent)))
+            continue
         objects.append(str(work / f"{path.stem}.o"))
-        sanitisers = _SANITISERS if path in own else "address"
-        options = program_defines(folder, name, trace=False) if path in own else ["-w"]
-        # Guided by the program's own edges, not by those of the harness.
-        guided = [] if path == HARNESS else ["-fsanitize=fuzzer-no-link"]
-        command = [CLANG, *_FLAGS, f"-fsanitize={sanitisers}", *guided, *headers, *options]
+        command = [*own, *([] if path == HARNESS else [guided]), *program_defines(folder, name, trace=False)]
         call_compiler([*command, "-c", str(path), "-o", objects[-1]])
     call_compiler([CLANG, *_FLAGS, f"-fsanitize=fuzzer,{_SANITISERS}", *objects, "-o", str(work / "fuzz")])
     return work / "fuzz"
 
 
-def _run(program: Path, work: Path, seconds: int, seed: int) -> Fuzzed:
+def _run(program: Path, work: Path, seconds: int, inputs: int, seed: int) -> Fuzzed:
     corpus = work / "corpus"
     corpus.mkdir()
     for index, operation in enumerate(range(0xF0, 0x100)):
         (corpus / f"seed_{index}").write_bytes(bytes([operation, 0x7F, 0xFF] * 8))
     options = [
         f"-max_total_time={seconds}",
+        f"-runs={inputs}",
         f"-seed={seed}",
         f"-max_len={LONGEST_INPUT}",
         f"-timeout={60 * _MINUTES_OF_ONE_INPUT}",

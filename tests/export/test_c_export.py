@@ -146,6 +146,7 @@ def test_headers_begin_with_their_guard_and_tables_are_defined_once(exported):
         assert not re.search(r"^(static )?const \w+ \w+\[.*= \{", path.read_text(), re.MULTILINE), path
 
 
+@pytest.mark.object_code
 def test_nothing_floats_allocates_or_asks_for_more_than_three_functions_of_libc(exported, tmp_path, cmsis_options):
     require("gcc", "nm", "objdump")
     made = objects(exported, tmp_path / "work", "gcc", "-O2", *cmsis_options)
@@ -158,6 +159,7 @@ def test_nothing_floats_allocates_or_asks_for_more_than_three_functions_of_libc(
     assert not re.search(r"\b(cvtsi2s[sd]|(add|mul|div)s[sd]|fld\w*)\b", code.stdout)
 
 
+@pytest.mark.object_code
 def test_only_constants_are_global(exported, tmp_path, cmsis_options):
     require("gcc", "nm")
     # As firmware is linked: with position-independent code, constants that hold addresses are written once by the loader.

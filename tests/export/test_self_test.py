@@ -143,6 +143,7 @@ def test_a_null_report_and_a_context_that_does_not_fit_are_answered(exported, tm
     assert (refused.status, refused.part) == (WRONG_SIZE, b"mask_init")
 
 
+@pytest.mark.object_code
 @pytest.mark.parametrize("left_out", [{"NETWORK"}, {"AUDIO"}, {"NETWORK", "AUDIO"}], ids=sorted)
 def test_a_part_that_is_left_out_takes_its_vectors_with_it(left_out, exported, tmp_path):
     folder = exported("w8a8")
