@@ -163,7 +163,7 @@ def test_the_traced_names_are_those_of_the_graph(tmp_path):
     literals = [line.strip()[1:-2] for line in table.splitlines() if line.startswith('    "')]
     raw = [literal.encode("ascii").decode("unicode_escape").encode("latin-1") for literal in literals]
     told = {name.decode("utf-8", "surrogatepass") for name in raw}
-    assert len(told) > 20
+    assert len(told) > 10
     assert told - set(TRACED) <= set(hostile(0).graph.tensors)
 
 
