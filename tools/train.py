@@ -13,7 +13,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from models.errors import StapesError
 from models.frontend import FrontEnd
-from tools.corpus.manifest import FILE_NAME
+from tools.corpus.manifest import FILE_NAME, load_manifest
 from tools.training import networks
 from tools.training.networks import Network
 from tools.training.objective import make_objective
@@ -43,6 +43,7 @@ def train(
     torch.set_num_threads(threads)
     place = networks.device_named(device)
     chosen = load_recipe(recipe)
+    load_manifest(corpus).require_speech("train", "validation")
     identity = {"recipe": chosen.to_dict(), "corpus": _corpus_hash(corpus)}
     if start is not None:
         identity["from"] = _hash(start, "check the path")

@@ -17,13 +17,21 @@ _Folder = Annotated[Path, typer.Argument(help="The corpus folder.")]
 def fetch(
     folder: _Folder,
     lean: Annotated[bool, typer.Option("--lean/--full", help="The small set, or every package.")] = True,
-    own: Annotated[Path | None, typer.Option(help="A folder with speech/ and noise/ trees of wav or flac.")] = None,
+    own: Annotated[
+        Path | None,
+        typer.Option(help="A folder with speech/ and noise/ trees of wav or flac; how it is split stands above."),
+    ] = None,
     only_own: Annotated[bool, typer.Option("--only-own", help="Take no package, only --own.")] = False,
     without: Annotated[list[str] | None, typer.Option(help="A package to leave out; may be repeated.")] = None,
     seed: Annotated[int, typer.Option(help="Order of prompts, length of pauses.")] = 0,
     quiet: Annotated[bool, typer.Option("--quiet", help="No progress bar.")] = False,
 ) -> None:
     """Fetch, decode and index a corpus. What is already there is left alone.
+
+    Of your own recordings, speech/ANNA/1.wav is of the speaker ANNA and noise/rain/1.wav of the noise rain; where there is no such
+    folder, it is the part of the file's name before the first _ or -. Each speaker is in one split: a tenth of the speakers, at least
+    one, goes to validation and as many to test, so there must be three. Folders named train, validation and test under speech/ and
+    noise/ say it otherwise.
 
     Examples:
 

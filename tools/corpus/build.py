@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import io
 import tempfile
+import warnings
 from collections import defaultdict
 from collections.abc import Callable, Iterator
 from fnmatch import fnmatchcase
@@ -16,7 +17,7 @@ import soundfile
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 
-from models.errors import StapesError
+from models.errors import Remark, StapesError
 from models.files import write_whole
 from tools.corpus import own as own_folders
 from tools.corpus.decode import AUDIO_SUFFIXES, RATE, Audio, Unfit, read_noise, read_speech
@@ -33,7 +34,7 @@ from tools.corpus.join import (
     voice_folder,
 )
 from tools.corpus.manifest import FILE_NAME, Item, Manifest, load_manifest, sha256
-from tools.corpus.sources import Noise, Package, Speech, packages
+from tools.corpus.sources import SPLITS, Noise, Package, Speech, packages
 
 # Raised whenever decoding or joining changes, so that older corpora are built anew.
 _BUILD = 1
@@ -76,7 +77,16 @@ def fetch(
             task = progress.add_task("own recordings", total=None)
             _add_own(manifest, Path(own), own_groups, seed, partial(_advance, progress, task))
     manifest.check_disjoint()
+    _tell_missing(manifest)
     return manifest
+
+
+def _tell_missing(manifest: Manifest) -> None:
+    """A remark where mixing or training will lack speech: recordings that were too short, too loud or of too low a rate are left out."""
+    try:
+        manifest.require_speech(*SPLITS)
+    except StapesError as error:
+        warnings.warn(str(error), Remark, stacklevel=3)
 
 
 _Report = Callable[[int, int], None]

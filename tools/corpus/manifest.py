@@ -7,16 +7,24 @@ import json
 from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
-from pathlib import Path
+from pathlib import Path, PurePosixPath
+from typing import Annotated, Literal
 
 import soundfile
+from annotated_types import Gt
 
 from models.errors import StapesError
 from models.files import write_whole
+from models.schema import STRICT, parse_json, validated
 from tools.corpus.decode import RATE, Audio
 from tools.corpus.sources import SPLITS
 
 FILE_NAME = "manifest.json"
+# How a newcomer gets a whole corpus out of recordings of his own.
+SPLIT_RULE = (
+    "a speaker is in one split only: give three speakers or more with 2 s of clear speech each, "
+    "or sort the folders into speech/train, speech/validation and speech/test"
+)
 _FORMAT = 1
 
 
@@ -29,18 +37,32 @@ class Item:
     """
 
     file: str
-    kind: str
-    split: str
+    kind: Literal["speech", "noise"]
+    split: Literal["train", "validation", "test"]
     sources: tuple[str, ...]
     package: str
     version: str
     speaker: str
     language: str
     label: str
-    seconds: float
+    seconds: Annotated[float, Gt(0.0)]
     licence: str
     author: str
     sha256: str
+
+    __pydantic_config__ = STRICT
+
+
+@dataclass(frozen=True)
+class _Document:
+    """A manifest as it stands in its file."""
+
+    format: int
+    rate: int
+    packages: dict[str, dict[str, str]]
+    items: tuple[Item, ...]
+
+    __pydantic_config__ = STRICT
 
 
 @dataclass
@@ -81,6 +103,20 @@ class Manifest:
     def minutes(self, kind: str, split: str) -> float:
         """Return the minutes of a kind in a split."""
         return sum(item.seconds for item in self.items(kind, split)) / 60
+
+    def require_speech(self, *splits: str) -> None:
+        """Check that each of these splits has speech.
+
+        Raises:
+            StapesError: one has none; the message says what there is and how the split is made.
+        """
+        speakers = {split: len({item.speaker for item in self.items("speech", split)}) for split in SPLITS}
+        if missing := [split for split in splits if not speakers[split]]:
+            there = ", ".join(f"{count} in {split}" for split, count in speakers.items())
+            raise StapesError(
+                f"{self.folder}: has no {missing[0]} speech (speakers: {there}); {SPLIT_RULE}, "
+                f"then run `stapes corpus fetch {self.folder}` again"
+            )
 
     def replace_package(self, name: str, about: dict[str, str], items: Iterable[Item]) -> None:
         """Put `items` in the place of whatever the manifest held of a package."""
@@ -144,14 +180,18 @@ def load_manifest(folder: str | Path) -> Manifest:
     path = folder / FILE_NAME
     if not path.is_file():
         raise StapesError(f"{folder}: holds no {FILE_NAME}; run `stapes corpus fetch {folder}` first")
-    try:
-        data = json.loads(path.read_text(encoding="utf-8"))
-        if data["format"] != _FORMAT:
-            raise StapesError(f"{path}: is of format {data['format']}, this version reads {_FORMAT}; fetch it anew")
-        records = [Item(**{**record, "sources": tuple(record["sources"])}) for record in data["items"]]
-        return Manifest(folder, records, data["packages"])
-    except (ValueError, KeyError, TypeError) as error:
-        raise StapesError(f"{path}: is no corpus manifest; delete it and fetch the corpus again") from error
+    remedy = f"delete it and run `stapes corpus fetch {folder}` again"
+    data = parse_json(path.read_bytes(), f"{path}: is no corpus manifest", remedy)
+    if isinstance(data, dict) and data.get("format") != _FORMAT:
+        raise StapesError(
+            f"{path}: is of format {str(data.get('format'))[:20]}, this version reads {_FORMAT}; fetch it anew"
+        )
+    document = validated(_Document, data, f"{path}: is no corpus manifest", remedy)
+    for item in document.items:
+        inside = PurePosixPath(item.file)
+        if inside.is_absolute() or ".." in inside.parts:
+            raise StapesError(f"{path}: names the file {item.file[:80]!r} outside of the corpus; {remedy}")
+    return Manifest(folder, list(document.items), document.packages)
 
 
 def sha256(path: Path) -> str:

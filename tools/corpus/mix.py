@@ -119,8 +119,7 @@ def make_set(
             f"count {count}, seconds {seconds}, {len(snrs)} ratios: give at least one pair of some length"
         )
     speech, labels = _by(manifest.items("speech", split), "speaker"), _by(manifest.items("noise", split), "label")
-    if not speech:
-        raise StapesError(f"{folder}: has no {split} speech; fetch the corpus again or bring your own")
+    manifest.require_speech(split)
     wanted = list(noises) if noises is not None else sorted(labels) + list(_possible_made_up(speech))
     for label in wanted:
         if label not in labels and label not in MADE_UP:

@@ -9,6 +9,7 @@ from collections import defaultdict
 from pathlib import Path
 
 from models.errors import StapesError
+from tools.corpus.manifest import SPLIT_RULE
 from tools.corpus.sources import SPLITS, Noise, Package, Speech
 
 SUFFIXES = (".wav", ".flac")
@@ -24,14 +25,20 @@ def groups(own: Path) -> dict[Speech | Noise, list[Path]]:
     to validation and as much to test (at least one, where there are three or more), chosen by a hash of the name.
 
     Raises:
-        StapesError: neither tree has a wav or flac file.
+        StapesError: neither tree has a wav or flac file; one or two speakers in no folder of a split, who cannot be shared out.
     """
     found: dict[Speech | Noise, list[Path]] = defaultdict(list)
     speech, noise = _recordings(own, "speech"), _recordings(own, "noise")
     if not speech and not noise:
         raise StapesError(f"{own}: has no wav or flac file in a speech/ or noise/ folder; put your recordings there")
     speakers = {path: _owner(own / "speech", path) for path in speech}
-    splits = _splits({who for who, split in speakers.values() if not split})
+    shared = {who for who, split in speakers.values() if not split}
+    if 0 < len(shared) < len(SPLITS) and len(shared) == len({who for who, _ in speakers.values()}):
+        raise StapesError(
+            f"{own}: speech of {len(shared)} speaker(s): {', '.join(sorted(shared))}; {SPLIT_RULE}. The speaker is the first folder "
+            "under speech/, or what stands in the file's name before the first _ or -"
+        )
+    splits = _splits(shared)
     for path, (who, split) in speakers.items():
         found[Speech("", f"own-{who}", "", split or splits[who])].append(path)
     splits = _splits({path.as_posix() for path in noise if not _owner(own / "noise", path)[1]})

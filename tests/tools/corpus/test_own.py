@@ -54,6 +54,27 @@ class TestOwnFolders:
         assert not any(record.speaker == "own-it_1" for record in manifest.records)
         assert not list((tmp_path / "corpus").rglob("*it_1*"))
 
+    @pytest.mark.parametrize("count", [1, 2])
+    def test_too_few_speakers_for_three_splits_are_refused_before_anything_is_made(
+        self, tmp_path: Path, count: int
+    ) -> None:
+        (tmp_path / "own" / "speech").mkdir(parents=True)
+        for index, voice in enumerate(VOICES[:count]):
+            shutil.copy(CLIPS / f"speech_{voice}.flac", tmp_path / "own" / "speech" / f"p{index}_001.flac")
+        with pytest.raises(StapesError, match=r"speech of \d speaker.*: p0.*give three speakers or more"):
+            fetch(tmp_path / "corpus", own=tmp_path / "own", only_own=True, quiet=True)
+        assert not (tmp_path / "corpus").exists()
+
+    def test_a_speaker_whose_recordings_cannot_be_used_is_missed_at_once(self, tmp_path: Path) -> None:
+        (tmp_path / "own" / "speech").mkdir(parents=True)
+        for index, voice in enumerate(VOICES[:3]):
+            audio, rate = soundfile.read(CLIPS / f"speech_{voice}.flac")
+            soundfile.write(tmp_path / "own" / "speech" / f"p{index}.flac", audio[: rate if index == 1 else None], rate)
+        with pytest.warns(UserWarning, match="has no train speech .speakers: 0 in train, 1 in validation, 1 in test"):
+            manifest = fetch(tmp_path / "corpus", own=tmp_path / "own", only_own=True, quiet=True)
+        with pytest.raises(StapesError, match="sort the folders into speech/train"):
+            manifest.require_speech("train", "validation")
+
     def test_a_folder_without_recordings_is_refused_and_nothing_is_made(self, tmp_path: Path) -> None:
         (tmp_path / "own").mkdir()
         with pytest.raises(StapesError, match="no wav or flac file"):
