@@ -13,7 +13,7 @@ bias_correction  mean errors of products, taken from their biases
 int8_states   GRU cells of int8 that hold their states
 build         weights and biases to codes, QUANTIZE where formats meet: the integer graph
 groups        names that must agree
-conv_form     the same products as 1x1 convolutions
+conv_form     forms that TFLite Micro built with CMSIS-NN computes
 graph         the integer graph itself
 prepare       parameters of its operators, computed once for the numpy kernels and for the C
 proof         no sum can overflow, whatever the input

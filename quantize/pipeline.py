@@ -12,7 +12,7 @@ from models.errors import StapesError
 from .bias_correction import MeanErrors
 from .build import build
 from .calibrate import Observations, calibrate
-from .conv_form import as_conv_2d
+from .conv_form import as_conv_2d, without_groups
 from .equalise import equalise
 from .float_graph import COPIES, FloatGraph
 from .formats import Assigner
@@ -78,6 +78,9 @@ def _sound_graph(
     errors = MeanErrors(lowered, seen)
     for _ in range(MOST_ROUNDS):
         graph = build(lowered, recipe, assigner, errors)
+        if recipe.form == "conv_2d" or recipe.granularity == "tensor":
+            # Both are there for CMSIS-NN.
+            graph = without_groups(graph)
         if recipe.form == "conv_2d":
             graph = as_conv_2d(graph)
         bounds, found = examine(graph)

@@ -11,6 +11,8 @@ from quantize.calibrate import run_float
 from quantize.onnx_reader import check_model
 from quantize.pipeline import quantise
 from quantize.recipe import load_recipe
+from quantize.tflm_builds import tflm_builds
+from tests.export.programs import CNetwork
 from tests.quantize.onnx_models import make
 from tests.quantize.test_lowering import ints
 from tests.quantize.test_lowering_positions import (
@@ -82,9 +84,13 @@ MODELS = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("recipe", ["w8a16", "w8a8"])
-@pytest.mark.parametrize("case", MODELS)
-def test_every_tensor_of_every_frame_is_that_of_tflm(case, recipe):
+FOR_CMSIS_NN = ("w8a16_cmsis_nn", "w8a16_tensor_cmsis_nn")
+CASES = [(case, recipe) for case in MODELS for recipe in ("w8a16", "w8a8")]
+CASES += [(case, recipe) for case in ("block", "sequence of 33", "Conv, two groups") for recipe in FOR_CMSIS_NN]
+
+
+@pytest.mark.parametrize(("case", "recipe"), CASES)
+def test_every_tensor_of_every_frame_is_that_of_tflm(case, recipe, tmp_path):
     make_model, *least = MODELS[case]
     model = make_model()
     source = check_model(model, "m")
@@ -95,6 +101,7 @@ def test_every_tensor_of_every_frame_is_that_of_tflm(case, recipe):
     graph = quantise(source, load_recipe(recipe), [sequence]).graph
     simulator = NetworkSimulator(graph, 1)
     interpreter = TflmNetwork(import_runtime(), to_bytes(graph), graph, trace=True)
+    network = CNetwork(graph, tmp_path) if recipe in FOR_CMSIS_NN else None
     outputs = []
     for t in range(frames):
         codes = {name: quantised(graph.tensors[name], sequence[name][t]) for name in graph.inputs}
@@ -102,12 +109,17 @@ def test_every_tensor_of_every_frame_is_that_of_tflm(case, recipe):
         expected = interpreter.step(codes)
         for name, value in expected.items():
             np.testing.assert_array_equal(made[name][0].ravel(), np.ravel(value), err_msg=f"{name}, frame {t}")
+        if network is not None:
+            np.testing.assert_array_equal(network.step(codes)["y"], made["y"][0], err_msg=f"C, frame {t}")
         outputs.append(made["y"][0].ravel())
     y = graph.tensors["y"]
     got = (np.array(outputs) - y.zero_point) * float(y.scale[0])
     float_y = run_float(model, source.states, [sequence], ["y"])[0]["y"]
     snr = 10 * np.log10(np.sum(float_y**2) / np.sum((float_y - got) ** 2))
-    assert snr > least[recipe == "w8a8"]
+    coarser = 12 if recipe == "w8a16_tensor_cmsis_nn" else 0
+    assert snr > least[recipe == "w8a8"] - coarser
+    if recipe in FOR_CMSIS_NN:
+        assert tflm_builds(graph)[2].runs
 
 
 def quantised(tensor, values):

@@ -14,7 +14,6 @@ from quantize.onnx_reader import check_model
 from quantize.pipeline import quantise
 from quantize.proof import overflow_free, prove
 from quantize.recipe import load_recipe, parse_recipe
-from quantize.tflm_builds import tflm_builds
 from tests.quantize.onnx_models import gru
 
 FRAMES = np.random.default_rng(7).normal(0, 1, (300, 12)).astype(np.float32)
@@ -96,17 +95,6 @@ def test_conv_form_has_no_fully_connected_and_the_same_bits():
     assert "FULLY_CONNECTED" not in {op.kind for op in conv.operators}
     assert {len(t.shape) for t in conv.activations} == {4}
     np.testing.assert_array_equal(simulate(plain, FRAMES), simulate(conv, FRAMES))
-
-
-def test_builds_of_tflm_are_judged():
-    def verdict(recipe):
-        return {build.name: build.runs for build in tflm_builds(quantised(recipe).graph)}
-
-    assert verdict("w8a16")["CMSIS-NN kernels"] is False
-    assert verdict("w8a16_cmsis_nn")["CMSIS-NN kernels"] is True
-    assert verdict("w8a8")["CMSIS-NN kernels"] is True
-    tensor = {"weights": {"granularity": "tensor"}, "activations": {"dtype": "int16"}}
-    assert verdict(tensor)["CMSIS-NN kernels"] is True
 
 
 @pytest.mark.parametrize("recipe", ["w8a8", "w8a16"])

@@ -153,6 +153,14 @@ def _parts(parts: dict[str, int]) -> str:
     return ", ".join(f"{name} {size:,}" for name, size in parts.items() if size)
 
 
+def _verdict(build: dict[str, Any]) -> str:
+    """What a build does with the graph, as far as it was measured."""
+    if build["runs"] is False:
+        return "refuses"
+    bits = {True: "same bits", False: "other bits", None: "bits not measured"}[build["same_bits"]]
+    return f"runs, {bits}" if build["runs"] else bits
+
+
 def _summary_table(bundle: Bundle, document: dict[str, Any]) -> Table:
     table = Table(show_header=False)
     table.add_row("recipe", f"{bundle.recipe.name}: {bundle.recipe.description}")
@@ -177,7 +185,7 @@ def _summary_table(bundle: Bundle, document: dict[str, Any]) -> Table:
         f"{verdict}: {len(document['overflow_bounds'])} bounds, nearest {worst['operator']} ({worst['bits']} bits, {worst['what']})",
     )
     for build in document["tflm_builds"]:
-        words = ("runs, same bits" if build["same_bits"] else "runs") if build["runs"] else "refuses"
-        table.add_row(f"TFLM, {build['name']}", words + (f": {build['reason']}" if build["reason"] else ""))
+        reason = f": {build['reason']}" if build["reason"] else ""
+        table.add_row(f"TFLM, {build['name']}", f"{_verdict(build)}{reason} ({build['measured_with']})")
     table.add_row("bundle", document["bundle_sha256"][:16])
     return table
