@@ -4,6 +4,7 @@ onnx_reader   a streaming ONNX file: read, checked, folded, its states found; a 
 lowering      ONNX operators to operators that TFLite Micro has, family by family
 float_graph   the lowered graph, still in real numbers
 float_onnx    that graph back to ONNX, for calibration
+against_source  the lowered graph held to the file, output by output
 calibrate     that graph over real frames in onnxruntime, every tensor watched
 equalise      channels between two layers brought nearer to one range
 recipe        every choice, as TOML; the built-in ones stand in recipes/
@@ -19,6 +20,7 @@ prepare       parameters of its operators, computed once for the numpy kernels a
 proof         no sum can overflow, whatever the input
 tflm_builds   which builds of TFLite Micro run it
 pipeline      all of it in one call
+long_run      states that outlive the calibration
 
 arithmetic    rounding and multipliers, the only place for them in Python
 tables        sigmoid and tanh as TFLite Micro has them

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,6 +16,8 @@ from .float_graph import COPIES, FloatGraph
 from .float_onnx import to_onnx
 from .graph import State
 from .onnx_reader import first_line
+
+Frame = Mapping[str, np.ndarray]
 
 MAX_FRAMES = 20_000
 # What may be kept of all frames, in numbers; beyond that every second frame is, or every third, and so on.
@@ -61,24 +64,49 @@ def run_float(
     return results
 
 
-def _frames(
-    session: onnxruntime.InferenceSession,
-    states: Sequence[State],
-    sequence: dict[str, np.ndarray],
-    names: Sequence[str],
-) -> Iterator[dict[str, np.ndarray]]:
-    """One sequence frame by frame: the values of `names`, float32 `(size,)` each."""
+def run_frames(model: onnx.ModelProto, frames: Iterable[Frame], names: Sequence[str]) -> dict[str, np.ndarray]:
+    """Run a streaming float model over frames that have nothing to do with each other: inputs and states by name -> `names`, which
+    may be any of its outputs, float32 `(T, size)`.
+    """
+    rows = [values for _, values in stream(model, (), frames, names)]
+    return {name: np.asarray([row[name] for row in rows], np.float32) for name in names}
+
+
+def stream(
+    model: onnx.ModelProto, states: Sequence[State], frames: Iterable[Frame], names: Sequence[str]
+) -> Iterator[tuple[Frame, Frame]]:
+    """Run a streaming float model over frames of its inputs, states from zero: what each frame was fed, states included, and the values
+    of `names`, which may be inputs, states or outputs, float32 `(size,)` each.
+    """
+    return _stream(_session(model), states, frames, names)
+
+
+def _stream(
+    session: onnxruntime.InferenceSession, states: Sequence[State], frames: Iterable[Frame], names: Sequence[str]
+) -> Iterator[tuple[Frame, Frame]]:
     shapes = {value.name: value.shape for value in session.get_inputs()}
     state = {s.input: np.zeros(shapes[s.input], np.float32) for s in states}
     known = {value.name for value in session.get_outputs()}
     wanted = list(dict.fromkeys([*(name for name in names if name in known), *(s.output for s in states)]))
-    for t in range(len(next(iter(sequence.values())))):
-        feed = {name: np.asarray(frames[t], np.float32).reshape(shapes[name]) for name, frames in sequence.items()}
+    for frame in frames:
+        feed = {name: np.asarray(values, np.float32).reshape(shapes[name]) for name, values in frame.items()}
         feed.update(state)
         # Asked for nothing, onnxruntime gives everything.
         out = dict(zip(wanted, _run(session, wanted, feed), strict=True)) if wanted else {}
-        yield {name: np.ravel(out[name] if name in out else feed[name]) for name in names}
+        yield feed, {name: np.ravel(out[name] if name in out else feed[name]) for name in names}
         state = {s.input: out[s.output] for s in states}
+
+
+def _frames(
+    session: onnxruntime.InferenceSession,
+    states: Sequence[State],
+    sequence: Mapping[str, np.ndarray],
+    names: Sequence[str],
+) -> Iterator[Frame]:
+    """One sequence frame by frame: the values of `names`, float32 `(size,)` each."""
+    count = len(next(iter(sequence.values())))
+    frames = ({name: values[t] for name, values in sequence.items()} for t in range(count))
+    return (values for _, values in _stream(session, states, frames, names))
 
 
 def _session(model: onnx.ModelProto) -> onnxruntime.InferenceSession:
@@ -101,7 +129,21 @@ def _run(session: onnxruntime.InferenceSession, names: list[str], feed: dict[str
 
 
 def _cannot_run(error: Exception) -> StapesError:
-    return StapesError(f"onnxruntime cannot run the network ({first_line(error)}); check the ONNX file there")
+    # "[ONNXRuntimeError] : 1 : FAIL : FILE:LINE FUNCTION(ARGUMENTS) what happened"
+    reason = re.sub(r"^\[ONNXRuntimeError\] : \d+ : \w+ : (/onnxruntime_src/\S+ .*\) )?", "", first_line(error))
+    return StapesError(f"onnxruntime cannot run the network ({reason}); run the ONNX file there by itself to see where")
+
+
+def require_fitting(graph: FloatGraph, sequences: Sequence[Mapping[str, np.ndarray]]) -> None:
+    """Raise StapesError when there are no frames or an input does not fit."""
+    if not any(len(next(iter(sequence.values()))) for sequence in sequences):
+        raise StapesError("calibration: no frames; give audio of at least one second")
+    for name in graph.inputs:
+        size = int(np.prod(graph.tensors[name].shape))
+        for sequence in sequences:
+            got = sequence[name][:1].size if name in sequence else 0
+            if got != size and (name not in sequence or len(sequence[name])):
+                raise StapesError(f"calibration: input {name!r} needs {size} values a frame, the data has {got}")
 
 
 def calibrate(
@@ -111,19 +153,13 @@ def calibrate(
 
     Raises StapesError when there are no frames or an input does not fit.
     """
+    require_fitting(graph, sequences)
     taken, total = [], 0
     for sequence in sequences:
         length = min(len(next(iter(sequence.values()))), MAX_FRAMES - total)
         if length > 0:
             taken.append({name: frames[:length] for name, frames in sequence.items()})
             total += length
-    if total == 0:
-        raise StapesError("calibration: no frames; give audio of at least one second")
-    for name in graph.inputs:
-        size = int(np.prod(graph.tensors[name].shape))
-        got = taken[0][name].reshape(len(taken[0][name]), -1).shape[1] if name in taken[0] else 0
-        if got != size:
-            raise StapesError(f"calibration: input {name!r} needs {size} values a frame, the data has {got}")
     session = _session(to_onnx(graph))
     names = watched(graph)
     stride = -(-total * sum(int(np.prod(graph.tensors[name].shape)) for name in names) // MAX_KEPT)

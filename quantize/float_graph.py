@@ -57,7 +57,8 @@ class FloatTensor:
 class FloatGraph:
     """Tensors by name and operators in execution order; grows while lowering adds to it.
 
-    `layer`: what is being lowered; `reserved`: names that belong to other values of the user's network.
+    `layer`: what is being lowered; `reserved`: names that belong to other values of the user's network; `values`: once lowered,
+    value of that network -> the tensor that holds it.
     """
 
     name: str
@@ -70,6 +71,7 @@ class FloatGraph:
     metadata: dict[str, str] = field(default_factory=dict)
     layer: str = ""
     reserved: frozenset[str] = frozenset()
+    values: dict[str, str] = field(default_factory=dict)
 
     def add_tensor(
         self, name: str, shape: tuple[int, ...], data: np.ndarray | None = None, hint: Hint | None = None

@@ -5,6 +5,8 @@ from __future__ import annotations
 import onnx
 from onnx import NodeProto, TensorProto, helper, numpy_helper
 
+from models.errors import StapesError
+
 from .float_graph import FloatGraph
 from .graph import Operator
 
@@ -87,12 +89,28 @@ def _copy(graph: FloatGraph, op: Operator) -> list[NodeProto]:
         axes = helper.make_node("Constant", [], [f"{out}::axes"], value_ints=list(range(rank)))
         begin, end, stride = (f"{n}::int64" for n in ins[1:4])
         return [axes, helper.make_node("Slice", [ins[0], begin, end, f"{out}::axes", stride], [out])]
-    raise AssertionError(f"lowering made an operator without an ONNX form: {op.kind}")
+    layer = graph.tensors[out].layer or out
+    raise StapesError(f"{layer}: lowered to {op.kind}, which cannot be run in float; please report the model")
 
 
-def to_onnx(graph: FloatGraph) -> onnx.ModelProto:
-    """The graph as ONNX with every activation as an output, for onnxruntime (float32)."""
-    nodes = [node for op in graph.operators for node in _nodes(graph, op)]
+def _exact_root(graph: FloatGraph, op: Operator) -> list[NodeProto]:
+    """1 / sqrt(v1) of a LayerNorm, where its operators come near to it; none for other operators."""
+    for region in graph.regions:
+        if region.kind == "layer_norm" and op.outputs[0] == region.roles["y"]:
+            (out,), root = op.outputs, f"{op.outputs[0]}::root"
+            return [
+                helper.make_node("Sqrt", [region.roles["v1"]], [root]),
+                helper.make_node("Reciprocal", [root], [out]),
+            ]
+    return []
+
+
+def to_onnx(graph: FloatGraph, exact: bool = False) -> onnx.ModelProto:
+    """The graph as ONNX with every activation as an output, for onnxruntime (float32).
+
+    `exact`: a LayerNorm divides by the root itself, not by what its operators make of it.
+    """
+    nodes = [node for op in graph.operators for node in ((exact and _exact_root(graph, op)) or _nodes(graph, op))]
     constants = []
     for tensor in graph.tensors.values():
         if tensor.data is None:

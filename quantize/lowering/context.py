@@ -179,7 +179,19 @@ def lower(source: StreamingOnnx, registry: dict[str, Lowering]) -> FloatGraph:
     outside = (*source.outputs, *(s.output for s in source.states))
     graph.remove_unused([context.tensor(name) for name in outside])
     _name_outputs(context)
+    graph.values = _values(context)
     return graph
+
+
+def _values(context: Context) -> dict[str, str]:
+    """Value of the user's network -> its tensor; of several in one tensor (a product, its bias, its rectifier) the last."""
+    last = {
+        context.bound[name]: name
+        for node in context.source.nodes
+        for name in node.output
+        if name in context.bound and name not in context.factors
+    }
+    return {name: tensor for tensor, name in last.items() if tensor in context.graph.tensors}
 
 
 def _require_outputs(source: StreamingOnnx) -> None:

@@ -12,8 +12,17 @@ states    which input is which output of the frame before
 model     all of it: the checked model
 """
 
-from .file import OnnxFile, first_line, load_onnx
+from .file import OnnxFile, first_line, load_onnx, with_states
 from .model import StreamingOnnx, check_model, read_onnx
 from .states import STATES_KEY
 
-__all__ = ["STATES_KEY", "OnnxFile", "StreamingOnnx", "check_model", "first_line", "load_onnx", "read_onnx"]
+__all__ = [
+    "STATES_KEY",
+    "OnnxFile",
+    "StreamingOnnx",
+    "check_model",
+    "first_line",
+    "load_onnx",
+    "read_onnx",
+    "with_states",
+]

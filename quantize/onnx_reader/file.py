@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import math
 import warnings
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import onnx
@@ -16,6 +17,7 @@ from onnx.external_data_helper import ExternalDataInfo, load_external_data_for_t
 from models.errors import Remark, StapesError
 
 from .shapes import fix_batch
+from .states import STATES_KEY
 from .types import as_float32
 from .versions import require_known_versions
 
@@ -59,6 +61,26 @@ def load_onnx(path: str | Path) -> OnnxFile:
     if notes:
         content = model.SerializeToString(deterministic=True)
     return OnnxFile(model, content, whole)
+
+
+def with_states(file: OnnxFile, pairs: Sequence[str]) -> OnnxFile:
+    """The file with its states named in its metadata, `IN=OUT` each; whether they fit is for `check_model` to say.
+
+    Raises StapesError for a pair that is not written so.
+    """
+    named = []
+    for pair in pairs:
+        given, equals, made = pair.partition("=")
+        if not (given and equals and made):
+            raise StapesError(f"--state {pair!r}: write INPUT=OUTPUT, such as --state h_in=h_out, once for each state")
+        named.append([given, made])
+    model = onnx.ModelProto()
+    model.CopyFrom(file.model)
+    kept = [entry for entry in file.model.metadata_props if entry.key != STATES_KEY]
+    model.ClearField("metadata_props")
+    model.metadata_props.extend(kept)
+    model.metadata_props.add(key=STATES_KEY, value=json.dumps(named))
+    return replace(file, model=model, content=model.SerializeToString(deterministic=True))
 
 
 def first_line(error: Exception) -> str:

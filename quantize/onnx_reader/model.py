@@ -18,7 +18,7 @@ from .file import AGAIN, first_line, load_onnx
 from .folding import fold
 from .states import STATES_KEY, find_states
 from .types import make_dense, require_float32
-from .versions import ONNX, converted, require_known_versions
+from .versions import ONNX, converted, opset_of, require_known_versions
 from .wiring import RECURRENT, reached_from
 
 _QUANTISED = ("QuantizeLinear", "DequantizeLinear", "DynamicQuantizeLinear", "ConvInteger", "MatMulInteger")
@@ -29,7 +29,8 @@ _SHOWN = 3
 class StreamingOnnx:
     """A checked streaming model: `shapes` are static ONNX shapes by value name, `constants` the folded initialisers.
 
-    `inputs` and `outputs` exclude the states. `notes` are doubts that the user should hear of, one line each.
+    `inputs` and `outputs` exclude the states. `notes` are doubts that the user should hear of, one line each. `opset` is that of
+    `nodes`.
     """
 
     name: str
@@ -41,6 +42,7 @@ class StreamingOnnx:
     states: tuple[State, ...]
     metadata: dict[str, str]
     notes: tuple[str, ...] = ()
+    opset: int = 18
 
 
 def read_onnx(path: str | Path) -> tuple[onnx.ModelProto, StreamingOnnx]:
@@ -84,6 +86,7 @@ def check_model(model: onnx.ModelProto, label: str) -> StreamingOnnx:
         states=states,
         metadata=metadata,
         notes=(*notes, *_idle(given, made, nodes, states)),
+        opset=opset_of(folded),
     )
 
 

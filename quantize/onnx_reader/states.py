@@ -70,7 +70,7 @@ _SIGNAL_WORDS = _words(
 # What speaks for a pair. The wiring of a recurrence is beyond doubt; a signal's name alone is next to nothing.
 _RECURRENCE, _CACHE, _STATE_NAME, _NAME, _SIGNAL_NAME = 8, 3, 4, 2, 1
 _SURE = 3
-_CHOOSE = f"name the pairs in the metadata {STATES_KEY!r}, a JSON list of [input, output]"
+_CHOOSE = f"name all states: --state INPUT=OUTPUT for each, or the metadata {STATES_KEY!r}"
 
 
 @dataclass(frozen=True)
@@ -152,7 +152,7 @@ def _check(
         for other in pairs[:index]:
             if pair.input == other.input or pair.output == other.output:
                 twice = pair.input if pair.input == other.input else pair.output
-                raise StapesError(f"{label}: metadata {STATES_KEY!r} names the state {twice!r} twice; name it once")
+                raise StapesError(f"{label}: the state {twice!r} is named twice; name it once")
 
 
 def _best(candidates: list[_Pair]) -> list[_Pair]:

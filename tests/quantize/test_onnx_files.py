@@ -5,7 +5,7 @@ import onnx
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
-from models.errors import StapesError
+from models.errors import Remark, StapesError
 from quantize.calibrate import run_float
 from quantize.onnx_reader import check_model, load_onnx, read_onnx
 from tests.quantize.onnx_models import gru, make
@@ -150,7 +150,7 @@ def test_other_floats_are_taken_as_float32_and_said_so(tmp_path, kind):
     model.graph.initializer[0].CopyFrom(numpy_helper.from_array(weights, "w"))
     path = tmp_path / "net.onnx"
     onnx.save(model, path)
-    with pytest.warns(UserWarning, match="net.onnx: computes in b?float(16|64); taken as float32"):
+    with pytest.warns(Remark, match="net.onnx: computes in b?float(16|64); taken as float32"):
         file = load_onnx(path)
     source = check_model(onnx.load_model_from_string(file.content), "m")
     np.testing.assert_array_equal(source.constants["w"], weights.astype(np.float32))
@@ -201,7 +201,7 @@ def test_an_axis_called_the_batch_is_one_and_said_so(tmp_path):
         value.type.tensor_type.shape.dim[1].dim_param = "batch_size"
     path = tmp_path / "net.onnx"
     onnx.save(model, path)
-    with pytest.warns(UserWarning, match="the axis batch_size set to 1"):
+    with pytest.warns(Remark, match="the axis batch_size set to 1"):
         file = load_onnx(path)
     assert check_model(file.model, "m").shapes["h"] == (1, 1, 8)
 

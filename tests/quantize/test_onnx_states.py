@@ -1,11 +1,12 @@
 """Which input is a state: by wiring where that is beyond doubt, by name where the name says so, and never in silence where neither does."""
 
 import numpy as np
+import onnx
 import pytest
 from onnx import helper
 
 from models.errors import StapesError
-from quantize.onnx_reader import check_model
+from quantize.onnx_reader import OnnxFile, check_model, with_states
 from tests.quantize.onnx_models import gru, make
 
 
@@ -65,7 +66,7 @@ def test_signals_in_and_out_are_no_state_beside_one():
     assert (source.inputs, source.outputs) == (("spec_in",), ("spec_out",))
     assert len(source.notes) == 1
     assert "'spec_in' and 'spec_out' are taken for signals" in source.notes[0]
-    assert "stapes.states" in source.notes[0]
+    assert "--state INPUT=OUTPUT" in source.notes[0]
 
 
 def test_the_wiring_of_a_recurrence_needs_no_names():
@@ -106,8 +107,8 @@ def test_metadata_decides_against_names_and_wiring():
 @pytest.mark.parametrize(
     ("value", "words"),
     [
-        ('[["h_in", "h_out"], ["h_in", "h_out"]]', "names the state 'h_in' twice"),
-        ('[["h_in", "y"], ["x", "y"]]', "names the state 'y' twice"),
+        ('[["h_in", "h_out"], ["h_in", "h_out"]]', "the state 'h_in' is named twice"),
+        ('[["h_in", "y"], ["x", "y"]]', "the state 'y' is named twice"),
         ('{"h_in": "h_out"}', "not a JSON list"),
         ('[["h_in", 3]]', "not a JSON list"),
         ("5", "not a JSON list"),
@@ -136,3 +137,17 @@ def test_inputs_that_do_nothing_and_outputs_that_nothing_decides_are_told():
         "state 'h_in' does nothing: no output depends on it",
         "state 'h_out' is the same in every frame: no input decides it",
     )
+
+
+def test_states_named_on_the_command_line_go_into_the_metadata():
+    model = added("h_in", "h_out")
+    model.metadata_props.add(key="stapes.states", value="[]")
+    file = with_states(OnnxFile(model, b"", b"whole"), ["x=h_out"])
+    assert file.whole == b"whole"
+    assert pairs(check_model(onnx.load_model_from_string(file.content), "m")) == [("x", "h_out")]
+
+
+@pytest.mark.parametrize("pair", ["h_in", "=h_out", "h_in=", ""])
+def test_a_pair_on_the_command_line_is_two_names(pair):
+    with pytest.raises(StapesError, match="write INPUT=OUTPUT"):
+        with_states(OnnxFile(added("h_in", "h_out"), b"", b""), [pair])

@@ -33,6 +33,13 @@ def quantize(
         Path | None,
         typer.Option(help='TOML with the front end of an ONNX file that does not name its own, e.g. features = "log".'),
     ] = None,
+    state: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="INPUT=OUTPUT",
+            help="A state of an ONNX file: the output that is this input in the next frame. Once for each; default: found by wiring and names.",
+        ),
+    ] = None,
     name: Annotated[str, typer.Option(help="Name in the C code; a C identifier. Default: from the file name.")] = "",
     proof: Annotated[bool, typer.Option(help="Print the overflow proof, operator by operator.")] = False,
 ) -> None:
@@ -56,6 +63,7 @@ def quantize(
         budget=budget,
         calibration=calibration,
         front_end=front_end,
+        states=state,
         name=name,
         proof=proof,
     )

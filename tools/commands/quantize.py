@@ -27,24 +27,26 @@ from models.frontend import FrontEnd
 from models.gtcrn.official_onnx import is_gtcrn
 from models.onnx_export import FRONT_END_KEY, export_onnx
 from models.schema import parse_json, read_toml
+from quantize.against_source import hold_to_source, output_error
 from quantize.audio_params import AUDIO_IN, AUDIO_OUT, audio_params, require_free_tensors
 from quantize.calibrate import Observations, calibrate, run_float
 from quantize.float_graph import FloatGraph
-from quantize.float_onnx import to_onnx
 from quantize.graph import DTYPES
+from quantize.long_run import frames_to_run, leaves
 from quantize.lowering import lower, require_supported
-from quantize.onnx_reader import StreamingOnnx, check_model, load_onnx, read_onnx
+from quantize.onnx_reader import StreamingOnnx, check_model, load_onnx, read_onnx, with_states
 from quantize.pipeline import Quantised, assemble
 from quantize.recipe import Recipe, builtin_recipes, load_recipe
 from tools.bundle import MANIFEST, Bundle, load_bundle, seal, sha256
-from tools.calibration import Calibration, Sequences, read_calibration
+from tools.calibration import Calibration, read_calibration
 from tools.console import console, progress
 from tools.proof_table import proof_table
 
 VECTOR_SAMPLES = 16_000
 VECTOR_FRAMES = 250
-CHECK_FRAMES = 250
-LOWERING_TOLERANCE = 0.02
+
+# Of tensors that leave their ranges so many are named; the others mostly follow from these.
+SHOWN = 4
 
 AUTO = "auto"
 
@@ -58,6 +60,7 @@ def quantize(
     budget: float | None,
     calibration: list[Path] | None,
     front_end: Path | None,
+    states: list[str] | None,
     name: str,
     proof: bool,
 ) -> None:
@@ -71,6 +74,7 @@ def quantize(
         model=model,
         calibration=calibration,
         front_end=front_end,
+        states=states,
         name=name,
     )
     if proof:
@@ -86,11 +90,13 @@ def make_bundle(
     model: str = "auto",
     calibration: list[Path] | None = None,
     front_end: Path | None = None,
+    states: list[str] | None = None,
     name: str = "",
 ) -> tuple[Bundle, Quantised]:
     """What `stapes quantize` does, without the tables.
 
-    `recipe`: a number is the PESQ that the one to be found may lose; None is the default for the network.
+    `recipe`: a number is the PESQ that the one to be found may lose; None is the default for the network. `states`: those of an ONNX
+    file, `INPUT=OUTPUT` each; None finds them.
     Raises StapesError for every fault of the input.
     """
     if model not in ("auto", *checkpoints.NETWORKS):
@@ -103,22 +109,26 @@ def make_bundle(
     require_name(name, "--name")
     with whole_folder(output, MANIFEST) as folder:
         onnx_path = folder / "float.onnx"
-        float_model, source = _float_onnx(checkpoint, model, onnx_path)
+        float_model, source, whole = _float_onnx(checkpoint, model, states, onnx_path)
+        for note in source.notes:
+            warnings.warn(f"{checkpoint}: {note}", Remark, stacklevel=2)
         require_supported(source)
         frontend_used = _front_end(source, front_end, checkpoint)
         if recipe is None:
             recipe = load_recipe("gtcrn_w8a16" if frontend_used is not None and frontend_used.complex_mask else "w8a16")
         data = read_calibration(calibration, frontend_used, source, VECTOR_SAMPLES)
         frames = sum(len(next(iter(sequence.values()))) for sequence in data.sequences)
+        lowered = lower(source)
+        require_free_tensors(lowered.tensors, frontend_used is not None)
+        hold_to_source(float_model, source, lowered, data.sequences, str(checkpoint))
         with progress("calibrating, frames", frames) as done:
-            lowered = lower(source)
-            require_free_tensors(lowered.tensors, frontend_used is not None)
             seen = calibrate(lowered, data.sequences, done)
         if not isinstance(recipe, Recipe):
             recipe = _found_recipe(lowered, seen, frontend_used, recipe)
         result = assemble(lowered, seen, recipe)
         _tell_unmatched(recipe, result.unmatched)
-        error = _check_lowering(float_model, source, result, data.sequences)
+        error = output_error(float_model, source, result.lowered, data.sequences, str(checkpoint))
+        _warn_of_long_runs(result, data, str(checkpoint))
         (folder / "model.tflite").write_bytes(to_bytes(result.graph))
         (folder / "recipe.toml").write_text(recipe.to_toml(), encoding="utf-8")
         vectors, quality = _vectors(result, frontend_used, data, source, float_model)
@@ -127,7 +137,9 @@ def make_bundle(
         (folder / "vectors.npz").write_bytes(_npz(vectors))
         seal(
             folder,
-            _manifest(name, checkpoint, recipe, frontend_used, data, result, {**quality, "lowering_error": error}),
+            _manifest(
+                name, checkpoint.name, whole, recipe, frontend_used, data, result, {**quality, "lowering_error": error}
+            ),
         )
     return load_bundle(output), result
 
@@ -142,20 +154,40 @@ def _found_recipe(lowered: FloatGraph, seen: Observations, frontend: FrontEnd | 
         return search(lowered, seen, frontend, budget, done).recipe
 
 
-def _float_onnx(checkpoint: Path, model: str, path: Path) -> tuple[onnx.ModelProto, StreamingOnnx]:
+def _warn_of_long_runs(result: Quantised, data: Calibration, label: str) -> None:
+    """Tell of states that the calibration was too short for."""
+    with progress("running on, frames", frames_to_run(result.lowered, data.sequences)) as done:
+        left = leaves(result, data.sequences, done)
+    longest = max(len(next(iter(sequence.values()))) for sequence in data.sequences)
+    for tensor in left[:SHOWN]:
+        warnings.warn(f"{label}: {tensor.told(longest)}", Remark, stacklevel=2)
+    if len(left) > SHOWN:
+        warnings.warn(f"{label}: so do {len(left) - SHOWN} more tensors", Remark, stacklevel=2)
+
+
+def _float_onnx(
+    checkpoint: Path, model: str, states: list[str] | None, path: Path
+) -> tuple[onnx.ModelProto, StreamingOnnx, bytes]:
     """Write the streaming float graph of a network to `path`. An ONNX file is kept as it is, except the official one of GTCRN,
-    whose weights go into the same graph as a checkpoint's.
+    whose weights go into the same graph as a checkpoint's. The bytes are those of the checkpoint, with what stands beside it.
     """
     if checkpoint.suffix.lower() != ".onnx":
+        if states:
+            raise StapesError(
+                f"{checkpoint}: a checkpoint's states are known; leave out --state, which is for ONNX files"
+            )
+        whole = checkpoint.read_bytes()
         network, frontend, _ = checkpoints.load(checkpoint, model)
     else:
         file = load_onnx(checkpoint)
-        if model == "gru-mask" or not is_gtcrn(file.model):
+        whole = file.whole
+        if model == "gru-mask" or states or not is_gtcrn(file.model):
+            file = with_states(file, states) if states else file
             path.write_bytes(file.content)
-            return file.model, check_model(file.model, str(checkpoint))
+            return file.model, check_model(file.model, str(checkpoint)), whole
         network, frontend = checkpoints.gtcrn_from_onnx(file.model, str(checkpoint))
     export_onnx(network, frontend, path)
-    return read_onnx(path)
+    return *read_onnx(path), whole
 
 
 def _front_end(source: StreamingOnnx, given: Path | None, label: Path) -> FrontEnd | None:
@@ -193,21 +225,6 @@ def _tell_unmatched(recipe: Recipe, unmatched: tuple[str, ...]) -> None:
         warnings.warn(
             f"recipe {recipe.name!r}: no tensor matches {patterns}; see stapes inspect for names", Remark, stacklevel=3
         )
-
-
-def _check_lowering(float_model, source: StreamingOnnx, result: Quantised, sequences: Sequences) -> float:
-    """Largest difference between the ONNX file and the lowered float graph, both in onnxruntime, over the first frames."""
-    few = [{name: frames[:CHECK_FRAMES] for name, frames in sequences[0].items()}]
-    expected = run_float(float_model, source.states, few, list(source.outputs))[0]
-    got = run_float(to_onnx(result.lowered), result.lowered.states, few, list(source.outputs))[0]
-    scale = max(float(np.abs(values).max()) for values in expected.values()) or 1.0
-    error = max(float(np.abs(expected[name] - got[name]).max()) for name in source.outputs) / scale
-    if not error <= LOWERING_TOLERANCE:
-        raise StapesError(
-            f"the lowered network differs from the ONNX file by {error:.3g} of full scale: "
-            "an operator is used in a way that lowering misreads; please report the model"
-        )
-    return error
 
 
 def _vectors(
@@ -274,7 +291,8 @@ def _npz(arrays: dict[str, np.ndarray]) -> bytes:
 
 def _manifest(
     name: str,
-    checkpoint: Path,
+    file: str,
+    content: bytes,
     recipe: Recipe,
     frontend: FrontEnd | None,
     data: Calibration,
@@ -284,7 +302,7 @@ def _manifest(
     graph = result.graph
     return {
         "name": name,
-        "checkpoint": {"file": checkpoint.name, "sha256": sha256(checkpoint.read_bytes())},
+        "checkpoint": {"file": file, "sha256": sha256(content)},
         "calibration": {"files": [{"file": f, "sha256": h} for f, h in data.files], "frames": result.frames},
         "recipe": recipe.name,
         "frontend": frontend.to_dict() if frontend else None,
