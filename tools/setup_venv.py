@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import os
 import shlex
+import shutil
 import subprocess
 import sys
 import sysconfig
@@ -33,7 +34,8 @@ def main(folder: Path) -> None:
     print("installing torch", flush=True)
     run([*pip, TORCH])
     print("installing stapes and what it needs; cmsisdsp is compiled, which takes a minute or two", flush=True)
-    run([*pip, "--editable", ".[dev]"])
+    with tempfile.TemporaryDirectory() as work:
+        run([*pip, "--editable", ".[dev]"], {**os.environ, **cmake_settings(Path(work))})
     print("fetching the C sources of CMSIS-DSP", flush=True)
     run([str(python), "-c", "from firmware_sim.cmsis_dsp import sources; sources()"])
 
@@ -46,7 +48,7 @@ def lacking() -> str:
         )
     if not Path(sysconfig.get_path("include"), "Python.h").is_file():
         return "the headers of this Python are missing; install them (Debian: apt install python3-dev)"
-    compiler = shlex.split(os.environ.get("CC") or sysconfig.get_config_var("CC") or "cc")
+    compiler = _compiler()
     with tempfile.TemporaryDirectory() as work:
         source = Path(work, "probe.c")
         source.write_text("#include <stdio.h>\nint main(void) { return 0; }\n")
@@ -59,9 +61,24 @@ def lacking() -> str:
     return ""
 
 
-def run(command: list[str]) -> None:
+def _compiler() -> list[str]:
+    """The C compiler with which Python's packages are built."""
+    return shlex.split(os.environ.get("CC") or sysconfig.get_config_var("CC") or "cc")
+
+
+def cmake_settings(work: Path) -> dict[str, str]:
+    """What lets cmsisdsp be compiled by a C compiler alone: its build asks CMake for C++ too, of which it has no file."""
+    compilers = shlex.split(os.environ.get("CXX", ""))[:1] or ["c++", "g++", "clang++"]
+    if any(map(shutil.which, compilers)):
+        return {}
+    settings = work / "c_alone.cmake"
+    settings.write_text(f'set(CMAKE_CXX_COMPILER "{_compiler()[0]}")\nset(CMAKE_CXX_COMPILER_FORCED TRUE)\n')
+    return {"CMAKE_TOOLCHAIN_FILE": str(settings)}
+
+
+def run(command: list[str], environment: dict[str, str] | None = None) -> None:
     """Run a command; stop with its name when it fails."""
-    if subprocess.run(command).returncode:
+    if subprocess.run(command, env=environment).returncode:
         sys.exit(f"set-up failed at: {' '.join(command)}; see the lines above")
 
 

@@ -70,3 +70,13 @@ def test_the_set_up_names_what_a_bare_machine_lacks_before_it_begins(change, sai
     with pytest.raises(SystemExit, match=said):
         setup_venv.main(tmp_path / "venv")
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_machine_without_a_cpp_compiler_says_so_to_cmake(monkeypatch, tmp_path):
+    monkeypatch.delenv("CXX", raising=False)
+    monkeypatch.setenv("CC", "gcc -m64")
+    monkeypatch.setattr(setup_venv.shutil, "which", lambda name: None)
+    (settings,) = setup_venv.cmake_settings(tmp_path).values()
+    assert 'set(CMAKE_CXX_COMPILER "gcc")' in Path(settings).read_text()
+    monkeypatch.setattr(setup_venv.shutil, "which", lambda name: "/usr/bin/c++" if name == "c++" else None)
+    assert setup_venv.cmake_settings(tmp_path) == {}
