@@ -22,6 +22,7 @@ from export.c.files import render
 from export.c.folder import write_folder
 from export.c.names import require_name
 from export.c.program import Program, build_program
+from export.cmsis_dsp import CmsisDsp
 from export.stamp import Stamp
 from export.vectors import SELF_TEST_FRAMES, Vectors
 from models.frontend import FrontEnd
@@ -37,18 +38,25 @@ def export_c(
     stamp: Stamp,
     vectors: Mapping[str, np.ndarray] | None = None,
     fuse: bool = True,
+    cmsis_dsp: str | os.PathLike[str] | None = None,
 ) -> list[Path]:
     """Write the program `name` of a graph into `folder` and return the paths of its files.
 
     `frontend` (or its `to_dict()`) adds the audio path around the network; `vectors` (see `export.vectors`) add a
-    self-test on their first `SELF_TEST_FRAMES` frames, and its runner; `fuse` False runs every region operator by operator. The same arguments give the same bytes.
+    self-test on their first `SELF_TEST_FRAMES` frames, and its runner; `fuse` False runs every region operator by operator;
+    `cmsis_dsp` is a folder of CMSIS-DSP, of which what the audio path needs comes along. The same arguments give the same bytes.
     Raises `StapesError` for a name that is no C identifier, for what C cannot run, for vectors and a front end that do
     not fit the graph, and for a folder that cannot be written.
     """
     if isinstance(frontend, Mapping):
         frontend = FrontEnd.from_dict(frontend)
     golden = golden_vectors(vectors, graph, frontend) if vectors is not None else None
-    return write_folder(Path(folder), render(c_program(graph, name, frontend, fuse), stamp, golden))
+    files = {
+        name: text.encode() for name, text in render(c_program(graph, name, frontend, fuse), stamp, golden).items()
+    }
+    if cmsis_dsp is not None and frontend is not None:
+        files |= CmsisDsp.read(Path(cmsis_dsp)).beside()
+    return write_folder(Path(folder), files)
 
 
 def c_program(graph: Graph, name: str, frontend: FrontEnd | None, fuse: bool = True) -> Program:

@@ -1,6 +1,6 @@
 """Firmware packages: the exported C of a bundle, an example that streams audio, and a self-test, in the format of a build system.
 
-`contents` is what all of them hold, `cmsis_dsp` the transform that some of them carry; `cmake`, `arduino`, `zephyr` and
+`contents` is what all of them hold; `cmake`, `arduino`, `zephyr` and
 `cmsis_pack` lay it out; `templates` holds their files, those of all of them in `common`.
 """
 
@@ -15,9 +15,9 @@ from pathlib import Path
 import numpy as np
 
 from export.c import c_program, golden_vectors
+from export.cmsis_dsp import CmsisDsp
 from export.packages.arduino import arduino_files
 from export.packages.cmake import cmake_files
-from export.packages.cmsis_dsp import CmsisDsp
 from export.packages.cmsis_pack import cmsis_pack_files
 from export.packages.contents import MARKER, Contents, as_bytes, licence
 from export.packages.zephyr import zephyr_files

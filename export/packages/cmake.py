@@ -23,6 +23,5 @@ def cmake_files(contents: Contents) -> dict[str, str | bytes]:
     files |= {f"example/{name}": text for name, text in contents.example(main).items()}
     files |= {f"src/{name}": text for name, text in contents.library.items()}
     if contents.cmsis_dsp is not None:
-        files |= {f"third_party/cmsis-dsp/{name}": data for name, data in contents.cmsis_dsp.files.items()}
-        files["third_party/cmsis-dsp/README.md"] = contents.render("common/cmsis_dsp.md.j2")
+        files |= contents.cmsis_dsp.beside()
     return files

@@ -16,8 +16,8 @@ from export.c.files import WARNINGS, render
 from export.c.folder import MARK
 from export.c.program import Program
 from export.c.runtime import runtime_files, runtime_text
+from export.cmsis_dsp import CmsisDsp
 from export.memory import aligned
-from export.packages.cmsis_dsp import CmsisDsp
 from export.stamp import Stamp
 from export.template import Templates
 from export.vectors import Vectors

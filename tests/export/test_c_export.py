@@ -280,6 +280,20 @@ def test_make_check_replays_the_vectors(exported, tmp_path, cmsis):
     assert "every bit agrees" in done.stdout
 
 
+def test_what_is_exported_checks_itself_as_it_is(tmp_path, cmsis):
+    require("make", "cc")
+    export(tmp_path / "mask", cmsis_dsp=cmsis.include_dirs[0].parent)
+    done = subprocess.run(
+        ["make", "-C", tmp_path / "mask", "CFLAGS=-O1", "check"], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "every bit agrees" in done.stdout
+    carried = tmp_path / "mask" / "third_party" / "cmsis-dsp"
+    assert "Apache License" in (carried / "LICENSE").read_text()
+    for path in carried.rglob("*.[ch]"):
+        assert path.read_bytes() == (cmsis.include_dirs[0].parent / path.relative_to(carried)).read_bytes()
+
+
 def test_cmake_builds_and_ctest_passes(exported, tmp_path, cmsis):
     require("cmake", "ctest")
     root = cmsis.c_files[0].parents[2]

@@ -45,8 +45,8 @@ def export(bundle: Path, output: Path, *, to: Target, package: Package | None) -
     console.print(str(target))
 
 
-def write_c(bundle: Bundle, folder: Path) -> None:
-    """Export C into a folder, with the golden vectors and their runner."""
+def write_c(bundle: Bundle, folder: Path, complete: bool = True) -> None:
+    """Export C into a folder, with the golden vectors and their runner; what it needs of CMSIS-DSP comes along if `complete`."""
     export_c(
         bundle.graph,
         folder,
@@ -54,7 +54,12 @@ def write_c(bundle: Bundle, folder: Path) -> None:
         frontend=bundle.frontend,
         stamp=_stamp(bundle),
         vectors=bundle.vectors(),
+        cmsis_dsp=_cmsis_dsp() if complete and bundle.frontend is not None else None,
     )
+
+
+def _cmsis_dsp() -> Path:
+    return sources().include_dirs[0].parent
 
 
 def write_package(bundle: Bundle, folder: Path, package: Package) -> list[Path]:
@@ -68,7 +73,7 @@ def write_package(bundle: Bundle, folder: Path, package: Package) -> list[Path]:
         frontend=bundle.frontend,
         stamp=_stamp(bundle),
         vectors=bundle.vectors(),
-        cmsis_dsp=sources().include_dirs[0].parent if carried else None,
+        cmsis_dsp=_cmsis_dsp() if carried else None,
     )
 
 
@@ -81,7 +86,7 @@ def exported_c(bundle: Bundle) -> Iterator[Path]:
     """The exported C in a temporary folder."""
     parent = Path(tempfile.mkdtemp(prefix="stapes-"))
     try:
-        write_c(bundle, parent / bundle.name)
+        write_c(bundle, parent / bundle.name, complete=False)
         yield parent / bundle.name
     finally:
         shutil.rmtree(parent, ignore_errors=True)

@@ -1,4 +1,4 @@
-"""CMSIS-DSP's real Q31 transform inside a package: file by file, or joined into one unit for tools without include paths.
+"""CMSIS-DSP's real Q31 transform beside exported C: file by file, or joined into one unit for tools without include paths.
 
 CMSIS-DSP is under Apache-2.0, which lets its files be passed on with its licence and their notices; files that were
 changed have to say so.
@@ -27,6 +27,14 @@ CMSIS_HEADERS = (
     "Include/dsp/transform_functions.h",
     "PrivateInclude/arm_compiler_specific.h",
 )
+FOLDER = "third_party/cmsis-dsp"
+LICENCE = Path(__file__).parent / "packages" / "templates" / "common" / "LICENSE"
+_ABOUT = """\
+# Files of CMSIS-DSP
+
+The real Q31 transform of Arm's CMSIS-DSP, six C files and the headers that they include, unchanged, with their notices. Copyright Arm
+Limited and others, under the Apache License 2.0 (`LICENSE`). The whole library: ARM-software/CMSIS-DSP.
+"""
 _INCLUDE = re.compile(r'^[ \t]*#[ \t]*include[ \t]*"([^"]+)".*$', re.MULTILINE)
 _CALL = re.compile(r"\b(arm_\w+)[ \t]*\(")
 
@@ -46,9 +54,14 @@ class CmsisDsp:
                 files[name] = (folder / name).read_bytes()
             except OSError:
                 raise StapesError(
-                    f"{folder / name}: cannot be read; a package carries CMSIS-DSP's transform, give a whole CMSIS-DSP folder"
+                    f"{folder / name}: cannot be read; the C brings CMSIS-DSP's transform along, give a whole CMSIS-DSP folder"
                 ) from None
         return cls(files)
+
+    def beside(self) -> dict[str, bytes]:
+        """Relative name -> bytes of `FOLDER` in an export: the files, their licence, and what they are."""
+        more = {"README.md": _ABOUT.encode(), "LICENSE": LICENCE.read_bytes()}
+        return {f"{FOLDER}/{name}": data for name, data in {**self.files, **more}.items()}
 
     def joined(self, prefix: str, last: Sequence[tuple[str, str]]) -> str:
         """One C unit of the sources and, after them, of `last` (name, text), each header where it is first included.
