@@ -55,11 +55,13 @@ def cmsis_pack_files(contents: Contents) -> dict[str, str | bytes]:
     example = f"examples/{name}_example"
     main = "cmsis_pack/main.c.j2" if audio else "common/network_main.c.j2"
     sources = {f"{example}/{file}": text for file, text in contents.example(main).items()}
+    board = {file: contents.render(f"cmake/{file}.j2") for file in ("startup.c", "mps2_an500.ld")}
     values = {
         "vendor": VENDOR,
         "cclass": Code("Audio" if audio else "Machine Learning"),
         "cgroup": "Enhancement" if audio else "Network",
         "pack": pack,
+        "date": Code("{:04}-{:02}-{:02}".format(*_EPOCH)),
         "example": example,
         "main_files": [file.removeprefix(f"{example}/") for file in sources if file.endswith(".c")],
         "library": [file for file in contents.sources if file not in tested],
@@ -74,6 +76,7 @@ def cmsis_pack_files(contents: Contents) -> dict[str, str | bytes]:
         f"{example}/{name}_example.cproject.yml": contents.render("cmsis_pack/cproject.yml.j2", **values),
         f"{example}/README.md": contents.render("cmsis_pack/example.md.j2", **values),
         **sources,
+        **{f"{example}/board/{file}": text for file, text in board.items()},
         **{f"src/{file}": text for file, text in contents.library.items()},
     }
     files[f"{pack}.{contents.version}.pack"] = archive(files)

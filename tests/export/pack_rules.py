@@ -1,7 +1,7 @@
 """The rules of a pack description: PACK.xsd 1.7.32 for the elements that the packages use, and packchk's messages by number.
 
 Rebuilt from the Open-CMSIS-Pack specification and from the messages of its tool packchk; what packchk would look up in
-other packs or in the network (M324, M345, M362, M382) is left out.
+other packs or in the network (M345, M362, M382) is left out.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ COMPONENT = {"Cvendor": VENDOR, "Cclass": PART, "Cgroup": PART, "Csub": SUB, "Cv
 ELEMENTS: dict[str, tuple[dict[str, str], str]] = {
     "package": (
         {"*schemaVersion": r"1\.\d+\.\d+", "noNamespaceSchemaLocation": ".+"},
-        "*name *vendor *description *url license licenseSets requirements *releases keywords conditions examples components",
+        "*name *vendor *description *url license licenseSets requirements *releases keywords conditions boards examples components",
     ),
     "package/licenseSets": ({}, "*licenseSet"),
     "package/licenseSets/licenseSet": ({"*id": ".+", "default": "true|false", "gating": "true|false"}, "*license"),
@@ -36,11 +36,14 @@ ELEMENTS: dict[str, tuple[dict[str, str], str]] = {
     "package/requirements/packages": ({}, "*package"),
     "package/requirements/packages/package": ({"*vendor": ".+", "*name": ".+", "version": VERSION}, ""),
     "package/releases": ({}, "*release"),
-    "package/releases/release": ({"*version": VERSION}, ""),
+    "package/releases/release": ({"*version": VERSION, "date": r"\d{4}-\d\d-\d\d"}, ""),
     "package/keywords": ({}, "*keyword"),
     "package/conditions": ({}, "*condition"),
     "package/conditions/condition": ({"*id": ".+"}, "description accept require deny"),
     **{f"package/conditions/condition/{rule}": (FILTER, "") for rule in ("accept", "require", "deny")},
+    "package/boards": ({}, "*board"),
+    "package/boards/board": ({"*name": ".+", "*vendor": ".+", "revision": ".+"}, "description *mountedDevice"),
+    "package/boards/board/mountedDevice": ({"*deviceIndex": r"\d+", "*Dvendor": r".+:\d+", "*Dname": ".+"}, ""),
     "package/examples": ({}, "*example"),
     "package/examples/example": (
         {"*name": ".+", "*folder": ".+", "*doc": ".+"},
@@ -105,6 +108,14 @@ def packchk(folder: Path, pdsc: Path) -> Iterator[str]:
     for release in package.iter("release"):
         if not (release.text or "").strip():
             yield "M329"
+        if not release.get("date"):
+            yield "M395"
+    boards = {(board.get("vendor"), board.get("name")) for board in package.iterfind("boards/board")}
+    shown = {(board.get("vendor"), board.get("name")) for board in package.iterfind("examples/example/board")}
+    if shown - boards:
+        yield "M324"
+    if boards - shown:
+        yield "M379"
     yield from _conditions(package)
     yield from _files(folder, package)
 

@@ -65,6 +65,8 @@ _TWISTER = {
     "min_ram": {"type": "integer"},
     "min_flash": {"type": "integer"},
     "timeout": {"type": "integer"},
+    "filter": STRING,
+    "extra_configs": items(matching(r"^CONFIG_[A-Z0-9_]+=(y|n|\d+)$")),
 }
 _SCENARIOS = {
     "type": "object",
@@ -102,7 +104,11 @@ _PROJECT = {
     "components": items(
         mapping({"component": matching(r"^([^:]+::)?[^:&@]+(:[^:&@]+){1,2}(&[^:&@]+)?$")}, "component")
     ),
-    "misc": items(mapping({"for-compiler": STRING, "C": items(STRING), "Link": items(STRING)})),
+    "define": items(STRING),
+    "linker": items(mapping({"script": STRING, "for-compiler": STRING}, "script")),
+    "misc": items(
+        mapping({"for-compiler": STRING, "C": items(STRING), "Link": items(STRING), "Library": items(STRING)})
+    ),
 }
 PROJECT = mapping({"project": mapping(_PROJECT)}, "project")
 

@@ -112,18 +112,46 @@ def test_the_users_own_cmsis_dsp_takes_the_place_of_the_files_that_come_along(tm
     call(["cmake", "--build", "--preset", "host", "--target", f"{NAME}_cmsis_dsp", "-j", 1], folder)
 
 
-def test_a_firmware_adds_the_folder_and_links_the_target(tmp_path):
-    require(*PRESETS["host"])
+USE = (
+    f'#include "{NAME}_self_test.h"\n#include "{NAME}_stream.h"\nstatic {NAME}_stream stream;\n'
+    f"int main(void) {{ return (int){NAME}_self_test(&stream.context, sizeof stream.context, NULL); }}\n"
+)
+
+
+def firmware(folder, language, found_by):
+    """A project of this language alone that uses the package, built and run."""
+    folder.mkdir(exist_ok=True)
+    suffix = {"C": "c", "CXX": "cpp"}[language]
+    (folder / "CMakeLists.txt").write_text(
+        f"cmake_minimum_required(VERSION 3.21)\nproject(firmware LANGUAGES {language})\n"
+        f"{found_by}\nadd_executable(firmware main.{suffix})\ntarget_link_libraries(firmware PRIVATE stapes::{NAME})\n"
+    )
+    (folder / f"main.{suffix}").write_text(USE)
+    call(
+        ["cmake", "-B", "build", "-G", "Ninja", "-DCMAKE_BUILD_TYPE=Debug", "-DCMAKE_PREFIX_PATH=../installed"], folder
+    )
+    call(["cmake", "--build", "build", "-j", 1], folder)
+    call([folder / "build" / "firmware"])
+
+
+@pytest.mark.parametrize("language", ["C", "CXX"])
+def test_a_firmware_adds_the_folder_and_links_the_target(language, tmp_path):
+    require(*PRESETS["host"], "g++")
     shutil.copytree(package("cmake"), tmp_path / NAME)
-    (tmp_path / "CMakeLists.txt").write_text(
-        "cmake_minimum_required(VERSION 3.21)\nproject(firmware C)\n"
-        f"add_subdirectory({NAME})\nadd_executable(firmware main.c)\ntarget_link_libraries(firmware PRIVATE stapes::{NAME})\n"
-    )
-    (tmp_path / "main.c").write_text(
-        f'#include "{NAME}_self_test.h"\n#include "{NAME}_stream.h"\nstatic {NAME}_stream stream;\n'
-        f"int main(void) {{ return (int){NAME}_self_test(&stream.context, sizeof stream.context, 0); }}\n"
-    )
-    call(["cmake", "-B", "build", "-G", "Ninja", "-DCMAKE_BUILD_TYPE=Debug"], tmp_path)
-    call(["cmake", "--build", "build", "-j", 1], tmp_path)
-    call([tmp_path / "build" / "firmware"])
+    firmware(tmp_path, language, f"add_subdirectory({NAME})")
     assert not (tmp_path / "build" / NAME / f"{NAME}_example").exists()
+
+
+@pytest.mark.parametrize("audio", [True, False])
+def test_an_installed_package_is_found(audio, tmp_path):
+    require(*PRESETS["host"], "g++")
+    folder = tmp_path / NAME
+    shutil.copytree(package("cmake", audio), folder)
+    call(["cmake", "--preset", "host", "-G", "Ninja", f"-D{NAME.upper()}_EXAMPLE=OFF"], folder)
+    call(["cmake", "--build", "--preset", "host", "-j", 1], folder)
+    call(["cmake", "--install", "build/host", "--prefix", tmp_path / "installed"], folder)
+    shutil.rmtree(folder)
+    if audio:
+        firmware(tmp_path / "firmware", "CXX", f"find_package({NAME} 1.2.3 REQUIRED)")
+    assert (tmp_path / "installed" / "include" / NAME / "runtime" / "stapes_config.h").is_file()
+    assert (tmp_path / "installed" / "share" / NAME / "LICENSE").is_file()

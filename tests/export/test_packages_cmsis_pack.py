@@ -9,7 +9,7 @@ import pytest
 from tests.export.pack_rules import archive_errors, packchk, schema_errors
 from tests.export.package_schemas import PROJECT, SOLUTION, read_yaml
 from tests.export.packages import NAME, call, compile_all, emulate, package, write
-from tests.machine import M7, cmsis_dsp, require
+from tests.machine import cmsis_dsp, require
 
 CORE = Path(__file__).parent / "cmsis_core"
 PDSC = f"stapes.{NAME}.pdsc"
@@ -35,6 +35,8 @@ def test_the_description_is_valid(audio):
         ("<description>Speech", "<summary/><description>Speech", "summary is not allowed"),
         ("<url>https://stapes.example/pack/</url>", "", "url is missing"),
         ('version="1.2.3"', 'version="1.2"', "version='1.2' does not fit"),
+        (' date="1980-01-01"', "", "M395"),
+        ('<board vendor="stapes" name="MPS2-AN500"/>', '<board vendor="stapes" name="MPS2"/>', "M324 M379"),
         ("<vendor>stapes<", "<vendor>others<", "M207"),
         ("/pack/</url>", "/pack</url>", "M316"),
         ('<condition id="ear self-test">', '<condition id="other">', "M331 M332"),
@@ -78,28 +80,37 @@ def test_the_example_project_names_components_and_files_that_exist(audio):
     group = "Audio:Enhancement" if audio else "Machine Learning:Network"
     assert {f"stapes::{group}:{NAME}", f"stapes::{group}:{NAME} self-test"} <= wanted
     assert ("ARM::CMSIS:DSP&Source" in wanted) is audio
+    assert project.get("define", []) == (["ARM_MATH_AUTOVECTORIZE"] if audio else [])
     assert {"pack": f"stapes::{NAME}@1.2.3"} in solution["packs"]
 
 
-def test_the_components_run_on_the_m7_beside_cmsis_core(tmp_path):
+@pytest.mark.parametrize("audio", [True, False])
+def test_the_example_builds_as_its_project_says_and_every_bit_is_right(audio, tmp_path):
+    """What csolution and cbuild make of the project: its files, components, defines, options, libraries and linker script."""
     require("arm-none-eabi-gcc", "qemu-system-arm")
-    folder, cmsis = package("cmsis-pack"), cmsis_dsp()
-    board = package("cmake") / "example" / "cortex-m7"
-    includes = [f"-I{folder / 'src'}", *(f"-isystem{path}" for path in (*cmsis.include_dirs, CORE))]
-    compiler = ["arm-none-eabi-gcc", *M7, "-std=c99", "-O2", *includes]
+    folder, example = package("cmsis-pack", audio), package("cmsis-pack", audio) / EXAMPLE
+    project = read_yaml(example / f"{NAME}_example.cproject.yml", PROJECT)["project"]
+    (options,), (linker,) = project["misc"], project["linker"]
+    includes = [f"-I{folder / 'src'}", f"-I{example}"]
+    if audio:
+        includes += [f"-isystem{path}" for path in (*cmsis_dsp().include_dirs, CORE)]
+    defines = [f"-D{name}" for name in project.get("define", [])]
+    # ARMCM7 states no floating-point unit; no other define: the headers take CMSIS-Core, as in a pack and in Zephyr.
+    device = ["-mcpu=cortex-m7", "-mthumb", "-mfloat-abi=soft"]
+    compiler = ["arm-none-eabi-gcc", *device, "-O2", "-g", *options["C"], *includes, *defines]
     components = ElementTree.parse(folder / PDSC).getroot().iterfind("components/component")
     named = [folder / file.get("name") for component in components for file in component.iter("file")]
     sources = [path for path in named if path.suffix == ".c"]
-    objects = compile_all(
-        [*compiler, "-Wall", "-Wextra", "-Werror"], [*sources, *(folder / EXAMPLE).glob("*.c")], tmp_path
-    )
-    # No define: the headers take CMSIS-Core, as in a pack and in Zephyr.
-    objects += compile_all([*compiler, "-w"], [*cmsis.c_files, board / "startup.c"], tmp_path)
-    link = f"--specs=rdimon.specs -nostartfiles -T {board / 'mps2_an500.ld'} -o {tmp_path / 'example.elf'}"
-    call([*compiler, *objects, *link.split()])
-    said = emulate(tmp_path / "example.elf")
+    sources += [example / file["file"] for group in project["groups"] for file in group["files"]]
+    objects = compile_all([*compiler, "-Wall", "-Wextra", "-Werror"], sources, tmp_path)
+    if audio:
+        objects += compile_all([*compiler, "-w"], cmsis_dsp().c_files, tmp_path)
+    script, elf = example / linker["script"], tmp_path / "example.elf"
+    call(["arm-none-eabi-gcc", *device, *options["Link"], "-T", script, *objects, *options["Library"], "-o", elf])
+    said = emulate(elf)
     assert "self-test: every bit agrees\n" in said
-    assert "stream: 102 blocks, 0 overruns, 0 samples differ\n" in said
+    told = "stream: 102 blocks, 0 overruns, 0 samples differ" if audio else "network: 100 frames, 0 values differ"
+    assert f"{told}\n" in said
 
 
 def test_a_network_alone_needs_no_other_pack(tmp_path):

@@ -28,6 +28,8 @@ config CMSIS_DSP_TRANSFORM
 \timply CMSIS_DSP_BASICMATH
 config CMSIS_DSP_LOOPUNROLL
 \tbool "Loop Unrolling"
+config CMSIS_DSP_AUTOVECTORIZE
+\tbool "Auto Vectorization"
 endif
 """
 WITHOUT_GROUPS = """
@@ -36,6 +38,8 @@ menuconfig CMSIS_DSP
 if CMSIS_DSP
 config CMSIS_DSP_LOOPUNROLL
 \tbool "Loop Unrolling"
+config CMSIS_DSP_AUTOVECTORIZE
+\tbool "Auto Vectorization"
 endif
 """
 REST = """
@@ -69,9 +73,14 @@ def test_the_module_file_keeps_to_its_schema_and_names_what_is_there(audio):
 def test_the_files_for_twister_keep_to_their_schema(audio):
     folder = package("zephyr", audio)
     sample = read_yaml(folder / SAMPLE / "sample.yaml", TWISTER)
-    assert list(sample["tests"]) == [f"sample.stapes.{NAME}"]
+    assert list(sample["tests"]) == [f"sample.stapes.{NAME}", f"sample.stapes.{NAME}.qemu"]
     test = read_yaml(folder / TEST / "testcase.yaml", TWISTER)
-    assert list(test["tests"]) == [f"stapes.{NAME}.self_test"]
+    assert list(test["tests"]) == [f"stapes.{NAME}.self_test", f"stapes.{NAME}.self_test.qemu"]
+    # On an emulator time is counted in instructions, and each scenario is for the one kind of board or for the other.
+    for tests in (sample["tests"], test["tests"]):
+        here, emulated = tests.values()
+        assert (here["filter"], emulated["filter"]) == ("not CONFIG_QEMU_TARGET", "CONFIG_QEMU_TARGET")
+        assert "CONFIG_QEMU_ICOUNT=y" in emulated["extra_configs"]
 
 
 def test_the_schemas_would_notice(tmp_path):
@@ -112,13 +121,15 @@ def test_a_network_alone_selects_nothing(tmp_path):
     assert got["CMSIS_DSP"] == "n"
 
 
-def test_a_device_with_helium_is_refused(tmp_path):
+@pytest.mark.parametrize("helium", ["y", "n"])
+def test_on_a_device_with_helium_cmsis_dsp_is_built_in_plain_c(helium, tmp_path):
     folder = package("zephyr")
     (tmp_path / "Kconfig").write_text(WITH_GROUPS + REST + f'\nsource "{folder / "zephyr" / "Kconfig"}"\n')
     kconfig = kconfiglib.Kconfig(str(tmp_path / "Kconfig"), warn_to_stderr=False)
-    kconfig.syms["ARMV8_1_M_MVEI"].set_value("y")
+    kconfig.syms["ARMV8_1_M_MVEI"].set_value(helium)
     kconfig.syms["STAPES_EAR"].set_value("y")
-    assert kconfig.syms["STAPES_EAR"].str_value == "n"
+    assert kconfig.syms["STAPES_EAR"].str_value == "y"
+    assert kconfig.syms["CMSIS_DSP_AUTOVECTORIZE"].str_value == helium
 
 
 @pytest.fixture(scope="module")
