@@ -49,10 +49,8 @@ class _Frame:
         return helper.make_graph(
             self.nodes,
             "main_graph",
-            *(
-                [helper.make_tensor_value_info(n, TensorProto.FLOAT, s) for n, s in ends.items()]
-                for ends in (inputs, outputs)
-            ),
+            [helper.make_tensor_value_info(name, TensorProto.FLOAT, shape) for name, shape in inputs.items()],
+            [helper.make_tensor_value_info(name, TensorProto.FLOAT, shape) for name, shape in outputs.items()],
             [numpy_helper.from_array(array, name) for name, array in constants.items()],
         )
 
@@ -72,8 +70,8 @@ class _Frame:
         constants = gru_constants(self.network.gru, index)
         self.recurrent |= {f"gru_{index}.{letter}": array for letter, array in constants.items()}
         inputs = [x, *(f"gru_{index}.{letter}" for letter in "WRB"), "", state]
-        options = {"hidden_size": self.network.config.hidden_dim, "layout": 0, "direction": "forward"}
-        new = f"getitem_{2 * index + 1}"
+        new, hidden = f"getitem_{2 * index + 1}", self.network.config.hidden_dim
+        options: dict[str, int | str] = {"hidden_size": hidden, "layout": 0, "direction": "forward"}
         self._node("GRU", inputs, ["", new], f"gru_{index}", **options, linear_before_reset=1)
         self._node("Squeeze", [new, self.axis], [f"h{index}_out"], self._numbered("node_squeeze"))
         return new
