@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import math
+import tokenize
 import zipfile
 from collections.abc import Iterable
 from pathlib import Path
@@ -47,7 +48,7 @@ def read_npz(
     ) as error:
         reason = (str(error).splitlines() or ["damaged"])[0][:120]
         raise StapesError(f"{label}: not an .npz file of plain arrays ({reason}); {remedy}") from None
-    except (SyntaxError, TypeError, MemoryError, zipfile.LargeZipFile):
+    except (SyntaxError, TypeError, MemoryError, RecursionError, tokenize.TokenError, zipfile.LargeZipFile):
         raise StapesError(f"{label}: not an .npz file of plain arrays (damaged); {remedy}") from None
 
 
