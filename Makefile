@@ -32,6 +32,7 @@ test-quick: $(READY)
 
 bench: $(READY)
 	$(BIN)/python -m tools.bench --readme README.md
+	$(BIN)/python -m tools.bench.files
 
 check: $(READY)
 	$(BIN)/ruff format --check .

@@ -11,5 +11,8 @@ device      the emulated Cortex-M7: all sizes of the kernels, instructions besid
 report      tables, and the goals with their limits
 readme      the short table of the README
 run         all of it in order
+mutations   sound files with something changed in them
+hostile     the command line over such files, each run in bounds
+files       thousands of them: `python -m tools.bench.files`
 __main__    one thread, then run
 """
