@@ -1,4 +1,4 @@
-"""Add, Sub, Mul and Div: operands aligned as ONNX does it, from the last axis on with the unit axes known.
+"""Add, Sub, Mul, Div and whole powers: operands aligned as ONNX does it, from the last axis on with the unit axes known.
 
 A TRANSPOSE in front of one operand moves behind the result, where it may meet its inverse.
 """
@@ -110,7 +110,35 @@ def _read_here_alone(context: Context, node: onnx.NodeProto, index: int) -> bool
     return context.used_once(name) or (node.input[0] == node.input[1] and len(context.users(name)) == 1)
 
 
+def whole_power(context: Context, node: onnx.NodeProto) -> int | None:
+    """The exponent of a Pow that multiplications make: 1, 2 or 3, the same for all values; None for any other."""
+    exponent = context.constant(node.input[1])
+    if exponent is None or exponent.size == 0 or context.shape(node.output[0]) != context.shape(node.input[0]):
+        return None
+    return next((n for n in (1, 2, 3) if np.all(exponent == n)), None)
+
+
+def check_pow(context: Context, node: onnx.NodeProto) -> str | None:
+    return None if whole_power(context, node) else "only the constant exponents 1, 2 and 3 are supported"
+
+
+def lower_pow(context: Context, node: onnx.NodeProto) -> None:
+    """x, x * x, or that times x."""
+    (value, _), (out,) = node.input, node.output
+    exponent = whole_power(context, node)
+    if exponent == 1:
+        context.bind(out, context.tensor(value))
+    elif exponent == 2:
+        lower_binary(context, onnx.helper.make_node("Mul", [value, value], [out]))
+    else:
+        x = context.tensor(value)
+        shape = context.graph.tensors[x].shape
+        square = context.graph.add("MUL", (x, x), f"{out}/square", shape)
+        context.bind(out, context.graph.add("MUL", (square, x), out, shape))
+
+
 LOWERINGS = {
     **{kind: Lowering(lower_binary, check_binary, any_axes=True) for kind in ("Add", "Sub", "Mul")},
     "Div": Lowering(lower_binary, check_div, any_axes=True),
+    "Pow": Lowering(lower_pow, check_pow, any_axes=True),
 }

@@ -195,12 +195,9 @@ def _values(context: Context) -> dict[str, str]:
 
 
 def _require_outputs(source: StreamingOnnx) -> None:
-    names = [*source.outputs, *(state.output for state in source.states)]
-    for name in names:
+    for name in (*source.outputs, *(state.output for state in source.states)):
         if name in source.constants:
             raise StapesError(f"output {name!r} is a constant, whatever the inputs are: leave it out of the ONNX file")
-        if names.count(name) > 1:
-            raise StapesError(f"output {name!r} stands twice among outputs and states: give each its own name")
 
 
 def layer_name(node: onnx.NodeProto) -> str:

@@ -1,4 +1,4 @@
-"""Element by element, of one operand: whole powers and the activations."""
+"""Element by element, of one operand: the activations."""
 
 from __future__ import annotations
 
@@ -65,32 +65,7 @@ def lower_prelu(context: Context, node: onnx.NodeProto) -> None:
     _unary(context, node, "LEAKY_RELU", alpha=float(np.ravel(context.array(node.input[1]))[0]))
 
 
-def whole_power(context: Context, node: onnx.NodeProto) -> int | None:
-    """The exponent of a Pow that multiplications make: 1, 2 or 3, the same for all values; None for any other."""
-    exponent = context.constant(node.input[1])
-    if exponent is None or exponent.size == 0 or context.shape(node.output[0]) != context.shape(node.input[0]):
-        return None
-    return next((n for n in (1, 2, 3) if np.all(exponent == n)), None)
-
-
-def check_pow(context: Context, node: onnx.NodeProto) -> str | None:
-    return None if whole_power(context, node) else "only the constant exponents 1, 2 and 3 are supported"
-
-
-def lower_pow(context: Context, node: onnx.NodeProto) -> None:
-    """x * x, and that times x."""
-    graph, out = context.graph, node.output[0]
-    x = power = context.tensor(node.input[0])
-    exponent = whole_power(context, node)
-    assert exponent is not None
-    for n in range(2, exponent + 1):
-        label = out if n == exponent else f"{out}/{n}"
-        power = graph.add("MUL", (power, x), label, graph.tensors[x].shape)
-    context.bind(out, power)
-
-
 LOWERINGS = {
-    "Pow": Lowering(lower_pow, check_pow, any_axes=True),
     "Sigmoid": Lowering(lower_sigmoid, any_axes=True),
     "Tanh": Lowering(lower_tanh, any_axes=True),
     "Relu": Lowering(lower_relu, any_axes=True),

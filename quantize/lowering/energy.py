@@ -13,8 +13,8 @@ import onnx
 
 from ..float_graph import Hint
 from ..graph import Region
+from .broadcast import whole_power
 from .context import Context
-from .elementwise import whole_power
 
 
 def squared(context: Context, value: str) -> str | None:

@@ -61,6 +61,7 @@ def check_model(model: onnx.ModelProto, label: str) -> StreamingOnnx:
     require_float32(shaping.free_inputs(model.graph), "input", label)
     require_float32(model.graph.output, "output", label)
     shaping.require_fixed_inputs(model, label)
+    _require_own_outputs(model.graph, label)
     metadata = _metadata(model, label)
     folded = _folded(converted(_plain(model, label), label), label)
     graph = folded.graph
@@ -88,6 +89,18 @@ def check_model(model: onnx.ModelProto, label: str) -> StreamingOnnx:
         notes=(*notes, *_idle(given, made, nodes, states)),
         opset=opset_of(folded),
     )
+
+
+def _require_own_outputs(graph: onnx.GraphProto, label: str) -> None:
+    """Folding renames an input that is an output as well, and nobody could feed it any more."""
+    given, made = {value.name for value in graph.input}, [value.name for value in graph.output]
+    for name in made:
+        if name in given:
+            raise StapesError(
+                f"{label}: output {name!r} is an input as well: leave it out, or give it a name of its own"
+            )
+        if made.count(name) > 1:
+            raise StapesError(f"{label}: output {name!r} stands twice among the outputs: leave one out")
 
 
 def _metadata(model: onnx.ModelProto, label: str) -> dict[str, str]:

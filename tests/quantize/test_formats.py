@@ -112,3 +112,49 @@ def test_fixed_formats_are_never_widened():
     assert assigner.make_room({"x": 1})
     assert not assigner.make_room({"x": 1})
     assert assigner.format("x").scale == 0.5
+
+
+def test_the_zero_point_is_the_nearest_code():
+    rng = np.random.default_rng(2)
+    for low, high in -rng.uniform(0.1, 1, (100, 2)) * [1, -1]:
+        fmt = format_of(low, high, "int8")
+        assert abs(fmt.zero_point - (-128 - low / fmt.scale)) <= 0.5
+
+
+def two_parts(read_twice):
+    """a between -1 and 1, b between -4 and 4, joined; where asked, something else reads a."""
+    graph = FloatGraph("f", inputs=["x"])
+    graph.add_tensor("x", (1, 2))
+    for name in ("a", "b"):
+        graph.add("RELU", ("x",), name, (1, 2))
+    graph.add("CONCATENATION", ("a", "b"), "y", (1, 4), options={"axis": 1})
+    if read_twice:
+        graph.add("RELU", ("a",), "z", (1, 2))
+    ends = {"x": 9.0, "a": 1.0, "b": 4.0, "y": 4.0, "z": 1.0}
+    values = {name: np.array([[-end, end]], np.float32) for name, end in ends.items()}
+    seen = Observations(values, {name: (-end, end) for name, end in ends.items()}, 1)
+    return Assigner(graph, parse_recipe({"activations": {"dtype": "int16", **EXACT}}, "r"), seen)
+
+
+def test_what_is_made_for_a_join_alone_is_made_in_its_format():
+    alone, shared = two_parts(False), two_parts(True)
+    assert alone.format("a") == alone.format("b") == alone.format("y")
+    assert shared.format("b") == shared.format("y")
+    assert shared.format("a").scale == shared.format("y").scale / 4
+
+
+def test_a_range_in_front_of_a_leaky_rectifier_is_judged_behind_it():
+    values = np.random.default_rng(1).laplace(0, 1, (1, 50_000)).astype(np.float32)
+
+    def lowest(alpha, also=False):
+        graph = FloatGraph("f", inputs=["x"])
+        graph.add_tensor("x", values.shape)
+        graph.add("LEAKY_RELU", ("x",), "y", values.shape, options={"alpha": alpha})
+        if also:
+            graph.add("TANH", ("x",), "z", values.shape)
+        seen = Observations({"x": values}, {"x": (float(values.min()), float(values.max()))}, 1)
+        fmt = Assigner(graph, parse_recipe({"activations": {"dtype": "int8", "range": "mse"}}, "r"), seen).format("x")
+        return fmt.scale * (-128 - fmt.zero_point)
+
+    assert lowest(0.05) > 0.7 * lowest(1.0)
+    assert lowest(0.05, also=True) == lowest(1.0) == lowest(3.0)
