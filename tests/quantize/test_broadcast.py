@@ -6,7 +6,7 @@ from onnx import helper
 
 from models.errors import StapesError
 from quantize.lowering import lower
-from quantize.onnx_reader import check_model
+from quantize.onnx_reader import STATES_KEY, check_model
 from tests.quantize.onnx_models import make
 from tests.quantize.test_lowering import both, ints
 
@@ -242,7 +242,10 @@ def random_graph(seed):
         shapes[out] = tuple(made)
     read = {name for n in nodes for name in n.input}
     outputs = {name: shape for name, shape in shapes.items() if name != "x" and name not in read}
-    return make(nodes, {"x": shapes["x"]}, outputs, constants)
+    model = make(nodes, {"x": shapes["x"]}, outputs, constants)
+    # Some look like a history; none is.
+    helper.set_model_props(model, {STATES_KEY: "[]"})
+    return model
 
 
 def _fits(a, b):
@@ -255,7 +258,7 @@ def _fits(a, b):
 
 def test_random_small_graphs_keep_their_numbers_or_are_refused_by_name():
     refused = []
-    for seed in range(300):
+    for seed in range(200):
         model = random_graph(seed)
         try:
             assert_alike(model, 1e-4)
@@ -263,5 +266,5 @@ def test_random_small_graphs_keep_their_numbers_or_are_refused_by_name():
             refused.append(str(error))
         except Exception as error:
             raise AssertionError(f"seed {seed}") from error
-    assert len(refused) < 60
+    assert len(refused) < 40
     assert all("operators that cannot be lowered: " in text and "axes" in text for text in refused), refused

@@ -31,6 +31,8 @@ CONVOLUTIONS = {
     "two of every channel": ({"group": 4}, (1, 4, 1, 9), (8, 1, 1, 3)),
     "dilated": ({"dilations": [2, 1], "pads": [0, 1, 0, 1]}, (1, 4, 5, 9), (6, 4, 3, 3)),
     "uneven padding": ({"pads": [1, 0, 0, 2]}, (1, 4, 3, 9), (6, 4, 2, 3)),
+    "one zero behind": ({"pads": [0, 0, 0, 1]}, (1, 4, 1, 9), (6, 4, 1, 2)),
+    "one zero in front": ({"pads": [0, 1, 0, 0]}, (1, 4, 1, 9), (6, 4, 1, 2)),
     "one bin": ({}, (1, 8, 1, 33), (16, 8, 1, 1)),
     "one axis of space": ({"pads": [1, 1]}, (1, 8, 33), (4, 8, 3)),
     "one channel": ({"pads": [0, 1, 0, 1]}, (1, 1, 1, 9), (4, 1, 1, 3)),

@@ -163,3 +163,10 @@ def test_implausible_weights_are_refused_by_the_layer_that_has_them(recipe):
     assert text.startswith("layer Sigmoid (/act/Sigmoid) does not fit in integers: ")
     assert "\n" not in text
     assert "weights" in text
+
+
+@pytest.mark.parametrize("gate", ["Sigmoid", "Tanh"])
+def test_what_a_gate_reads_may_saturate_only_where_nobody_else_reads_it(gate):
+    nodes = [node("Gemm", ["x", "w"], ["l"], transB=1), node(gate, ["l"], ["s"]), node("Mul", ["l", "s"], ["y"])]
+    model = make(nodes, {"x": (1, 6)}, {"y": (1, 5)}, {"w": 40 * normal(5, 6)})
+    assert follows(model, load_recipe("w8a8")) > 25
