@@ -7,6 +7,7 @@ packages  that C for CMake, Arduino, Zephyr and CMSIS-Pack, with an example and 
 memory    where buffers lie in the arena
 vectors   golden input and output
 stamp     what every generated file says of its origin
+template  templates, and how text of other people's files is made harmless in each language
 """
 
 import models  # noqa: F401  before any library: it keeps onnxruntime from calling home

@@ -4,6 +4,7 @@ stopping, scratch, children   the process: signals, temporary files, other progr
 files       files and folders out
 audio       files in and out, q15
 schema      documents of others against what they may say
+text        their names, harmless where they are read
 frontend    the constants of the path around the network, and its windows
 stft        analysis and overlap-add, streaming and whole files
 wiener      the 8 ms Wiener gain with its voice activity decision

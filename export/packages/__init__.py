@@ -51,7 +51,7 @@ def export_package(
     """Write a package of `kind` (see `PACKAGES`) into `folder`, whole or not at all, and return the paths of its files.
 
     `cmsis_dsp` is a folder of CMSIS-DSP, needed by `CARRIES_CMSIS_DSP` where there is an audio path. The same arguments
-    give the same bytes. Raises `StapesError` as `export_c`, for a name that the format does not take, for files of
+    give the same bytes. Raises `StapesError` as `export_c`, for files of
     CMSIS-DSP that are not there, and for a folder that holds anything but an earlier package.
     """
     if kind not in PACKAGES:

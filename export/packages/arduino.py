@@ -8,23 +8,12 @@ from __future__ import annotations
 
 from export.packages.contents import Contents
 from export.template import Code
-from models.errors import StapesError
 
 _TRANSFORM = "runtime/stapes_rfft_q31.c"
-_LONGEST_NAME = 63
-
-
-def _require_name(name: str) -> None:
-    if name.lower().startswith("arduino") or len(name) > _LONGEST_NAME:
-        raise StapesError(
-            f"name '{name}' cannot be that of an Arduino library: it does not begin with 'arduino' and has {_LONGEST_NAME} "
-            "characters at most; quantise again with --name"
-        )
 
 
 def arduino_files(contents: Contents) -> dict[str, str | bytes]:
-    """Relative name -> content; raises StapesError for a name that no Arduino library may have."""
-    _require_name(contents.name)
+    """Relative name -> content."""
     files: dict[str, str | bytes] = {
         "library.properties": contents.render("arduino/library.properties.j2"),
         "keywords.txt": contents.render("arduino/keywords.txt.j2"),

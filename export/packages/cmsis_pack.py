@@ -6,13 +6,13 @@ conditions require.
 
 from __future__ import annotations
 
+import hashlib
 import io
 import zipfile
 from collections.abc import Mapping
 
 from export.packages.contents import Contents, as_bytes, licence
 from export.template import Code
-from models.errors import StapesError
 
 VENDOR = "stapes"
 # The oldest time that a zip archive can hold: what is packed when is not to be seen in the bytes.
@@ -25,12 +25,14 @@ def _is_self_test(name: str, file: str) -> bool:
     return file.startswith((f"{name}_self_test.", f"{name}_vectors."))
 
 
-def _require_name(name: str) -> None:
-    longest = _LONGEST_CSUB - len(_SELF_TEST)
-    if len(name) > longest:
-        raise StapesError(
-            f"name '{name}' cannot be that of a CMSIS component, which has {longest} characters at most; quantise again with --name"
-        )
+def _component(name: str) -> str:
+    """What the component is called: the name, or where that is too long its beginning with a mark of the whole.
+
+    >>> _component("gru_mask"), _component("a" * 40)
+    ('gru_mask', 'aaaaaaaaaaaaa_e33cdf9c')
+    """
+    longest, mark = _LONGEST_CSUB - len(_SELF_TEST), hashlib.sha256(name.encode()).hexdigest()[:8]
+    return name if len(name) <= longest else f"{name[: longest - 9]}_{mark}"
 
 
 def archive(files: Mapping[str, str | bytes]) -> bytes:
@@ -47,9 +49,8 @@ def archive(files: Mapping[str, str | bytes]) -> bytes:
 
 
 def cmsis_pack_files(contents: Contents) -> dict[str, str | bytes]:
-    """Relative name -> content: the pack's files and the archive of them. Raises StapesError for a name that does not fit."""
+    """Relative name -> content: the pack's files and the archive of them."""
     name, audio = contents.name, contents.program.audio is not None
-    _require_name(name)
     pack = f"{VENDOR}.{name}"
     tested = [file for file in contents.library if _is_self_test(name, file)]
     example = f"examples/{name}_example"
@@ -58,6 +59,7 @@ def cmsis_pack_files(contents: Contents) -> dict[str, str | bytes]:
     board = {file: contents.render(f"cmake/{file}.j2") for file in ("startup.c", "mps2_an500.ld")}
     values = {
         "vendor": VENDOR,
+        "component": _component(name),
         "cclass": Code("Audio" if audio else "Machine Learning"),
         "cgroup": "Enhancement" if audio else "Network",
         "pack": pack,

@@ -37,6 +37,11 @@ def test_the_picture_has_colours_and_a_row_for_each_signal(tmp_path, signals):
     assert len(np.unique(three.reshape(-1, three.shape[2]), axis=0)) > 200
 
 
+def test_a_name_of_a_file_is_no_formula(tmp_path, signals):
+    draw_comparison(tmp_path / "a.png", r"$\frac{x$ {", signals, "float", "integer")
+    assert (tmp_path / "a.png").stat().st_size > 10_000
+
+
 def test_a_full_scale_sine_is_0_db_in_its_bin():
     sine = np.sin(2 * np.pi * 1000 * np.arange(RATE) / RATE)
     level = spectrogram_db(sine)
