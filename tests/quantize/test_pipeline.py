@@ -43,6 +43,11 @@ def test_the_integer_gru_follows_the_float_one(recipe, bound):
     assert snr_db(expected, got) > bound
 
 
+def test_patterns_that_match_no_tensor_are_known():
+    patterns = ["@input", "gru0/*", "nothing*", "y", "z"]
+    assert quantised({"tensor": [{"match": patterns, "dtype": "int16"}]}).unmatched == ("nothing*", "z")
+
+
 @pytest.mark.parametrize("recipe", ["w8a8", "w8a16"])
 def test_region_formats_are_those_that_make_fusing_exact(recipe):
     graph = quantised(recipe).graph

@@ -105,6 +105,13 @@ def test_a_recording_without_a_clean_partner_says_what_is_not_checked(stapes, bu
     assert [line.startswith("stapes: note: threshold pesq_drop needs") for line in done.stderr.splitlines()] == [True]
 
 
+def test_an_engine_without_a_name_is_refused(stapes, bundle, noisy):
+    for given in ("", "native,"):
+        assert (
+            "engine '' cannot be held to the bit" in stapes("regress", bundle.folder, noisy[0], "--engine", given).error
+        )
+
+
 def test_an_engine_that_this_machine_lacks_is_skipped_unless_it_was_asked_for(stapes, bundle, noisy, monkeypatch):
     missing = {name: f"{name} is not [here]" for name in ("native", "tflm", "cortex-m7", "cortex-m7-qemu")}
     monkeypatch.setattr(command, "unavailable", lambda: missing)

@@ -439,6 +439,7 @@ def test_learning_rate_rises_then_falls_to_zero():
     ("text", "word"),
     [
         ("seed = ", "not TOML"),
+        ("x = " + "[" * 200_000, "nested too deeply"),
         ("colour = 1", "colour"),
         ("[data]\nsnr = 3", "data.snr"),
         ("model = 3", r"\[model\]"),

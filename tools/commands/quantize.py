@@ -123,10 +123,12 @@ def make_bundle(
         hold_to_source(float_model, source, lowered, data.sequences, str(checkpoint))
         with progress("calibrating, frames", frames) as done:
             seen = calibrate(lowered, data.sequences, done)
+        given = isinstance(recipe, Recipe)
         if not isinstance(recipe, Recipe):
             recipe = _found_recipe(lowered, seen, frontend_used, recipe)
         result = assemble(lowered, seen, recipe)
-        _tell_unmatched(recipe, result.unmatched)
+        if given:
+            _tell_unmatched(recipe, result.unmatched)
         error = output_error(float_model, source, result.lowered, data.sequences, str(checkpoint))
         _warn_of_long_runs(result, data, str(checkpoint))
         (folder / "model.tflite").write_bytes(to_bytes(result.graph))
@@ -220,7 +222,8 @@ def _front_end(source: StreamingOnnx, given: Path | None, label: Path) -> FrontE
 
 def _tell_unmatched(recipe: Recipe, unmatched: tuple[str, ...]) -> None:
     """A pattern of one's own that matches nothing is a slip; the recipes that come along serve networks with and without a part."""
-    if unmatched and recipe.name not in builtin_recipes():
+    built_in = recipe.name in builtin_recipes() and recipe == load_recipe(recipe.name)
+    if unmatched and not built_in:
         patterns = ", ".join(repr(pattern) for pattern in unmatched)
         warnings.warn(
             f"recipe {recipe.name!r}: no tensor matches {patterns}; see stapes inspect for names", Remark, stacklevel=3

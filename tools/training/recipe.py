@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import math
-import tomllib
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, get_args, get_origin, get_type_hints
@@ -13,6 +12,7 @@ from models.errors import StapesError
 from models.frontend import FrontEnd
 from models.gru_mask import GruMaskConfig
 from models.gtcrn import Gtcrn
+from models.schema import read_toml
 from tools.corpus.degrade import BAND_HZ, CLIP_DB, ROOM_DIRECT_DB, ROOM_SECONDS
 
 FRONT_ENDS = ("float", "fixed")
@@ -219,12 +219,9 @@ _TABLES = {
 
 def load_recipe(path: Path) -> Recipe:
     """Read a TOML recipe; what it leaves out takes its default. Raises StapesError naming an unknown table or key."""
-    try:
-        values = tomllib.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError as error:
-        raise StapesError(f"{path}: no such recipe; check the path") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise StapesError(f"{path}: not TOML ({error}); correct that place") from error
+    if not path.is_file():
+        raise StapesError(f"{path}: no such recipe; check the path")
+    values = read_toml(path, "correct that place")
     try:
         recipe = _fill(Recipe, values, "")
     except StapesError as error:
