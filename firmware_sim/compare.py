@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 
 import numpy as np
@@ -34,18 +35,21 @@ class Difference:
 
 def first_difference(engine: str, reference: Run, other: Run, hop: int) -> Difference | None:
     """Compare all tensors that both runs have, then the audio; None when every bit agrees."""
+    sounds = [{"audio_q15": _framed(run.audio_q15, hop)} for run in (reference, other)]
+    return first_tensor_difference(engine, {**reference.tensors, **sounds[0]}, {**other.tensors, **sounds[1]})
+
+
+def first_tensor_difference(
+    engine: str, reference: Mapping[str, np.ndarray], other: Mapping[str, np.ndarray]
+) -> Difference | None:
+    """Compare the tensors (B, T, ...) that both have, in the order of the reference; None when every bit agrees."""
     found: list[tuple[int, int, Difference]] = []
-    shared = [name for name in reference.tensors if name in other.tensors]
-    for order, name in enumerate(shared):
-        a, b = reference.tensors[name], other.tensors[name]
+    for order, name in enumerate(name for name in reference if name in other):
+        a, b = reference[name], other[name]
         place = _first(a.reshape(*a.shape[:2], -1), b.reshape(*b.shape[:2], -1))
         if place:
             utterance, frame, index, expected, got = place
             found.append((frame, order, Difference(engine, name, utterance, frame, index, expected, got)))
-    place = _first(_framed(reference.audio_q15, hop), _framed(other.audio_q15, hop))
-    if place:
-        utterance, frame, index, expected, got = place
-        found.append((frame, len(shared), Difference(engine, "audio_q15", utterance, frame, index, expected, got)))
     return min(found, key=lambda entry: entry[:2])[2] if found else None
 
 

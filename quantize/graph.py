@@ -127,3 +127,16 @@ class Graph:
     @property
     def activations(self) -> tuple[Tensor, ...]:
         return tuple(tensor for tensor in self.tensors.values() if not tensor.is_constant)
+
+
+def to_codes(tensor: Tensor, values: np.ndarray) -> np.ndarray:
+    """Real values (B, ...) -> codes int64 (B, *shape) of a tensor with one scale, rounded half to even and saturated."""
+    assert tensor.scale is not None
+    codes = np.round(np.asarray(values, np.float64) / float(tensor.scale[0])) + tensor.zero_point
+    return np.clip(codes, *tensor.limits).astype(np.int64).reshape(len(values), *tensor.shape)
+
+
+def to_real(tensor: Tensor, codes: np.ndarray) -> np.ndarray:
+    """Codes -> real values float64 of a tensor with one scale."""
+    assert tensor.scale is not None
+    return (np.asarray(codes, np.float64) - tensor.zero_point) * float(tensor.scale[0])

@@ -9,6 +9,8 @@ bundle          the folder that says all of a quantised model
 engines         engines by name
 auto_recipe, listening   which activations are worth int16, and the recordings that decide it
 audio_files     audio arguments; audio/ holds the recordings that come along
+frames          arrays in place of audio
+regression, network_regression   what `regress` finds, and how for a network alone
 corpus          real speech and noise from package registries
 train, training training of the networks in models/zoo
 enhance, rnnoise, metrics, dnsmos, hearing, scoring, pairs, pictures   evaluation's parts

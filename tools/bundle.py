@@ -147,7 +147,8 @@ class Bundle:
         """The front end; raises StapesError for a network without an audio path."""
         if self.frontend is None:
             raise StapesError(
-                f"{self.folder}: this bundle is a network without an audio path; it has no audio to run on"
+                f"{self.folder}: this bundle is a network without an audio path; `stapes regress` and `stapes simulate` run "
+                "it over .npz files of frames, for sound quantise it with --front-end"
             )
         return self.frontend
 

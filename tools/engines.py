@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 
 from firmware_sim.engines.base import Engine
-from firmware_sim.engines.cortex_m7 import CortexM7Engine, require_qemu, require_unicorn
-from firmware_sim.engines.float_engine import FloatEngine
-from firmware_sim.engines.litert import LitertEngine
-from firmware_sim.engines.native import NativeEngine, find_compiler
-from firmware_sim.engines.numpy_engine import NumpyEngine
-from firmware_sim.engines.tflm import TflmEngine, import_runtime
+from firmware_sim.engines.cortex_m7 import CortexM7Engine, CortexM7Network, require_qemu, require_unicorn
+from firmware_sim.engines.float_engine import FloatEngine, FloatNetwork
+from firmware_sim.engines.litert import LitertEngine, LitertNetwork
+from firmware_sim.engines.native import NativeEngine, NativeNetwork, find_compiler
+from firmware_sim.engines.network import NetworkEngine
+from firmware_sim.engines.numpy_engine import NumpyEngine, NumpyNetwork
+from firmware_sim.engines.tflm import TflmEngine, TflmNetworks, import_runtime
 from models.errors import StapesError
+from quantize.graph import Graph
 from tools.bundle import Bundle
 from tools.commands.export import exported_c
 
@@ -59,6 +62,27 @@ MAKERS: dict[str, Callable[[Bundle], Engine]] = {
     "cortex-m7": _cortex_m7,
     "cortex-m7-qemu": _cortex_m7_qemu,
 }
+
+
+def _network_of_c(
+    make: Callable[[Path, Graph], NetworkEngine], check: Callable[[], object]
+) -> Callable[[Bundle], NetworkEngine]:
+    def made(bundle: Bundle) -> NetworkEngine:
+        check()
+        with exported_c(bundle) as folder:
+            return make(folder, bundle.graph)
+
+    return made
+
+
+NETWORK_MAKERS: dict[str, Callable[[Bundle], NetworkEngine]] = {
+    "numpy": lambda bundle: NumpyNetwork(bundle.graph),
+    "native": _network_of_c(NativeNetwork, find_compiler),
+    "tflm": lambda bundle: TflmNetworks(bundle.tflite, bundle.graph),
+    "litert": lambda bundle: LitertNetwork(bundle.tflite, bundle.graph),
+    "float": lambda bundle: FloatNetwork(bundle.float_onnx, bundle.graph),
+    "cortex-m7": _network_of_c(CortexM7Network, require_unicorn),
+}
 # Engines held to the bit; those of the device emulate each of its instructions, so that seconds of audio take seconds.
 EXACT = ("numpy", "native", "tflm")
 DEVICE = ("cortex-m7", "cortex-m7-qemu")
@@ -76,6 +100,15 @@ def make_engine(name: str, bundle: Bundle) -> Engine:
     if name not in MAKERS:
         raise StapesError(f"engine {name!r} is unknown; choose one of {', '.join(MAKERS)}")
     return MAKERS[name](bundle)
+
+
+def make_network_engine(name: str, bundle: Bundle) -> NetworkEngine:
+    """The engine of a bundle without an audio path; raises StapesError as `make_engine` does."""
+    if name not in NETWORK_MAKERS:
+        raise StapesError(
+            f"engine {name!r} does not run a network without an audio path; choose one of {', '.join(NETWORK_MAKERS)}"
+        )
+    return NETWORK_MAKERS[name](bundle)
 
 
 def unavailable() -> dict[str, str]:

@@ -116,9 +116,11 @@ def build(
     trace: bool = False,
     self_test: bool = False,
     portable: bool = False,
+    ports: int = 0,
 ) -> Build:
     """Compile and link an exported folder, the shim and the start-up code into `work`; its self-test too where asked.
 
+    `ports`: inputs and outputs together of a network without an audio path, which needs no CMSIS-DSP.
     `portable` takes the kernels in plain C99 instead of those with the DSP instructions of the Cortex-M7. The project's own C is compiled with all of its warnings as errors, CMSIS-DSP without. Raises StapesError with the
     compiler's first complaint.
     """
@@ -127,19 +129,20 @@ def build(
     system = [option for folder in cmsis.include_dirs for option in ("-isystem", str(folder))]
     common = [*chain.command, *chain.flags, *_COMMON, *system, *(f"-D{name}" for name in cmsis.defines)]
     strict = [*common, *STRICT, "-Werror", *(["-DSTAPES_CORTEX_M7=0"] if portable else [])]
-    own = [*strict, *program_defines(folder, name, trace)]
+    own = [*strict, *program_defines(folder, name, trace, ports)]
     files = program_files(folder)
     if self_test:
         files += self_test_files(folder, name)
         own.append(f'-DSTAPES_SELF_TEST_HEADER="{name}_self_test.h"')
     objects = {}
-    for path in [*files, SHIM, *sorted(HERE.glob("*.c"))]:
+    unused = "main.c" if ports else "network.c"
+    for path in [*files, SHIM, *(path for path in sorted(HERE.glob("*.c")) if path.name != unused)]:
         if path.parent == folder / "runtime":
             objects[path.name] = shared_object(strict, path, path.parent)
         else:
             objects[path.name] = work / f"{path.stem}.o"
             call_compiler([*own, "-c", str(path), "-o", str(objects[path.name])])
-    for path in cmsis.c_files:
+    for path in () if ports else cmsis.c_files:
         objects[path.name] = shared_object([*common, "-w"], path)
     elf = work / f"{name}.elf"
     link = [*SCRIPT, "-Wl,--gc-sections", *map(str, objects.values()), "-o", str(elf)]

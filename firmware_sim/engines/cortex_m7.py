@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import weakref
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -12,12 +13,14 @@ from models.frontend import FrontEnd
 from quantize.graph import Graph
 
 from ..cortex_m7.firmware import Firmware, import_elftools
+from ..cortex_m7.network_stream import NetworkStream
 from ..cortex_m7.qemu_device import find_qemu, run_in_qemu
 from ..cortex_m7.toolchain import build, find_toolchain, new_work_folder
 from ..cortex_m7.unicorn_device import import_unicorn
 from ..cortex_m7.unicorn_run import traced_tensors, unicorn_run
 from .base import Engine, Progress, Run, no_progress
-from .program import ProgramSource, TracedTensor, streams, unpack_frames
+from .network import NetworkEngine
+from .program import ProgramSource, TracedTensor, ports_of, streams, unpack_frames
 
 
 def require_unicorn() -> None:
@@ -37,11 +40,13 @@ def require_qemu() -> None:
 class _Image:
     """One linked variant of a program; its files live as long as this object."""
 
-    def __init__(self, source: ProgramSource, toolchain: str | None, trace: bool, portable: bool) -> None:
+    def __init__(
+        self, source: ProgramSource, toolchain: str | None, trace: bool, portable: bool, ports: int = 0
+    ) -> None:
         work = new_work_folder()
         weakref.finalize(self, shutil.rmtree, work, ignore_errors=True)
         chain = find_toolchain(toolchain)
-        built = build(source.folder, source.name, work, toolchain=chain, trace=trace, portable=portable)
+        built = build(source.folder, source.name, work, toolchain=chain, trace=trace, portable=portable, ports=ports)
         self.elf: Path = built.elf
         self.firmware = Firmware(built.elf)
         self.tensors: list[TracedTensor] = traced_tensors(self.firmware, source.name) if trace else []
@@ -97,3 +102,34 @@ class CortexM7Engine(Engine):
             progress(len(samples) // self.frontend.hop)
             return done.audio_q15, done.frames
         return unicorn_run(image.firmware, samples, self.frontend.hop, image.tensors, progress)
+
+
+class CortexM7Network(NetworkEngine):
+    """The C of an exported network without an audio path, as in `CortexM7Engine`, on the emulator unicorn."""
+
+    name = "cortex-m7"
+
+    def __init__(self, folder: Path, graph: Graph, *, toolchain: str | None = None) -> None:
+        super().__init__(graph)
+        require_unicorn()
+        self._source, self._toolchain = ProgramSource(folder), toolchain
+        self._images: dict[bool, _Image] = {}
+        self._image(trace=False)
+
+    def _image(self, trace: bool) -> _Image:
+        if trace not in self._images:
+            self._images[trace] = _Image(self._source, self._toolchain, trace, False, ports_of(self.graph))
+        return self._images[trace]
+
+    def start(self, batch: int, trace: bool = False) -> None:
+        image = self._image(trace)
+        self._streams = [
+            NetworkStream(image.firmware, self._source.name, self.graph, image.tensors) for _ in range(batch)
+        ]
+
+    def step(self, inputs: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+        rows = [
+            stream.step({name: values[row] for name, values in inputs.items()})
+            for row, stream in enumerate(self._streams)
+        ]
+        return {name: np.stack([made[name] for made in rows]) for name in rows[0]}

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+from collections import deque
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -12,10 +14,12 @@ from models.errors import StapesError
 from models.frontend import FrontEnd
 from models.pipeline import FloatPipeline, apply_mask
 from models.stft import istft
-from quantize.calibrate import run_float
+from quantize.calibrate import run_float, stream
+from quantize.graph import Graph, to_codes, to_real
 from quantize.onnx_reader import read_onnx
 
 from .base import Engine, Progress, Run, no_progress
+from .network import NetworkEngine
 
 
 class FloatEngine(Engine):
@@ -53,3 +57,34 @@ class FloatEngine(Engine):
     def run(self, audio_q15: np.ndarray, trace: bool = False, progress: Progress = no_progress) -> Run:
         out = self.trace_float(q15_to_float(np.atleast_2d(audio_q15)), progress)
         return Run(float_to_q15(out["output"]), {})
+
+
+class FloatNetwork(NetworkEngine):
+    """The float network between the codes of the integer one: what comes in is dequantised, what goes out is rounded."""
+
+    name = "float"
+    exact = False
+
+    def __init__(self, onnx_path: Path, graph: Graph) -> None:
+        super().__init__(graph)
+        self._model, self._source = read_onnx(onnx_path)
+
+    def start(self, batch: int, trace: bool = False) -> None:
+        outputs = list(self.graph.outputs)
+        # Each stream takes its next frame from its queue when its next values are asked for.
+        self._queues: list[deque[Mapping[str, np.ndarray]]] = [deque() for _ in range(batch)]
+        self._streams = [
+            stream(self._model, self._source.states, iter(queue.popleft, None), outputs) for queue in self._queues
+        ]
+
+    def step(self, inputs: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+        real = {name: to_real(self.graph.tensors[name], codes) for name, codes in inputs.items()}
+        rows = []
+        for row, queue in enumerate(self._queues):
+            queue.append({name: values[row] for name, values in real.items()})
+            _, made = next(self._streams[row])
+            rows.append(made)
+        return {
+            name: to_codes(self.graph.tensors[name], np.stack([made[name] for made in rows]))
+            for name in self.graph.outputs
+        }

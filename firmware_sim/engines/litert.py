@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 
 from models.errors import StapesError
 from models.frontend import FrontEnd
 from quantize.graph import DTYPES, Graph
 
+from .network import NetworkEngine
 from .pipeline import PipelineEngine
 
 
@@ -30,19 +33,19 @@ def make_interpreter(tflite: bytes):
     return interpreter
 
 
-class LitertEngine(PipelineEngine):
+class LitertNetwork(NetworkEngine):
     """Not exact: its kernels (XNNPACK or reference) round once where TFLite Micro rounds twice."""
 
     name = "litert"
     exact = False
 
-    def __init__(self, tflite: bytes, graph: Graph, frontend: FrontEnd) -> None:
-        super().__init__(graph, frontend)
+    def __init__(self, tflite: bytes, graph: Graph) -> None:
+        super().__init__(graph)
         self._interpreter = make_interpreter(tflite)
         self._inputs = [detail["index"] for detail in self._interpreter.get_input_details()]
         self._outputs = [detail["index"] for detail in self._interpreter.get_output_details()]
 
-    def start(self, batch: int, trace: bool) -> None:
+    def start(self, batch: int, trace: bool = False) -> None:
         tensors = self.graph.tensors
         self._states = [
             {
@@ -52,14 +55,27 @@ class LitertEngine(PipelineEngine):
             for _ in range(batch)
         ]
 
-    def network(self, features: np.ndarray) -> tuple[np.ndarray, dict[str, np.ndarray]]:
-        masks = []
-        for state, frame in zip(self._states, features, strict=True):
-            codes = frame.astype(DTYPES[self.features.dtype]).reshape(self.features.shape)
-            for index, value in zip(self._inputs, [codes, *state.values()], strict=True):
+    def step(self, inputs: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+        made: dict[str, list[np.ndarray]] = {name: [] for name in self.graph.outputs}
+        for row, state in enumerate(self._states):
+            given = [self._narrow(name, inputs[name][row]) for name in self.graph.inputs]
+            for index, value in zip(self._inputs, [*given, *state.values()], strict=True):
                 self._interpreter.set_tensor(index, value)
             self._interpreter.invoke()
-            mask, *new = (self._interpreter.get_tensor(index) for index in self._outputs)
-            masks.append(mask)
+            out = [self._interpreter.get_tensor(index) for index in self._outputs]
+            for name, value in zip(self.graph.outputs, out, strict=False):
+                made[name].append(value)
+            new = out[len(self.graph.outputs) :]
             state.update(zip((s.input for s in self.graph.states), new, strict=True))
-        return np.stack(masks), {}
+        return {name: np.stack(values) for name, values in made.items()}
+
+    def _narrow(self, name: str, codes: np.ndarray) -> np.ndarray:
+        tensor = self.graph.tensors[name]
+        return np.asarray(codes).astype(DTYPES[tensor.dtype]).reshape(tensor.shape)
+
+
+class LitertEngine(PipelineEngine):
+    """The audio path around `LitertNetwork`."""
+
+    def __init__(self, tflite: bytes, graph: Graph, frontend: FrontEnd) -> None:
+        super().__init__(LitertNetwork(tflite, graph), frontend)

@@ -7,16 +7,18 @@ import os
 import shutil
 import tempfile
 import weakref
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
 
 from models.errors import StapesError
 from models.frontend import FrontEnd
-from quantize.graph import Graph
+from quantize.graph import DTYPES, Graph
 
 from ..cmsis_dsp import sources
 from .base import Engine, Progress, Run, no_progress
+from .network import NetworkEngine
 from .program import (
     HOPS_A_CALL,
     SHIM,
@@ -24,6 +26,7 @@ from .program import (
     ProgramSource,
     TracedTensor,
     call_compiler,
+    ports_of,
     program_defines,
     program_files,
     shared_object,
@@ -43,20 +46,28 @@ def find_compiler() -> str:
 
 
 def build(
-    folder: Path, name: str, output: Path, *, flags: tuple[str, ...] = FAST, trace: bool = False, cc: str | None = None
+    folder: Path,
+    name: str,
+    output: Path,
+    *,
+    flags: tuple[str, ...] = FAST,
+    trace: bool = False,
+    cc: str | None = None,
+    ports: int = 0,
 ) -> None:
     """Compile an exported folder, the shim and CMSIS-DSP to a shared library.
 
-    The exported C is compiled as its own Makefile does, CMSIS-DSP without warnings. Raises StapesError with the
-    compiler's first complaint.
+    The exported C is compiled as its own Makefile does, CMSIS-DSP without warnings; a network without an audio path, of
+    so many `ports`, needs none. Raises StapesError with the compiler's first complaint.
     """
     compiler = (cc or find_compiler()).split()
     cmsis = sources()
     common = ["-std=c99", "-fPIC", *flags, *(f"-I{d}" for d in cmsis.include_dirs), *(f"-D{d}" for d in cmsis.defines)]
     shared = [path for path in program_files(folder) if path.parent != folder]
     objects = [str(shared_object([*compiler, *common], path, folder / "runtime")) for path in shared]
-    objects += [str(shared_object([*compiler, *common, "-w"], path)) for path in cmsis.c_files]
-    own = [*compiler, *common, *program_defines(folder, name, trace)]
+    if not ports:
+        objects += [str(shared_object([*compiler, *common, "-w"], path)) for path in cmsis.c_files]
+    own = [*compiler, *common, *program_defines(folder, name, trace, ports)]
     with tempfile.TemporaryDirectory(prefix="stapes-build-") as work:
         for index, path in enumerate([*(path for path in program_files(folder) if path.parent == folder), SHIM]):
             objects.append(f"{work}/{index}.o")
@@ -67,15 +78,20 @@ def build(
 class _Library:
     """One compiled variant of a program, loaded."""
 
-    def __init__(self, source: ProgramSource, flags: tuple[str, ...], trace: bool, cc: str | None) -> None:
+    def __init__(
+        self, source: ProgramSource, flags: tuple[str, ...], trace: bool, cc: str | None, ports: int = 0
+    ) -> None:
         work = tempfile.mkdtemp(prefix="stapes-native-")
         weakref.finalize(self, shutil.rmtree, work, ignore_errors=True)
         path = Path(work) / f"{source.name}.so"
-        build(source.folder, source.name, path, flags=flags, trace=trace, cc=cc)
+        build(source.folder, source.name, path, flags=flags, trace=trace, cc=cc, ports=ports)
         self.c = ctypes.CDLL(str(path))
         self.c.shim_context_bytes.restype = ctypes.c_size_t
         self.c.shim_init.argtypes = [ctypes.c_void_p]
-        self.c.shim_run.argtypes = [ctypes.c_void_p] * 3 + [ctypes.c_size_t, ctypes.c_void_p, ctypes.c_size_t]
+        if ports:
+            self.c.shim_step.argtypes = [ctypes.c_void_p] * 3
+        else:
+            self.c.shim_run.argtypes = [ctypes.c_void_p] * 3 + [ctypes.c_size_t, ctypes.c_void_p, ctypes.c_size_t]
         self.tensors: list[TracedTensor] = []
         if trace:
             self.c.shim_tensor_name.restype = ctypes.c_char_p
@@ -161,4 +177,50 @@ class NativeEngine(Engine):
         return made, frames
 
 
-__all__ = ["FAST", "STRICT", "NativeEngine", "build", "find_compiler"]
+class NativeNetwork(NetworkEngine):
+    """The C of an exported network without an audio path. The folder may be removed once the engine is made."""
+
+    name = "native"
+
+    def __init__(self, folder: Path, graph: Graph) -> None:
+        super().__init__(graph)
+        self._source = ProgramSource(folder)
+        self._libraries: dict[bool, _Library] = {}
+        self._library(trace=False)
+
+    def _library(self, trace: bool) -> _Library:
+        if trace not in self._libraries:
+            self._libraries[trace] = _Library(self._source, FAST, trace, None, ports_of(self.graph))
+        return self._libraries[trace]
+
+    def start(self, batch: int, trace: bool = False) -> None:
+        self._running, self._trace = self._library(trace), trace
+        self._contexts = [self._running.start() for _ in range(batch)]
+
+    def step(self, inputs: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+        rows = [
+            self._step(context, {name: values[row] for name, values in inputs.items()})
+            for row, context in enumerate(self._contexts)
+        ]
+        return {name: np.stack([made[name] for made in rows]) for name in rows[0]}
+
+    def _step(self, context: np.ndarray, inputs: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+        tensors = self.graph.tensors
+        given = [
+            np.ascontiguousarray(np.reshape(inputs[name], tensors[name].shape), DTYPES[tensors[name].dtype])
+            for name in self.graph.inputs
+        ]
+        made = {name: np.zeros(tensors[name].shape, DTYPES[tensors[name].dtype]) for name in self.graph.outputs}
+        arrays = [*given, *made.values()]
+        ports = (ctypes.c_void_p * len(arrays))(*(array.ctypes.data for array in arrays))
+        frame = np.zeros(sum(tensor.bytes for tensor in self._running.tensors), np.uint8)
+        status = self._running.c.shim_step(context.ctypes.data, ports, frame.ctypes.data if self._trace else None)
+        if status:
+            raise StapesError(f"engine native: network returned status {status}")
+        if not self._trace:
+            return made
+        traced = unpack_frames(frame.reshape(1, 1, -1), self._running.tensors, self.graph)
+        return {**{name: values[0, 0] for name, values in traced.items()}, **made}
+
+
+__all__ = ["FAST", "STRICT", "NativeEngine", "NativeNetwork", "build", "find_compiler"]

@@ -2,27 +2,37 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 
-from quantize.graph import DTYPES
+from models.frontend import FrontEnd
+from quantize.graph import DTYPES, Graph
 
 from ..network import NetworkSimulator
+from .network import NetworkEngine
 from .pipeline import PipelineEngine
 
 
-class NumpyEngine(PipelineEngine):
+class NumpyNetwork(NetworkEngine):
     """The reference that the other integer engines are held to."""
 
     name = "numpy"
 
-    def start(self, batch: int, trace: bool) -> None:
+    def start(self, batch: int, trace: bool = False) -> None:
         self._simulator = NetworkSimulator(self.graph, batch)
         self._keep = "all" if trace else None
 
-    def network(self, features: np.ndarray) -> tuple[np.ndarray, dict[str, np.ndarray]]:
-        out = self._simulator.step({self.features.name: features}, keep=self._keep)
+    def step(self, inputs: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+        out = self._simulator.step(inputs, keep=self._keep)
         if self._keep is None:
-            return out[self.mask.name], {}
+            return out
         # Kept as narrow as they are: a traced minute of 64-bit integers would not fit into memory.
-        narrow = {name: codes.astype(DTYPES[self.graph.tensors[name].dtype]) for name, codes in out.items()}
-        return out[self.mask.name], narrow
+        return {name: codes.astype(DTYPES[self.graph.tensors[name].dtype]) for name, codes in out.items()}
+
+
+class NumpyEngine(PipelineEngine):
+    """The audio path around `NumpyNetwork`."""
+
+    def __init__(self, graph: Graph, frontend: FrontEnd) -> None:
+        super().__init__(NumpyNetwork(graph), frontend)

@@ -1,8 +1,7 @@
-"""The audio path in numpy around a network that somebody else computes: what the engines numpy, tflm and litert share."""
+"""The audio path in numpy around an engine of a network: what the engines numpy, tflm and litert are."""
 
 from __future__ import annotations
 
-from abc import abstractmethod
 from collections.abc import Collection
 
 import numpy as np
@@ -13,6 +12,7 @@ from quantize.graph import Graph, Tensor
 
 from ..audio.frontend import AudioPath
 from .base import Engine, Progress, Run, from_blocks, no_progress, to_blocks
+from .network import NetworkEngine
 
 # What the audio path makes before the network, in order, as far as it has it; the C trace uses the same names.
 BEFORE = ("exponent", "spectrum_q31", "power_q40", "noise_q40", "gain_q15", "speech", "features_q20")
@@ -35,20 +35,13 @@ def network_ends(graph: Graph, frontend: FrontEnd) -> tuple[Tensor, Tensor]:
 
 
 class PipelineEngine(Engine):
-    """Audio path in numpy; subclasses give `start` and `network`."""
+    """The audio path in numpy around any engine of its network."""
 
-    def __init__(self, graph: Graph, frontend: FrontEnd) -> None:
+    def __init__(self, network: NetworkEngine, frontend: FrontEnd) -> None:
         super().__init__(frontend)
-        self.graph = graph
-        self.features, self.mask = network_ends(graph, frontend)
-
-    @abstractmethod
-    def start(self, batch: int, trace: bool) -> None:
-        """Reset the network for a batch."""
-
-    @abstractmethod
-    def network(self, features: np.ndarray) -> tuple[np.ndarray, dict[str, np.ndarray]]:
-        """Codes (B, *shape) of one frame -> mask codes (B, *shape), and every traced tensor by name."""
+        self.name, self.exact = network.name, network.exact
+        self.network, self.graph = network, network.graph
+        self.features, self.mask = network_ends(network.graph, frontend)
 
     def run(
         self, audio_q15: np.ndarray, trace: bool | Collection[str] = False, progress: Progress = no_progress
@@ -58,14 +51,14 @@ class PipelineEngine(Engine):
         blocks = to_blocks(audio_q15, self.frontend.hop)
         batch = blocks.shape[1]
         path = AudioPath(self.frontend, batch)
-        self.start(batch, trace is True)
+        self.network.start(batch, trace is True)
         made: list[np.ndarray] = []
         kept: dict[str, list[np.ndarray]] = {}
         for block in blocks:
             before = path.analyse(block)
             codes = path.quantise_features(before["features_q20"], self.features)
-            mask, tensors = self.network(codes.reshape(batch, *self.features.shape))
-            mask_q15 = path.mask_to_q15(mask.reshape(batch, -1), self.mask)
+            tensors = self.network.step({self.features.name: codes.reshape(batch, *self.features.shape)})
+            mask_q15 = path.mask_to_q15(tensors[self.mask.name].reshape(batch, -1), self.mask)
             made.append(path.synthesise(mask_q15))
             if trace:
                 named = {name: before[name] for name in BEFORE if name in before}

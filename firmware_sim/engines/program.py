@@ -72,10 +72,20 @@ def self_test_files(folder: Path, name: str) -> list[Path]:
     return files
 
 
-def program_defines(folder: Path, name: str, trace: bool) -> list[str]:
-    """Compiler options under which the program and the shim see each other."""
+def program_defines(folder: Path, name: str, trace: bool, ports: int = 0) -> list[str]:
+    """Compiler options under which the program and the shim see each other.
+
+    `ports`: the inputs and outputs of a network without an audio path, together.
+    """
     names = [f"-DSTAPES_NAME={name}", f"-DSTAPES_NAME_UPPER={name.upper()}", f'-DSTAPES_HEADER="{name}.h"']
+    if ports:
+        names.append("-DSTAPES_PORTS=" + ",".join(f"ports[{index}]" for index in range(ports)))
     return [*names, *(["-DSTAPES_TRACE"] if trace else []), f"-I{folder}"]
+
+
+def ports_of(graph: Graph) -> int:
+    """Inputs and outputs of a graph besides its states."""
+    return len(graph.inputs) + len(graph.outputs)
 
 
 def call_compiler(command: Sequence[str]) -> None:

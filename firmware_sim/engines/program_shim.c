@@ -1,5 +1,6 @@
 /* Runs an exported program over many hops and, when built with STAPES_TRACE, keeps every traced tensor.
- * Compiled with -DSTAPES_NAME=<name> -DSTAPES_NAME_UPPER=<NAME> -DSTAPES_HEADER="<name>.h".
+ * Compiled with -DSTAPES_NAME=<name> -DSTAPES_NAME_UPPER=<NAME> -DSTAPES_HEADER="<name>.h"; for a network without an audio
+ * path with -DSTAPES_PORTS=ports[0],ports[1],... too: its inputs, then its outputs.
  */
 #include STAPES_HEADER
 
@@ -32,6 +33,28 @@ static void shim_keep(void *user, int tensor, const void *data, int bytes)
 }
 #endif
 
+#ifdef STAPES_PORTS
+
+/* One frame: arrays of the inputs and outputs in the order of the program; frame[sum of shim_tensor_bytes] when tracing, else null. */
+int shim_step(CONTEXT *ctx, void *const *ports, unsigned char *frame);
+int shim_step(CONTEXT *ctx, void *const *ports, unsigned char *frame)
+{
+#ifdef STAPES_TRACE
+    shim_trace trace = {frame};
+    ctx->trace = frame ? shim_keep : 0;
+    ctx->trace_user = &trace;
+#endif
+    const int status = (int)JOIN(STAPES_NAME, _network)(ctx, STAPES_PORTS);
+#ifdef STAPES_TRACE
+    ctx->trace = 0;
+    ctx->trace_user = 0;
+#endif
+    (void)frame;
+    return status;
+}
+
+#else
+
 /* in[hops * HOP] -> out[hops * HOP]; frames[hops][sum of shim_tensor_bytes] when tracing, else null. */
 int shim_run(CONTEXT *ctx, const int16_t *in, int16_t *out, size_t hops, unsigned char *frames, size_t frame_bytes)
 {
@@ -56,3 +79,5 @@ int shim_run(CONTEXT *ctx, const int16_t *in, int16_t *out, size_t hops, unsigne
     (void)frame_bytes;
     return status;
 }
+
+#endif

@@ -1,6 +1,8 @@
-"""Engine `tflm`: the .tflite in TFLite Micro's own interpreter, the audio path in numpy."""
+"""Engine `tflm`: the .tflite in TFLite Micro's own interpreter, the audio path, where there is one, in numpy."""
 
 from __future__ import annotations
+
+from collections.abc import Mapping
 
 import flatbuffers
 import numpy as np
@@ -9,6 +11,7 @@ from models.errors import StapesError
 from models.frontend import FrontEnd
 from quantize.graph import DTYPES, Graph
 
+from .network import NetworkEngine
 from .pipeline import PipelineEngine
 
 # Large enough for every tensor of a frame at once, which is what a trace needs.
@@ -30,25 +33,32 @@ def import_runtime():
 
 
 class TflmEngine(PipelineEngine):
-    """What a TFLM user gets; one interpreter an utterance, so a batch costs as much as its utterances in a row."""
+    """What a TFLM user gets, with the audio path around it."""
+
+    def __init__(self, tflite: bytes, graph: Graph, frontend: FrontEnd) -> None:
+        super().__init__(TflmNetworks(tflite, graph), frontend)
+
+
+class TflmNetworks(NetworkEngine):
+    """One interpreter an utterance, so a batch costs as much as its utterances in a row."""
 
     name = "tflm"
 
-    def __init__(self, tflite: bytes, graph: Graph, frontend: FrontEnd) -> None:
-        super().__init__(graph, frontend)
+    def __init__(self, tflite: bytes, graph: Graph) -> None:
+        super().__init__(graph)
         self._tflite = tflite
         self._runtime = import_runtime()
         self._pool: list[TflmNetwork] = []
 
-    def start(self, batch: int, trace: bool) -> None:
+    def start(self, batch: int, trace: bool = False) -> None:
         self._pool = [TflmNetwork(self._runtime, self._tflite, self.graph, trace) for _ in range(batch)]
 
-    def network(self, features: np.ndarray) -> tuple[np.ndarray, dict[str, np.ndarray]]:
+    def step(self, inputs: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
         results = [
-            network.step({self.features.name: frame}) for network, frame in zip(self._pool, features, strict=True)
+            network.step({name: values[row] for name, values in inputs.items()})
+            for row, network in enumerate(self._pool)
         ]
-        tensors = {name: np.stack([result[name] for result in results]) for name in results[0]}
-        return tensors[self.mask.name], tensors
+        return {name: np.stack([result[name] for result in results]) for name in results[0]}
 
 
 class TflmNetwork:

@@ -14,7 +14,11 @@ from tools.defaults import DEVICE_ENGINE, DEVICE_SECONDS
 def regress(
     bundle: Annotated[Path, typer.Argument(help="Bundle made by `stapes quantize`.")],
     audio: Annotated[
-        list[Path] | None, typer.Argument(help="wav or flac files, or folders. Default: the demo recordings.")
+        list[Path] | None,
+        typer.Argument(
+            help="wav or flac files, or folders. Default: the demo recordings. For a network without an audio path .npz files of "
+            "frames; default: its golden vectors."
+        ),
     ] = None,
     engine: Annotated[
         list[str] | None,
@@ -35,6 +39,8 @@ def regress(
     `stapes regress build/mask recordings/ --engine native --json`
 
     `stapes regress build/mask noisy.wav --engine cortex-m7 --engine cortex-m7-qemu`
+
+    `stapes regress build/network frames.npz`
     """
     with loading():
         from tools.commands import regress as command

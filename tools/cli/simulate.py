@@ -12,8 +12,15 @@ from tools.cli.loading import loading
 
 def simulate(
     bundle: Annotated[Path, typer.Argument(help="Bundle made by `stapes quantize`.")],
-    audio: Annotated[Path, typer.Argument(help="A wav or flac file, or a folder of them.")],
-    output: Annotated[Path, typer.Option("-o", "--output", help="A wav file, or a folder when the input is a folder.")],
+    audio: Annotated[
+        Path,
+        typer.Argument(
+            help="A wav or flac file, or a folder of them; for a network without an audio path an .npz file of frames."
+        ),
+    ],
+    output: Annotated[
+        Path, typer.Option("-o", "--output", help="A wav file, or a folder when the input is a folder; .npz for .npz.")
+    ],
     engine: Annotated[
         str, typer.Option(help="numpy, native, tflm, litert, float, cortex-m7 or cortex-m7-qemu.")
     ] = "native",
@@ -29,6 +36,8 @@ def simulate(
     `stapes simulate build/mask noisy.wav -o enhanced.wav`
 
     `stapes simulate build/mask recordings/ -o enhanced/ --engine numpy`
+
+    `stapes simulate build/network frames.npz -o out.npz`
 
     `stapes simulate build/mask noisy.wav -o enhanced.wav --json | jq -r .files[0].sha256`
     """

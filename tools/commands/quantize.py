@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import io
 import math
 import warnings
-import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -31,7 +29,7 @@ from quantize.against_source import hold_to_source, output_error
 from quantize.audio_params import AUDIO_IN, AUDIO_OUT, audio_params, require_free_tensors
 from quantize.calibrate import Observations, calibrate, run_float
 from quantize.float_graph import FloatGraph
-from quantize.graph import DTYPES
+from quantize.graph import DTYPES, to_codes, to_real
 from quantize.long_run import frames_to_run, leaves
 from quantize.lowering import lower, require_supported
 from quantize.onnx_reader import StreamingOnnx, check_model, load_onnx, read_onnx, with_states
@@ -40,6 +38,7 @@ from quantize.recipe import Recipe, builtin_recipes, load_recipe
 from tools.bundle import MANIFEST, Bundle, load_bundle, seal, sha256
 from tools.calibration import Calibration, read_calibration
 from tools.console import console, progress
+from tools.frames import npz_bytes
 from tools.proof_table import proof_table
 
 VECTOR_SAMPLES = 16_000
@@ -136,7 +135,7 @@ def make_bundle(
         vectors, quality = _vectors(result, frontend_used, data, source, float_model)
         if frontend_used is not None:
             quality["vectors_output_snr_db"] = _sound_snr(FloatEngine(onnx_path, frontend_used), vectors)
-        (folder / "vectors.npz").write_bytes(_npz(vectors))
+        (folder / "vectors.npz").write_bytes(npz_bytes(vectors))
         seal(
             folder,
             _manifest(
@@ -239,7 +238,7 @@ def _vectors(
     """
     graph = result.graph
     if frontend is None:
-        codes = {name: _codes(graph.tensors[name], data.sequences[0][name][:VECTOR_FRAMES]) for name in graph.inputs}
+        codes = {name: to_codes(graph.tensors[name], data.sequences[0][name][:VECTOR_FRAMES]) for name in graph.inputs}
         simulator = NetworkSimulator(graph, 1)
         frames = len(next(iter(codes.values())))
         rows = [simulator.step({name: values[t][None] for name, values in codes.items()}) for t in range(frames)]
@@ -258,18 +257,12 @@ def _vectors(
     return typed, {"vectors_snr_db": _output_snr(result, typed, source, float_model)}
 
 
-def _codes(tensor, values: np.ndarray) -> np.ndarray:
-    codes = np.round(values.astype(np.float64) / float(tensor.scale[0])) + tensor.zero_point
-    return np.clip(codes, *tensor.limits).astype(np.int64).reshape(len(values), *tensor.shape)
-
-
 def _output_snr(result: Quantised, vectors: dict[str, np.ndarray], source: StreamingOnnx, float_model) -> float:
     """SNR of the integer network's outputs against the float network fed with the same, dequantised, inputs."""
     graph = result.graph
 
     def real(name: str) -> np.ndarray:
-        tensor = graph.tensors[name]
-        return (vectors[name].astype(np.float64) - tensor.zero_point) * float(tensor.scale[0])  # type: ignore[index]
+        return to_real(graph.tensors[name], vectors[name])
 
     fed = [{name: real(name).astype(np.float32) for name in graph.inputs}]
     expected = run_float(float_model, source.states, fed, list(source.outputs))[0]
@@ -280,16 +273,6 @@ def _sound_snr(reference: FloatEngine, vectors: dict[str, np.ndarray]) -> float:
     """SNR of the pipeline's output against the float pipeline's over the golden audio."""
     expected = reference.trace_float(q15_to_float(vectors[AUDIO_IN][None]))["output"][0]
     return round(snr_db(expected, q15_to_float(vectors[AUDIO_OUT])), 2)
-
-
-def _npz(arrays: dict[str, np.ndarray]) -> bytes:
-    """As `numpy.savez`, which takes no array of the name of one of its own parameters, such as `file`."""
-    buffer = io.BytesIO()
-    with zipfile.ZipFile(buffer, "w") as archive:
-        for name, array in arrays.items():
-            with archive.open(f"{name}.npy", "w", force_zip64=True) as member:
-                np.lib.format.write_array(member, array, allow_pickle=False)
-    return buffer.getvalue()
 
 
 def _manifest(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Container
-from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +17,6 @@ from firmware_sim.engines.base import Engine
 from firmware_sim.engines.float_engine import FloatEngine
 from firmware_sim.engines.pipeline import PipelineEngine
 from models.audio import q15_to_float, read_audio
-from models.errors import StapesError
 from models.frontend import FrontEnd
 from tools.audio_files import DEMO, Batch, in_parts, read_batch
 from tools.bundle import Bundle, load_bundle
@@ -25,50 +24,27 @@ from tools.console import console, err, print_json, progress
 from tools.defaults import DEVICE_ENGINE, DEVICE_SECONDS
 from tools.engines import DEVICE, EXACT, make_engine, unavailable
 from tools.metrics import aligned, measure
+from tools.network_regression import print_network_report, refuse_sound, run_network_regression
+from tools.regression import REFERENCE, Report, chosen, settle_lock
 
-REFERENCE = "numpy"
 MASK_SNR = "mask_snr_db"
-
-
-@dataclass
-class Report:
-    """What a regression found; `thresholds` maps names to value, limit, ok."""
-
-    engines: dict[str, dict[str, Any]] = field(default_factory=dict)
-    first_difference: Difference | None = None
-    locked: str = "not locked"
-    thresholds: dict[str, dict[str, Any]] = field(default_factory=dict)
-    skipped: dict[str, str] = field(default_factory=dict)
-
-    @property
-    def identical(self) -> bool:
-        return self.first_difference is None and all(entry["bits"] != "differ" for entry in self.engines.values())
-
-    @property
-    def passed(self) -> bool:
-        return self.identical and self.locked != "differs" and all(t["ok"] for t in self.thresholds.values())
-
-    def to_json(self) -> dict[str, Any]:
-        return {
-            "identical": self.identical,
-            "passed": self.passed,
-            "engines": self.engines,
-            "first_difference": self.first_difference.to_json() if self.first_difference else None,
-            "locked": self.locked,
-            "thresholds": self.thresholds,
-            "skipped": self.skipped,
-        }
 
 
 def regress(bundle: Path, *, audio: list[Path] | None, engine: list[str] | None, update: bool, json: bool) -> None:
     """The command, whose options stand in `tools.cli.regress`."""
     opened = load_bundle(bundle)
-    batch = read_batch(audio or sorted(DEMO.glob("*_noisy.flac")))
-    report = run_regression(opened, batch, engine, update)
+    if opened.frontend is None:
+        refuse_sound(audio or [])
+        report = run_network_regression(opened, audio or [], engine, update)
+        show = partial(print_network_report, report, audio or [])
+    else:
+        batch = read_batch(audio or sorted(DEMO.glob("*_noisy.flac")))
+        report = run_regression(opened, batch, engine, update)
+        show = partial(_print, report, batch)
     if json:
         print_json(report.to_json())
     else:
-        _print(report, batch)
+        show()
     if not report.passed:
         raise typer.Exit(1)
 
@@ -76,8 +52,9 @@ def regress(bundle: Path, *, audio: list[Path] | None, engine: list[str] | None,
 def run_regression(bundle: Bundle, batch: Batch, engines: list[str] | None = None, update: bool = False) -> Report:
     """Compare engines, lock and thresholds over a batch."""
     report = Report()
-    names = _chosen(engines, report)
-    lock = {} if update else bundle.lock()
+    names = chosen(engines, (*EXACT, DEVICE_ENGINE), (*EXACT, *DEVICE), unavailable(), report)
+    if not update:
+        bundle.lock()
     limits = _limits(bundle)
     outputs: dict[str, list[np.ndarray]] = {}
     masks: list[np.ndarray] = []
@@ -92,14 +69,7 @@ def run_regression(bundle: Bundle, batch: Batch, engines: list[str] | None = Non
         report.engines[name]["bits"] = "reference" if name == REFERENCE else "equal" if equal else "differ"
         if report.first_difference is None and not equal:
             report.first_difference = locate(made[REFERENCE], made[name], part, expected, outputs[name])
-    key, value = batch.sha256(), report.engines[REFERENCE]["sha256"]
-    if update:
-        if not report.identical:
-            raise StapesError("engines disagree; nothing was locked. Run without --update to see where")
-        bundle.write_lock({**_old_lock(bundle), key: value})
-        report.locked = "updated"
-    elif key in lock:
-        report.locked = "equal" if lock[key] == value else "differs"
+    settle_lock(bundle, batch.sha256(), report.engines[REFERENCE]["sha256"], report, update)
     report.thresholds = _thresholds(bundle, batch, limits, outputs[REFERENCE], masks)
     return report
 
@@ -109,26 +79,6 @@ def _beginning(batch: Batch, frontend: FrontEnd) -> Batch:
     hops = int(DEVICE_SECONDS * frontend.sample_rate) // frontend.hop
     length = min(batch.lengths[0], hops * frontend.hop)
     return Batch(batch.paths[:1], batch.audio_q15[:1, :length], [length])
-
-
-def _old_lock(bundle: Bundle) -> dict[str, str]:
-    try:
-        return bundle.lock()
-    except StapesError:
-        return {}
-
-
-def _chosen(engines: list[str] | None, report: Report) -> list[str]:
-    asked = engines or (*EXACT, DEVICE_ENGINE)
-    names = [name.strip() for entry in asked for name in entry.split(",")]
-    for name in names:
-        if name not in (*EXACT, *DEVICE):
-            raise StapesError(f"engine {name!r} cannot be held to the bit; choose from {', '.join((*EXACT, *DEVICE))}")
-    missing = unavailable()
-    if not engines:
-        report.skipped = {name: reason for name, reason in missing.items() if name in names}
-        names = [name for name in names if name not in missing]
-    return [REFERENCE, *dict.fromkeys(name for name in names if name != REFERENCE)]
 
 
 def _timed(

@@ -9,19 +9,26 @@ from pathlib import Path
 import numpy as np
 
 from firmware_sim.compare import sha256_of
+from firmware_sim.engines.network import run_network
 from models.audio import wav_bytes
 from models.errors import StapesError
 from models.files import made_folders, write_all
+from quantize.graph import to_real
 from tools.audio_files import in_parts, read_batch
-from tools.bundle import load_bundle
+from tools.bundle import Bundle, load_bundle
 from tools.console import console, print_json, progress
-from tools.engines import make_engine
+from tools.engines import make_engine, make_network_engine
+from tools.frames import npz_bytes, read_frames, sha256_of_codes
 from tools.metrics import with_tail
+from tools.network_regression import refuse_sound
 
 
 def simulate(bundle: Path, audio: Path, output: Path, *, engine: str, align: bool, json: bool) -> None:
     """The command, whose options stand in `tools.cli.simulate`."""
     opened = load_bundle(bundle)
+    if opened.frontend is None:
+        _simulate_network(opened, audio, output, engine=engine, align=align, json=json)
+        return
     frontend = opened.require_frontend()
     batch = read_batch([audio])
     single = not audio.is_dir()
@@ -52,6 +59,34 @@ def simulate(bundle: Path, audio: Path, output: Path, *, engine: str, align: boo
         print_json({"engine": engine, "bundle_sha256": opened.hash, "files": files, "realtime_factor": factor})
         return
     console.print(f"{len(rows)} file(s), {batch.seconds:.1f} s of audio, engine {engine}: {output}")
+
+
+def _simulate_network(bundle: Bundle, given: Path, output: Path, *, engine: str, align: bool, json: bool) -> None:
+    """Frames in, frames out: real numbers where the file holds real numbers, codes where it holds codes."""
+    refuse_sound([given])
+    if align:
+        raise StapesError("--align shifts sound; this bundle is a network without an audio path: leave it out")
+    if output.suffix.lower() != ".npz" or output.is_dir():
+        raise StapesError(f"{output}: give the name of an .npz file")
+    _refuse_loss([given], [output])
+    frames = read_frames(given, bundle.graph)
+    runner = make_network_engine(engine, bundle)
+    with progress(f"{engine} engine, frames", frames.count) as done:
+        made = run_network(runner, {name: codes[None] for name, codes in frames.codes.items()}, progress=done)
+    codes = {
+        name: made[name][0].reshape(frames.count, *bundle.graph.tensors[name].shape) for name in bundle.graph.outputs
+    }
+    tensors = bundle.graph.tensors
+    # 16 bits times a scale of 8: float32 holds them all.
+    arrays = {name: to_real(tensors[name], c).astype(np.float32) for name, c in codes.items()} if frames.real else codes
+    with made_folders([output.parent]):
+        write_all({output: npz_bytes(arrays)})
+    if json:
+        hashed = sha256_of_codes([codes], bundle.graph)
+        files = [{"input": str(given), "output": str(output), "frames": frames.count, "sha256": hashed}]
+        print_json({"engine": engine, "bundle_sha256": bundle.hash, "files": files})
+        return
+    console.print(f"{frames.count} frames, engine {engine}: {output}")
 
 
 def _targets(source: Path, folder: Path, paths: list[Path]) -> list[Path]:

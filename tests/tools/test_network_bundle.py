@@ -1,0 +1,166 @@
+"""A network without an audio path: several inputs and outputs, all engines alike over golden vectors and frames, npz in and npz out."""
+
+import json
+import shutil
+
+import numpy as np
+import onnx
+import pytest
+from onnx import helper
+
+from firmware_sim.compare import snr_db
+from firmware_sim.engines.network import NetworkEngine
+from models.errors import StapesError
+from tests.machine import lacking
+from tests.quantize.onnx_models import make
+from tools import network_regression
+from tools.bundle import load_bundle
+from tools.engines import make_network_engine
+
+FRAMES = np.random.default_rng(5)
+INPUTS = {name: FRAMES.normal(0, 1, (40, size)).astype(np.float32) for name, size in (("x", 12), ("side", 6))}
+SIZES = {"y": 8, "level": 6}
+
+
+def two_ends():
+    """x (1, 1, 12), side (1, 6) -> y (1, 1, 8) of a GRU, level (1, 6)."""
+    rng = np.random.default_rng(2)
+    constants = {"W": rng.normal(0, 0.5, (1, 24, 12)), "R": rng.normal(0, 0.5, (1, 24, 8)), "B": np.zeros((1, 48))}
+    constants |= {"M": rng.normal(0, 0.4, (6, 6)), "axes": np.array([1], np.int64)}
+    nodes = [
+        helper.make_node("GRU", ["x", "W", "R", "B", "", "h"], ["Y", "h_out"], hidden_size=8, linear_before_reset=1),
+        helper.make_node("Squeeze", ["Y", "axes"], ["y"]),
+        helper.make_node("MatMul", ["side", "M"], ["product"]),
+        helper.make_node("Sigmoid", ["product"], ["level"]),
+    ]
+    inputs = {"x": (1, 1, 12), "side": (1, 6), "h": (1, 1, 8)}
+    return make(nodes, inputs, {"y": (1, 1, 8), "level": (1, 6), "h_out": (1, 1, 8)}, constants)
+
+
+@pytest.fixture(scope="module")
+def network(once):
+    """A folder with the bundle `b`, and `frames.npz` that it was calibrated on."""
+    from quantize.recipe import load_recipe
+    from tools.commands.quantize import make_bundle
+
+    def fill(folder):
+        folder.mkdir()
+        np.savez(folder / "frames.npz", **INPUTS)
+        onnx.save(two_ends(), folder / "net.onnx")
+        recipe = load_recipe("w8a16")
+        make_bundle(folder / "net.onnx", folder / "b", recipe=recipe, calibration=[folder / "frames.npz"])
+
+    return once("two_ends", fill)
+
+
+def test_every_engine_has_the_bits_of_the_golden_vectors(stapes, network):
+    done = stapes("regress", network / "b", "--json")
+    assert done.code == 0, done.stderr
+    document = json.loads(done.stdout)
+    assert document["identical"] is True
+    expected = {"numpy", *(name for name in ("native", "tflm", "cortex-m7") if not lacking(name))}
+    assert set(document["engines"]) == expected
+    assert {entry["sha256"] for entry in document["engines"].values()} == {document["engines"]["numpy"]["sha256"]}
+
+
+class OneOff(NetworkEngine):
+    """The reference with one tensor wrong from a frame on, under another engine's name."""
+
+    name = "native"
+
+    def __init__(self, bundle, tensor, frame):
+        super().__init__(bundle.graph)
+        self.inner, self.tensor, self.frame = make_network_engine("numpy", bundle), tensor, frame
+
+    def start(self, batch, trace=False):
+        self.inner.start(batch, trace)
+        self.at = 0
+
+    def step(self, inputs):
+        made = {name: values.copy() for name, values in self.inner.step(inputs).items()}
+        if self.at >= self.frame:
+            for name in {self.tensor, "level"} & set(made):
+                made[name].reshape(len(made[name]), -1)[0, 3] ^= 1
+        self.at += 1
+        return made
+
+
+def test_a_difference_is_named_by_its_first_tensor_frame_and_index(stapes, network, monkeypatch):
+    def engine(name, bundle):
+        return OneOff(bundle, "product", 7) if name == "native" else make_network_engine(name, bundle)
+
+    monkeypatch.setattr(network_regression, "make_network_engine", engine)
+    done = stapes("regress", network / "b", network / "frames.npz", "--engine", "native", "--json")
+    assert done.code == 1
+    first = json.loads(done.stdout)["first_difference"]
+    assert (first["engine"], first["tensor"], first["frame"], first["index"]) == ("native", "product", 7, 3)
+    assert "nothing was locked" in stapes("regress", network / "b", "--engine", "native", "--update").error
+
+
+def test_outputs_are_locked_and_held_to_it(stapes, network, tmp_path):
+    shutil.copytree(network / "b", tmp_path / "b")
+    run = ("regress", tmp_path / "b", network / "frames.npz", "--engine", "numpy")
+    assert json.loads(stapes(*run, "--json").stdout)["locked"] == "not locked"
+    assert json.loads(stapes(*run, "--update", "--json").stdout)["locked"] == "updated"
+    assert json.loads(stapes(*run, "--json").stdout)["locked"] == "equal"
+
+
+@pytest.mark.parametrize("engine", ["numpy", "native", "tflm", "cortex-m7"])
+def test_real_numbers_in_give_real_numbers_and_codes_give_codes(engine, stapes, network, tmp_path):
+    if engine != "numpy" and (reason := lacking(engine)):
+        pytest.skip(reason)
+    graph = load_bundle(network / "b").graph
+    done = stapes("simulate", network / "b", network / "frames.npz", "-o", tmp_path / "real.npz", "--engine", engine)
+    assert done.code == 0, done.stderr
+    with np.load(network / "b" / "vectors.npz") as golden:
+        codes = {name: golden[name] for name in graph.outputs}
+    with np.load(tmp_path / "real.npz") as made:
+        for name, size in SIZES.items():
+            real = made[name].reshape(-1, size)
+            assert real.dtype == np.float32
+            np.testing.assert_array_equal(real[: len(codes[name])], codes[name] * graph.tensors[name].scale[0])
+    vectors = network / "b" / "vectors.npz"
+    assert stapes("simulate", network / "b", vectors, "-o", tmp_path / "codes.npz", "--engine", engine).code == 0
+    with np.load(tmp_path / "codes.npz") as made:
+        for name, size in SIZES.items():
+            np.testing.assert_array_equal(made[name].reshape(-1, size), codes[name])
+            assert made[name].dtype == codes[name].dtype
+
+
+def test_the_float_network_runs_between_the_same_codes(stapes, network, tmp_path):
+    for engine in ("numpy", "float"):
+        target = tmp_path / f"{engine}.npz"
+        assert stapes("simulate", network / "b", network / "frames.npz", "-o", target, "--engine", engine).code == 0
+    with np.load(tmp_path / "numpy.npz") as integer, np.load(tmp_path / "float.npz") as real:
+        for name in SIZES:
+            assert 30 < snr_db(real[name], integer[name]) < 90
+
+
+@pytest.mark.parametrize(
+    ("arrays", "words"),
+    [
+        ({"x": INPUTS["x"]}, "side"),
+        ({"x": INPUTS["x"], "side": INPUTS["side"][:9]}, "different numbers of frames"),
+        ({"x": INPUTS["x"], "side": INPUTS["side"][:, :5]}, "5 values a frame; the network takes 6"),
+        ({"x": INPUTS["x"], "side": INPUTS["side"].astype(np.int16)}, "in one form"),
+        ({name: values.astype(np.int32) for name, values in INPUTS.items()}, "codes of the tensor as int16"),
+        ({"x": INPUTS["x"] * np.nan, "side": INPUTS["side"]}, "NaN"),
+        ({name: values[:0] for name, values in INPUTS.items()}, "no frames"),
+    ],
+)  # fmt: skip
+def test_arrays_that_do_not_fit_are_refused_by_name(arrays, words, stapes, network, tmp_path):
+    np.savez(tmp_path / "bad.npz", **arrays)
+    error = stapes("simulate", network / "b", tmp_path / "bad.npz", "-o", tmp_path / "out.npz").error
+    assert "bad.npz" in error
+    assert words in error
+    assert not (tmp_path / "out.npz").exists()
+
+
+def test_what_needs_sound_says_the_way_on(stapes, network, tmp_path):
+    (tmp_path / "a.wav").write_bytes(b"RIFF")
+    assert "--front-end" in stapes("regress", network / "b", tmp_path / "a.wav").error
+    with pytest.raises(StapesError, match=r"\.npz files of frames, for sound .* --front-end"):
+        load_bundle(network / "b").require_frontend()
+    text = tmp_path / "text.npz"
+    text.write_text("none")
+    assert "text.npz" in stapes("regress", network / "b", text).error

@@ -1,0 +1,126 @@
+"""The regression of a bundle without an audio path: every integer engine of its network over frames, tensor by tensor."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+from rich.table import Table
+
+from firmware_sim.compare import Difference, first_tensor_difference
+from firmware_sim.engines.network import NetworkEngine, run_network
+from models.errors import StapesError
+from tools.bundle import Bundle
+from tools.console import console, err, progress
+from tools.defaults import DEVICE_ENGINE
+from tools.engines import EXACT, make_network_engine, unavailable
+from tools.frames import Frames, as_frames, read_frames, sha256_of_codes
+from tools.regression import REFERENCE, Report, chosen, settle_lock
+
+GOLDEN = "golden vectors"
+KNOWN = (*EXACT, DEVICE_ENGINE)
+
+Codes = Mapping[str, np.ndarray]
+
+
+def run_network_regression(
+    bundle: Bundle, files: Sequence[Path], engines: Sequence[str] | None = None, update: bool = False
+) -> Report:
+    """Compare engines and lock over .npz files, or over the bundle's golden vectors, whose outputs numpy is held to."""
+    report = Report()
+    names = chosen(engines, KNOWN, KNOWN, unavailable(), report)
+    vectors = {} if files else bundle.vectors()
+    stretches = [read_frames(path, bundle.graph) for path in files] or [as_frames(GOLDEN, vectors, bundle.graph)]
+    if not update:
+        bundle.lock()
+    outputs: dict[str, list[Codes]] = {}
+    for name in names:
+        engine = make_network_engine(name, bundle)
+        outputs[name] = _timed(name, engine, stretches, report)
+        report.engines[name]["bits"] = "reference" if name == REFERENCE else "equal"
+        expected, got = outputs[REFERENCE], outputs[name]
+        if name == REFERENCE and not files:
+            expected = [{output: vectors[output][None] for output in bundle.graph.outputs}]
+        found = _first(name, expected, got)
+        if found is not None:
+            report.engines[name]["bits"] = "differ"
+            if name != REFERENCE:
+                found = locate(make_network_engine(REFERENCE, bundle), engine, stretches, found)
+            report.first_difference = report.first_difference or found
+    key = sha256_of_codes([stretch.codes for stretch in stretches], bundle.graph)
+    settle_lock(bundle, key, report.engines[REFERENCE]["sha256"], report, update)
+    if bundle.recipe.thresholds:
+        err.print("stapes: note: the recipe's thresholds are of sound, this bundle has no audio path; not checked")
+    return report
+
+
+def _timed(name: str, engine: NetworkEngine, stretches: Sequence[Frames], report: Report) -> list[Codes]:
+    """Outputs of each stretch from reset: name -> codes (1, T, values)."""
+    frames = sum(stretch.count for stretch in stretches)
+    start = time.perf_counter()
+    with progress(f"{name} engine, frames", frames) as done:
+        made = [run_network(engine, _alone(stretch.codes), progress=done) for stretch in stretches]
+    seconds = time.perf_counter() - start
+    rows = [{output: values[output][0] for output in engine.graph.outputs} for values in made]
+    report.engines[name] = {
+        "sha256": sha256_of_codes(rows, engine.graph),
+        "frames": frames,
+        "microseconds_a_frame": round(1e6 * seconds / frames, 1),
+    }
+    return [{output: values[output] for output in engine.graph.outputs} for values in made]
+
+
+def _alone(codes: Codes, frames: int | None = None) -> dict[str, np.ndarray]:
+    """Codes (T, *shape) as a batch of one utterance, of its first `frames`."""
+    return {name: values[None, :frames] for name, values in codes.items()}
+
+
+def _first(name: str, expected: Sequence[Codes], got: Sequence[Codes]) -> Difference | None:
+    """The first output that differs; `utterance` is the stretch."""
+    for index, (a, b) in enumerate(zip(expected, got, strict=True)):
+        found = first_tensor_difference(name, a, b)
+        if found is not None:
+            return _of_stretch(found, index)
+    return None
+
+
+def locate(reference: NetworkEngine, other: NetworkEngine, stretches: Sequence[Frames], seen: Difference) -> Difference:
+    """Run both engines again, traced, up to the frame of the output that differs: the first tensor that does."""
+    frames = _alone(stretches[seen.utterance].codes, seen.frame + 1)
+    traces = [run_network(engine, frames, trace=True) for engine in (reference, other)]
+    found = first_tensor_difference(other.name, *traces)
+    return seen if found is None else _of_stretch(found, seen.utterance)
+
+
+def _of_stretch(found: Difference, stretch: int) -> Difference:
+    return Difference(found.engine, found.tensor, stretch, found.frame, found.index, found.expected, found.got)
+
+
+def print_network_report(report: Report, files: Sequence[Path]) -> None:
+    """The table of engines, the first difference, the lock, the verdict."""
+    frames = report.engines[REFERENCE]["frames"]
+    table = Table(title=f"{f'{len(files)} file(s)' if files else GOLDEN}, {frames} frames", title_justify="left")
+    for heading in ("engine", "output sha256", "us a frame", "bits"):
+        table.add_column(heading, justify="right" if heading == "us a frame" else "left")
+    for name, entry in report.engines.items():
+        bits = "DIFFER" if entry["bits"] == "differ" else entry["bits"]
+        table.add_row(name, entry["sha256"][:16], f"{entry['microseconds_a_frame']:,.0f}", bits)
+    for name, reason in report.skipped.items():
+        table.add_row(name, "skipped", "", reason)
+    console.print(table)
+    if report.first_difference:
+        console.print(f"first difference: {report.first_difference}")
+    console.print(f"locked output: {report.locked}")
+    console.print("passed" if report.passed else "FAILED")
+
+
+def refuse_sound(files: Sequence[Path]) -> None:
+    """Raises StapesError for an argument that is no .npz file."""
+    for path in files:
+        if path.suffix.lower() != ".npz":
+            raise StapesError(
+                f"{path}: this bundle is a network without an audio path and takes .npz files of frames; "
+                "for sound quantise it with --front-end"
+            )

@@ -1,0 +1,83 @@
+"""What a regression finds and how it ends, whatever ran: sound through the whole pipeline, or frames through a network."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from firmware_sim.compare import Difference
+from models.errors import StapesError
+from tools.bundle import Bundle
+
+REFERENCE = "numpy"
+
+
+@dataclass
+class Report:
+    """What a regression found; `thresholds` maps names to value, limit, ok."""
+
+    engines: dict[str, dict[str, Any]] = field(default_factory=dict)
+    first_difference: Difference | None = None
+    locked: str = "not locked"
+    thresholds: dict[str, dict[str, Any]] = field(default_factory=dict)
+    skipped: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def identical(self) -> bool:
+        return self.first_difference is None and all(entry["bits"] != "differ" for entry in self.engines.values())
+
+    @property
+    def passed(self) -> bool:
+        return self.identical and self.locked != "differs" and all(t["ok"] for t in self.thresholds.values())
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "identical": self.identical,
+            "passed": self.passed,
+            "engines": self.engines,
+            "first_difference": self.first_difference.to_json() if self.first_difference else None,
+            "locked": self.locked,
+            "thresholds": self.thresholds,
+            "skipped": self.skipped,
+        }
+
+
+def chosen(
+    asked: Sequence[str] | None, usual: Sequence[str], known: Sequence[str], missing: Mapping[str, str], report: Report
+) -> list[str]:
+    """The engines to run, the reference first: those asked for, else the usual ones that this machine has.
+
+    Raises StapesError for one that is not among the `known`.
+    """
+    names = [name.strip() for entry in asked or usual for name in entry.split(",")]
+    for name in names:
+        if name not in known:
+            raise StapesError(f"engine {name!r} cannot be held to the bit; choose from {', '.join(known)}")
+    if not asked:
+        report.skipped = {name: reason for name, reason in missing.items() if name in names}
+        names = [name for name in names if name not in missing]
+    return [REFERENCE, *dict.fromkeys(name for name in names if name != REFERENCE)]
+
+
+def settle_lock(bundle: Bundle, key: str, value: str, report: Report, update: bool) -> None:
+    """Hold the outputs `value` of the inputs `key` to what is locked in the bundle, or lock them.
+
+    Raises StapesError where they are to be locked while engines disagree.
+    """
+    if not update:
+        lock = bundle.lock()
+        if key in lock:
+            report.locked = "equal" if lock[key] == value else "differs"
+        return
+    if not report.identical:
+        raise StapesError("engines disagree; nothing was locked. Run without --update to see where")
+    bundle.write_lock({**_old_lock(bundle), key: value})
+    report.locked = "updated"
+
+
+def _old_lock(bundle: Bundle) -> dict[str, str]:
+    try:
+        return bundle.lock()
+    except StapesError:
+        return {}
