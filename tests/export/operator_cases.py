@@ -154,7 +154,7 @@ def _depthwise(c: Cases, dtype: str) -> None:
 
 def _two_operands(c: Cases, dtype: str) -> None:
     shapes = [((1, 1), (1, 1)), ((1, 65), (1, 65)), ((1, 257), (1, 1)), ((1, 1), (1, 31)), ((3, 1, 5), (1, 4, 1)),
-              ((2, 3, 2, 5), (1, 3, 1, 5)), ((7,), (2, 7))]  # fmt: skip
+              ((2, 3, 2, 5), (1, 3, 1, 5)), ((7,), (2, 7)), ((3, 33), (33,))]  # fmt: skip
     for kind in ("ADD", "SUB", "MUL"):
         for index, (first, second) in enumerate(shapes):
             name = f"{kind.lower()}_{dtype}_{index}"
@@ -185,6 +185,13 @@ def _one_operand(c: Cases, dtype: str) -> None:
             name = f"{kind.lower()}_{dtype}_{size}"
             x = c.input(f"{name}/x", (1, size), dtype, 0.01)
             c.add(kind, name, (x,), [c.tensor(f"{name}/y", (1, size), dtype, 0.01 if size == 65 else 0.013)], **options)
+
+
+def _ties(c: Cases, dtype: str) -> None:
+    """Half of an odd number, falling: the sign follows the rounding."""
+    name = f"leaky_relu_{dtype}_falling"
+    x = c.input(f"{name}/x", (1, 65), dtype, 0.01, 0)
+    c.add("LEAKY_RELU", name, (x,), [c.tensor(f"{name}/y", (1, 65), dtype, 0.01, 0)], alpha=-0.5)
 
 
 def _quantize(c: Cases) -> None:
@@ -248,6 +255,7 @@ def operator_cases(seed: int = 0) -> Graph:
         _depthwise(c, dtype)
         _two_operands(c, dtype)
         _one_operand(c, dtype)
+        _ties(c, dtype)
         _mean(c, dtype)
         _copies(c, dtype)
     _quantize(c)

@@ -170,3 +170,19 @@ def test_what_a_gate_reads_may_saturate_only_where_nobody_else_reads_it(gate):
     nodes = [node("Gemm", ["x", "w"], ["l"], transB=1), node(gate, ["l"], ["s"]), node("Mul", ["l", "s"], ["y"])]
     model = make(nodes, {"x": (1, 6)}, {"y": (1, 5)}, {"w": 40 * normal(5, 6)})
     assert follows(model, load_recipe("w8a8")) > 25
+
+
+def test_a_row_whose_sum_fits_keeps_its_scale_beside_one_whose_bias_does_not():
+    """The first row fills int32 nearly by itself; it would take another scale if it had to."""
+
+    def scales(weight):
+        weights = np.stack([np.full(700, 0.5), np.full(700, weight)])
+        constants = {"w": weights, "b": np.array([0.0, 1.0])}
+        model = make([node("Gemm", ["x", "w", "b"], ["y"], transB=1)], {"x": (1, 700)}, {"y": (1, 2)}, constants)
+        frames = {"x": np.random.default_rng(6).normal(0, 1, (20, 700)).astype(np.float32)}
+        graph = quantise(check_model(model, "m"), load_recipe("w8a16"), [frames]).graph
+        return graph.tensors[graph.operators[0].inputs[1]].scale
+
+    tiny, plain = scales(1e-9), scales(0.1)
+    assert tiny[0] == plain[0]
+    assert tiny[1] > 1e-9 / 127
