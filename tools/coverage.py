@@ -8,6 +8,7 @@ is generated from a network, compiled for the device or by Clang is not counted.
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -49,11 +50,12 @@ def main(pytest_arguments: list[str]) -> int:
     tests = subprocess.run([sys.executable, "-m", "pytest", *chosen, *pytest_arguments], env=environment, cwd=CHECKOUT)
     print("\nPython", flush=True)
     subprocess.run([sys.executable, "-m", "coverage", "report"], env=environment, cwd=CHECKOUT)
+    # In the folder of its own: gcov writes where it stands.
+    filters = [word for folder in C_FOLDERS for word in ("--filter", f"{re.escape(str(CHECKOUT / folder))}/")]
     for title, options in (("C, lines", []), ("C, branches", ["--txt-metric", "branch"])):
         print(f"\n{title}", flush=True)
-        filters = [word for folder in C_FOLDERS for word in ("--filter", f"{folder}/")]
         command = [sys.executable, "-m", "gcovr", "--root", str(CHECKOUT), "--merge-mode-functions=separate", *filters]
-        subprocess.run([*command, *options, str(FOLDER / "notes")], cwd=CHECKOUT)
+        subprocess.run([*command, *options, str(FOLDER / "notes")], cwd=FOLDER)
     return tests.returncode
 
 

@@ -25,8 +25,8 @@ def signal(kind):
     if kind == "silence":
         return np.zeros(16000)
     if kind == "speech":
-        return speech_like(2.0)
-    return np.concatenate([np.zeros(6400), speech_like(1.0, level_db=-35.0), np.zeros(6400)])
+        return speech_like(1.2)
+    return np.concatenate([np.zeros(4800), speech_like(0.8, level_db=-35.0), np.zeros(4800)])
 
 
 @pytest.mark.parametrize("kind", ["silence", "speech", "between silences"])
