@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from models import children
+from models.archives import extract_files
 from models.errors import StapesError
 from quantize.audio_params import CMSIS_DEFINES, CMSIS_SOURCES
 
@@ -103,5 +104,5 @@ def _unpack(archive: Path, folder: Path) -> Path:
         )
     with tarfile.open(archive) as tar:
         wanted = [member for member in tar.getmembers() if member.name.partition("/")[2].startswith(_KEPT)]
-        tar.extractall(folder / "unpacked", members=wanted, filter="data")
+        extract_files(tar, folder / "unpacked", wanted)
     return next((folder / "unpacked").iterdir())

@@ -1,7 +1,7 @@
 """The float world, in the order in which data meets it.
 
 stopping, scratch, children   the process: signals, temporary files, other programs
-files       files and folders out
+files       files and folders out; archives takes them out of a tar archive
 audio       files in and out, q15
 schema      documents of others against what they may say
 text        their names, harmless where they are read

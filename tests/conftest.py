@@ -17,6 +17,10 @@ import pytest
 
 import models  # noqa: F401  as everywhere, before onnxruntime
 
+# One thread a process, as in the Makefile: two workers with a thread pool each would only get in each other's way.
+for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
+    os.environ.setdefault(name, "1")
+
 ROOT = Path(__file__).parents[1]
 
 

