@@ -10,13 +10,13 @@ import hashlib
 import os
 import sys
 import tarfile
-import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
 from models import children
 from models.archives import extract_files
 from models.errors import StapesError
+from models.files import staging
 from quantize.audio_params import CMSIS_DEFINES, CMSIS_SOURCES
 
 VERSION = "1.10.3"
@@ -71,8 +71,8 @@ def _cached() -> Path:
     if target.is_dir():
         return target
     target.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=target.parent, prefix="cmsisdsp-") as folder:
-        unpacked = _unpack(_download(Path(folder)), Path(folder))
+    with staging(target.parent, "cmsisdsp-") as folder:
+        unpacked = _unpack(_download(folder), folder)
         # Another process may have put it there in the meantime: theirs is as good.
         with contextlib.suppress(OSError):
             os.replace(unpacked, target)

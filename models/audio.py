@@ -135,14 +135,14 @@ def _refuse_truncated_wav(path: Path) -> None:
 
 def write_audio(path: str | os.PathLike[str], audio: np.ndarray) -> None:
     """Write (S,) float in [-1, 1) or int16 q15 as a 16-bit mono 16 kHz WAV file; a failure leaves no partial file."""
-    write_whole(path, wav_bytes(audio))
+    write_whole(path, audio_bytes(audio))
 
 
-def wav_bytes(audio: np.ndarray) -> bytes:
-    """(S,) float in [-1, 1) or int16 q15 -> a 16-bit mono 16 kHz WAV file."""
+def audio_bytes(audio: np.ndarray, kind: str = "WAV") -> bytes:
+    """(S,) float in [-1, 1) or int16 q15 -> a 16-bit mono 16 kHz file, of `kind` WAV or FLAC."""
     samples_q15 = audio if audio.dtype == np.int16 else float_to_q15(audio)
     buffer = io.BytesIO()
-    soundfile.write(buffer, samples_q15, SAMPLE_RATE, subtype="PCM_16", format="WAV")
+    soundfile.write(buffer, samples_q15, SAMPLE_RATE, subtype="PCM_16", format=kind)
     return buffer.getvalue()
 
 

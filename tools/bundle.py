@@ -25,7 +25,7 @@ from export.c.names import require_name
 from export.tflite import from_bytes
 from export.vectors import Vectors
 from models.errors import StapesError
-from models.files import write_whole
+from models.files import locked, write_whole
 from models.frontend import FrontEnd
 from models.schema import STRICT, STRICT_OPEN, parse_json, validated
 from quantize.audio_params import audio_params, feature_scaling, mask_scaling, require_free_tensors
@@ -168,7 +168,12 @@ class Bundle:
         return outputs
 
     def write_lock(self, outputs: dict[str, str]) -> None:
-        write_whole(self.folder / LOCK, canonical_json(self._lock_document(outputs)))
+        """Lock outputs; raises StapesError for a file in its place that is not a lock, or was changed by hand."""
+        path = self.folder / LOCK
+        with locked(self.folder):
+            if path.exists() and not is_lock(path.read_bytes()):
+                raise StapesError(f"{path}: damaged, or not written by stapes; move it away, and lock again")
+            write_whole(path, canonical_json(self._lock_document(outputs)))
 
     def _lock_document(self, outputs: dict[str, str]) -> dict[str, Any]:
         hashed = sha256(canonical_json(outputs))
@@ -182,6 +187,35 @@ def seal(folder: Path, manifest: dict[str, Any]) -> dict[str, Any]:
     document["bundle_sha256"] = sha256(canonical_json(document))
     (folder / MANIFEST).write_bytes(canonical_json(document))
     return document
+
+
+def is_lock(data: bytes) -> bool:
+    """Whether these are the bytes of a lock as it was written, of this bundle or another."""
+    try:
+        document = parse_json(data, "", "")
+        outputs = validated(_Lock, document, "", "").outputs
+    except StapesError:
+        return False
+    return data == canonical_json(document) and document.get("outputs_sha256") == sha256(canonical_json(outputs))
+
+
+def written_files(folder: Path) -> dict[str, str]:
+    """Name -> SHA-256 of what was written into a bundle's folder, by its manifest; {} where there is none.
+
+    Raises StapesError for a manifest of something else, or one that was changed.
+    """
+    path = folder / MANIFEST
+    if not path.is_file():
+        return {}
+    try:
+        files = _sealed_manifest(path)["files"]
+    except StapesError:
+        raise StapesError(f"{path}: not the manifest of a bundle as it was written; give a new folder") from None
+    hashes = {name: str(files.get(name)) for name in SEALED} | {MANIFEST: sha256(path.read_bytes())}
+    lock = folder / LOCK
+    if lock.is_file() and is_lock(lock.read_bytes()):
+        hashes[LOCK] = sha256(lock.read_bytes())
+    return hashes
 
 
 def load_bundle(folder: str | Path) -> Bundle:

@@ -12,6 +12,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from models.errors import StapesError
+from models.files import staging
 from models.frontend import FrontEnd
 from tools.corpus.manifest import FILE_NAME, load_manifest
 from tools.training import networks
@@ -170,7 +171,9 @@ class Training:
         self.folder.plot()
 
     def _write(self, name: str) -> None:
-        networks.save(self.folder.path / name, self._stored(), self.frontend, self.recipe.deployment, self.step)
+        with staging() as work:
+            networks.save(work / name, self._stored(), self.frontend, self.recipe.deployment, self.step)
+            self.folder.write(name, (work / name).read_bytes())
 
     def _stored(self) -> Network:
         """The network of the checkpoint: after fine-tuning for integer arithmetic with its weights on the int8 grid."""

@@ -5,8 +5,7 @@ In the order in which a graph meets them: `schedule` (steps; `fusion` says which
 copy of several), `layout` (memory), `fields`, `packing`, `sparse`, `windows`, `depthwise` and `shapes` (parameters as C
 structs), `statements` (calls), `kernels` (which one multiplies), `constants` (arrays), `program` (all of it as data),
 `audio` (the path around the network), `self_test`, `templates/` and `text` (C), `names` (which a
-program can have), `runtime` (files that come along),
-`folder` (writing).
+program can have), `runtime` (files that come along).
 """
 
 from __future__ import annotations
@@ -19,12 +18,12 @@ from typing import Any
 import numpy as np
 
 from export.c.files import render
-from export.c.folder import write_folder
 from export.c.names import require_name
 from export.c.program import Program, build_program
 from export.cmsis_dsp import CmsisDsp
 from export.stamp import Stamp
 from export.vectors import SELF_TEST_FRAMES, Vectors
+from models.files import write_folder
 from models.frontend import FrontEnd
 from quantize.graph import Graph
 
@@ -56,7 +55,7 @@ def export_c(
     }
     if cmsis_dsp is not None and frontend is not None:
         files |= CmsisDsp.read(Path(cmsis_dsp)).beside()
-    return write_folder(Path(folder), files)
+    return write_folder(folder, files, part=f"c {name}")
 
 
 def c_program(graph: Graph, name: str, frontend: FrontEnd | None, fuse: bool = True) -> Program:

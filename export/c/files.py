@@ -6,12 +6,11 @@ from pathlib import Path
 from typing import Any
 
 from export.c.costs import ram_by_part
-from export.c.folder import MARK
 from export.c.program import Program, Traced, Variable
 from export.c.runtime import runtime_files, runtime_text
 from export.c.self_test import FUNCTIONS, self_test
 from export.c.text import code, listed
-from export.stamp import Stamp
+from export.stamp import MARK, Stamp
 from export.template import Code, Templates
 from export.vectors import Vectors
 

@@ -6,8 +6,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -19,11 +17,11 @@ from export.cmsis_dsp import CmsisDsp
 from export.packages.arduino import arduino_files
 from export.packages.cmake import cmake_files
 from export.packages.cmsis_pack import cmsis_pack_files
-from export.packages.contents import MARKER, Contents, as_bytes, licence
+from export.packages.contents import MARKER, Contents, as_bytes, licence, written_files
 from export.packages.zephyr import zephyr_files
 from export.stamp import Stamp
 from models.errors import StapesError
-from models.files import whole_folder
+from models.files import write_folder
 from models.frontend import FrontEnd
 from quantize.graph import Graph
 
@@ -51,8 +49,8 @@ def export_package(
     """Write a package of `kind` (see `PACKAGES`) into `folder`, whole or not at all, and return the paths of its files.
 
     `cmsis_dsp` is a folder of CMSIS-DSP, needed by `CARRIES_CMSIS_DSP` where there is an audio path. The same arguments
-    give the same bytes. Raises `StapesError` as `export_c`, for files of
-    CMSIS-DSP that are not there, and for a folder that holds anything but an earlier package.
+    give the same bytes. Raises `StapesError` as `export_c`, for files of CMSIS-DSP that are not there, and for a folder that
+    holds other files but no earlier package.
     """
     if kind not in PACKAGES:
         raise StapesError(f"package '{kind}' is not known; choose one of {', '.join(PACKAGES)}")
@@ -67,29 +65,7 @@ def export_package(
         raise StapesError("the golden vectors have no audio for the example to stream; make the bundle again")
     contents = Contents(program, stamp, golden, carried)
     files = {name: as_bytes(content) for name, content in {**PACKAGES[kind](contents), "LICENSE": licence()}.items()}
-    _require_untouched(Path(folder))
-    with whole_folder(folder, MARKER) as temporary:
-        for relative, content in {**files, MARKER: contents.marker(kind, files)}.items():
-            path = temporary / relative
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_bytes(content)
-    return [Path(folder) / relative for relative in sorted([*files, MARKER])]
-
-
-def _require_untouched(folder: Path) -> None:
-    """Of an earlier package nothing is lost but what was built in it; raises `StapesError` for a change and for another file."""
-    try:
-        written = json.loads((folder / MARKER).read_bytes())["files"]
-    except (OSError, ValueError, KeyError, TypeError):
-        return
-    for path in sorted(path for path in folder.rglob("*") if path.is_file()):
-        name = path.relative_to(folder).as_posix()
-        if name == MARKER or name.startswith("build/"):
-            continue
-        if name not in written:
-            raise StapesError(f"{path}: no file of the package that stands there; move it, or give a new folder")
-        if written[name] != hashlib.sha256(path.read_bytes()).hexdigest():
-            raise StapesError(f"{path}: changed since it was exported; move your changes, or give a new folder")
+    return write_folder(folder, {**files, MARKER: contents.marker(kind, files)}, known=written_files, alone=True)
 
 
 __all__ = ["CARRIES_CMSIS_DSP", "PACKAGES", "export_package"]

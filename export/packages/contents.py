@@ -13,14 +13,14 @@ from typing import Any
 
 from export.c.costs import context_bytes, ram_by_part
 from export.c.files import WARNINGS, render
-from export.c.folder import MARK
 from export.c.program import Program
 from export.c.runtime import runtime_files, runtime_text
 from export.cmsis_dsp import CmsisDsp
 from export.memory import aligned
-from export.stamp import Stamp
+from export.stamp import MARK, Stamp
 from export.template import Templates
 from export.vectors import Vectors
+from models.errors import StapesError
 
 FOLDER = Path(__file__).parent / "templates"
 TEMPLATES = Templates(FOLDER)
@@ -126,6 +126,19 @@ class Contents:
             "stapes": self.stamp.version,
         }
         return as_bytes(json.dumps(document, indent=1, sort_keys=True) + "\n")
+
+
+def written_files(folder: Path) -> dict[str, str]:
+    """Name -> SHA-256 of what was written into a package's folder, by its marker; {} where there is none."""
+    path = folder / MARKER
+    if not path.is_file():
+        return {}
+    data = path.read_bytes()
+    try:
+        files = {str(name): str(value) for name, value in json.loads(data)["files"].items()}
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        raise StapesError(f"{path}: damaged, or not of a package; give a new folder") from None
+    return files | {MARKER: hashlib.sha256(data).hexdigest()}
 
 
 def as_bytes(content: str | bytes) -> bytes:

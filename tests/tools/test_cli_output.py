@@ -102,13 +102,12 @@ def test_a_file_of_somebody_else_is_not_taken_for_exported_code(refused, bundle,
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full here")
-@pytest.mark.parametrize("device", ["/dev/full", "/dev/null"])
 @pytest.mark.parametrize("command", COMMANDS)
-def test_a_device_is_not_replaced_by_a_file(refused, command, device):
-    before = os.stat(device).st_rdev
-    assert device in refused(command, Path(device))
-    assert os.stat(device).st_rdev == before
-    assert not Path("/dev/.full.partial").exists()
+def test_a_device_is_no_folder_and_is_written_to_as_a_file(refused, command):
+    before = os.stat("/dev/full").st_rdev
+    expected = "No space left on device" if command == "simulate" else "is a file; give the name of a folder"
+    assert f"/dev/full: {expected}" in refused(command, Path("/dev/full")).replace("cannot be written (", "")
+    assert os.stat("/dev/full").st_rdev == before
 
 
 @pytest.mark.parametrize("command", COMMANDS)
@@ -203,10 +202,12 @@ def test_an_empty_folder_and_an_older_bundle_are_replaced(stapes, arguments, tmp
     assert {path.name for path in tmp_path.iterdir()} == {"here", "link"}
 
 
-def test_the_folder_one_is_in_is_not_pulled_away(refused, tmp_path, monkeypatch):
-    (tmp_path / "here" / "inside").mkdir(parents=True)
-    monkeypatch.chdir(tmp_path / "here" / "inside")
-    assert "the folder you are in" in refused("quantize", Path("."))
+def test_the_folder_one_is_in_is_written_to_where_it_is(stapes, arguments, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    before = os.stat(".").st_ino
+    assert stapes(*arguments["export"], "-o", ".").code == 0
+    assert (tmp_path / "Makefile").is_file()
+    assert os.stat(tmp_path).st_ino == os.stat(".").st_ino == before
 
 
 # ---- options

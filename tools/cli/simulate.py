@@ -19,7 +19,13 @@ def simulate(
         ),
     ],
     output: Annotated[
-        Path, typer.Option("-o", "--output", help="A wav file, or a folder when the input is a folder; .npz for .npz.")
+        str,
+        typer.Option(
+            "-o",
+            "--output",
+            help="A wav or flac file, or a folder when the input is a folder; .npz for .npz.",
+            metavar="<path>",
+        ),
     ],
     engine: Annotated[
         str, typer.Option(help="numpy, native, tflm, litert, float, cortex-m7 or cortex-m7-qemu.")

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import shutil
-import tempfile
 from pathlib import Path
 
 import soundfile
 from rich.table import Table
 
 from models.errors import StapesError
+from models.files import check_folder, whole_folder
 from tools.console import console
 from tools.corpus.build import fetch as fetch_corpus
 from tools.corpus.decode import RATE
@@ -62,15 +61,10 @@ def mix(
     """The command, whose options stand in `tools.cli.corpus`."""
     if out.exists():
         raise StapesError(f"{out}: exists; name a new folder")
+    check_folder(out)
     pairs = make_set(folder, split, count, seconds, snr, seed, noise, Degradation(room, band, clip))
-    out.parent.mkdir(parents=True, exist_ok=True)
-    work = Path(tempfile.mkdtemp(dir=out.parent, prefix=f".{out.name}-"))
-    try:
+    with whole_folder(out, part="mix") as work:
         _write_pairs(pairs, work)
-        work.chmod(0o755)
-        work.rename(out)
-    finally:
-        shutil.rmtree(work, ignore_errors=True)
 
 
 def _write_pairs(pairs: list[Mix], folder: Path) -> None:

@@ -39,7 +39,7 @@ COSTS = ("flash_bytes", "ram_bytes", "macs_per_frame", "latency_ms", "hop_ms")
 def demo(*, output: Path, recipe: str, json: bool) -> None:
     """The command, whose options stand in `tools.cli.demo`."""
     start = time.perf_counter()
-    with whole_folder(output, REPORT) as folder:
+    with whole_folder(output, part="demo") as folder:
         chosen = load_recipe(recipe)
         bundle, _ = make_bundle(network_for(chosen), folder / "bundle", recipe=chosen)
         write_c(bundle, folder / "c" / bundle.name)

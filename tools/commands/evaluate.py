@@ -10,7 +10,7 @@ from tools.bundle import Bundle, load_bundle
 from tools.console import console, err, print_json
 from tools.evaluation.checks import CleanCheck, LevelCheck, check_ratio, clean_check, level_check, parse_levels
 from tools.evaluation.choice import chosen_metrics
-from tools.evaluation.page import check_examples, write_page
+from tools.evaluation.page import check_examples, check_target, write_page
 from tools.evaluation.recordings import read_recordings
 from tools.evaluation.run import Evaluation, evaluate_recordings, make_contest
 from tools.evaluation.tables import clean_words, group_tables, level_table, level_words, overall_tables
@@ -40,6 +40,8 @@ def evaluate(
     wanted_levels = parse_levels(levels) if levels is not None else ()
     if clean_snr is not None:
         check_ratio(clean_snr)
+    if html is not None:
+        check_target(html)
     opened = load_bundle(bundle)
     recordings = read_recordings(find_pairs(corpus), corpus)
     contest = make_contest(opened, engine, against or ())
@@ -52,14 +54,13 @@ def evaluate(
     result = evaluate_recordings(contest, recordings, cores, names)
     level = level_check(contest, recordings, wanted_levels, cores) if wanted_levels else None
     clean = clean_check(contest, recordings, clean_snr, cores) if clean_snr is not None else None
+    page = write_page(html, opened, corpus, engine, result, level, clean, example or ()) if html is not None else None
     if json:
         print_json(_document(opened, corpus, engine, result, level, clean))
-    else:
-        _print(corpus, engine, result, level, clean)
-    if html:
-        page = write_page(html, opened, corpus, engine, result, level, clean, example or ())
-        if not json:
-            console.print(f"report: {page}")
+        return
+    _print(corpus, engine, result, level, clean)
+    if page is not None:
+        console.print(f"report: {page}")
 
 
 def _document(

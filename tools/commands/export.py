@@ -13,7 +13,7 @@ from export.packages import CARRIES_CMSIS_DSP, export_package
 from export.stamp import Stamp
 from firmware_sim.cmsis_dsp import sources
 from models.errors import StapesError
-from models.files import made_folders, write_whole
+from models.files import check_folder, write_folder
 from tools.bundle import Bundle, load_bundle
 from tools.console import console
 from tools.targets import Package, Target
@@ -25,6 +25,7 @@ def export(bundle: Path, output: Path, *, to: Target, package: Package | None) -
     """The command, whose options stand in `tools.cli.export`."""
     if package is not None and to is not Target.c:
         raise StapesError(f"--package {package} wraps the C; leave out --to {to}, or export that on its own")
+    check_folder(output)
     opened = load_bundle(bundle)
     if package is not None:
         written = write_package(opened, output, package)
@@ -34,20 +35,18 @@ def export(bundle: Path, output: Path, *, to: Target, package: Package | None) -
         )
         return
     if to is Target.c:
-        write_c(opened, output)
-        count = sum(1 for path in output.rglob("*") if path.is_file())
-        console.print(f"{output}: {count} files, entry {opened.name}.h, bundle {opened.hash[:16]}")
+        written = write_c(opened, output)
+        console.print(f"{output}: {len(written)} files, entry {opened.name}.h, bundle {opened.hash[:16]}")
         return
     source = opened.folder / FILES[to]
     target = output / f"{opened.name}{source.suffix}"
-    with made_folders([output]):
-        write_whole(target, source.read_bytes())
+    write_folder(output, {target.name: source.read_bytes()}, part=f"{to} {opened.name}")
     console.print(str(target))
 
 
-def write_c(bundle: Bundle, folder: Path, complete: bool = True) -> None:
+def write_c(bundle: Bundle, folder: Path, complete: bool = True) -> list[Path]:
     """Export C into a folder, with the golden vectors and their runner; what it needs of CMSIS-DSP comes along if `complete`."""
-    export_c(
+    return export_c(
         bundle.graph,
         folder,
         name=bundle.name,

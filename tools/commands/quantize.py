@@ -20,7 +20,7 @@ from firmware_sim.network import NetworkSimulator
 from models import checkpoint as checkpoints
 from models.audio import q15_to_float
 from models.errors import Remark, StapesError
-from models.files import whole_folder
+from models.files import check_folder, whole_folder
 from models.frontend import FrontEnd
 from models.gtcrn.official_onnx import is_gtcrn
 from models.onnx_export import FRONT_END_KEY, export_onnx
@@ -35,7 +35,7 @@ from quantize.lowering import lower, require_supported
 from quantize.onnx_reader import StreamingOnnx, check_model, load_onnx, read_onnx, with_states
 from quantize.pipeline import Quantised, assemble
 from quantize.recipe import Recipe, builtin_recipes, load_recipe
-from tools.bundle import MANIFEST, Bundle, load_bundle, seal, sha256
+from tools.bundle import LOCK, MANIFEST, SEALED, Bundle, load_bundle, seal, sha256, written_files
 from tools.calibration import Calibration, read_calibration
 from tools.console import console, progress
 from tools.frames import npz_bytes
@@ -106,7 +106,9 @@ def make_bundle(
         raise StapesError(f"{checkpoint}: no such file; give a checkpoint (.pt, .pth, .tar) or a streaming .onnx file")
     name = name or free_name(checkpoint.stem)
     require_name(name, "--name")
-    with whole_folder(output, MANIFEST) as folder:
+    read = [checkpoint, *(calibration or ()), *([front_end] if front_end else ())]
+    check_folder(output, (*SEALED, MANIFEST), known=written_files, alone=True, inputs=read)
+    with whole_folder(output, known=written_files) as folder:
         onnx_path = folder / "float.onnx"
         float_model, source, whole = _float_onnx(checkpoint, model, states, onnx_path)
         for note in source.notes:
@@ -142,7 +144,15 @@ def make_bundle(
                 name, checkpoint.name, whole, recipe, frontend_used, data, result, {**quality, "lowering_error": error}
             ),
         )
+        _keep_lock(output, folder)
     return load_bundle(output), result
+
+
+def _keep_lock(output: Path, made: Path) -> None:
+    """The same bundle, made again, keeps its lock."""
+    former, lock = output / MANIFEST, output / LOCK
+    if lock.is_file() and former.is_file() and former.read_bytes() == (made / MANIFEST).read_bytes():
+        (made / LOCK).write_bytes(lock.read_bytes())
 
 
 def _found_recipe(lowered: FloatGraph, seen: Observations, frontend: FrontEnd | None, budget: float) -> Recipe:

@@ -10,21 +10,25 @@ import numpy as np
 
 from firmware_sim.compare import sha256_of
 from firmware_sim.engines.network import run_network
-from models.audio import wav_bytes
+from models.audio import audio_bytes
 from models.errors import StapesError
-from models.files import made_folders, write_all
+from models.files import check_file, check_folder, is_special, made_folders, write_all, write_folder
 from quantize.graph import to_real
 from tools.audio_files import in_parts, read_batch
 from tools.bundle import Bundle, load_bundle
-from tools.console import console, print_json, progress
+from tools.console import console, err, print_json, progress
 from tools.engines import make_engine, make_network_engine
 from tools.frames import npz_bytes, read_frames, sha256_of_codes
 from tools.metrics import with_tail
 from tools.network_regression import refuse_sound
 
+# What an output holds, by the end of its name; a pipe or a device has none.
+KINDS = {"": "WAV", ".wav": "WAV", ".flac": "FLAC"}
 
-def simulate(bundle: Path, audio: Path, output: Path, *, engine: str, align: bool, json: bool) -> None:
+
+def simulate(bundle: Path, audio: Path, destination: str, *, engine: str, align: bool, json: bool) -> None:
     """The command, whose options stand in `tools.cli.simulate`."""
+    output = Path(destination)
     opened = load_bundle(bundle)
     if opened.frontend is None:
         _simulate_network(opened, audio, output, engine=engine, align=align, json=json)
@@ -32,12 +36,13 @@ def simulate(bundle: Path, audio: Path, output: Path, *, engine: str, align: boo
     frontend = opened.require_frontend()
     batch = read_batch([audio])
     single = not audio.is_dir()
-    if single and output.is_dir():
-        raise StapesError(f"{output}: is a folder; give the name of a wav file")
-    if not single and output.is_file():
-        raise StapesError(f"{output}: is a file; give the name of a folder")
     targets = [output] if single else _targets(audio, output, batch.paths)
     _refuse_loss(batch.paths, targets)
+    if single:
+        _check_sound_file(destination)
+        check_file(output)
+    else:
+        check_folder(output, [target.relative_to(output).as_posix() for target in targets])
     runner = make_engine(engine, opened)
     parts = in_parts(batch)
     shift = frontend.delay if align else 0
@@ -45,11 +50,16 @@ def simulate(bundle: Path, audio: Path, output: Path, *, engine: str, align: boo
     start = time.perf_counter()
     with progress(f"{engine} engine, frames", sum(part.frames(frontend.hop) for part in parts)) as done:
         for part in parts:
-            made = runner.run(with_tail(part.audio_q15, shift), progress=done).audio_q15
-            rows += part.trimmed(made[:, shift:])
+            run = runner.run(with_tail(part.audio_q15, shift), progress=done).audio_q15
+            rows += part.trimmed(run[:, shift:])
     seconds = time.perf_counter() - start
-    with made_folders([target.parent for target in targets]):
-        write_all({target: wav_bytes(row) for target, row in zip(targets, rows, strict=True)})
+    made = {target: audio_bytes(row, KINDS[target.suffix.lower()]) for target, row in zip(targets, rows, strict=True)}
+    if single:
+        with made_folders([output.parent]):
+            write_all(made)
+    else:
+        names = {target.relative_to(output).as_posix(): data for target, data in made.items()}
+        write_folder(output, names, part="simulate", keep=True)
     if json:
         files = [
             {"input": str(path), "output": str(target), "samples": len(row), "sha256": sha256_of(row)}
@@ -58,7 +68,16 @@ def simulate(bundle: Path, audio: Path, output: Path, *, engine: str, align: boo
         factor = round(batch.seconds / seconds, 2)
         print_json({"engine": engine, "bundle_sha256": opened.hash, "files": files, "realtime_factor": factor})
         return
-    console.print(f"{len(rows)} file(s), {batch.seconds:.1f} s of audio, engine {engine}: {output}")
+    speaker = err if single and is_special(output) else console  # the pipe holds sound
+    speaker.print(f"{len(rows)} file(s), {batch.seconds:.1f} s of audio, engine {engine}: {output}")
+
+
+def _check_sound_file(destination: str) -> None:
+    path = Path(destination)
+    if destination.endswith(os.sep) or path.is_dir():
+        raise StapesError(f"{destination}: is a folder; give the name of a wav file")
+    if path.suffix.lower() not in KINDS:
+        raise StapesError(f"{path}: {path.suffix} files are not written; give the name of a wav or flac file")
 
 
 def _simulate_network(bundle: Bundle, given: Path, output: Path, *, engine: str, align: bool, json: bool) -> None:
@@ -68,7 +87,7 @@ def _simulate_network(bundle: Bundle, given: Path, output: Path, *, engine: str,
         raise StapesError("--align shifts sound; this bundle is a network without an audio path: leave it out")
     if output.suffix.lower() != ".npz" or output.is_dir():
         raise StapesError(f"{output}: give the name of an .npz file")
-    _refuse_loss([given], [output])
+    check_file(output, [given])
     frames = read_frames(given, bundle.graph)
     runner = make_network_engine(engine, bundle)
     with progress(f"{engine} engine, frames", frames.count) as done:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import io
-import tempfile
 import warnings
 from collections import defaultdict
 from collections.abc import Callable, Iterator
@@ -18,7 +17,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 
 from models.errors import Remark, StapesError
-from models.files import write_whole
+from models.files import check_folder, staging, write_whole
 from tools.corpus import own as own_folders
 from tools.corpus.decode import AUDIO_SUFFIXES, RATE, Audio, Unfit, read_noise, read_speech
 from tools.corpus.download import download, unpack, version_of
@@ -66,6 +65,7 @@ def fetch(
     folder = Path(folder)
     chosen = [] if only_own else packages(lean, without)
     own_groups = own_folders.groups(Path(own)) if own is not None else {}
+    check_folder(folder)
     folder.mkdir(parents=True, exist_ok=True)
     manifest = load_manifest(folder) if (folder / FILE_NAME).is_file() else Manifest(folder)
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
@@ -103,10 +103,10 @@ def _fetch_package(manifest: Manifest, package: Package, seed: int, report: _Rep
         report(1, 1)
         return
     archive = _archive(manifest, package)
-    with tempfile.TemporaryDirectory(dir=manifest.folder, prefix=".unpack-") as work:
-        unpack(archive, Path(work))
-        root, version = Path(work), version_of(package, archive)
-        items = list(_items(manifest.folder, package, version, root, _groups(package, root), seed, report))
+    with staging(manifest.folder, ".unpack-") as root:
+        unpack(archive, root)
+        version = version_of(package, archive)
+        items = list(_items(manifest, package, version, root, _groups(package, root), seed, report))
     if not items:
         raise StapesError(f"{archive}: none of its recordings is where {package.name} used to keep them; report this")
     about = {
@@ -119,7 +119,7 @@ def _fetch_package(manifest: Manifest, package: Package, seed: int, report: _Rep
     }
     manifest.replace_package(package.name, about, items)
     manifest.save()
-    manifest.remove_strays(package.name)
+    manifest.remove_strays()
 
 
 def _archive(manifest: Manifest, package: Package) -> Path:
@@ -137,12 +137,12 @@ def _add_own(manifest: Manifest, own: Path, groups: _Groups, seed: int, report: 
     if manifest.is_complete(package.name, recipe):
         report(1, 1)
         return
-    items = list(_items(manifest.folder, package, "", own, groups, seed, report))
+    items = list(_items(manifest, package, "", own, groups, seed, report))
     if not items:
         raise StapesError(f"{own}: none of its recordings can be used (16 kHz or more, not clipped, not silent)")
     manifest.replace_package(package.name, {"licence": package.licence, "recipe": recipe}, items)
     manifest.save()
-    manifest.remove_strays(package.name)
+    manifest.remove_strays()
 
 
 def _own_recipe(own: Path, groups: _Groups, seed: int) -> str:
@@ -159,7 +159,7 @@ def _recipe(package: Package, seed: int) -> str:
 
 
 def _items(
-    folder: Path, package: Package, version: str, root: Path, groups: _Groups, seed: int, report: _Report
+    manifest: Manifest, package: Package, version: str, root: Path, groups: _Groups, seed: int, report: _Report
 ) -> Iterator[Item]:
     total, done = sum(map(len, groups.values())), 0
     seen: set[str] = set()
@@ -184,7 +184,7 @@ def _items(
             except Unfit:
                 continue
         for voice, clips in voices.items():
-            yield from _write_voice(folder, package, version, rule, voice, clips, seed)
+            yield from _write_voice(manifest, package, version, rule, voice, clips, seed)
 
 
 def _groups(package: Package, root: Path) -> _Groups:
@@ -201,7 +201,7 @@ def _groups(package: Package, root: Path) -> _Groups:
 
 
 def _write_voice(
-    folder: Path, package: Package, version: str, rule: Speech | Noise, voice: str, clips: list[Clip], seed: int
+    manifest: Manifest, package: Package, version: str, rule: Speech | Noise, voice: str, clips: list[Clip], seed: int
 ) -> Iterator[Item]:
     rng = generator(seed, package.name, rule.pattern, voice)
     if isinstance(rule, Speech):
@@ -229,8 +229,16 @@ def _write_voice(
             seconds=round(len(audio) / RATE, 3),
             licence=rule.licence or package.licence,
             author=rule.author or package.author,
-            sha256=write_flac(folder / file, audio),
+            sha256=_write_item(manifest, file, audio),
         )
+
+
+def _write_item(manifest: Manifest, file: str, audio: Audio) -> str:
+    """The file's SHA-256; raises StapesError where one stands there that was not written by an earlier fetch."""
+    path, data = manifest.folder / file, flac_bytes(audio)
+    if path.exists() and path.read_bytes() != data and not manifest.wrote(file):
+        raise StapesError(f"{path}: not written by an earlier fetch, or changed since; move it away and fetch again")
+    return _write(path, data)
 
 
 def _stem(voice: str, sources: list[str], index: int) -> str:
@@ -243,11 +251,20 @@ def _stem(voice: str, sources: list[str], index: int) -> str:
     return "".join(c if c.isalnum() or c in "-_" else "_" for c in stem)
 
 
-def write_flac(path: Path, audio: Audio) -> str:
-    """Write (S,) float32 as 16 kHz mono 16-bit FLAC, whole or not at all, and return the file's SHA-256."""
-    path.parent.mkdir(parents=True, exist_ok=True)
+def flac_bytes(audio: Audio) -> bytes:
+    """(S,) float32 -> a 16 kHz mono 16-bit FLAC file."""
     samples = np.clip(np.rint(audio.astype(np.float64) * 32768), -32768, 32767).astype(np.int16)
     buffer = io.BytesIO()
     soundfile.write(buffer, samples, RATE, format="FLAC", subtype="PCM_16")
-    write_whole(path, buffer.getvalue())
-    return sha256(path)
+    return buffer.getvalue()
+
+
+def write_flac(path: Path, audio: Audio) -> str:
+    """Write (S,) float32 as `flac_bytes`, whole or not at all, and return the file's SHA-256."""
+    return _write(path, flac_bytes(audio))
+
+
+def _write(path: Path, data: bytes) -> str:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_whole(path, data)
+    return hashlib.sha256(data).hexdigest()

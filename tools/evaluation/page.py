@@ -15,7 +15,7 @@ import soundfile
 from export.template import Templates
 from models.audio import float_to_q15
 from models.errors import StapesError
-from models.files import made_folders, whole_folder, write_whole
+from models.files import check_file, check_folder, made_folders, whole_folder, write_whole
 from models.frontend import SAMPLE_RATE
 from tools.bundle import Bundle
 from tools.evaluation.charts import bars_by_group, gains_by_group, scatter
@@ -75,11 +75,11 @@ def write_page(
     def make(put: Put) -> bytes:
         return _render(put, bundle, corpus, engine, result, level, clean, chosen).encode()
 
-    if target.suffix.lower() in (".html", ".htm"):
+    if _is_one_file(target):
         with made_folders([target.parent]):
             write_whole(target, make(_inside))
         return target
-    with whole_folder(target, PAGE) as folder:
+    with whole_folder(target, part="evaluate") as folder:
 
         def beside(name: str, data: bytes) -> str:
             write_whole(folder / name, data)
@@ -87,6 +87,18 @@ def write_page(
 
         write_whole(folder / PAGE, make(beside))
     return target / PAGE
+
+
+def check_target(target: Path) -> None:
+    """Raise StapesError where `write_page` could not write; to be asked before the recordings are scored."""
+    if _is_one_file(target):
+        check_file(target)
+    else:
+        check_folder(target, alone=True)
+
+
+def _is_one_file(target: Path) -> bool:
+    return target.suffix.lower() in (".html", ".htm")
 
 
 def check_examples(wanted: Sequence[str], recordings: Sequence[str], systems: int) -> None:

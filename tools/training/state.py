@@ -11,13 +11,15 @@ import torch
 from torch import nn
 
 from models.errors import StapesError
-from models.files import write_whole
+from models.files import check_folder, is_listed, record, write_folder
 
 STATE_NAME = "training.pt"
 LOG_NAME = "log.jsonl"
 CURVE_NAME = "curve.png"
 MODEL_NAME = "model.pt"
 BEST_NAME = "best.pt"
+NAMES = (STATE_NAME, LOG_NAME, CURVE_NAME, MODEL_NAME, BEST_NAME)
+PART = "training"
 
 
 class Folder:
@@ -26,7 +28,9 @@ class Folder:
     def __init__(self, path: Path, identity: dict[str, Any]) -> None:
         self.path = path
         self.identity = identity
-        path.mkdir(parents=True, exist_ok=True)
+        # A folder of an earlier version has no list of what was written; there the state tells, once it has been read.
+        self._known_by_state = (path / STATE_NAME).is_file() and not is_listed(path)
+        check_folder(path, () if self._known_by_state else NAMES)
 
     def resume(self, model: nn.Module, optimiser: torch.optim.Optimizer) -> tuple[int, dict[str, Any]]:
         """Load what an earlier call left, if anything -> the next step, and what the objective had kept.
@@ -44,10 +48,12 @@ class Folder:
             raise StapesError(f"{file}: damaged; delete it to start anew") from error
         if not same:
             raise StapesError(f"{file}: left by another recipe or corpus; choose another output folder, or delete it")
+        if self._known_by_state:
+            record(self.path, [name for name in NAMES if (self.path / name).is_file()], PART)
         model.load_state_dict(state["model"])
         optimiser.load_state_dict(state["optimiser"])
         kept = [line for line in self._lines() if line["step"] <= state["step"]]
-        self._write(LOG_NAME, "".join(json.dumps(line) + "\n" for line in kept).encode())
+        self.write(LOG_NAME, "".join(json.dumps(line) + "\n" for line in kept).encode())
         return int(state["step"]), state.get("objective", {})
 
     def save(
@@ -63,12 +69,14 @@ class Folder:
             "objective": objective or {},
         }
         torch.save(state, buffer)
-        self._write(STATE_NAME, buffer.getvalue())
+        self.write(STATE_NAME, buffer.getvalue())
 
     def log(self, line: dict[str, float | int]) -> None:
         """Append one JSON line."""
-        with open(self.path / LOG_NAME, "a", encoding="utf-8") as file:
-            file.write(json.dumps({key: _rounded(value) for key, value in line.items()}) + "\n")
+        file = self.path / LOG_NAME
+        former = file.read_bytes() if file.is_file() else b""
+        said = json.dumps({key: _rounded(value) for key, value in line.items()}) + "\n"
+        self.write(LOG_NAME, former + said.encode())
 
     def plot(self) -> None:
         """Draw loss, SI-SDR and PESQ over the steps of the log."""
@@ -88,14 +96,15 @@ class Folder:
         axes[-1].set_xlabel("step")
         buffer = io.BytesIO()
         figure.savefig(buffer, format="png", dpi=110)
-        self._write(CURVE_NAME, buffer.getvalue())
+        self.write(CURVE_NAME, buffer.getvalue())
 
     def _lines(self) -> list[dict[str, Any]]:
         file = self.path / LOG_NAME
         return [json.loads(line) for line in file.read_text().splitlines()] if file.is_file() else []
 
-    def _write(self, name: str, content: bytes) -> None:
-        write_whole(self.path / name, content)
+    def write(self, name: str, content: bytes) -> None:
+        """Write a file of the folder; raises StapesError where somebody has changed it meanwhile."""
+        write_folder(self.path, {name: content}, part=PART, keep=True)
 
 
 def _rounded(value: float) -> float:
