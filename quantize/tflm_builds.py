@@ -77,8 +77,8 @@ def _cmsis_nn(graph: Graph, same: bool | None, unmeasured: bool, reasons: list[s
     refused = _named(graph, lambda op: _is_per_channel_16x8(graph, op))
     if refused:
         reason = (
-            f"refuses FULLY_CONNECTED per channel with int16 activations ({refused}); the recipes w8a16_tensor_cmsis_nn "
-            '(weights.granularity = "tensor") and w8a16_cmsis_nn (weights.form = "conv_2d") do without'
+            f"refuses FULLY_CONNECTED per channel with int16 activations ({refused}); the recipe w8a16_cmsis_nn "
+            '(weights.form = "conv_2d") keeps the bits, w8a16_tensor_cmsis_nn (weights.granularity = "tensor") is faster and coarser'
         )
         return Build("CMSIS-NN kernels", CMSIS_NN, False, False, reason)
     garbage = _named(graph, lambda op: _is_grouped_16x8(graph, op))
