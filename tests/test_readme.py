@@ -1,0 +1,140 @@
+"""The README line by line: its commands run, in its order, in a folder with what a reader would have there.
+
+A line that takes hours, or a package index, is read by the command line all the same: each option that it names is there.
+"""
+
+import os
+import re
+import shlex
+import shutil
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import pytest
+
+from tests.machine import require
+
+ROOT = Path(__file__).parent.parent
+README = (ROOT / "README.md").read_text("utf-8")
+BLOCKS = re.findall(r"^```(\w*)\n(.*?)^```$", README, re.M | re.S)
+# Not run here, and why.
+ELSEWHERE = {
+    "make demo": "tests/tools/test_demo.py runs it",
+    "make test": "is what runs this",
+    "--recipe auto": "takes ten minutes; tests/tools/test_auto_recipe.py runs a short search",
+    "stapes corpus": "fetches gigabytes; tests/tools/corpus runs it on small packages",
+    "stapes train": "takes hours; tests/tools/test_training.py runs short ones",
+    "tools.training.score": "needs a trained network; tests/tools/test_score.py runs it",
+    "--against rnnoise": "needs extras and minutes; tests/tools/test_slow_metrics.py runs them where they are installed",
+    "cmake --preset": "tests/export/test_packages_cmake.py builds and runs both presets",
+}
+
+
+def commands():
+    """Every command of the README's blocks, in order, without its remark."""
+    lines = [line for kind, block in BLOCKS if not kind for line in block.splitlines()]
+    return [re.sub(r"\s{2,}#.*", "", line).strip() for line in lines if line.strip()]
+
+
+def reason(command):
+    return next((why for words, why in ELSEWHERE.items() if words in command), None)
+
+
+HERE = [command for command in commands() if reason(command) is None]
+THERE = [command for command in commands() if reason(command) is not None]
+IN_PROSE = [text for text in re.findall(r"`(stapes [a-z]+ [^`]+)`", README) if text != "stapes corpus fetch"]
+IN_PROSE_HERE = [
+    text for text in IN_PROSE if text.startswith(("stapes simulate", "stapes regress", "stapes inspect build/mask"))
+]
+
+
+@pytest.fixture(scope="module")
+def workshop(tmp_path_factory, few_clips):
+    """A reader's folder: a checkpoint, recordings, pairs, an ONNX file of a network with and without an audio path."""
+    import numpy as np
+
+    from models.gru_mask import GruMaskConfig
+    from models.onnx_export import FRONT_END_KEY, to_proto
+    from tests.helpers import random_network
+    from tools.audio_files import DEMO
+
+    folder = tmp_path_factory.mktemp("workshop")
+    (folder / "models").symlink_to(ROOT / "models")
+    shutil.copy(ROOT / "models" / "zoo" / "gru_mask.pt", folder / "my_checkpoint.pt")
+    shutil.copy(few_clips[0], folder / "noisy.wav")
+    for name in ("my_recordings", "recordings", "pairs"):
+        (folder / name).mkdir()
+    for clip in few_clips:
+        shutil.copy(clip, folder / "my_recordings")
+    shutil.copy(few_clips[1], folder / "recordings")
+    for path in DEMO.glob("water_*"):
+        shutil.copy(path, folder / "pairs")
+    config = GruMaskConfig(hidden_dim=8, num_layers=1, narrow_dim=8, fc_dim=0, features="log", gain_input=True)
+    proto = to_proto(random_network(config.to_dict()), config.front_end())
+    for entry in list(proto.metadata_props):
+        if entry.key == FRONT_END_KEY:
+            proto.metadata_props.remove(entry)
+    (folder / "mine.onnx").write_bytes(proto.SerializeToString())
+    (folder / "front_end.toml").write_text('features = "log"\ngain_input = true\n')
+    np.savez(folder / "frames.npz", features=np.random.default_rng(0).normal(size=(200, 130)).astype(np.float32))
+    return folder
+
+
+def test_commands_do_what_they_say(workshop):
+    """One test, as each command builds on those before it."""
+    require("native")
+    path = os.pathsep.join((str(Path(sys.executable).parent), os.environ["PATH"]))
+    env = {**os.environ, "PATH": path}
+    for command in [*HERE, *IN_PROSE_HERE]:
+        done = subprocess.run(
+            ["sh", "-ec", command], cwd=workshop, env=env, capture_output=True, text=True, check=False
+        )
+        # A quality threshold may be missed on a short recording; the bits may not differ.
+        missed = command.startswith("stapes regress") and "DIFFER" not in done.stdout and "MISSED" in done.stdout
+        assert done.returncode == 0 or missed, (command, done.stdout[-2000:], done.stderr[-2000:])
+    assert (workshop / "enhanced.wav").is_file()
+    assert (workshop / "report.html").is_file()
+    header = (workshop / "firmware" / "mask" / "mask.h").read_text()
+    (snippet,) = (block for kind, block in BLOCKS if kind == "c")
+    for word in re.findall(r"mask_\w+", snippet):
+        assert re.search(rf"\b{word}\b", header), word
+
+
+@pytest.mark.parametrize("command", THERE + [text for text in IN_PROSE if text not in IN_PROSE_HERE])
+def test_command_that_takes_hours_or_a_network_names_options_that_are_there(command):
+    from typer.main import get_command
+
+    from tools.cli.app import APP
+
+    for words in (shlex.split(part) for part in command.split("&&")):
+        if words[0] != "stapes":
+            continue
+        words = words[1:]
+        if words[:2] == ["corpus", "mix"] and words[2].startswith("-"):  # told in passing
+            words = [*words, "corpus", "-o", "pairs"]
+        known = get_command(APP)
+        while hasattr(known, "commands"):
+            known, words = known.commands[words[0]], words[1:]
+        known.make_context("stapes", words)
+
+
+def test_every_line_that_is_not_run_has_its_reason_and_every_reason_a_line():
+    assert all(any(words in command for command in commands()) for words in ELSEWHERE)
+    assert len(HERE) >= 9
+
+
+def test_tables_of_a_recipe_in_the_readme_are_read(tmp_path):
+    from quantize.recipe import load_recipe
+
+    (block,) = (block for kind, block in BLOCKS if kind == "toml")
+    (tmp_path / "own.toml").write_text(f'name = "own"\n{block}')
+    assert load_recipe(tmp_path / "own.toml").overrides[0].dtype == tomllib.loads(block)["tensor"][0]["dtype"]
+
+
+def test_links_and_files_of_the_readme_are_there():
+    links = re.findall(r"\]\(([^)#]+)\)", README)
+    files = re.findall(r"`((?:models|quantize|export|firmware_sim|tools|tests)/[\w./-]+)`", README)
+    missing = [name for name in (*links, *files) if "://" not in name and not (ROOT / name).exists()]
+    assert not missing
