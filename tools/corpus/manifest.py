@@ -17,7 +17,7 @@ from models.errors import StapesError
 from models.files import write_whole
 from models.schema import STRICT, parse_json, validated
 from tools.corpus.decode import RATE, Audio
-from tools.corpus.sources import SPLITS
+from tools.corpus.sources import SPLITS, Split
 
 FILE_NAME = "manifest.json"
 # How a newcomer gets a whole corpus out of recordings of his own.
@@ -38,7 +38,7 @@ class Item:
 
     file: str
     kind: Literal["speech", "noise"]
-    split: Literal["train", "validation", "test"]
+    split: Split
     sources: tuple[str, ...]
     package: str
     version: str
@@ -111,7 +111,9 @@ class Manifest:
         Raises:
             StapesError: one has none; the message says what there is and how the split is made.
         """
-        speakers = {split: len({item.speaker for item in self.items("speech", split)}) for split in SPLITS}
+        speakers: dict[str, int] = {
+            split: len({item.speaker for item in self.items("speech", split)}) for split in SPLITS
+        }
         if missing := [split for split in splits if not speakers[split]]:
             there = ", ".join(f"{count} in {split}" for split, count in speakers.items())
             raise StapesError(

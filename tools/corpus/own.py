@@ -10,7 +10,7 @@ from pathlib import Path
 
 from models.errors import StapesError
 from tools.corpus.manifest import SPLIT_RULE
-from tools.corpus.sources import SPLITS, Noise, Package, Speech
+from tools.corpus.sources import SPLITS, Noise, Package, Speech, Split
 
 SUFFIXES = (".wav", ".flac")
 PACKAGE = Package("own", "", "yours", ())
@@ -52,15 +52,15 @@ def _recordings(own: Path, kind: str) -> list[Path]:
     return sorted(p for p in (own / kind).rglob("*") if p.suffix.lower() in SUFFIXES and p.is_file())
 
 
-def _owner(tree: Path, path: Path) -> tuple[str, str]:
-    """Return speaker or label, and the split that the folders ask for ("" if none)."""
+def _owner(tree: Path, path: Path) -> tuple[str, Split | None]:
+    """Return speaker or label, and the split that the folders ask for."""
     parts = path.relative_to(tree).parts
-    split = parts[0] if len(parts) > 1 and parts[0] in SPLITS else ""
+    split = next((split for split in SPLITS if len(parts) > 1 and parts[0] == split), None)
     parts = parts[1:] if split else parts
     return (parts[0] if len(parts) > 1 else re.split("[_-]", path.stem)[0]), split
 
 
-def _splits(names: set[str]) -> dict[str, str]:
+def _splits(names: set[str]) -> dict[str, Split]:
     """Return a split for every name; the shares are exact, the choice looks random and is the same every time.
 
     >>> sorted(_splits({"a", "b", "c"}).values())

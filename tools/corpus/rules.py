@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal, get_args
 
-SPLITS = ("train", "validation", "test")
+Split = Literal["train", "validation", "test"]
+SPLITS: tuple[Split, ...] = get_args(Split)
 
 # Languages, not only speakers, are kept apart: a model must not have heard the phonemes that it is judged on.
 # Languages of nobody's list are training material.
@@ -12,7 +14,7 @@ VALIDATION_LANGUAGES = frozenset({"fr", "da", "ca", "pt", "ml"})
 TEST_LANGUAGES = frozenset({"it", "ru", "he", "ar", "uk"})
 
 
-def split_of_language(language: str) -> str:
+def split_of_language(language: str) -> Split:
     """Return the split that a language belongs to.
 
     >>> split_of_language("pt_BR"), split_of_language("cs")
@@ -34,7 +36,7 @@ class Speech:
     pattern: str
     speaker: str
     language: str
-    split: str
+    split: Split
     skip: tuple[str, ...] = ()
     collection: bool = False
     licence: str = ""
@@ -47,7 +49,7 @@ class Noise:
 
     pattern: str
     label: str
-    split: str
+    split: Split
     join: tuple[float, float] | None = None
     licence: str = ""
     author: str = ""

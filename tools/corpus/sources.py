@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from models.errors import StapesError
 from tools.corpus.games import GAMES
-from tools.corpus.rules import SPLITS, Noise, Package, Speech, split_of_language
+from tools.corpus.rules import SPLITS, Noise, Package, Speech, Split, split_of_language
 
-__all__ = ["FULL", "LEAN", "SPLITS", "Noise", "Package", "Speech", "packages", "split_of_language"]
+__all__ = ["FULL", "LEAN", "SPLITS", "Noise", "Package", "Speech", "Split", "packages", "split_of_language"]
 
 # Tones, monkeys and pauses among the telephone prompts.
 _NOT_SPEECH = (
