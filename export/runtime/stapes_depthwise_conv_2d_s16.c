@@ -80,19 +80,20 @@ void stapes_depthwise_conv_2d_s16(const stapes_depthwise_conv_2d_params *p, cons
         return;
     }
     stapes_window at;
+    const int32_t rest = p->channels % 4;
+    const int32_t fours = p->channels - rest;
     for (int32_t row = 0; row < p->output_height; row++) {
         const int32_t top = row * p->stride_height - p->padding_top;
         at.rows = stapes_taps_inside(top, p->input_height, p->kernel_height, p->dilation_height);
         for (int32_t column = 0; column < p->output_width; column++) {
             const int32_t left = column * p->stride_width - p->padding_left;
-            int32_t channel = 0;
             at.columns = stapes_taps_inside(left, p->input_width, p->kernel_width, p->dilation_width);
             at.origin = (top * p->input_width + left) * p->channels;
-            for (; channel + 4 <= p->channels; channel += 4) {
+            for (int32_t channel = 0; channel < fours; channel += 4) {
                 four_channels(p, &at, channel, x, y);
             }
-            for (; channel < p->channels; channel++) {
-                one_channel(p, &at, channel, x, y);
+            for (int32_t channel = 0; channel < rest; channel++) {
+                one_channel(p, &at, fours + channel, x, y);
             }
             y += p->channels;
         }
