@@ -14,7 +14,7 @@ from quantize.graph import DTYPES, Graph
 from ..engines.program import STRICT, call_compiler, program_files
 from .counting import Count, InstructionCounter
 from .firmware import Firmware
-from .toolchain import OPTIMISATION, SCRIPT, Toolchain, find_toolchain
+from .toolchain import OPTIMISATION, Toolchain, find_toolchain, linker_script
 from .unicorn_device import EXCHANGE, UnicornDevice
 
 # A context, and what the linker would drop as nothing but the emulator calls it.
@@ -94,5 +94,5 @@ def _link(folder: Path, work: Path, chain: Toolchain) -> Path:
     start.write_text(_START.format(name=folder.name))
     flags = [*chain.flags, *chain.link_flags, "-std=c99", OPTIMISATION, *STRICT, "-Werror", f"-I{folder}"]
     files = [str(path) for path in (*program_files(folder), start)]
-    call_compiler([*chain.command, *flags, *SCRIPT, *files, "-o", str(elf)])
+    call_compiler([*chain.command, *flags, *linker_script(work), *files, "-o", str(elf)])
     return elf

@@ -27,7 +27,7 @@ from ..engines.program import (
 HERE = Path(__file__).parent / "c"
 GCC = CORTEX_M7.compiler
 OPTIMISATION = "-O2"
-SCRIPT = ("-L", str(HERE.parents[1] / "device"), "-T", str(HERE / "m7.ld"))
+_SECTIONS = HERE.parents[1] / "device" / "sections.ld"
 _COMMON = (
     "-std=c99",
     OPTIMISATION,
@@ -145,9 +145,16 @@ def build(
     for path in () if ports else cmsis.c_files:
         objects[path.name] = shared_object([*common, "-w"], path)
     elf = work / f"{name}.elf"
-    link = [*SCRIPT, "-Wl,--gc-sections", *map(str, objects.values()), "-o", str(elf)]
+    link = [*linker_script(work), "-Wl,--gc-sections", *map(str, objects.values()), "-o", str(elf)]
     call_compiler([*chain.command, *chain.link_flags, *link])
     return Build(elf, objects)
+
+
+def linker_script(work: Path) -> list[str]:
+    """The linker's option for the memory map, written to `work` as one file: zig's linker finds nothing to INCLUDE."""
+    script = work / "m7.ld"
+    script.write_text((HERE / script.name).read_text().replace(f"INCLUDE {_SECTIONS.name}\n", _SECTIONS.read_text()))
+    return ["-T", str(script)]
 
 
 def new_work_folder() -> Path:

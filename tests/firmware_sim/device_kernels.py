@@ -26,7 +26,7 @@ class DeviceKernels:
         start.write_text(f"{names}void Reset_Handler(void);\nvoid Reset_Handler(void)\n{{\n{calls}}}\n")
         sources = [RUNTIME / name for name in runtime_files(functions) if name.endswith(".c")]
         elf = folder / "kernels.elf"
-        flags = [*chain.flags, *chain.link_flags, "-std=c99", "-O2", f"-I{RUNTIME}", *toolchain.SCRIPT]
+        flags = [*chain.flags, *chain.link_flags, "-std=c99", "-O2", f"-I{RUNTIME}", *toolchain.linker_script(folder)]
         call_compiler([*chain.command, *flags, *map(str, [start, *sources]), "-o", str(elf)])
         self._device = UnicornDevice(Firmware(elf))
         self._next = EXCHANGE
