@@ -133,7 +133,7 @@ def complex_mask(once) -> Path:
 def bundle_of(once, few_clips, published, complex_mask):
     """(network, recipe) -> bundle, only to be read; networks are `zoo`, `sparse`, `published` and `complex`.
 
-    The zoo's network is calibrated as `stapes quantize` does it by itself, for the recipes that it is shipped for.
+    The zoo's network is calibrated as `stapes quantize` does it by itself, except for the form for CMSIS-NN.
     """
     from quantize.recipe import load_recipe
     from tools.bundle import load_bundle
@@ -142,7 +142,7 @@ def bundle_of(once, few_clips, published, complex_mask):
 
     @functools.cache
     def get(network: str, recipe: str):
-        clips = None if network == "zoo" and recipe in ("w8a16", "w8a8") else few_clips
+        clips = None if network == "zoo" and not recipe.endswith("cmsis_nn") else few_clips
         chosen = load_recipe(recipe)
         zoo = {"zoo": network_for(chosen), "sparse": GRU_MASK_SPARSE}
         checkpoint = {**zoo, "published": published, "complex": complex_mask}[network]

@@ -65,6 +65,7 @@ def sockets_of(command, work):
         "PYTHONPATH": os.pathsep.join([str(ROOT / "tests" / "no_sockets"), str(ROOT)]),
         "STAPES_TEST_SOCKETS": str(told),
         "HOME": str(work / "home"),
+        "STAPES_CMSIS_DSP": str(cmsis_dsp().include_dirs[0].parent),
         "TMPDIR": str(work / "tmp"),
     }
     for name in ("XDG_CACHE_HOME", "ORT_DISABLE_TELEMETRY"):
@@ -97,7 +98,6 @@ def test_a_socket_of_compiled_code_is_seen(tmp_path):
 
 
 def test_no_command_calls_home(tmp_path):
-    cmsis_dsp()
     recordings, out = tmp_path / "recordings", tmp_path / "out"
     recordings.mkdir()
     for kind in ("noisy", "clean"):
