@@ -77,6 +77,12 @@ def check_model(model: onnx.ModelProto, label: str) -> StreamingOnnx:
             f"(h0 and h0_out), one frame a call, or name the pairs in the metadata {STATES_KEY!r}"
         )
     state_inputs, state_outputs = {s.input for s in states}, {s.output for s in states}
+    for what, names, own in (("input", given, state_inputs), ("output", made, state_outputs)):
+        if set(names) <= own:
+            raise StapesError(
+                f"{label}: no {what} but states ({', '.join(names) or 'none at all'}); export what a frame "
+                f"{'brings' if what == 'input' else 'gives'} as an {what} of its own"
+            )
     return StreamingOnnx(
         name=graph.name or "network",
         nodes=nodes,

@@ -48,6 +48,20 @@ def test_a_recurrent_model_without_states_is_refused():
         check_model(model, "m")
 
 
+@pytest.mark.parametrize(
+    ("nodes", "given", "made", "said"),
+    [
+        ([helper.make_node("Add", ["x", "h"], ["h_out"])], ("x", "h"), ("h_out",), r"no output but states \(h_out\)"),
+        ([helper.make_node("Relu", ["h"], ["h_out"]), helper.make_node("Abs", ["h"], ["y"])], ("h",), ("y", "h_out"), r"no input but states \(h\)"),
+        ([helper.make_node("Relu", ["x"], ["y"])], ("x",), (), r"no output but states \(none at all\)"),
+    ],
+)  # fmt: skip
+def test_a_network_that_takes_or_gives_nothing_but_states_is_refused(nodes, given, made, said):
+    model = make(nodes, dict.fromkeys(given, (1, 4)), dict.fromkeys(made, (1, 4)))
+    with pytest.raises(StapesError, match=said):
+        check_model(model, "m")
+
+
 def test_a_dynamic_axis_is_refused_by_name():
     model = make([helper.make_node("Relu", ["x"], ["y"])], {"x": ("time", 4)}, {"y": (1, 4)})
     with pytest.raises(StapesError, match="axis 0 of 'x' is not fixed \\(time\\)"):
