@@ -10,7 +10,6 @@ from models.errors import StapesError
 from quantize.graph import DTYPES, Graph
 
 from ..engines.program import TracedTensor, unpack_frames
-from .counting import Count, InstructionCounter
 from .firmware import Firmware
 from .unicorn_device import EXCHANGE, UnicornDevice
 from .unicorn_run import started
@@ -21,12 +20,9 @@ _ALIGNED = 16
 class NetworkStream:
     """One utterance through a program that was built with `ports`; `tensors` are what it traces."""
 
-    def __init__(
-        self, firmware: Firmware, name: str, graph: Graph, tensors: Sequence[TracedTensor] = (), counted: bool = False
-    ) -> None:
+    def __init__(self, firmware: Firmware, name: str, graph: Graph, tensors: Sequence[TracedTensor] = ()) -> None:
         self._name, self._graph, self._tensors = name, graph, tensors
-        self._counter = InstructionCounter(firmware) if counted else None
-        self.device = self._counter.device if self._counter else UnicornDevice(firmware)
+        self.device = UnicornDevice(firmware)
         self._context = started(self.device)
         ports = (*graph.inputs, *graph.outputs)
         at = EXCHANGE + _aligned(4 * len(ports))
@@ -42,14 +38,6 @@ class NetworkStream:
         self._write(inputs)
         self._require_ok(self.device.call("shim_step", self._context, EXCHANGE, self._frame if self._tensors else 0))
         return self._made()
-
-    def counted_step(self, inputs: Mapping[str, np.ndarray]) -> tuple[dict[str, np.ndarray], Count]:
-        """The same and what it executed, of a stream made with `counted`."""
-        assert self._counter is not None
-        self._write(inputs)
-        status, count = self._counter.count(f"{self._name}_network", self._context, *self._places.values())
-        self._require_ok(status)
-        return self._made(), count
 
     def _write(self, inputs: Mapping[str, np.ndarray]) -> None:
         for name in self._graph.inputs:
