@@ -6,7 +6,6 @@ import contextlib
 import hashlib
 import json
 import os
-import resource
 import stat
 import subprocess
 import sys
@@ -17,6 +16,7 @@ import pytest
 
 from models.errors import StapesError
 from models.files import check_file, check_folder, locked, whole_folder, write_all, write_folder, write_whole
+from tests.disks import largest_file
 
 
 def texts(folder: Path) -> dict[str, bytes]:
@@ -26,17 +26,6 @@ def texts(folder: Path) -> dict[str, bytes]:
         for path in folder.rglob("*")
         if path.is_file() and path.name != ".stapes"
     }
-
-
-@contextlib.contextmanager
-def full_disk(size: int):
-    """No file may grow beyond `size` bytes."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
 
 
 # ---- files
@@ -96,7 +85,7 @@ def test_all_files_are_written_or_none(tmp_path):
         write_all(files)
     assert texts(tmp_path) == {"a": b"old"}
     (tmp_path / "c").rmdir()
-    with full_disk(10), pytest.raises(StapesError, match="b: cannot be written"):
+    with largest_file(10), pytest.raises(StapesError, match="b: cannot be written"):
         write_all(files | {tmp_path / "b": b"x" * 100})
     assert texts(tmp_path) == {"a": b"old"}
 
@@ -246,7 +235,7 @@ def test_failing_work_leaves_no_folder_and_no_file(tmp_path):
 
     with pytest.raises(ZeroDivisionError):
         fail()
-    with full_disk(10), pytest.raises(StapesError, match="cannot be written"):
+    with largest_file(10), pytest.raises(StapesError, match="cannot be written"):
         write_folder(tmp_path / "new" / "out", {"a": b"1", "b": b"x" * 100})
     assert list(tmp_path.iterdir()) == []
     with whole_folder(tmp_path / "new" / "out") as work:

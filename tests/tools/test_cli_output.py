@@ -3,7 +3,6 @@
 import contextlib
 import hashlib
 import os
-import resource
 import subprocess
 import sys
 from pathlib import Path
@@ -11,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import ROOT
+from tests.disks import largest_file
 from tools.zoo import GRU_MASK
 
 COMMANDS = ("quantize", "export", "export tflite", "export package", "simulate", "simulate folder", "demo")
@@ -116,17 +116,6 @@ def test_a_name_that_is_too_long(refused, tmp_path, command):
 
 
 # ---- a disk that fills up
-
-
-@contextlib.contextmanager
-def largest_file(size: int):
-    """No file may grow beyond `size` bytes, as on a disk that is nearly full."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
 
 
 @pytest.mark.parametrize("size", [0, 100_000])
