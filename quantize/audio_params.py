@@ -66,7 +66,7 @@ def require_free_tensors(names: Iterable[str], audio: bool) -> None:
     for name in names:
         if "\0" in name:
             raise StapesError(f"tensor {name!r} has a zero character in its name, where a name in C ends; rename it")
-        if audio and name in (*TRACED, AUDIO_IN, AUDIO_OUT):
+        if name in (AUDIO_IN, AUDIO_OUT) or (audio and name in TRACED):
             raise StapesError(f"tensor '{name}' has the name of a quantity of the audio path; rename it in the network")
 
 
@@ -196,6 +196,10 @@ def rfft_tables(length: int) -> RfftTables:
     )
 
 
+# What C holds in 64 bits; all other numbers fit in 32.
+_OF_64_BITS = ("noise_floor_q40", "silent_sum_q40", "vad_threshold_sum_q24")
+
+
 def _check(frontend: FrontEnd) -> None:
     """Refuse what the fixed-point formats cannot hold."""
     longest, where = (
@@ -213,13 +217,24 @@ def _check(frontend: FrontEnd) -> None:
         )
     if _round(frontend.noise_floor * 2.0**40) < 16 or frontend.noise_floor > 1.0:
         raise StapesError(f"noise_floor {frontend.noise_floor:g}: the fixed-point path takes 2^-36 to 1")
-    if frontend.xi_min < 2.0**-20:
-        raise StapesError(f"xi_min_db {frontend.xi_min_db:g}: the fixed-point path takes -60 or more")
+    if not 2.0**-20 <= frontend.xi_min <= LARGEST_GAMMA_MAX:
+        raise StapesError(f"xi_min_db {frontend.xi_min_db:g}: the fixed-point path takes -60 to 18")
 
 
 def audio_params(frontend: FrontEnd) -> AudioParams:
     """Constants of `frontend`; raises StapesError when a value is out of what the formats hold."""
     _check(frontend)
+    params = _params(frontend)
+    for name, value in vars(params).items():
+        bits = 62 if name in _OF_64_BITS else 31
+        if type(value) is int and not -(2**bits) <= value < 2**bits:
+            raise StapesError(
+                f"{name.rpartition('_q')[0] or name}: too large for the fixed-point path; give a smaller value"
+            )
+    return params
+
+
+def _params(frontend: FrontEnd) -> AudioParams:
     analysis_window, synthesis_window = frontend.windows()
     log2_analysis = frontend.analysis.bit_length() - 1
     window_power_log2 = _round(math.log2(frontend.window_power))

@@ -33,7 +33,9 @@ def read_npz(
             known = {name.removesuffix(".npy"): name for name in sizes}
             wanted = list(known) if names is None else list(names)
             if missing := [name for name in wanted if name not in known]:
-                raise ValueError(f"no array {missing[0]!r}")
+                raise StapesError(
+                    f"{label}: has no array {missing[0]!r}, only {', '.join(map(repr, known)) or 'none'}; {remedy}"
+                )
             if sum(sizes[known[name]] for name in wanted) > MOST_BYTES:
                 raise ValueError(f"more than {MOST_BYTES >> 30} GB")
             return {name: _array(archive, known[name], sizes[known[name]]) for name in wanted}

@@ -131,6 +131,11 @@ class Bundle:
         return str(self.manifest["bundle_sha256"])
 
     @property
+    def files(self) -> tuple[Path, ...]:
+        """All of them, also the lock where there is none."""
+        return tuple(self.folder / name for name in (*SEALED, MANIFEST, LOCK))
+
+    @property
     def tflite(self) -> bytes:
         return (self.folder / "model.tflite").read_bytes()
 

@@ -136,6 +136,8 @@ def written_files(folder: Path) -> dict[str, str]:
     data = path.read_bytes()
     try:
         files = {str(name): str(value) for name, value in json.loads(data)["files"].items()}
+        if not all(name.isprintable() for name in files):
+            raise ValueError
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         raise StapesError(f"{path}: damaged, or not of a package; give a new folder") from None
     return files | {MARKER: hashlib.sha256(data).hexdigest()}

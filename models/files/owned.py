@@ -22,6 +22,8 @@ from models.files.places import cannot_write, check_place_of_folder, require_wri
 from models.files.writing import made_folders, staging, write_all
 
 LIST = ".stapes"
+# Of a name in a list, far beyond what is written.
+_LONGEST = 1024
 _FORMAT = 1
 # Folder -> name -> SHA-256 of what was written there, as a file of the folder's own kind says it; {} where it is another folder.
 Known = Callable[[Path], Mapping[str, str]]
@@ -61,7 +63,9 @@ def _all_text(values: Any) -> bool:
 def _is_below(name: str) -> bool:
     """A list may come from anywhere: it must not name what lies outside its folder."""
     parts = PurePosixPath(name).parts
-    return bool(parts) and not PurePosixPath(name).is_absolute() and ".." not in parts and "\0" not in name
+    if not name.isprintable() or len(name) > _LONGEST:
+        return False
+    return bool(parts) and not PurePosixPath(name).is_absolute() and ".." not in parts
 
 
 def check_folder(

@@ -20,8 +20,11 @@ def is_special(path: Path) -> bool:
     return path.exists() and not path.is_file() and not path.is_dir()
 
 
-def check_file(path: Path, inputs: Iterable[Path] = ()) -> None:
-    """Raise StapesError where a file cannot be written at `path`, or is one of `inputs`. Nothing is changed."""
+def check_file(path: Path, inputs: Iterable[Path] = (), begins: bytes = b"") -> None:
+    """Raise StapesError where a file cannot be written at `path`, or is one of `inputs`. Nothing is changed.
+
+    A file that stands there is replaced only where it begins as the new one would, with `begins`: anything else is not ours.
+    """
     if str(path) and path.is_dir():
         raise StapesError(f"{path}: is a folder; give the name of a file")
     if is_special(path):
@@ -29,6 +32,19 @@ def check_file(path: Path, inputs: Iterable[Path] = ()) -> None:
     _refuse_inputs(path, inputs)
     require_writable(path)
     _require_room(path)
+    _require_alike(path, begins)
+
+
+def _require_alike(path: Path, begins: bytes) -> None:
+    if not path.is_file():
+        return
+    try:
+        with path.open("rb") as file:
+            found = file.read(len(begins))
+    except OSError as error:
+        raise cannot_write(path, error) from None
+    if found and found != begins:
+        raise StapesError(f"{path}: exists, and is no file that this would write again; give another name")
 
 
 def check_place_of_folder(path: Path) -> None:

@@ -43,6 +43,11 @@ def _axis(shape: tuple[int, ...], axis: int) -> int:
     return before + max(0, 2 - kept)
 
 
+def check_concat(context: Context, node: onnx.NodeProto) -> str | None:
+    constant = [name for name in node.input if context.constant(name) is not None]
+    return f"{constant[0]!r} is a constant; only what the network computes can be joined" if constant else None
+
+
 def lower_concat(context: Context, node: onnx.NodeProto) -> None:
     graph, value = context.graph, node.output[0]
     out_shape = context.shape(value)
@@ -177,7 +182,7 @@ LOWERINGS = {
         ("Reshape", "Squeeze", "Unsqueeze", "Flatten", "Identity", "Dropout"), Lowering(lower_reshape, any_axes=True)
     ),
     "Transpose": Lowering(lower_transpose, check_transpose, any_axes=True),
-    "Concat": Lowering(lower_concat),
+    "Concat": Lowering(lower_concat, check_concat),
     "Split": Lowering(lower_split, check_split),
     "Slice": Lowering(lower_slice, check_slice),
     "Gather": Lowering(lower_gather, check_gather),

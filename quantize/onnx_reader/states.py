@@ -107,10 +107,11 @@ def find_states(
     chosen = _best(candidates)
     notes = []
     doubtful = [pair for pair in chosen if pair.points < _SURE]
-    if doubtful and not (len(chosen) < len(given) and len(chosen) < len(made)):
+    named = [pair for pair in chosen if pair.points in (_STATE_NAME, _NAME, _SIGNAL_NAME)]
+    if named and not (len(chosen) < len(given) and len(chosen) < len(made)):
         # A network of nothing but states hears nothing: what has only its name to say so is none.
-        chosen = [pair for pair in chosen if pair not in doubtful]
-        notes += [_told(pair, "taken for signals, not for a state") for pair in doubtful]
+        chosen = [pair for pair in chosen if pair not in named]
+        notes += [_told(pair, "taken for signals, not for a state") for pair in named]
     else:
         signals = [pair for pair in doubtful if pair.points <= _SIGNAL_NAME and len(chosen) > 1]
         chosen = [pair for pair in chosen if pair not in signals]

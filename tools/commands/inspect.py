@@ -18,7 +18,7 @@ from quantize.tflm_builds import tflm_builds
 from tools.bundle import Bundle, load_bundle
 from tools.console import console, print_json
 from tools.device_report import device_document, print_device
-from tools.proof_table import proof_table
+from tools.proof_table import overflow_words, proof_table
 
 # Agnew and Thornton, Just noticeable and objectionable group delays in digital hearing aids (2000): what lags by more disturbs the wearer.
 OBJECTIONABLE_MS = 10.0
@@ -178,12 +178,7 @@ def _summary_table(bundle: Bundle, document: dict[str, Any]) -> Table:
             f"{document['latency_ms']:g} ms algorithmic, a new hop each {document['hop_ms']:g} ms; compute time comes on top"
             + (": too long for a hearing aid" if document["latency_ms"] > OBJECTIONABLE_MS else ""),
         )
-    worst = max(document["overflow_bounds"], key=lambda bound: bound["largest"] / bound["allowed"])
-    verdict = "impossible" if document["overflow_free"] else "POSSIBLE"
-    table.add_row(
-        "overflow",
-        f"{verdict}: {len(document['overflow_bounds'])} bounds, nearest {worst['operator']} ({worst['bits']} bits, {worst['what']})",
-    )
+    table.add_row("overflow", overflow_words(prove(bundle.graph)))
     for build in document["tflm_builds"]:
         reason = f": {build['reason']}" if build["reason"] else ""
         table.add_row(f"TFLM, {build['name']}", f"{_verdict(build)}{reason} ({build['measured_with']})")

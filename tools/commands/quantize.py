@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import warnings
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -39,7 +40,7 @@ from tools.bundle import LOCK, MANIFEST, SEALED, Bundle, load_bundle, seal, sha2
 from tools.calibration import Calibration, read_calibration
 from tools.console import console, progress
 from tools.frames import npz_bytes
-from tools.proof_table import proof_table
+from tools.proof_table import overflow_words, proof_table
 
 VECTOR_SAMPLES = 16_000
 VECTOR_FRAMES = 250
@@ -48,6 +49,8 @@ VECTOR_FRAMES = 250
 SHOWN = 4
 
 AUTO = "auto"
+# An SNR beyond which two signals are equal for all purposes, and one below which something is wrong.
+MOST_DB, FAR_DB = 200.0, 10.0
 
 
 def quantize(
@@ -145,7 +148,24 @@ def make_bundle(
             ),
         )
         _keep_lock(output, folder)
-    return load_bundle(output), result
+        made = load_bundle(folder)  # before it takes its place: what cannot be opened is not written
+        _warn_of_distance(made)
+    return replace(made, folder=output), result
+
+
+def _warn_of_distance(bundle: Bundle) -> None:
+    """A network whose integers are far from it is told of; a complex mask by its sound, as it is free where it is silent."""
+    quality = bundle.manifest["quality"]
+    heard = bundle.frontend is not None and bundle.frontend.complex_mask
+    snr = quality["vectors_output_snr_db" if heard else "vectors_snr_db"]
+    if snr < FAR_DB:
+        worst, fraction = max(bundle.manifest["saturation"].items(), key=lambda item: item[1], default=("none", 0.0))
+        warnings.warn(
+            f"the output of the integers is only {snr:.1f} dB from that of float over the golden vectors; worst saturated "
+            f"is tensor {worst!r}, {100 * fraction:.1f} % of its values: try another recipe, or smaller values there",
+            Remark,
+            stacklevel=3,
+        )
 
 
 def _keep_lock(output: Path, made: Path) -> None:
@@ -276,13 +296,18 @@ def _output_snr(result: Quantised, vectors: dict[str, np.ndarray], source: Strea
 
     fed = [{name: real(name).astype(np.float32) for name in graph.inputs}]
     expected = run_float(float_model, source.states, fed, list(source.outputs))[0]
-    return round(min(snr_db(expected[name], real(name)) for name in source.outputs), 2)
+    return _finite(min(snr_db(expected[name], real(name)) for name in source.outputs))
 
 
 def _sound_snr(reference: FloatEngine, vectors: dict[str, np.ndarray]) -> float:
     """SNR of the pipeline's output against the float pipeline's over the golden audio."""
     expected = reference.trace_float(q15_to_float(vectors[AUDIO_IN][None]))["output"][0]
-    return round(snr_db(expected, q15_to_float(vectors[AUDIO_OUT])), 2)
+    return _finite(snr_db(expected, q15_to_float(vectors[AUDIO_OUT])))
+
+
+def _finite(snr: float) -> float:
+    """In dB; JSON has no infinity, which equal signals give, nor what two silent ones give."""
+    return MOST_DB if math.isnan(snr) else round(min(max(snr, -MOST_DB), MOST_DB), 2)
 
 
 def _manifest(
@@ -320,17 +345,13 @@ def summary_table(bundle: Bundle, result: Quantised) -> Table:
     graph = result.graph
     table = Table(title=str(bundle.folder), title_justify="left", show_header=False)
     dtypes = [tensor.dtype for tensor in graph.activations]
-    worst = max(result.bounds, key=lambda bound: bound.largest / bound.allowed)
     saturated = max(result.saturation.items(), key=lambda item: item[1], default=("none", 0.0))
     table.add_row("recipe", f"{bundle.recipe.name}: {bundle.recipe.description}")
     table.add_row("operators", f"{len(graph.operators)} in {len(graph.regions)} regions, stock TFLite Micro builtins")
     table.add_row("activations", ", ".join(f"{dtypes.count(d)} {d}" for d in ("int8", "int16") if d in dtypes))
     table.add_row("constants", f"{sum(t.bytes for t in graph.constants):,} bytes")
     table.add_row("calibration", f"{result.frames} frames of {len(bundle.manifest['calibration']['files'])} file(s)")
-    table.add_row(
-        "overflow",
-        f"impossible: {len(result.bounds)} bounds hold, nearest {worst.operator} ({worst.bits} bits, {worst.what})",
-    )
+    table.add_row("overflow", overflow_words(result.bounds))
     table.add_row("saturation", f"worst {saturated[0]}: {100 * saturated[1]:.3f} % of values")
     table.add_row("against float", _against_float(bundle))
     table.add_row("bundle", bundle.hash[:16])

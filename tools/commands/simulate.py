@@ -24,6 +24,7 @@ from tools.network_regression import refuse_sound
 
 # What an output holds, by the end of its name; a pipe or a device has none.
 KINDS = {"": "WAV", ".wav": "WAV", ".flac": "FLAC"}
+SIGNATURES = {"WAV": b"RIFF", "FLAC": b"fLaC"}
 
 
 def simulate(bundle: Path, audio: Path, destination: str, *, engine: str, align: bool, json: bool) -> None:
@@ -40,7 +41,7 @@ def simulate(bundle: Path, audio: Path, destination: str, *, engine: str, align:
     _refuse_loss(batch.paths, targets)
     if single:
         _check_sound_file(destination)
-        check_file(output)
+        check_file(output, begins=SIGNATURES[KINDS[output.suffix.lower()]])
     else:
         check_folder(output, [target.relative_to(output).as_posix() for target in targets])
     runner = make_engine(engine, opened)
@@ -87,7 +88,7 @@ def _simulate_network(bundle: Bundle, given: Path, output: Path, *, engine: str,
         raise StapesError("--align shifts sound; this bundle is a network without an audio path: leave it out")
     if output.suffix.lower() != ".npz" or output.is_dir():
         raise StapesError(f"{output}: give the name of an .npz file")
-    check_file(output, [given])
+    check_file(output, [given, *bundle.files], begins=b"PK")
     frames = read_frames(given, bundle.graph)
     runner = make_network_engine(engine, bundle)
     with progress(f"{engine} engine, frames", frames.count) as done:

@@ -92,7 +92,7 @@ def write_page(
 def check_target(target: Path) -> None:
     """Raise StapesError where `write_page` could not write; to be asked before the recordings are scored."""
     if _is_one_file(target):
-        check_file(target)
+        check_file(target, begins=b"<!doctype html>")
     else:
         check_folder(target, alone=True)
 

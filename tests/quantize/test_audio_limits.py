@@ -1,0 +1,27 @@
+"""Settings that no fixed-point format holds are refused by their names, whatever the file says."""
+
+import pytest
+
+from models.errors import StapesError
+from models.frontend import FrontEnd
+from quantize.audio_params import audio_params, require_free_tensors
+
+
+@pytest.mark.parametrize("settings", [{"xi_min_db": 18.0}, {"xi_min_db": -60.0}, {"vad_threshold": 1000.0}])
+def test_settings_at_their_limits_are_taken(settings):
+    assert audio_params(FrontEnd(**settings))
+
+
+@pytest.mark.parametrize(
+    ("name", "value"), [("xi_min_db", 21.1), ("xi_min_db", 300.0), ("vad_threshold", 1e12), ("vad_hold_frames", 2**31)]
+)
+def test_settings_beyond_are_refused_by_name(name, value):
+    with pytest.raises(StapesError, match=name.removesuffix("_db")):
+        audio_params(FrontEnd(**{name: value}))
+
+
+@pytest.mark.parametrize("name", ["audio_in_q15", "audio_out_q15"])
+@pytest.mark.parametrize("audio", [True, False])
+def test_no_tensor_takes_the_name_of_golden_audio(name, audio):
+    with pytest.raises(StapesError, match=name):
+        require_free_tensors([name], audio)
