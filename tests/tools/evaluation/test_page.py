@@ -82,7 +82,7 @@ def test_a_folder_has_sound_and_pictures_beside_the_page(result, tmp_path):
     page = write(tmp_path / "report", result)
     assert page == tmp_path / "report" / PAGE
     sources = re.findall(r'src="([^"]*)"', page.read_text("utf-8"))
-    assert {path.name for path in page.parent.iterdir()} == {PAGE, *sources}
+    assert {path.name for path in page.parent.iterdir()} == {".stapes", PAGE, *sources}
     assert write(tmp_path / "report", result) == page
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine" / "thesis.txt").write_text("years of work")
