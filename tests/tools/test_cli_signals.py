@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -12,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from tools.audio import DEMO
+from tools.scoring import TASKS_A_PROCESS
 from tools.zoo import GRU_MASK
 
 CODES = {signal.SIGINT: 130, signal.SIGTERM: 143}
@@ -95,9 +97,15 @@ def test_signal_ends_the_compiler_too(place, bundle_of):
     assert place.left() == []
 
 
-def test_signal_ends_the_processes_that_score(place, bundle_of):
-    process = place.start("evaluate", bundle_of("zoo", "w8a16").folder, "--jobs", 2, "--html", "report")
+def test_signal_ends_the_processes_that_score(place, bundle_of, tmp_path):
+    (tmp_path / "pairs").mkdir()
+    for path in DEMO.glob("water_*"):
+        for number in range(2 * TASKS_A_PROCESS // 4):  # four systems each: enough for two processes
+            shutil.copy(path, tmp_path / "pairs" / f"{number}{path.name}")
+    bundle = bundle_of("zoo", "w8a16").folder
+    process = place.start("evaluate", bundle, "--corpus", tmp_path / "pairs", "--jobs", 2, "--html", "report")
     waits_for(place, "pymp-", process)
+    assert process.poll() is None
     process.send_signal(signal.SIGINT)
     assert (process.communicate(timeout=60)[1], process.returncode) == (STOPPED, 130)
     assert place.left() == []

@@ -67,7 +67,6 @@ def sockets_of(command, work):
         "HOME": str(work / "home"),
         "STAPES_CMSIS_DSP": str(cmsis_dsp().include_dirs[0].parent),
         "TMPDIR": str(work / "tmp"),
-        "STAPES_CMSIS_DSP": str(cmsis_dsp().include_dirs[0].parent),
     }
     for name in ("XDG_CACHE_HOME", "ORT_DISABLE_TELEMETRY"):
         environment.pop(name, None)
