@@ -6,6 +6,8 @@ import functools
 import multiprocessing
 import os
 import signal
+import sys
+import tempfile
 from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
@@ -23,6 +25,7 @@ Task = tuple[np.ndarray, np.ndarray]
 # Below this the start of a process, which imports torch, costs more than it saves.
 TASKS_A_PROCESS = 12
 SLOW_TASKS_A_PROCESS = 2
+LONGEST_FOLDER = 64
 
 
 def available_cores() -> int:
@@ -45,8 +48,9 @@ def score_all(
     if jobs < 2:
         return _collect(map(score, tasks), progress)
     # Not fork: the runtimes loaded here have threads, which a forked process would be without.
-    method = "forkserver" if "forkserver" in multiprocessing.get_all_start_methods() else "spawn"
+    method = "forkserver" if _has_server() else "spawn"
     context = multiprocessing.get_context(method)
+    _start_tracker()
     if method == "forkserver":
         context.set_forkserver_preload(["tools.metrics"])
         _start_server()
@@ -66,9 +70,24 @@ def _collect(results, progress: Callable[[int], None]) -> list[dict[str, Score]]
     return collected
 
 
+def _has_server() -> bool:
+    """Whether a server can be had; the name of its socket, in the folder for temporary files, may have some hundred bytes."""
+    room = len(os.fsencode(tempfile.gettempdir())) <= LONGEST_FOLDER
+    return room and "forkserver" in multiprocessing.get_all_start_methods()
+
+
+def _start_tracker() -> None:
+    """What clears away the semaphores of a stopped run, without a word about it."""
+    quiet = "ignore::UserWarning:multiprocessing.resource_tracker"
+    sys.warnoptions.append(quiet)  # handed to the process as an option
+    try:
+        resource_tracker.ensure_running()
+    finally:
+        sys.warnoptions.remove(quiet)
+
+
 def _start_server() -> None:
     """The server, and so each process it makes, does not see Ctrl-C: this process tells of it, and ends the others."""
-    resource_tracker.ensure_running()
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
         forkserver.ensure_running()

@@ -7,6 +7,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
 
@@ -36,9 +37,9 @@ class Place:
     """A folder to run in, with one for temporary files in it."""
 
     def __init__(self, folder: Path) -> None:
-        self.folder, self.temporary = folder / "here", folder / "temporary"
-        for made in (self.folder, self.temporary):
-            made.mkdir()
+        # A socket's name is short, and pytest's folders are long.
+        self.folder, self.temporary = folder / "here", Path(tempfile.mkdtemp(prefix="stapes-test-"))
+        self.folder.mkdir()
 
     def start(self, *arguments: object) -> subprocess.Popen[str]:
         return subprocess.Popen(
@@ -64,7 +65,9 @@ class Place:
 def place(tmp_path):
     if not Path("/proc/self/environ").exists():
         pytest.skip("no /proc: processes cannot be looked at")
-    return Place(tmp_path)
+    place = Place(tmp_path)
+    yield place
+    shutil.rmtree(place.temporary)
 
 
 def waits_for(place: Place, sign: str, process: subprocess.Popen[str]) -> None:
