@@ -188,7 +188,8 @@ def test_the_context_is_all_the_ram_and_the_weights_most_of_the_flash(recipe, re
     bundle, found = exported(recipe)[1], report(recipe)
     told = costs(bundle.graph, bundle.name, bundle.frontend)
     assert found.ram_by_object == {"context": told.ram_bytes}
-    assert told.flash_bytes < found.flash_bytes < told.flash_bytes + 24 * 1024
+    code = 32 if "clang" in found.compiler else 24  # Clang unrolls more
+    assert told.flash_bytes < found.flash_bytes < told.flash_bytes + code * 1024
     assert found.macs == told.macs
 
 
