@@ -94,9 +94,9 @@ def _no_audio(path: Path) -> StapesError:
     with path.open("rb") as file:
         begins = file.read(4)
     if begins in (b"RIFF", b"fLaC"):
-        return StapesError(f"{path}: is damaged or cut off and cannot be read as audio; copy the file again")
+        return StapesError(f"{path}: cannot be read as audio; it is damaged or cut off, copy the file again")
     if begins[:2] == b"PK":
-        return StapesError(f"{path}: is an archive such as .npz, where sound is wanted; give a WAV or FLAC file")
+        return StapesError(f"{path}: cannot be read as audio, it is an archive such as .npz; give a WAV or FLAC file")
     return StapesError(f"{path}: cannot be read as audio; convert it to WAV or FLAC")
 
 

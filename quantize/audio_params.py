@@ -66,7 +66,7 @@ def require_free_tensors(names: Iterable[str], audio: bool) -> None:
     for name in names:
         if "\0" in name:
             raise StapesError(f"tensor {name!r} has a zero character in its name, where a name in C ends; rename it")
-        if name in (AUDIO_IN, AUDIO_OUT) or (audio and name in TRACED):
+        if audio and name in (*TRACED, AUDIO_IN, AUDIO_OUT):
             raise StapesError(f"tensor '{name}' has the name of a quantity of the audio path; rename it in the network")
 
 

@@ -137,7 +137,7 @@ def test_a_folder_keeps_its_layout(stapes, bundle, speech, tmp_path):
     done = stapes("simulate", bundle.folder, tmp_path / "in", "-o", tmp_path / "out", "--engine", "numpy")
     assert done.code == 0, done
     made = {str(path.relative_to(tmp_path / "out")) for path in (tmp_path / "out").rglob("*") if path.is_file()}
-    assert made == {"a.wav", "b/c.wav", "b/d.wav"}
+    assert made == {".stapes", "a.wav", "b/c.wav", "b/d.wav"}
     for name, length in lengths.items():
         samples, _ = soundfile.read((tmp_path / "out" / name).with_suffix(".wav"), dtype="int16")
         np.testing.assert_array_equal(samples, expected(bundle, speech[:length]))
