@@ -58,6 +58,8 @@ def test_a_recurrent_model_without_states_is_refused():
 )  # fmt: skip
 def test_a_network_that_takes_or_gives_nothing_but_states_is_refused(nodes, given, made, said):
     model = make(nodes, dict.fromkeys(given, (1, 4)), dict.fromkeys(made, (1, 4)))
+    if "h" in given:
+        model.metadata_props.add(key="stapes.states", value='[["h", "h_out"]]')
     with pytest.raises(StapesError, match=said):
         check_model(model, "m")
 

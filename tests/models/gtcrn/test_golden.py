@@ -65,9 +65,14 @@ def test_frame_by_frame_with_its_states(network, golden):
             assert np.abs(enhanced[0, :, 0].numpy() - golden["spec_out"][k]).max() < TOLERANCE
             if k in (0, 10):
                 for name, state in zip(CACHES, states, strict=True):
-                    assert np.abs(state.numpy() - golden[f"cache_after_f{k}/{name}"]).max() < TOLERANCE
+                    assert off(state.numpy(), golden[f"cache_after_f{k}/{name}"]) < TOLERANCE
     for name, state in zip(CACHES, states, strict=True):
-        assert np.abs(state.numpy() - golden[f"final_{name}"]).max() < TOLERANCE
+        assert off(state.numpy(), golden[f"final_{name}"]) < TOLERANCE
+
+
+def off(state, expected):
+    """The largest difference, of full scale: states reach far beyond one, and their last bits are those of a processor."""
+    return np.abs(state - expected).max() / max(1.0, np.abs(expected).max())
 
 
 def watched(network):
