@@ -13,7 +13,7 @@ from export.c.runtime import RUNTIME, runtime_files
 from firmware_sim.audio import scalar
 from firmware_sim.cortex_m7.counting import InstructionCounter
 from firmware_sim.cortex_m7.firmware import Firmware
-from firmware_sim.cortex_m7.toolchain import OPTIMISATION, SCRIPT, Toolchain, find_toolchain
+from firmware_sim.cortex_m7.toolchain import OPTIMISATION, Toolchain, find_toolchain, linker_script
 from firmware_sim.cortex_m7.unicorn_device import EXCHANGE
 from firmware_sim.engines.program import call_compiler
 
@@ -90,5 +90,5 @@ def _link(work: Path, chain: Toolchain) -> Path:
     source.write_text(f'#include "{_HEADER}"\n' + "".join(loops) + _START.format(loops=names))
     tables = [str(RUNTIME / name) for name in runtime_files([], [_HEADER]) if name.endswith(".c")]
     flags = [*chain.flags, *chain.link_flags, "-std=c99", OPTIMISATION, f"-I{RUNTIME}"]
-    call_compiler([*chain.command, *flags, *SCRIPT, str(source), *tables, "-o", str(elf)])
+    call_compiler([*chain.command, *flags, *linker_script(elf.parent), str(source), *tables, "-o", str(elf)])
     return elf
