@@ -13,11 +13,11 @@ from firmware_sim.compare import Difference, first_tensor_difference
 from firmware_sim.engines.network import NetworkEngine, run_network
 from models.errors import StapesError
 from tools.bundle import Bundle
-from tools.console import console, err, progress
+from tools.console import err, progress
 from tools.defaults import DEVICE_ENGINE
 from tools.engines import EXACT, make_network_engine, unavailable
 from tools.frames import Frames, as_frames, read_frames, sha256_of_codes
-from tools.regression import REFERENCE, Report, chosen, settle_lock
+from tools.regression import REFERENCE, Report, chosen, print_findings, settle_lock
 
 GOLDEN = "golden vectors"
 KNOWN = (*EXACT, DEVICE_ENGINE)
@@ -107,13 +107,7 @@ def print_network_report(report: Report, files: Sequence[Path]) -> None:
     for name, entry in report.engines.items():
         bits = "DIFFER" if entry["bits"] == "differ" else entry["bits"]
         table.add_row(name, entry["sha256"][:16], f"{entry['microseconds_a_frame']:,.0f}", bits)
-    for name, reason in report.skipped.items():
-        table.add_row(name, "skipped", "", reason)
-    console.print(table)
-    if report.first_difference:
-        console.print(f"first difference: {report.first_difference}")
-    console.print(f"locked output: {report.locked}")
-    console.print("passed" if report.passed else "FAILED")
+    print_findings(report, table)
 
 
 def refuse_sound(files: Sequence[Path]) -> None:

@@ -6,9 +6,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from rich.table import Table
+
 from firmware_sim.compare import Difference
 from models.errors import StapesError
 from tools.bundle import Bundle
+from tools.console import console
 
 REFERENCE = "numpy"
 
@@ -81,3 +84,19 @@ def _old_lock(bundle: Bundle) -> dict[str, str]:
         return bundle.lock()
     except StapesError:
         return {}
+
+
+def print_findings(report: Report, table: Table) -> None:
+    """The table of engines, those that were skipped under it; the first difference, the lock, the thresholds, the verdict."""
+    for name, reason in report.skipped.items():
+        table.add_row(name, "skipped", "", reason)
+    console.print(table)
+    if report.first_difference:
+        console.print(f"first difference: {report.first_difference}")
+    console.print(f"locked output: {report.locked}")
+    for name, entry in report.thresholds.items():
+        sign = "<=" if name == "pesq_drop" else ">="
+        console.print(
+            f"{'ok    ' if entry['ok'] else 'MISSED'} {name}: {entry['value']} (must be {sign} {entry['limit']})",
+        )
+    console.print("passed" if report.passed else "FAILED")

@@ -20,12 +20,12 @@ from models.audio import q15_to_float, read_audio
 from models.frontend import FrontEnd
 from tools.audio_files import DEMO, Batch, in_parts, read_batch
 from tools.bundle import Bundle, load_bundle
-from tools.console import console, err, print_json, progress
+from tools.console import err, print_json, progress
 from tools.defaults import DEVICE_ENGINE, DEVICE_SECONDS
 from tools.engines import DEVICE, EXACT, make_engine, unavailable
 from tools.metrics import aligned, measure
 from tools.network_regression import print_network_report, refuse_sound, run_network_regression
-from tools.regression import REFERENCE, Report, chosen, settle_lock
+from tools.regression import REFERENCE, Report, chosen, print_findings, settle_lock
 
 MASK_SNR = "mask_snr_db"
 
@@ -192,15 +192,4 @@ def _print(report: Report, batch: Batch) -> None:
         if entry["seconds"] < whole:
             bits += f", first {entry['seconds']:g} s (all with --engine {name})"
         table.add_row(name, entry["sha256"][:16], f"{entry['realtime_factor']:.1f}", bits)
-    for name, reason in report.skipped.items():
-        table.add_row(name, "skipped", "", reason)
-    console.print(table)
-    if report.first_difference:
-        console.print(f"first difference: {report.first_difference}")
-    console.print(f"locked output: {report.locked}")
-    for name, entry in report.thresholds.items():
-        sign = "<=" if name == "pesq_drop" else ">="
-        console.print(
-            f"{'ok    ' if entry['ok'] else 'MISSED'} {name}: {entry['value']} (must be {sign} {entry['limit']})",
-        )
-    console.print("passed" if report.passed else "FAILED")
+    print_findings(report, table)
