@@ -196,8 +196,9 @@ def rfft_tables(length: int) -> RfftTables:
     )
 
 
-# What C holds in 64 bits; all other numbers fit in 32.
+# What C holds in 64 bits, and in 32 bits without a sign; all other numbers fit in 32 with one.
 _OF_64_BITS = ("noise_floor_q40", "silent_sum_q40", "vad_threshold_sum_q24")
+_UNSIGNED = ("startup_mean_q31",)
 
 
 def _check(frontend: FrontEnd) -> None:
@@ -226,7 +227,7 @@ def audio_params(frontend: FrontEnd) -> AudioParams:
     _check(frontend)
     params = _params(frontend)
     for name, value in vars(params).items():
-        bits = 62 if name in _OF_64_BITS else 31
+        bits = 62 if name in _OF_64_BITS else 32 if name in _UNSIGNED else 31
         if type(value) is int and not -(2**bits) <= value < 2**bits:
             raise StapesError(
                 f"{name.rpartition('_q')[0] or name}: too large for the fixed-point path; give a smaller value"

@@ -41,13 +41,19 @@ class TestPackages:
         fetch(tmp_path / "again", quiet=True, seed=1)
         assert (tmp_path / "again" / "manifest.json").read_bytes() != first
 
-    def test_a_whole_corpus_is_left_alone_and_a_damaged_file_is_made_anew(self, shelf: Path) -> None:
+    def test_a_whole_corpus_is_left_alone_a_changed_file_is_refused_and_a_lost_one_is_made_anew(
+        self, shelf: Path
+    ) -> None:
         manifest = fetch(shelf, quiet=True)
         files = [shelf / record.file for record in manifest.records]
         times = [path.stat().st_mtime_ns for path in files]
         fetch(shelf, quiet=True)
         assert [path.stat().st_mtime_ns for path in files] == times
-        files[0].write_bytes(b"damaged")
+        files[0].write_bytes(b"changed by somebody")
+        with pytest.raises(StapesError, match="changed since; move it away and fetch again"):
+            fetch(shelf, quiet=True)
+        assert files[0].read_bytes() == b"changed by somebody"
+        files[0].unlink()
         fetch(shelf, quiet=True)
         assert sha256(files[0]) == manifest.records[0].sha256
 
