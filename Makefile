@@ -13,6 +13,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 WORKERS ?= 2
+FOLDERS := models quantize export firmware_sim tools
 QUICK := tests/test_architecture.py tests/quantize/test_arithmetic.py tests/tools/test_road.py \
 	tests/firmware_sim/test_kernels_against_tflm.py
 # One thread an interpreter: two test workers with a thread pool each would only get in each other's way.
@@ -31,20 +32,21 @@ test-quick: $(READY)
 	$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal $(QUICK)
 
 bench: $(READY)
-	$(BIN)/python -m tools.bench --readme README.md
-	$(BIN)/python -m tools.bench.files
+	$(BIN)/python -m stapes.tools.bench --readme README.md
+	$(BIN)/python -m stapes.tools.bench.files
 
 check: $(READY)
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
-	$(BIN)/mypy models quantize export firmware_sim tools
+	@mkdir -p .cache/types && ln -sfn ../.. .cache/types/stapes
+	MYPYPATH=.cache/types $(BIN)/mypy $(FOLDERS:%=--package stapes.%)
 
 format: $(READY)
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
 coverage: $(READY)
-	$(BIN)/python -m tools.coverage -n $(WORKERS) --dist worksteal
+	$(BIN)/python -m stapes.tools.coverage -n $(WORKERS) --dist worksteal
 
 fresh:
 	$(PYTHON) tools/fresh_machine.py $(if $(SUITE),--suite $(SUITE))

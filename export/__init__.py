@@ -9,5 +9,3 @@ vectors   golden input and output
 stamp     what every generated file says of its origin
 template  templates, and how text of other people's files is made harmless in each language
 """
-
-import models  # noqa: F401  before any library: it keeps onnxruntime from calling home

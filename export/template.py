@@ -19,7 +19,7 @@ from typing import Any
 import jinja2
 import markupsafe
 
-from models.text import hidden, printable
+from ..models.text import hidden, printable
 
 # Around plain text while a file is being made: private characters, which no text keeps.
 _OPEN, _CLOSE = "\ue000", "\ue001"

@@ -10,10 +10,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from models.errors import StapesError
-from models.frontend import FrontEnd
-from quantize.audio_params import AUDIO_IN, AUDIO_OUT
-from quantize.graph import DTYPES, Graph
+from ..models.errors import StapesError
+from ..models.frontend import FrontEnd
+from ..quantize.audio_params import AUDIO_IN, AUDIO_OUT
+from ..quantize.graph import DTYPES, Graph
 
 # Of the start of the vectors a program's self-test keeps so many: past the start-up of the noise estimate, some 65 KB.
 SELF_TEST_FRAMES = 100

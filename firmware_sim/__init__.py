@@ -10,5 +10,3 @@ fuzz      the exported C under libFuzzer
 compare   the first place where two engines part
 cmsis_dsp where the C sources of CMSIS-DSP are
 """
-
-import models  # noqa: F401  before any library: it keeps onnxruntime from calling home

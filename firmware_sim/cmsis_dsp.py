@@ -13,11 +13,11 @@ import tarfile
 from dataclasses import dataclass
 from pathlib import Path
 
-from models import children
-from models.archives import extract_files
-from models.errors import StapesError
-from models.files import staging
-from quantize.audio_params import CMSIS_DEFINES, CMSIS_SOURCES
+from ..models import children
+from ..models.archives import extract_files
+from ..models.errors import StapesError
+from ..models.files import staging
+from ..quantize.audio_params import CMSIS_DEFINES, CMSIS_SOURCES
 
 VERSION = "1.10.3"
 ENVIRONMENT = "STAPES_CMSIS_DSP"

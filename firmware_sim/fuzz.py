@@ -8,9 +8,8 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
-from models import children
-from models.errors import StapesError
-
+from ..models import children
+from ..models.errors import StapesError
 from .cmsis_dsp import sources
 from .engines.program import call_compiler, program_defines, program_files, shared_object
 

@@ -6,11 +6,11 @@ from collections.abc import Collection, Mapping
 
 import numpy as np
 
-from firmware_sim import kernels
-from firmware_sim.kernels.batching import constant
-from models.errors import StapesError
-from quantize.graph import Graph, Tensor
-from quantize.prepare import prepare
+from ..models.errors import StapesError
+from ..quantize.graph import Graph, Tensor
+from ..quantize.prepare import prepare
+from . import kernels
+from .kernels.batching import constant
 
 
 class NetworkSimulator:

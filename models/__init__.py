@@ -15,10 +15,3 @@ checkpoint  networks from and to files; checkpoint_file reads the bytes
 pipeline    the whole path in float, streaming and whole files
 onnx_export the network as a streaming ONNX file; gru_mask_graph and gtcrn.onnx_graph are its graphs
 """
-
-import os
-
-# onnxruntime tells its makers what it runs, and keeps an identifier in the user's cache for it, unless this is set before it
-# is loaded; torchmetrics and onnxscript load it as well. So it stands here: every other package of the project imports this
-# one first.
-os.environ["ORT_DISABLE_TELEMETRY"] = "1"

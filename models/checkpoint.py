@@ -17,13 +17,13 @@ import onnx
 import torch
 from torch import Tensor
 
-from models import checkpoint_file
-from models.errors import Remark, StapesError
-from models.files import write_whole
-from models.frontend import FrontEnd
-from models.gru_mask import GruMask, GruMaskConfig
-from models.gtcrn import Gtcrn, official_onnx
-from models.schema import STRICT, validated
+from . import checkpoint_file
+from .errors import Remark, StapesError
+from .files import write_whole
+from .frontend import FrontEnd
+from .gru_mask import GruMask, GruMaskConfig
+from .gtcrn import Gtcrn, official_onnx
+from .schema import STRICT, validated
 
 NETWORKS = ("gru-mask", "gtcrn")
 # Parameter names that give a network away, for the message to a user who took the wrong file.

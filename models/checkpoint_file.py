@@ -16,8 +16,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from models.errors import Remark, StapesError
-from models.schema import parse_json
+from .errors import Remark, StapesError
+from .schema import parse_json
 
 WRAPPERS = ("model_state_dict", "state_dict", "model", "net", "network", "generator")
 # What DataParallel, torch.compile and the attribute of a Lightning module put in front of every name.

@@ -14,7 +14,7 @@ import subprocess
 import sys
 from collections.abc import Sequence
 
-from models import stopping
+from . import stopping
 
 _PR_SET_PDEATHSIG = 1
 

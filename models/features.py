@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from models.frontend import FrontEnd
-from models.wiener import WienerFrame
+from .frontend import FrontEnd
+from .wiener import WienerFrame
 
 # The Wiener gain reaches down to -25 dB: eight octaves of power under the noise floor hold what it leaves of silence.
 FLOOR_RATIO = 2.0**-8

@@ -10,8 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from models.errors import StapesError
-from models.schema import STRICT, validated
+from .errors import StapesError
+from .schema import STRICT, validated
 
 SAMPLE_RATE = 16000
 # With the first three the network's mask is a gain after the Wiener gain; with the last it is complex, and there is no Wiener filter.

@@ -13,9 +13,9 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from models.errors import StapesError
-from models.frontend import FrontEnd
-from models.schema import STRICT, validated
+from .errors import StapesError
+from .frontend import FrontEnd
+from .schema import STRICT, validated
 
 # Far beyond what a hearing aid runs, and small enough that a damaged config cannot ask for all memory.
 LARGEST, LAYERS = 4096, 16

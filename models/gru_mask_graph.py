@@ -7,7 +7,7 @@ import onnx
 from onnx import TensorProto, helper, numpy_helper
 from torch import Tensor, nn
 
-from models.gru_mask import GruMask
+from .gru_mask import GruMask
 
 # Constants of more numbers stand behind the others: so they always have, and a checkpoint's bundle keeps its bytes.
 _LARGE = 8192

@@ -7,11 +7,11 @@ import os
 
 import onnx
 
-from models import gru_mask_graph
-from models.files import write_whole
-from models.frontend import FrontEnd
-from models.gru_mask import GruMask
-from models.gtcrn import Gtcrn, onnx_graph
+from . import gru_mask_graph
+from .files import write_whole
+from .frontend import FrontEnd
+from .gru_mask import GruMask
+from .gtcrn import Gtcrn, onnx_graph
 
 OPSET = 18
 IR_VERSION = 10

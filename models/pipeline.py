@@ -9,13 +9,13 @@ from __future__ import annotations
 import numpy as np
 import torch
 
-from models.errors import StapesError
-from models.features import FeatureExtractor, complex_features
-from models.frontend import FrontEnd
-from models.gru_mask import GruMask
-from models.gtcrn import Gtcrn, GtcrnStates
-from models.stft import StreamingStft, istft, stft
-from models.wiener import WienerFilter
+from .errors import StapesError
+from .features import FeatureExtractor, complex_features
+from .frontend import FrontEnd
+from .gru_mask import GruMask
+from .gtcrn import Gtcrn, GtcrnStates
+from .stft import StreamingStft, istft, stft
+from .wiener import WienerFilter
 
 
 def apply_mask(

@@ -15,7 +15,7 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn, TypeVar, get_args, get_type_hints
 
-from models.errors import StapesError
+from .errors import StapesError
 
 if TYPE_CHECKING:
     from pydantic import ConfigDict, TypeAdapter

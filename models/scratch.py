@@ -7,7 +7,7 @@ import os
 import shutil
 import tempfile
 
-from models import stopping
+from . import stopping
 
 
 def gather() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from models.frontend import FrontEnd
+from .frontend import FrontEnd
 
 
 class StreamingStft:

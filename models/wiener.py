@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from models.frontend import FrontEnd
+from .frontend import FrontEnd
 
 # While the VAD has said "speech" for longer than any speech lasts, the noise follows slowly: about 256 frames.
 HOLD_SMOOTHING = 1.0 - 2.0**-8

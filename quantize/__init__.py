@@ -27,5 +27,3 @@ tables        sigmoid and tanh as TFLite Micro has them
 audio_params  the constants of the fixed-point audio path, for Python and for C
 log2_table    its logarithm and exponential
 """
-
-import models  # noqa: F401  before any library: it keeps onnxruntime from calling home

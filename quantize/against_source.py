@@ -11,8 +11,7 @@ import numpy as np
 import onnx
 from onnx import numpy_helper
 
-from models.errors import StapesError
-
+from ..models.errors import StapesError
 from .calibrate import require_fitting, run_float, run_frames
 from .float_graph import FloatGraph
 from .float_onnx import to_onnx

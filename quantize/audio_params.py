@@ -13,12 +13,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from models.errors import StapesError
-from models.features import COMPRESSED_CLIP, COMPRESSION, FLOOR_RATIO, LEVEL_SMOOTHING, LOG_CLIP, LOG_RANGE
-from models.frontend import FEATURES, FrontEnd
-from models.wiener import CLEAR_RUN_FRAMES, HOLD_SMOOTHING, SIGNAL_SMOOTHING
-from quantize.arithmetic import INT32_MAX, quantize_multiplier
-from quantize.graph import Tensor
+from ..models.errors import StapesError
+from ..models.features import COMPRESSED_CLIP, COMPRESSION, FLOOR_RATIO, LEVEL_SMOOTHING, LOG_CLIP, LOG_RANGE
+from ..models.frontend import FEATURES, FrontEnd
+from ..models.wiener import CLEAR_RUN_FRAMES, HOLD_SMOOTHING, SIGNAL_SMOOTHING
+from .arithmetic import INT32_MAX, quantize_multiplier
+from .graph import Tensor
 
 # Shortest real transform of CMSIS-DSP, and the longest one whose synthesis keeps its head room in 32 bits.
 SHORTEST_ANALYSIS, LONGEST_ANALYSIS = 32, 1024

@@ -10,8 +10,7 @@ import numpy as np
 import onnx
 import onnxruntime
 
-from models.errors import StapesError
-
+from ..models.errors import StapesError
 from .float_graph import COPIES, FloatGraph
 from .float_onnx import to_onnx
 from .graph import State

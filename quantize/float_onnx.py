@@ -5,8 +5,7 @@ from __future__ import annotations
 import onnx
 from onnx import NodeProto, TensorProto, helper, numpy_helper
 
-from models.errors import StapesError
-
+from ..models.errors import StapesError
 from .float_graph import FloatGraph
 from .graph import Operator
 

@@ -8,8 +8,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from models.errors import StapesError
-
+from ..models.errors import StapesError
 from .calibrate import Observations
 from .float_graph import COPIES, FloatGraph, Hint
 from .graph import LIMITS, Operator

@@ -7,8 +7,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from models.errors import StapesError
-
+from ..models.errors import StapesError
 from .bias_correction import MeanErrors
 from .build import build
 from .calibrate import Observations, calibrate

@@ -31,8 +31,8 @@ from typing import Annotated, Any, Literal
 import tomli_w
 from annotated_types import Ge, Gt, Le, MinLen
 
-from models.errors import StapesError
-from models.schema import STRICT, read_toml, validated
+from ..models.errors import StapesError
+from ..models.schema import STRICT, read_toml, validated
 
 BUILTIN = Path(__file__).parent / "recipes"
 REMEDY = "compare it with a built-in recipe"

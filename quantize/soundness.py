@@ -7,8 +7,7 @@ from collections.abc import Iterable
 
 import numpy as np
 
-from models.errors import StapesError
-
+from ..models.errors import StapesError
 from .graph import DTYPES, Graph, Operator, State, Tensor
 from .prepare import prepare
 from .proof import prove

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from quantize.arithmetic import (
+from .arithmetic import (
     quantize_multiplier,
     requantise_double,
     rounding_divide_by_pot,

@@ -8,9 +8,9 @@ from pathlib import Path
 import numpy as np
 import onnx
 from onnx import helper
+from stapes.models.frontend import FrontEnd
+from stapes.models.onnx_export import FRONT_END_KEY
 
-from models.frontend import FrontEnd
-from models.onnx_export import FRONT_END_KEY
 from tests.quantize.onnx_models import make
 
 FRONTEND = FrontEnd(analysis=512, synthesis=512, hop=256, features="complex")

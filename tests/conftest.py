@@ -15,8 +15,6 @@ from pathlib import Path
 
 import pytest
 
-import models  # noqa: F401  as everywhere, before onnxruntime
-
 # One thread a process, as in the Makefile: two workers with a thread pool each would only get in each other's way.
 for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
     os.environ.setdefault(name, "1")
@@ -54,7 +52,7 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
 @pytest.fixture
 def stapes(monkeypatch, capsys):
     """The real command line in this process: arguments -> `Done`."""
-    from tools.cli.app import run as main
+    from stapes.tools.cli.app import run as main
 
     def run(*arguments: object) -> Done:
         monkeypatch.setattr(sys, "argv", ["stapes", *map(str, arguments)])
@@ -102,8 +100,8 @@ def once(shared_folder) -> Callable[[str, Callable[[Path], object]], Path]:
 @pytest.fixture(scope="session")
 def few_clips(once) -> list[Path]:
     """Two seconds of two calibration clips: enough for ranges, quick to calibrate on."""
-    from models.audio import read_audio, write_audio
-    from tools.audio import CALIBRATION
+    from stapes.models.audio import read_audio, write_audio
+    from stapes.tools.audio import CALIBRATION
 
     def make(clip: str) -> Path:
         return once(
@@ -135,10 +133,10 @@ def bundle_of(once, few_clips, published, complex_mask):
 
     The zoo's network is calibrated as `stapes quantize` does it by itself, except for the form for CMSIS-NN.
     """
-    from quantize.recipe import load_recipe
-    from tools.bundle import load_bundle
-    from tools.commands.quantize import make_bundle
-    from tools.zoo import GRU_MASK_SPARSE, network_for
+    from stapes.quantize.recipe import load_recipe
+    from stapes.tools.bundle import load_bundle
+    from stapes.tools.commands.quantize import make_bundle
+    from stapes.tools.zoo import GRU_MASK_SPARSE, network_for
 
     @functools.cache
     def get(network: str, recipe: str):

@@ -6,8 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
-
-from models.gru_mask import GruMask
+from stapes.models.gru_mask import GruMask
 
 OWN_CONFIG = {
     "n_fft": 128,

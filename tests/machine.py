@@ -17,12 +17,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-
-from firmware_sim.device.targets import CORTEX_M7, HOSTS, Host
-from models.errors import StapesError
+from stapes.firmware_sim.device.targets import CORTEX_M7, HOSTS, Host
+from stapes.models.errors import StapesError
 
 if TYPE_CHECKING:
-    from firmware_sim.cmsis_dsp import CmsisDsp
+    from stapes.firmware_sim.cmsis_dsp import CmsisDsp
 
 ROOT = Path(__file__).parents[1]
 M7 = CORTEX_M7.flags
@@ -38,7 +37,7 @@ def require(*tools: str) -> None:
 
 def cmsis_dsp() -> CmsisDsp:
     """CMSIS-DSP's sources; skips where they cannot be had."""
-    from firmware_sim.cmsis_dsp import sources
+    from stapes.firmware_sim.cmsis_dsp import sources
 
     try:
         return sources()
@@ -73,8 +72,8 @@ _ENGINES = ("native", "tflm", "cortex-m7", "cortex-m7-qemu")
 
 def _engine(name: str) -> str:
     """What the product says of itself; then the programs that the engine starts."""
-    from firmware_sim.cortex_m7.toolchain import find_toolchain
-    from tools.engines import unavailable
+    from stapes.firmware_sim.cortex_m7.toolchain import find_toolchain
+    from stapes.tools.engines import unavailable
 
     if reason := unavailable().get(name, ""):
         return reason
@@ -115,7 +114,7 @@ def _toolchain(name: str) -> Callable[[Path], None]:
     """One of the product's own compilers for the device turns a file into an object."""
 
     def probe(work: Path) -> None:
-        from firmware_sim.cortex_m7.toolchain import available_toolchains, find_toolchain
+        from stapes.firmware_sim.cortex_m7.toolchain import available_toolchains, find_toolchain
 
         if name not in available_toolchains():
             raise OSError("it is not installed")
@@ -183,7 +182,7 @@ def _ninja(work: Path) -> None:
 
 def _fuzzer(work: Path) -> None:
     """The product's own probe."""
-    from firmware_sim.fuzz import require_fuzzer
+    from stapes.firmware_sim.fuzz import require_fuzzer
 
     try:
         require_fuzzer()

@@ -26,7 +26,7 @@ ELSEWHERE = {
     "--recipe auto": "takes ten minutes; tests/tools/test_auto_recipe.py runs a short search",
     "stapes corpus": "fetches gigabytes; tests/tools/corpus runs it on small packages",
     "stapes train": "takes hours; tests/tools/test_training.py runs short ones",
-    "tools.training.score": "needs a trained network; tests/tools/test_score.py runs it",
+    "stapes.tools.training.score": "needs a trained network; tests/tools/test_score.py runs it",
     "--against rnnoise": "needs extras and minutes; tests/tools/test_slow_metrics.py runs them where they are installed",
     "cmake --preset": "tests/export/test_packages_cmake.py builds and runs both presets",
 }
@@ -54,11 +54,11 @@ IN_PROSE_HERE = [
 def workshop(tmp_path_factory, few_clips):
     """A reader's folder: a checkpoint, recordings, pairs, an ONNX file of a network with and without an audio path."""
     import numpy as np
+    from stapes.models.gru_mask import GruMaskConfig
+    from stapes.models.onnx_export import FRONT_END_KEY, to_proto
+    from stapes.tools.audio_files import DEMO
 
-    from models.gru_mask import GruMaskConfig
-    from models.onnx_export import FRONT_END_KEY, to_proto
     from tests.helpers import random_network
-    from tools.audio_files import DEMO
 
     folder = tmp_path_factory.mktemp("workshop")
     (folder / "models").symlink_to(ROOT / "models")
@@ -104,9 +104,8 @@ def test_commands_do_what_they_say(workshop):
 
 @pytest.mark.parametrize("command", THERE + [text for text in IN_PROSE if text not in IN_PROSE_HERE])
 def test_command_that_takes_hours_or_a_network_names_options_that_are_there(command):
+    from stapes.tools.cli.app import APP
     from typer.main import get_command
-
-    from tools.cli.app import APP
 
     for words in (shlex.split(part) for part in command.split("&&")):
         if words[0] != "stapes":
@@ -126,7 +125,7 @@ def test_every_line_that_is_not_run_has_its_reason_and_every_reason_a_line():
 
 
 def test_tables_of_a_recipe_in_the_readme_are_read(tmp_path):
-    from quantize.recipe import load_recipe
+    from stapes.quantize.recipe import load_recipe
 
     (block,) = (block for kind, block in BLOCKS if kind == "toml")
     (tmp_path / "own.toml").write_text(f'name = "own"\n{block}')

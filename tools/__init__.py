@@ -19,5 +19,3 @@ peer_costs      what others cost on the device, as measured once
 bench           speed, and agreement over minutes
 setup_venv      what the Makefile runs first
 """
-
-import models  # noqa: F401  before any library: it keeps onnxruntime from calling home

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
-from models.errors import StapesError
+from ..models.errors import StapesError
 
 # An archive may be compressed; beyond this it is no recording of frames.
 MOST_BYTES = 1 << 30

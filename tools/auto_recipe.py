@@ -17,17 +17,17 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from models.errors import StapesError
-from models.frontend import FrontEnd
-from quantize.bias_correction import MeanErrors
-from quantize.build import build
-from quantize.calibrate import Observations
-from quantize.equalise import equalise, free_groups
-from quantize.float_graph import FloatGraph
-from quantize.formats import Assigner, Format
-from quantize.graph import Graph
-from quantize.recipe import Activations, Override, Recipe
-from tools.listening import Listening, recordings
+from ..models.errors import StapesError
+from ..models.frontend import FrontEnd
+from ..quantize.bias_correction import MeanErrors
+from ..quantize.build import build
+from ..quantize.calibrate import Observations
+from ..quantize.equalise import equalise, free_groups
+from ..quantize.float_graph import FloatGraph
+from ..quantize.formats import Assigner, Format
+from ..quantize.graph import Graph
+from ..quantize.recipe import Activations, Override, Recipe
+from .listening import Listening, recordings
 
 STRENGTHS = (0.0, 0.5)
 # What int16 may take of all activations, in numbers.

@@ -21,18 +21,18 @@ from typing import Annotated, Any
 import numpy as np
 from annotated_types import Ge, Le
 
-from export.c.names import require_name
-from export.tflite import from_bytes
-from export.vectors import Vectors
-from models.errors import StapesError
-from models.files import locked, write_whole
-from models.frontend import FrontEnd
-from models.schema import STRICT, STRICT_OPEN, parse_json, validated
-from quantize.audio_params import audio_params, feature_scaling, mask_scaling, require_free_tensors
-from quantize.graph import Graph
-from quantize.recipe import Recipe, load_recipe
-from quantize.soundness import require_sound
-from tools.arrays import read_npz
+from ..export.c.names import require_name
+from ..export.tflite import from_bytes
+from ..export.vectors import Vectors
+from ..models.errors import StapesError
+from ..models.files import locked, write_whole
+from ..models.frontend import FrontEnd
+from ..models.schema import STRICT, STRICT_OPEN, parse_json, validated
+from ..quantize.audio_params import audio_params, feature_scaling, mask_scaling, require_free_tensors
+from ..quantize.graph import Graph
+from ..quantize.recipe import Recipe, load_recipe
+from ..quantize.soundness import require_sound
+from .arrays import read_npz
 
 FORMAT = 1
 MANIFEST = "manifest.json"
@@ -305,7 +305,7 @@ def _require_agreement(path: Path, told: _Manifest, graph: Graph, recipe: Recipe
 
 
 def _require_audio_path(frontend: FrontEnd | None, graph: Graph) -> None:
-    from firmware_sim.engines.pipeline import network_ends
+    from ..firmware_sim.engines.pipeline import network_ends
 
     if frontend is None:
         return

@@ -8,14 +8,14 @@ from typing import Any
 import numpy as np
 from rich.table import Table
 
-from firmware_sim.cortex_m7.measure import DeviceReport, measure
-from models.errors import StapesError
-from tools.audio_files import DEMO, read_batch
-from tools.bundle import Bundle
-from tools.commands.export import exported_c
-from tools.console import console
-from tools.defaults import INSTRUCTIONS_PER_CYCLE
-from tools.peer_costs import network_peers
+from ..firmware_sim.cortex_m7.measure import DeviceReport, measure
+from ..models.errors import StapesError
+from .audio_files import DEMO, read_batch
+from .bundle import Bundle
+from .commands.export import exported_c
+from .console import console
+from .defaults import INSTRUCTIONS_PER_CYCLE
+from .peer_costs import network_peers
 
 SECONDS = 2.0
 HOPS_AT_FULL_SCALE = 60

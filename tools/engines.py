@@ -5,18 +5,18 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from firmware_sim.engines.base import Engine
-from firmware_sim.engines.cortex_m7 import CortexM7Engine, CortexM7Network, require_qemu, require_unicorn
-from firmware_sim.engines.float_engine import FloatEngine, FloatNetwork
-from firmware_sim.engines.litert import LitertEngine, LitertNetwork
-from firmware_sim.engines.native import NativeEngine, NativeNetwork, find_compiler
-from firmware_sim.engines.network import NetworkEngine
-from firmware_sim.engines.numpy_engine import NumpyEngine, NumpyNetwork
-from firmware_sim.engines.tflm import TflmEngine, TflmNetworks, import_runtime
-from models.errors import StapesError
-from quantize.graph import Graph
-from tools.bundle import Bundle
-from tools.commands.export import exported_c
+from ..firmware_sim.engines.base import Engine
+from ..firmware_sim.engines.cortex_m7 import CortexM7Engine, CortexM7Network, require_qemu, require_unicorn
+from ..firmware_sim.engines.float_engine import FloatEngine, FloatNetwork
+from ..firmware_sim.engines.litert import LitertEngine, LitertNetwork
+from ..firmware_sim.engines.native import NativeEngine, NativeNetwork, find_compiler
+from ..firmware_sim.engines.network import NetworkEngine
+from ..firmware_sim.engines.numpy_engine import NumpyEngine, NumpyNetwork
+from ..firmware_sim.engines.tflm import TflmEngine, TflmNetworks, import_runtime
+from ..models.errors import StapesError
+from ..quantize.graph import Graph
+from .bundle import Bundle
+from .commands.export import exported_c
 
 
 def _numpy(bundle: Bundle) -> Engine:

@@ -6,14 +6,14 @@ from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 
-from firmware_sim.engines.base import Engine
-from firmware_sim.engines.float_engine import FloatEngine
-from models.audio import q15_to_float
-from models.frontend import FrontEnd
-from models.pipeline import FloatPipeline
-from models.stft import istft
-from tools import rnnoise
-from tools.metrics import aligned, with_tail
+from ..firmware_sim.engines.base import Engine
+from ..firmware_sim.engines.float_engine import FloatEngine
+from ..models.audio import q15_to_float
+from ..models.frontend import FrontEnd
+from ..models.pipeline import FloatPipeline
+from ..models.stft import istft
+from . import rnnoise
+from .metrics import aligned, with_tail
 
 SYSTEMS = ("noisy", "wiener", "float", "integer")
 # Each module has `require`, and a function of its own name: (S,) float32 -> (S,) float32 in time with it.

@@ -11,9 +11,9 @@ from pathlib import Path
 
 import numpy as np
 
-from models.errors import StapesError
-from quantize.graph import DTYPES, Graph, Tensor, to_codes
-from tools.arrays import read_npz
+from ..models.errors import StapesError
+from ..quantize.graph import DTYPES, Graph, Tensor, to_codes
+from .arrays import read_npz
 
 
 @dataclass(frozen=True, eq=False)

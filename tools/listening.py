@@ -10,25 +10,25 @@ from pathlib import Path
 
 import numpy as np
 
-from export.c import export_c
-from export.stamp import Stamp
-from export.tflite import to_bytes
-from firmware_sim.engines.base import Engine
-from firmware_sim.engines.native import NativeEngine
-from firmware_sim.engines.numpy_engine import NumpyEngine
-from firmware_sim.engines.tflm import TflmEngine
-from models.audio import float_to_q15, q15_to_float, read_audio
-from models.errors import StapesError
-from models.frontend import FrontEnd
-from models.pipeline import FloatPipeline, apply_mask
-from models.stft import istft, stft
-from quantize.calibrate import run_float
-from quantize.float_graph import FloatGraph
-from quantize.float_onnx import to_onnx
-from quantize.graph import Graph
-from tools.audio import CLIPS, DEMO
-from tools.metrics import pesq_wb
-from tools.pairs import find_pairs
+from ..export.c import export_c
+from ..export.stamp import Stamp
+from ..export.tflite import to_bytes
+from ..firmware_sim.engines.base import Engine
+from ..firmware_sim.engines.native import NativeEngine
+from ..firmware_sim.engines.numpy_engine import NumpyEngine
+from ..firmware_sim.engines.tflm import TflmEngine
+from ..models.audio import float_to_q15, q15_to_float, read_audio
+from ..models.errors import StapesError
+from ..models.frontend import FrontEnd
+from ..models.pipeline import FloatPipeline, apply_mask
+from ..models.stft import istft, stft
+from ..quantize.calibrate import run_float
+from ..quantize.float_graph import FloatGraph
+from ..quantize.float_onnx import to_onnx
+from ..quantize.graph import Graph
+from .audio import CLIPS, DEMO
+from .metrics import pesq_wb
+from .pairs import find_pairs
 
 SECONDS = 3.0
 MIX_SNR_DB, LEVELS_DBFS = (0.0, 5.0, 10.0, 15.0), (-22.0, -34.0, -46.0)

@@ -9,15 +9,15 @@ from pathlib import Path
 import numpy as np
 from rich.table import Table
 
-from firmware_sim.compare import Difference, first_tensor_difference
-from firmware_sim.engines.network import NetworkEngine, run_network
-from models.errors import StapesError
-from tools.bundle import Bundle
-from tools.console import err, progress
-from tools.defaults import DEVICE_ENGINE
-from tools.engines import EXACT, make_network_engine, unavailable
-from tools.frames import Frames, as_frames, read_frames, sha256_of_codes
-from tools.regression import REFERENCE, Report, chosen, print_findings, settle_lock
+from ..firmware_sim.compare import Difference, first_tensor_difference
+from ..firmware_sim.engines.network import NetworkEngine, run_network
+from ..models.errors import StapesError
+from .bundle import Bundle
+from .console import err, progress
+from .defaults import DEVICE_ENGINE
+from .engines import EXACT, make_network_engine, unavailable
+from .frames import Frames, as_frames, read_frames, sha256_of_codes
+from .regression import REFERENCE, Report, chosen, print_findings, settle_lock
 
 GOLDEN = "golden vectors"
 KNOWN = (*EXACT, DEVICE_ENGINE)

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from rich.table import Table
 
-from quantize.proof import Bound
+from ..quantize.proof import Bound
 
 
 def proof_table(bounds: list[Bound]) -> Table:

@@ -8,10 +8,10 @@ from typing import Any
 
 from rich.table import Table
 
-from firmware_sim.compare import Difference
-from models.errors import StapesError
-from tools.bundle import Bundle
-from tools.console import console
+from ..firmware_sim.compare import Difference
+from ..models.errors import StapesError
+from .bundle import Bundle
+from .console import console
 
 REFERENCE = "numpy"
 

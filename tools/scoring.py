@@ -16,9 +16,9 @@ from multiprocessing import forkserver, resource_tracker
 import numpy as np
 import torch
 
-from models import children, stopping
-from models.errors import StapesError
-from tools.metrics import METRICS, Score, scores
+from ..models import children, stopping
+from ..models.errors import StapesError
+from .metrics import METRICS, Score, scores
 
 Task = tuple[np.ndarray, np.ndarray]
 
@@ -52,7 +52,7 @@ def score_all(
     context = multiprocessing.get_context(method)
     _start_tracker()
     if method == "forkserver":
-        context.set_forkserver_preload(["tools.metrics"])
+        context.set_forkserver_preload(["stapes.tools.metrics"])
         _start_server()
     stopping.at_stop(_end_processes)
     try:

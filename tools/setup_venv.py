@@ -37,7 +37,7 @@ def main(folder: Path) -> None:
     with tempfile.TemporaryDirectory() as work:
         run([*pip, "--editable", ".[dev]"], {**os.environ, **cmake_settings(Path(work))})
     print("fetching the C sources of CMSIS-DSP", flush=True)
-    run([str(python), "-c", "from firmware_sim.cmsis_dsp import sources; sources()"])
+    run([str(python), "-c", "from stapes.firmware_sim.cmsis_dsp import sources; sources()"])
 
 
 def lacking() -> str:

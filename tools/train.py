@@ -11,18 +11,18 @@ import torch
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from models.errors import StapesError
-from models.files import staging
-from models.frontend import FrontEnd
-from tools.corpus.manifest import FILE_NAME, load_manifest
-from tools.training import networks
-from tools.training.networks import Network
-from tools.training.objective import make_objective
-from tools.training.pool import Batch, Pool
-from tools.training.pruning import Pruner
-from tools.training.recipe import Optimiser, Recipe, load_recipe
-from tools.training.state import BEST_NAME, MODEL_NAME, Folder
-from tools.training.validate import Validator
+from ..models.errors import StapesError
+from ..models.files import staging
+from ..models.frontend import FrontEnd
+from .corpus.manifest import FILE_NAME, load_manifest
+from .training import networks
+from .training.networks import Network
+from .training.objective import make_objective
+from .training.pool import Batch, Pool
+from .training.pruning import Pruner
+from .training.recipe import Optimiser, Recipe, load_recipe
+from .training.state import BEST_NAME, MODEL_NAME, Folder
+from .training.validate import Validator
 
 LOG_EVERY = 25
 _CPU = torch.device("cpu")

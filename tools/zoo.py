@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import models
-from quantize.recipe import Recipe
+from .. import models
+from ..quantize.recipe import Recipe
 
 _FOLDER = Path(models.__file__).parent / "zoo"
 GRU_MASK = _FOLDER / "gru_mask.pt"

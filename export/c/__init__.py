@@ -17,15 +17,15 @@ from typing import Any
 
 import numpy as np
 
-from export.c.files import render
-from export.c.names import require_name
-from export.c.program import Program, build_program
-from export.cmsis_dsp import CmsisDsp
-from export.stamp import Stamp
-from export.vectors import SELF_TEST_FRAMES, Vectors
-from models.files import write_folder
-from models.frontend import FrontEnd
-from quantize.graph import Graph
+from ...models.files import write_folder
+from ...models.frontend import FrontEnd
+from ...quantize.graph import Graph
+from ..cmsis_dsp import CmsisDsp
+from ..stamp import Stamp
+from ..vectors import SELF_TEST_FRAMES, Vectors
+from .files import render
+from .names import require_name
+from .program import Program, build_program
 
 
 def export_c(

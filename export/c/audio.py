@@ -6,12 +6,9 @@ from dataclasses import asdict, dataclass, fields
 
 import numpy as np
 
-from export.c.constants import Constants
-from export.c.text import SUFFIXES, Names, code, initialiser, shape
-from export.template import Code
-from models.errors import StapesError
-from models.frontend import FrontEnd
-from quantize.audio_params import (
+from ...models.errors import StapesError
+from ...models.frontend import FrontEnd
+from ...quantize.audio_params import (
     CMSIS_DEFINES,
     CMSIS_SOURCES,
     AudioParams,
@@ -20,7 +17,10 @@ from quantize.audio_params import (
     feature_scaling,
     mask_scaling,
 )
-from quantize.graph import Graph, Tensor
+from ...quantize.graph import Graph, Tensor
+from ..template import Code
+from .constants import Constants
+from .text import SUFFIXES, Names, code, initialiser, shape
 
 # What every audio path is compiled from, besides its analysis, its synthesis, and what the files ask for.
 _SOURCES = ("stapes_audio_reset.c", "stapes_audio_tensors.c", "stapes_rfft_q31.c")

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from export.c.text import C_TYPES, Names, code, shape, values
-from export.template import Code
+from ..template import Code
+from .text import C_TYPES, Names, code, shape, values
 
 # Behind the name of the program these are its functions, types and tables; arrays of the self-test begin so.
 _TAKEN = [

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from export.c.kernels import Kernel
-from export.c.program import Program, build_program
-from export.memory import aligned
-from models.frontend import FrontEnd
-from quantize.graph import Graph
+from ...models.frontend import FrontEnd
+from ...quantize.graph import Graph
+from ..memory import aligned
+from .kernels import Kernel
+from .program import Program, build_program
 
 # 64-bit integers stand on boundaries of 8 bytes: the procedure call standard for Arm.
 _GUARD = 4

@@ -13,8 +13,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from export.c.packing import folded_multiplier
-from quantize.prepare import DepthwiseConv2DParams
+from ...quantize.prepare import DepthwiseConv2DParams
+from .packing import folded_multiplier
 
 FORM = "channel pairs"
 WORDS = 13

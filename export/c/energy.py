@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from export.c.constants import Constants
-from export.c.fields import Fields, scalar_fields
-from export.c.regions import is_closed
-from quantize.graph import Graph, Region
-from quantize.prepare import TransposeParams, prepare
+from ...quantize.graph import Graph, Region
+from ...quantize.prepare import TransposeParams, prepare
+from .constants import Constants
+from .fields import Fields, scalar_fields
+from .regions import is_closed
 
 FORM = "sums of squares"
 # The operators in order: kind, role of the result, roles of the operands.

@@ -12,16 +12,10 @@ from typing import Literal
 
 import numpy as np
 
-from export.c.constants import Constants
-from export.c.depthwise import packed_taps
-from export.c.moves import Box
-from export.c.packing import ONCE, ONCE_HIGH, ROWS, TWICE, Matrix, high_multiplier, pack
-from export.c.shapes import Loop, dense, loop
-from export.c.windows import TURN, Gather, Windows
-from models.errors import StapesError
-from quantize.arithmetic import INT32_MAX, INT32_MIN
-from quantize.graph import Tensor
-from quantize.prepare import (
+from ...models.errors import StapesError
+from ...quantize.arithmetic import INT32_MAX, INT32_MIN
+from ...quantize.graph import Tensor
+from ...quantize.prepare import (
     Conv2DParams,
     DepthwiseConv2DParams,
     FullyConnectedParams,
@@ -30,6 +24,12 @@ from quantize.prepare import (
     SliceParams,
     TransposeParams,
 )
+from .constants import Constants
+from .depthwise import packed_taps
+from .moves import Box
+from .packing import ONCE, ONCE_HIGH, ROWS, TWICE, Matrix, high_multiplier, pack
+from .shapes import Loop, dense, loop
+from .windows import TURN, Gather, Windows
 
 Fields = Mapping[str, object]
 

@@ -5,14 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from export.c.costs import ram_by_part
-from export.c.program import Program, Traced, Variable
-from export.c.runtime import runtime_files, runtime_text
-from export.c.self_test import FUNCTIONS, self_test
-from export.c.text import code, listed
-from export.stamp import MARK, Stamp
-from export.template import Code, Templates
-from export.vectors import Vectors
+from ..stamp import MARK, Stamp
+from ..template import Code, Templates
+from ..vectors import Vectors
+from .costs import ram_by_part
+from .program import Program, Traced, Variable
+from .runtime import runtime_files, runtime_text
+from .self_test import FUNCTIONS, self_test
+from .text import code, listed
 
 TEMPLATES = Templates(Path(__file__).parent / "templates")
 WARNINGS = Code(

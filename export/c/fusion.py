@@ -5,22 +5,22 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from export.c import energy, layer_norm
-from export.c.constants import Constants
-from export.c.energy import energy_fields, is_energy
-from export.c.fields import Fields
-from export.c.gru import gate_kernels, gru_fields, gru_kernel, gru_scratch, is_gru
-from export.c.gru_sequence import (
+from ...quantize.graph import Graph, Region
+from . import energy, layer_norm
+from .constants import Constants
+from .energy import energy_fields, is_energy
+from .fields import Fields
+from .gru import gate_kernels, gru_fields, gru_kernel, gru_scratch, is_gru
+from .gru_sequence import (
     gru_sequence_fields,
     gru_sequence_kernel,
     gru_sequence_scratch,
     is_gru_sequence,
     sequence_gate_kernels,
 )
-from export.c.history import history_fields
-from export.c.kernels import Kernel
-from export.c.layer_norm import is_layer_norm, layer_norm_fields
-from quantize.graph import Graph, Region
+from .history import history_fields
+from .kernels import Kernel
+from .layer_norm import is_layer_norm, layer_norm_fields
 
 
 @dataclass(frozen=True)

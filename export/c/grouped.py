@@ -12,9 +12,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from export.c.constants import Constants
-from export.c.fields import Fields
-from export.c.packing import ONCE_HIGH, Matrix, rounding_of
+from .constants import Constants
+from .fields import Fields
+from .packing import ONCE_HIGH, Matrix, rounding_of
 
 FORM = "small groups"
 _COLUMNS = (4, 8, 16)

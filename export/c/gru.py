@@ -5,22 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from export.c.constants import Constants
-from export.c.fields import (
-    Fields,
-    as_fully_connected,
-    is_pointwise,
-    lut_fields,
-    matrix_fields,
-    matrix_of,
-    scalar_fields,
-)
-from export.c.grouped import FORM, Grouped, grouped, grouped_fields
-from export.c.kernels import Kernel
-from export.c.packing import Matrix, interleave, kernel, pack, padded
-from export.c.regions import is_closed, producers
-from quantize.graph import Graph, Operator, Region
-from quantize.prepare import (
+from ...quantize.graph import Graph, Operator, Region
+from ...quantize.prepare import (
     AddParams,
     Conv2DParams,
     FullyConnectedParams,
@@ -30,6 +16,20 @@ from quantize.prepare import (
     SigmoidParams,
     prepare,
 )
+from .constants import Constants
+from .fields import (
+    Fields,
+    as_fully_connected,
+    is_pointwise,
+    lut_fields,
+    matrix_fields,
+    matrix_of,
+    scalar_fields,
+)
+from .grouped import FORM, Grouped, grouped, grouped_fields
+from .kernels import Kernel
+from .packing import Matrix, interleave, kernel, pack, padded
+from .regions import is_closed, producers
 
 # role of the result: (kind, roles of the operands).
 _GATES = {

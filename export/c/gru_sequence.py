@@ -8,14 +8,14 @@ from __future__ import annotations
 
 import numpy as np
 
-from export.c.constants import Constants
-from export.c.fields import Fields, matrix_of
-from export.c.grouped import FORM
-from export.c.gru import MATRICES, PRODUCTS, GroupedCell, cell_fields, cell_of, grouped_cell, has_formats, product
-from export.c.kernels import Kernel
-from export.c.packing import Matrix, interleave, kernel, padded
-from export.c.regions import is_closed, origins, producers
-from quantize.graph import Graph, Operator, Region, Tensor
+from ...quantize.graph import Graph, Operator, Region, Tensor
+from .constants import Constants
+from .fields import Fields, matrix_of
+from .grouped import FORM
+from .gru import MATRICES, PRODUCTS, GroupedCell, cell_fields, cell_of, grouped_cell, has_formats, product
+from .kernels import Kernel
+from .packing import Matrix, interleave, kernel, padded
+from .regions import is_closed, origins, producers
 
 _SIDES = ("forward", "backward")
 

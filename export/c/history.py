@@ -7,10 +7,10 @@ One call of C moves the frames within the state, where operators would copy all 
 
 from __future__ import annotations
 
-from export.c.constants import Constants
-from export.c.fields import Fields
-from quantize.graph import Graph, Operator, Region, State
-from quantize.prepare import ConcatenationParams, SliceParams, prepare
+from ...quantize.graph import Graph, Operator, Region, State
+from ...quantize.prepare import ConcatenationParams, SliceParams, prepare
+from .constants import Constants
+from .fields import Fields
 
 
 def find_histories(graph: Graph) -> list[tuple[Region, tuple[Operator, ...]]]:

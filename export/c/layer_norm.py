@@ -7,13 +7,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from export.c.constants import Constants
-from export.c.fields import Fields, as_fully_connected, scalar_fields
-from export.c.regions import is_closed, producers
-from models.errors import StapesError
-from quantize.arithmetic import requantise_double
-from quantize.graph import Graph, Operator, Region
-from quantize.prepare import (
+from ...models.errors import StapesError
+from ...quantize.arithmetic import requantise_double
+from ...quantize.graph import Graph, Operator, Region
+from ...quantize.prepare import (
     AddParams,
     Conv2DParams,
     FullyConnectedParams,
@@ -21,6 +18,9 @@ from quantize.prepare import (
     ReluParams,
     prepare,
 )
+from .constants import Constants
+from .fields import Fields, as_fully_connected, scalar_fields
+from .regions import is_closed, producers
 
 FORM = "LayerNorm"
 # role of the result: (kind, roles of the operands that are no constants).

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from export.c.schedule import Step
-from export.memory import Buffer, Plan, plan
-from models.errors import StapesError
-from quantize.graph import Graph, State
+from ...models.errors import StapesError
+from ...quantize.graph import Graph, State
+from ..memory import Buffer, Plan, plan
+from .schedule import Step
 
 ALIGNMENT = 4
 

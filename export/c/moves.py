@@ -11,8 +11,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from quantize.graph import Graph, Operator
-from quantize.prepare import ConcatenationParams, PadParams, SliceParams, TransposeParams, prepare
+from ...quantize.graph import Graph, Operator
+from ...quantize.prepare import ConcatenationParams, PadParams, SliceParams, TransposeParams, prepare
 
 _MOVERS = ("RESHAPE", "SLICE", "STRIDED_SLICE", "TRANSPOSE", "CONCATENATION", "PAD")
 # Each box is a call and a struct; with more of them the operators are run as they stand.

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import re
 
-from export.c.text import is_identifier
-from models.errors import StapesError
+from ...models.errors import StapesError
+from .text import is_identifier
 
 # So many letters of a name tell in C99 (5.2.4.1), and an Arduino library has no longer one.
 LONGEST = 63

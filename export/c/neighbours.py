@@ -12,9 +12,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from export.c.windows import Windows, overlapping_windows
-from quantize.graph import Graph, Operator
-from quantize.prepare import ConcatenationParams, Conv2DParams, PadParams, SliceParams, prepare
+from ...quantize.graph import Graph, Operator
+from ...quantize.prepare import ConcatenationParams, Conv2DParams, PadParams, SliceParams, prepare
+from .windows import Windows, overlapping_windows
 
 
 @dataclass(frozen=True)

@@ -23,10 +23,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from export.c.kernels import PORTABLE, Kernel
-from export.c.sparse import kept_groups, sparse_bytes, sparse_groups
-from models.errors import StapesError
-from quantize.arithmetic import reduced_multiplier_q15
+from ...models.errors import StapesError
+from ...quantize.arithmetic import reduced_multiplier_q15
+from .kernels import PORTABLE, Kernel
+from .sparse import kept_groups, sparse_bytes, sparse_groups
 
 ROWS, COLUMNS = 4, 4
 # Units of a GRU whose gates are computed together: their rows of r, z and n follow each other.

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from quantize.graph import Graph, Operator
-from quantize.prepare import PadParams, prepare
+from ...quantize.graph import Graph, Operator
+from ...quantize.prepare import PadParams, prepare
 
 _CONVOLUTIONS = ("CONV_2D", "DEPTHWISE_CONV_2D")
 

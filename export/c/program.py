@@ -8,17 +8,17 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from export.c.audio import AudioProgram, Struct, build_audio
-from export.c.constants import Array, Constants
-from export.c.kernels import Kernel
-from export.c.layout import Layout, lay_out
-from export.c.schedule import Step, schedule
-from export.c.statements import Writer, scratch, statements
-from export.c.text import C_TYPES, SUFFIXES, Names, code, shape
-from export.template import Code
-from models.errors import StapesError
-from models.frontend import FrontEnd
-from quantize.graph import DTYPES, Graph, Operator, Region, Tensor
+from ...models.errors import StapesError
+from ...models.frontend import FrontEnd
+from ...quantize.graph import DTYPES, Graph, Operator, Region, Tensor
+from ..template import Code
+from .audio import AudioProgram, Struct, build_audio
+from .constants import Array, Constants
+from .kernels import Kernel
+from .layout import Layout, lay_out
+from .schedule import Step, schedule
+from .statements import Writer, scratch, statements
+from .text import C_TYPES, SUFFIXES, Names, code, shape
 
 # Members of the context and words of the network function that tensors must not be named after.
 _CONTEXT_MEMBERS = ("guard", "audio", "audio_arrays", "frame", "scratch", "arena", "trace", "trace_user")

@@ -6,8 +6,8 @@ from collections.abc import Collection, Iterable
 
 import numpy as np
 
-from quantize.graph import Graph, Operator, Region
-from quantize.prepare import ConcatenationParams, SliceParams, SplitParams, TransposeParams, prepare
+from ...quantize.graph import Graph, Operator, Region
+from ...quantize.prepare import ConcatenationParams, SliceParams, SplitParams, TransposeParams, prepare
 
 
 def producers(graph: Graph, region: Region) -> dict[str, Operator]:

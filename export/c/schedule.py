@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from export.c.fusion import FUSIONS
-from export.c.history import find_histories
-from export.c.moves import Box, find_moves
-from export.c.neighbours import find_neighbours
-from export.c.padding import folded_pads
-from export.c.windows import Windows
-from quantize.graph import Graph, Operator, Region
+from ...quantize.graph import Graph, Operator, Region
+from .fusion import FUSIONS
+from .history import find_histories
+from .moves import Box, find_moves
+from .neighbours import find_neighbours
+from .padding import folded_pads
+from .windows import Windows
 
 
 @dataclass(frozen=True)

@@ -9,13 +9,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from export.c.constants import Array
-from export.c.program import Program
-from export.c.runtime import runtime_text
-from export.c.text import code, shape
-from export.stamp import Stamp
-from export.template import Code
-from export.vectors import Vectors
+from ..stamp import Stamp
+from ..template import Code
+from ..vectors import Vectors
+from .constants import Array
+from .program import Program
+from .runtime import runtime_text
+from .text import code, shape
 
 FUNCTIONS = ("stapes_check_arrays", "stapes_compare_s8", "stapes_compare_s16", "stapes_crc32")
 _TABLE = re.compile(r"^(?:STAPES_\w+ )*const u?int(\d+)_t (\w+)\[\d+\] = \{(.*?)\};", re.DOTALL | re.MULTILINE)

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from models.errors import StapesError
+from ...models.errors import StapesError
 
 D = 4
 

@@ -8,11 +8,26 @@ from typing import TypeVar
 
 import numpy as np
 
-from export.c import depthwise
-from export.c import windows as of_windows
-from export.c.audio import Struct
-from export.c.constants import Constants
-from export.c.fields import (
+from ...models.errors import StapesError
+from ...quantize.graph import DTYPES, Graph, Operator, Region, Tensor
+from ...quantize.prepare import (
+    BatchMatMulParams,
+    Conv2DParams,
+    DepthwiseConv2DParams,
+    FullyConnectedParams,
+    LutParams,
+    MeanParams,
+    PadParams,
+    SliceParams,
+    TransposeParams,
+    prepare,
+)
+from ..template import Code
+from . import depthwise
+from . import windows as of_windows
+from .audio import Struct
+from .constants import Constants
+from .fields import (
     Fields,
     as_fully_connected,
     box_fields,
@@ -33,30 +48,15 @@ from export.c.fields import (
     window_matrix,
     windows_fields,
 )
-from export.c.fusion import FUSIONS
-from export.c.kernels import PORTABLE, Kernel
-from export.c.layout import is_aligned
-from export.c.packing import kernel, padded
-from export.c.padding import folded_pads
-from export.c.schedule import Step
-from export.c.shapes import Loop, broadcast, reduction
-from export.c.text import SUFFIXES, Names, initialiser, integer, listed
-from export.c.windows import Gather, Windows, windows
-from export.template import Code
-from models.errors import StapesError
-from quantize.graph import DTYPES, Graph, Operator, Region, Tensor
-from quantize.prepare import (
-    BatchMatMulParams,
-    Conv2DParams,
-    DepthwiseConv2DParams,
-    FullyConnectedParams,
-    LutParams,
-    MeanParams,
-    PadParams,
-    SliceParams,
-    TransposeParams,
-    prepare,
-)
+from .fusion import FUSIONS
+from .kernels import PORTABLE, Kernel
+from .layout import is_aligned
+from .packing import kernel, padded
+from .padding import folded_pads
+from .schedule import Step
+from .shapes import Loop, broadcast, reduction
+from .text import SUFFIXES, Names, initialiser, integer, listed
+from .windows import Gather, Windows, windows
 
 AnyConvolution = TypeVar("AnyConvolution", Conv2DParams, DepthwiseConv2DParams)
 

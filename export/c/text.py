@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 
 import numpy as np
 
-from export.template import Code
+from ..template import Code
 
 C_TYPES = {
     "int8": "int8_t",

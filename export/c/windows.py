@@ -20,8 +20,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from export.c.packing import ROWS, folded_multiplier
-from quantize.prepare import Conv2DParams, FullyConnectedParams
+from ...quantize.prepare import Conv2DParams, FullyConnectedParams
+from .packing import ROWS, folded_multiplier
 
 TURN = 8
 FORM = "windows"

@@ -12,18 +12,18 @@ from pathlib import Path
 
 import numpy as np
 
-from export.c import c_program, golden_vectors
-from export.cmsis_dsp import CmsisDsp
-from export.packages.arduino import arduino_files
-from export.packages.cmake import cmake_files
-from export.packages.cmsis_pack import cmsis_pack_files
-from export.packages.contents import MARKER, Contents, as_bytes, licence, written_files
-from export.packages.zephyr import zephyr_files
-from export.stamp import Stamp
-from models.errors import StapesError
-from models.files import write_folder
-from models.frontend import FrontEnd
-from quantize.graph import Graph
+from ...models.errors import StapesError
+from ...models.files import write_folder
+from ...models.frontend import FrontEnd
+from ...quantize.graph import Graph
+from ..c import c_program, golden_vectors
+from ..cmsis_dsp import CmsisDsp
+from ..stamp import Stamp
+from .arduino import arduino_files
+from .cmake import cmake_files
+from .cmsis_pack import cmsis_pack_files
+from .contents import MARKER, Contents, as_bytes, licence, written_files
+from .zephyr import zephyr_files
 
 PACKAGES: Mapping[str, Callable[[Contents], dict[str, str | bytes]]] = {
     "cmake": cmake_files,

@@ -6,8 +6,8 @@ options, so the transform comes as one unit that needs neither.
 
 from __future__ import annotations
 
-from export.packages.contents import Contents
-from export.template import Code
+from ..template import Code
+from .contents import Contents
 
 _TRANSFORM = "runtime/stapes_rfft_q31.c"
 

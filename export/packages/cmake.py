@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from export.packages.contents import Contents
+from .contents import Contents
 
 
 def cmake_files(contents: Contents) -> dict[str, str | bytes]:

@@ -11,8 +11,8 @@ import io
 import zipfile
 from collections.abc import Mapping
 
-from export.packages.contents import Contents, as_bytes, licence
-from export.template import Code
+from ..template import Code
+from .contents import Contents, as_bytes, licence
 
 VENDOR = "stapes"
 # The oldest time that a zip archive can hold: what is packed when is not to be seen in the bytes.

@@ -11,16 +11,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from export.c.costs import context_bytes, ram_by_part
-from export.c.files import WARNINGS, render
-from export.c.program import Program
-from export.c.runtime import runtime_files, runtime_text
-from export.cmsis_dsp import CmsisDsp
-from export.memory import aligned
-from export.stamp import MARK, Stamp
-from export.template import Templates
-from export.vectors import Vectors
-from models.errors import StapesError
+from ...models.errors import StapesError
+from ..c.costs import context_bytes, ram_by_part
+from ..c.files import WARNINGS, render
+from ..c.program import Program
+from ..c.runtime import runtime_files, runtime_text
+from ..cmsis_dsp import CmsisDsp
+from ..memory import aligned
+from ..stamp import MARK, Stamp
+from ..template import Templates
+from ..vectors import Vectors
 
 FOLDER = Path(__file__).parent / "templates"
 TEMPLATES = Templates(FOLDER)

@@ -6,7 +6,7 @@ CMSIS-DSP is Zephyr's own module, which the Kconfig symbol selects.
 
 from __future__ import annotations
 
-from export.packages.contents import Contents
+from .contents import Contents
 
 
 def zephyr_files(contents: Contents) -> dict[str, str | bytes]:

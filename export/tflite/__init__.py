@@ -4,7 +4,7 @@
 field for, `writer` and `reader` turn a graph into bytes and back.
 """
 
-from export.tflite.reader import from_bytes, read
-from export.tflite.writer import to_bytes, write
+from .reader import from_bytes, read
+from .writer import to_bytes, write
 
 __all__ = ["from_bytes", "read", "to_bytes", "write"]

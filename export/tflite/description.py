@@ -12,9 +12,9 @@ from typing import Any
 
 import numpy as np
 
-from export.tflite.options import plain
-from models.errors import StapesError
-from quantize.graph import DTYPES, Graph
+from ...models.errors import StapesError
+from ...quantize.graph import DTYPES, Graph
+from .options import plain
 
 METADATA_NAME = "stapes.graph"
 FORMAT = 1

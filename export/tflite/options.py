@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from export.tflite.schema import enum_name
-from models.errors import StapesError
+from ...models.errors import StapesError
+from .schema import enum_name
 
 # The option table of each operator; None where it has none.
 TABLES: dict[str, str | None] = {

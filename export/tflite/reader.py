@@ -10,12 +10,12 @@ from typing import Any
 
 import numpy as np
 
-from export.tflite import options
-from export.tflite.description import FORMAT, METADATA_NAME, digest
-from export.tflite.schema import FILE_IDENTIFIER, enum_name, load_schema
-from models.errors import StapesError
-from models.schema import STRICT_OPEN, parse_json, validated
-from quantize.graph import DTYPES, Graph, Operator, Region, State, Tensor
+from ...models.errors import StapesError
+from ...models.schema import STRICT_OPEN, parse_json, validated
+from ...quantize.graph import DTYPES, Graph, Operator, Region, State, Tensor
+from . import options
+from .description import FORMAT, METADATA_NAME, digest
+from .schema import FILE_IDENTIFIER, enum_name, load_schema
 
 # What the generated flatbuffer code raises on offsets that lead nowhere, and our own checks on what it then returns.
 _BROKEN = (

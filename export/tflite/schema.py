@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 from types import ModuleType
 
-from models.errors import StapesError
+from ...models.errors import StapesError
 
 FILE_IDENTIFIER = b"TFL3"
 SCHEMA_VERSION = 3

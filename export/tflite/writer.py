@@ -9,12 +9,12 @@ from typing import Any
 import flatbuffers
 import numpy as np
 
-from export.tflite import options
-from export.tflite.description import METADATA_NAME, constant_bytes, describe, encode
-from export.tflite.schema import FILE_IDENTIFIER, SCHEMA_VERSION, load_schema
-from models.errors import StapesError
-from models.files import write_whole
-from quantize.graph import DTYPES, Graph, Operator, Tensor
+from ...models.errors import StapesError
+from ...models.files import write_whole
+from ...quantize.graph import DTYPES, Graph, Operator, Tensor
+from . import options
+from .description import METADATA_NAME, constant_bytes, describe, encode
+from .schema import FILE_IDENTIFIER, SCHEMA_VERSION, load_schema
 
 # A microcontroller reads weights in place, so a buffer starts where any access to it is aligned.
 BUFFER_ALIGNMENT = 16

@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from firmware_sim.audio.scalar import isqrt_64, round_right
-from quantize.audio_params import AudioParams
+from ...quantize.audio_params import AudioParams
+from .scalar import isqrt_64, round_right
 
 
 def complex_features_q20(params: AudioParams, spectrum_q31: np.ndarray, exponent: np.ndarray) -> np.ndarray:

@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from firmware_sim.audio.scalar import exp2_q20, isqrt, normalise, octaves_q16, round_right, shift_round
-from firmware_sim.audio.wiener import WienerFilter
-from models.frontend import FEATURES
-from quantize.audio_params import AudioParams
+from ...models.frontend import FEATURES
+from ...quantize.audio_params import AudioParams
+from .scalar import exp2_q20, isqrt, normalise, octaves_q16, round_right, shift_round
+from .wiener import WienerFilter
 
 
 class FeatureExtractor:

@@ -7,17 +7,17 @@ from __future__ import annotations
 
 import numpy as np
 
-from firmware_sim.audio import tensors
-from firmware_sim.audio.complex_mask import apply_complex_mask, complex_features_q20
-from firmware_sim.audio.features import FeatureExtractor
-from firmware_sim.audio.rfft_q31 import RfftQ31
-from firmware_sim.audio.spectrum import Spectrum, power_q40
-from firmware_sim.audio.synthesis import Synthesis, apply_mask
-from firmware_sim.audio.wiener import WienerFilter
-from models.errors import StapesError
-from models.frontend import FrontEnd
-from quantize.audio_params import audio_params, feature_scaling, mask_scaling
-from quantize.graph import Tensor
+from ...models.errors import StapesError
+from ...models.frontend import FrontEnd
+from ...quantize.audio_params import audio_params, feature_scaling, mask_scaling
+from ...quantize.graph import Tensor
+from . import tensors
+from .complex_mask import apply_complex_mask, complex_features_q20
+from .features import FeatureExtractor
+from .rfft_q31 import RfftQ31
+from .spectrum import Spectrum, power_q40
+from .synthesis import Synthesis, apply_mask
+from .wiener import WienerFilter
 
 
 class AudioPath:

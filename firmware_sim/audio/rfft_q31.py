@@ -11,8 +11,8 @@ import functools
 
 import numpy as np
 
-from firmware_sim.audio.scalar import multiply_high
-from quantize.audio_params import RfftTables, rfft_tables
+from ...quantize.audio_params import RfftTables, rfft_tables
+from .scalar import multiply_high
 
 
 class RfftQ31:

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from firmware_sim.audio.rfft_q31 import RfftQ31
-from firmware_sim.audio.scalar import bit_length, multiply_high
-from quantize.audio_params import AudioParams
+from ...quantize.audio_params import AudioParams
+from .rfft_q31 import RfftQ31
+from .scalar import bit_length, multiply_high
 
 
 class Spectrum:

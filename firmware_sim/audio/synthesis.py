@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import numpy as np
 
-from firmware_sim.audio.rfft_q31 import RfftQ31
-from firmware_sim.audio.scalar import multiply_high, round_right
-from firmware_sim.audio.wiener import WienerFilter
-from quantize.arithmetic import INT32_MAX
-from quantize.audio_params import AudioParams
+from ...quantize.arithmetic import INT32_MAX
+from ...quantize.audio_params import AudioParams
+from .rfft_q31 import RfftQ31
+from .scalar import multiply_high, round_right
+from .wiener import WienerFilter
 
 
 class Synthesis:

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from quantize.arithmetic import requantise_double
-from quantize.audio_params import TensorScaling
+from ...quantize.arithmetic import requantise_double
+from ...quantize.audio_params import TensorScaling
 
 
 def quantise_features(features_q20: np.ndarray, scaling: TensorScaling) -> np.ndarray:

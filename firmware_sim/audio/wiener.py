@@ -9,8 +9,8 @@ import math
 
 import numpy as np
 
-from firmware_sim.audio.scalar import isqrt, log2_q16, normalise, octaves_q16, ratio, round_right
-from quantize.audio_params import AudioParams
+from ...quantize.audio_params import AudioParams
+from .scalar import isqrt, log2_q16, normalise, octaves_q16, ratio, round_right
 
 ONE_Q24 = 1 << 24
 LN2_Q31 = round(math.log(2.0) * 2.0**31)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from models.errors import StapesError
+from ...models.errors import StapesError
 
 if TYPE_CHECKING:
     from elftools.elf.elffile import ELFFile

@@ -13,10 +13,9 @@ from typing import Any
 
 import numpy as np
 
-from models.errors import StapesError
-from models.frontend import FrontEnd
-from quantize.graph import Graph
-
+from ...models.errors import StapesError
+from ...models.frontend import FrontEnd
+from ...quantize.graph import Graph
 from ..engines.numpy_engine import NumpyEngine
 from ..engines.program import streams
 from .counting import Count, InstructionCounter

@@ -8,9 +8,8 @@ from pathlib import Path
 
 import numpy as np
 
-from models.errors import StapesError
-from quantize.graph import DTYPES, Graph
-
+from ...models.errors import StapesError
+from ...quantize.graph import DTYPES, Graph
 from ..engines.program import STRICT, call_compiler, program_files
 from .counting import Count, InstructionCounter
 from .firmware import Firmware

@@ -6,9 +6,8 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from models.errors import StapesError
-from quantize.graph import DTYPES, Graph
-
+from ...models.errors import StapesError
+from ...quantize.graph import DTYPES, Graph
 from ..engines.program import TracedTensor, unpack_frames
 from .firmware import Firmware
 from .unicorn_device import EXCHANGE, UnicornDevice

@@ -10,9 +10,8 @@ from pathlib import Path
 
 import numpy as np
 
-from models import children
-from models.errors import StapesError
-
+from ...models import children
+from ...models.errors import StapesError
 from ..device.targets import CORTEX_M7
 
 QEMU = CORTEX_M7.emulator[0]

@@ -9,9 +9,8 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
-from models import children
-from models.errors import StapesError
-
+from ...models import children
+from ...models.errors import StapesError
 from ..cmsis_dsp import sources
 from ..device.targets import CORTEX_M7
 from ..engines.program import (

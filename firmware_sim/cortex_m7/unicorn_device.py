@@ -7,8 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from models.errors import StapesError
-
+from ...models.errors import StapesError
 from .firmware import Firmware
 
 FLASH, RAM, EXCHANGE = 0x00000000, 0x20000000, 0x60000000

@@ -6,8 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from models.errors import StapesError
-
+from ...models.errors import StapesError
 from ..engines.base import Progress, no_progress
 from ..engines.program import TracedTensor
 from .firmware import Firmware

@@ -11,8 +11,8 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from models.errors import StapesError
-from models.frontend import FrontEnd
+from ...models.errors import StapesError
+from ...models.frontend import FrontEnd
 
 Progress = Callable[[int], None]
 

@@ -9,9 +9,8 @@ from pathlib import Path
 
 import numpy as np
 
-from models.frontend import FrontEnd
-from quantize.graph import Graph
-
+from ...models.frontend import FrontEnd
+from ...quantize.graph import Graph
 from ..cortex_m7.firmware import Firmware, import_elftools
 from ..cortex_m7.network_stream import NetworkStream
 from ..cortex_m7.qemu_device import find_qemu, run_in_qemu

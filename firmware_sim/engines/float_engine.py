@@ -9,15 +9,14 @@ from pathlib import Path
 
 import numpy as np
 
-from models.audio import float_to_q15, q15_to_float
-from models.errors import StapesError
-from models.frontend import FrontEnd
-from models.pipeline import FloatPipeline, apply_mask
-from models.stft import istft
-from quantize.calibrate import run_float, stream
-from quantize.graph import Graph, to_codes, to_real
-from quantize.onnx_reader import read_onnx
-
+from ...models.audio import float_to_q15, q15_to_float
+from ...models.errors import StapesError
+from ...models.frontend import FrontEnd
+from ...models.pipeline import FloatPipeline, apply_mask
+from ...models.stft import istft
+from ...quantize.calibrate import run_float, stream
+from ...quantize.graph import Graph, to_codes, to_real
+from ...quantize.onnx_reader import read_onnx
 from .base import Engine, Progress, Run, no_progress
 from .network import NetworkEngine
 

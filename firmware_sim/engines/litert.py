@@ -6,10 +6,9 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from models.errors import StapesError
-from models.frontend import FrontEnd
-from quantize.graph import DTYPES, Graph
-
+from ...models.errors import StapesError
+from ...models.frontend import FrontEnd
+from ...quantize.graph import DTYPES, Graph
 from .network import NetworkEngine
 from .pipeline import PipelineEngine
 

@@ -12,10 +12,9 @@ from pathlib import Path
 
 import numpy as np
 
-from models.errors import StapesError
-from models.frontend import FrontEnd
-from quantize.graph import DTYPES, Graph
-
+from ...models.errors import StapesError
+from ...models.frontend import FrontEnd
+from ...quantize.graph import DTYPES, Graph
 from ..cmsis_dsp import sources
 from .base import Engine, Progress, Run, no_progress
 from .network import NetworkEngine

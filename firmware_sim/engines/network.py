@@ -10,8 +10,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from quantize.graph import DTYPES, Graph
-
+from ...quantize.graph import DTYPES, Graph
 from .base import Progress, no_progress
 
 

@@ -6,9 +6,8 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from models.frontend import FrontEnd
-from quantize.graph import DTYPES, Graph
-
+from ...models.frontend import FrontEnd
+from ...quantize.graph import DTYPES, Graph
 from ..network import NetworkSimulator
 from .network import NetworkEngine
 from .pipeline import PipelineEngine

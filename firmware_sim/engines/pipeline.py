@@ -6,10 +6,9 @@ from collections.abc import Collection
 
 import numpy as np
 
-from models.errors import StapesError
-from models.frontend import FrontEnd
-from quantize.graph import Graph, Tensor
-
+from ...models.errors import StapesError
+from ...models.frontend import FrontEnd
+from ...quantize.graph import Graph, Tensor
 from ..audio.frontend import AudioPath
 from .base import Engine, Progress, Run, from_blocks, no_progress, to_blocks
 from .network import NetworkEngine

@@ -18,11 +18,10 @@ from pathlib import Path
 
 import numpy as np
 
-from models import children
-from models.errors import StapesError
-from quantize.audio_params import TRACED
-from quantize.graph import DTYPES, Graph
-
+from ...models import children
+from ...models.errors import StapesError
+from ...quantize.audio_params import TRACED
+from ...quantize.graph import DTYPES, Graph
 from .base import to_blocks
 
 SHIM = Path(__file__).with_name("program_shim.c")

@@ -11,23 +11,23 @@ from typing import Any
 
 import numpy as np
 
-from firmware_sim.kernels import copies
-from firmware_sim.kernels.abs import absolute
-from firmware_sim.kernels.add import add
-from firmware_sim.kernels.batch_matmul import batch_matmul
-from firmware_sim.kernels.batching import constant
-from firmware_sim.kernels.conv_2d import conv_2d
-from firmware_sim.kernels.depthwise_conv_2d import depthwise_conv_2d
-from firmware_sim.kernels.fully_connected import fully_connected
-from firmware_sim.kernels.leaky_relu import leaky_relu
-from firmware_sim.kernels.mean import mean
-from firmware_sim.kernels.mul import mul
-from firmware_sim.kernels.quantize import quantize
-from firmware_sim.kernels.relu import relu
-from firmware_sim.kernels.sigmoid import lut, sigmoid
-from models.errors import StapesError
-from quantize.graph import Graph, Operator
-from quantize.prepare import LutParams, Params, SigmoidParams
+from ...models.errors import StapesError
+from ...quantize.graph import Graph, Operator
+from ...quantize.prepare import LutParams, Params, SigmoidParams
+from . import copies
+from .abs import absolute
+from .add import add
+from .batch_matmul import batch_matmul
+from .batching import constant
+from .conv_2d import conv_2d
+from .depthwise_conv_2d import depthwise_conv_2d
+from .fully_connected import fully_connected
+from .leaky_relu import leaky_relu
+from .mean import mean
+from .mul import mul
+from .quantize import quantize
+from .relu import relu
+from .sigmoid import lut, sigmoid
 
 _ONE, _TWO, _ALL = slice(0, 1), slice(0, 2), slice(None)
 

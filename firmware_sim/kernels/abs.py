@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from quantize.arithmetic import requantise_double
-from quantize.prepare import AbsParams
+from ...quantize.arithmetic import requantise_double
+from ...quantize.prepare import AbsParams
 
 
 def absolute(params: AbsParams, x: np.ndarray) -> np.ndarray:

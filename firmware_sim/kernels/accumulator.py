@@ -7,8 +7,8 @@ from weakref import WeakKeyDictionary
 
 import numpy as np
 
-from quantize.arithmetic import requantise_64_of_float, requantise_double
-from quantize.prepare import Conv2DParams, DepthwiseConv2DParams, FullyConnectedParams
+from ...quantize.arithmetic import requantise_64_of_float, requantise_double
+from ...quantize.prepare import Conv2DParams, DepthwiseConv2DParams, FullyConnectedParams
 
 Products = FullyConnectedParams | Conv2DParams | DepthwiseConv2DParams
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from firmware_sim.kernels.batching import aligned
-from quantize.arithmetic import requantise_double
-from quantize.prepare import AddParams
+from ...quantize.arithmetic import requantise_double
+from ...quantize.prepare import AddParams
+from .batching import aligned
 
 
 def add(params: AddParams, x1: np.ndarray, x2: np.ndarray) -> np.ndarray:

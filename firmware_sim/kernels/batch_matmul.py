@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from quantize.arithmetic import requantise_64
-from quantize.prepare import BatchMatMulParams
+from ...quantize.arithmetic import requantise_64
+from ...quantize.prepare import BatchMatMulParams
 
 
 def batch_matmul(params: BatchMatMulParams, x1: np.ndarray, x2: np.ndarray) -> np.ndarray:

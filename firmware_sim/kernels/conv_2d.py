@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from firmware_sim.kernels.accumulator import float_weights, requantised
-from quantize.prepare import Conv2DParams, DepthwiseConv2DParams
+from ...quantize.prepare import Conv2DParams, DepthwiseConv2DParams
+from .accumulator import float_weights, requantised
 
 
 def conv_2d(params: Conv2DParams, x: np.ndarray) -> np.ndarray:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from quantize.prepare import (
+from ...quantize.prepare import (
     ConcatenationParams,
     PadParams,
     ReshapeParams,

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from firmware_sim.kernels.accumulator import float_weights, requantised
-from firmware_sim.kernels.conv_2d import taps
-from quantize.prepare import DepthwiseConv2DParams
+from ...quantize.prepare import DepthwiseConv2DParams
+from .accumulator import float_weights, requantised
+from .conv_2d import taps
 
 
 def depthwise_conv_2d(params: DepthwiseConv2DParams, x: np.ndarray) -> np.ndarray:

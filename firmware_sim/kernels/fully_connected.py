@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from firmware_sim.kernels.accumulator import float_weights, requantised
-from quantize.prepare import FullyConnectedParams
+from ...quantize.prepare import FullyConnectedParams
+from .accumulator import float_weights, requantised
 
 
 def fully_connected(params: FullyConnectedParams, x: np.ndarray) -> np.ndarray:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from quantize.arithmetic import requantise_double
-from quantize.prepare import LeakyReluParams
+from ...quantize.arithmetic import requantise_double
+from ...quantize.prepare import LeakyReluParams
 
 
 def leaky_relu(params: LeakyReluParams, x: np.ndarray) -> np.ndarray:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from quantize.arithmetic import requantise_double
-from quantize.prepare import MeanParams
+from ...quantize.arithmetic import requantise_double
+from ...quantize.prepare import MeanParams
 
 
 def mean(params: MeanParams, x: np.ndarray) -> np.ndarray:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from quantize.arithmetic import requantise_double
-from quantize.prepare import QuantizeParams
+from ...quantize.arithmetic import requantise_double
+from ...quantize.prepare import QuantizeParams
 
 
 def quantize(params: QuantizeParams, x: np.ndarray) -> np.ndarray:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from quantize.arithmetic import requantise_double
-from quantize.prepare import ReluParams
+from ...quantize.arithmetic import requantise_double
+from ...quantize.prepare import ReluParams
 
 
 def relu(params: ReluParams, x: np.ndarray) -> np.ndarray:

@@ -6,8 +6,8 @@ from functools import lru_cache
 
 import numpy as np
 
-from quantize.prepare import LutParams, SigmoidParams
-from quantize.tables import SIGMOID_Q16
+from ...quantize.prepare import LutParams, SigmoidParams
+from ...quantize.tables import SIGMOID_Q16
 
 
 def lut(params: LutParams, x: np.ndarray) -> np.ndarray:

@@ -5,9 +5,9 @@ writing   all files at their places in one moment, or none of them
 owned     folders: only what was written here before, and is as it was, is replaced or deleted
 """
 
-from models.files.owned import check_folder, is_listed, locked, record, whole_folder, write_folder
-from models.files.places import check_file, is_special, require_writable
-from models.files.writing import made_folders, staging, write_all, write_whole
+from .owned import check_folder, is_listed, locked, record, whole_folder, write_folder
+from .places import check_file, is_special, require_writable
+from .writing import made_folders, staging, write_all, write_whole
 
 __all__ = [
     "check_file",

@@ -17,9 +17,9 @@ from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from models.errors import StapesError
-from models.files.places import cannot_write, check_place_of_folder, require_writable
-from models.files.writing import made_folders, staging, write_all
+from ..errors import StapesError
+from .places import cannot_write, check_place_of_folder, require_writable
+from .writing import made_folders, staging, write_all
 
 LIST = ".stapes"
 # Of a name in a list, far beyond what is written.

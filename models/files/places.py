@@ -7,7 +7,7 @@ import stat
 from collections.abc import Iterable
 from pathlib import Path
 
-from models.errors import StapesError
+from ..errors import StapesError
 
 # Names of other things: what is opened there may be a regular file, which must not change its place on the disk.
 _LINKS_OF_THE_SYSTEM = ("/dev/", "/proc/")

@@ -11,9 +11,9 @@ import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 
-from models import stopping
-from models.errors import StapesError
-from models.files.places import cannot_write, is_special, require_writable
+from .. import stopping
+from ..errors import StapesError
+from .places import cannot_write, is_special, require_writable
 
 # Files and folders that are no result yet, and how each goes when a signal ends the command.
 _unfinished: dict[Path, Callable[[Path], object]] = {}

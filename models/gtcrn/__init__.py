@@ -11,6 +11,6 @@ Source: Rong et al., GTCRN: a speech enhancement model requiring ultralow comput
 names of the official checkpoints.
 """
 
-from models.gtcrn.network import Gtcrn, GtcrnStates, features_of
+from .network import Gtcrn, GtcrnStates, features_of
 
 __all__ = ["Gtcrn", "GtcrnStates", "features_of"]

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from torch import nn
 
-from models.gtcrn.blocks import HALF, ConvBlock, DualPathGru, GroupedGru, GTConvBlock
+from .blocks import HALF, ConvBlock, DualPathGru, GroupedGru, GTConvBlock
 
 
 class Affine(NamedTuple):

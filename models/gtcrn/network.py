@@ -11,10 +11,10 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from models.features import MAGNITUDE_FLOOR
-from models.frontend import FrontEnd
-from models.gtcrn.blocks import ATTENTION_HIDDEN, CHANNELS, WIDTH, ConvBlock, DualPathGru, GTConvBlock, neighbours
-from models.gtcrn.erb import BINS, N_FFT, Erb
+from ..features import MAGNITUDE_FLOOR
+from ..frontend import FrontEnd
+from .blocks import ATTENTION_HIDDEN, CHANNELS, WIDTH, ConvBlock, DualPathGru, GTConvBlock, neighbours
+from .erb import BINS, N_FFT, Erb
 
 DILATIONS = (1, 2, 5)
 # Where a dilation's 2 d frames of past lie among the 16 of `GtcrnStates.conv`.

@@ -14,10 +14,10 @@ import onnxruntime
 import torch
 from onnx import numpy_helper
 
-from models.errors import StapesError
-from models.gtcrn.blocks import CHANNELS, WIDTH
-from models.gtcrn.erb import BINS
-from models.gtcrn.network import DILATIONS, Gtcrn, GtcrnStates
+from ..errors import StapesError
+from .blocks import CHANNELS, WIDTH
+from .erb import BINS
+from .network import DILATIONS, Gtcrn, GtcrnStates
 
 SHAPES = {
     "mix": (1, BINS, 1, 2),

@@ -13,8 +13,8 @@ import onnx
 from onnx import TensorProto, helper, numpy_helper
 from torch import nn
 
-from models.gtcrn import folded
-from models.gtcrn.blocks import (
+from . import folded
+from .blocks import (
     ATTENTION_HIDDEN,
     CHANNELS,
     HALF,
@@ -24,9 +24,9 @@ from models.gtcrn.blocks import (
     DualPathGru,
     GTConvBlock,
 )
-from models.gtcrn.erb import BINS, ERB_BINS, LINEAR_BINS
-from models.gtcrn.folded import Affine, GruWeights
-from models.gtcrn.network import DILATIONS, Gtcrn
+from .erb import BINS, ERB_BINS, LINEAR_BINS
+from .folded import Affine, GruWeights
+from .network import DILATIONS, Gtcrn
 
 ENCODER_BLOCKS = {f"E{index + 2}": dilation for index, dilation in enumerate(DILATIONS)}
 DECODER_BLOCKS = {f"D{index}": dilation for index, dilation in enumerate(DILATIONS[::-1])}

@@ -9,8 +9,7 @@ from typing import Any
 import numpy as np
 import onnx
 
-from models.errors import StapesError
-
+from ...models.errors import StapesError
 from ..float_graph import FloatGraph
 from ..graph import State
 from ..onnx_reader import StreamingOnnx

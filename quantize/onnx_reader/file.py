@@ -14,8 +14,7 @@ from google.protobuf.message import Message
 from onnx import TensorProto
 from onnx.external_data_helper import ExternalDataInfo, load_external_data_for_tensor, uses_external_data
 
-from models.errors import Remark, StapesError
-
+from ...models.errors import Remark, StapesError
 from .shapes import fix_batch
 from .states import STATES_KEY
 from .types import as_float32

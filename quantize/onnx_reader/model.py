@@ -10,8 +10,7 @@ import numpy as np
 import onnx
 from onnx import numpy_helper
 
-from models.errors import StapesError
-
+from ...models.errors import StapesError
 from ..graph import State
 from . import shapes as shaping
 from .file import AGAIN, first_line, load_onnx

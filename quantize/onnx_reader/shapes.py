@@ -9,7 +9,7 @@ import onnx
 import onnxruntime
 from onnx import TypeProto, ValueInfoProto
 
-from models.errors import StapesError
+from ...models.errors import StapesError
 
 # A frame of a hearing aid holds thousands of numbers; a value with more than this is a mistake or an attack.
 MOST_VALUES = 2**26

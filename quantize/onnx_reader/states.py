@@ -9,8 +9,7 @@ from dataclasses import dataclass
 import pydantic
 from onnx import NodeProto
 
-from models.errors import StapesError
-
+from ...models.errors import StapesError
 from ..graph import State
 from .wiring import RECURRENT, sources
 

@@ -10,8 +10,7 @@ import onnx
 from google.protobuf.message import Message
 from onnx import AttributeProto, NodeProto, SparseTensorProto, TensorProto, TypeProto, ValueInfoProto, numpy_helper
 
-from models.errors import StapesError
-
+from ...models.errors import StapesError
 from .shapes import MOST_VALUES
 
 OTHER_FLOATS: dict[int, str] = {

@@ -5,7 +5,7 @@ from __future__ import annotations
 import onnx
 from onnx import version_converter
 
-from models.errors import StapesError
+from ...models.errors import StapesError
 
 # From here on axes and amounts are inputs of an operator, as lowering reads them.
 OLDEST_OPSET = 13

@@ -8,11 +8,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from models.errors import StapesError
-from quantize.graph import Graph, Operator
-from quantize.prepare.batch_matmul import BatchMatMulParams, prepare_batch_matmul
-from quantize.prepare.common import OperatorError
-from quantize.prepare.copies import (
+from ...models.errors import StapesError
+from ..graph import Graph, Operator
+from .batch_matmul import BatchMatMulParams, prepare_batch_matmul
+from .common import OperatorError
+from .copies import (
     ConcatenationParams,
     PadParams,
     ReshapeParams,
@@ -27,7 +27,7 @@ from quantize.prepare.copies import (
     prepare_strided_slice,
     prepare_transpose,
 )
-from quantize.prepare.elementwise import (
+from .elementwise import (
     AbsParams,
     AddParams,
     LeakyReluParams,
@@ -41,7 +41,7 @@ from quantize.prepare.elementwise import (
     prepare_quantize,
     prepare_relu,
 )
-from quantize.prepare.linear import (
+from .linear import (
     Conv2DParams,
     DepthwiseConv2DParams,
     FullyConnectedParams,
@@ -49,8 +49,8 @@ from quantize.prepare.linear import (
     prepare_depthwise_conv_2d,
     prepare_fully_connected,
 )
-from quantize.prepare.lookup import LutParams, SigmoidParams, prepare_lookup
-from quantize.prepare.reduce import MeanParams, prepare_mean
+from .lookup import LutParams, SigmoidParams, prepare_lookup
+from .reduce import MeanParams, prepare_mean
 
 Params = (
     FullyConnectedParams

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from quantize.arithmetic import quantize_multiplier
-from quantize.graph import Graph, Operator
-from quantize.prepare.common import operand, require, require_symmetric_int16, result, scale
+from ..arithmetic import quantize_multiplier
+from ..graph import Graph, Operator
+from .common import operand, require, require_symmetric_int16, result, scale
 
 
 @dataclass(frozen=True)

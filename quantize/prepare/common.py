@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from models.errors import StapesError
-from quantize.graph import Graph, Operator, Tensor
+from ...models.errors import StapesError
+from ..graph import Graph, Operator, Tensor
 
 
 class OperatorError(StapesError):

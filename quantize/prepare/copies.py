@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from quantize.graph import Graph, Operator, Tensor
-from quantize.prepare.common import integers, operand, require, require_same_quantisation, result
+from ..graph import Graph, Operator, Tensor
+from .common import integers, operand, require, require_same_quantisation, result
 
 _DTYPES = ("int8", "int16", "int32")
 

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from quantize.arithmetic import INT32_MAX, quantize_multiplier
-from quantize.graph import Graph, Operator, Tensor
-from quantize.prepare.common import (
+from ..arithmetic import INT32_MAX, quantize_multiplier
+from ..graph import Graph, Operator, Tensor
+from .common import (
     activation_range,
     constant,
     operand,

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from quantize.graph import Graph, Operator, Tensor
-from quantize.prepare.common import operand, read_only, require, require_same_dtype, result, scale
-from quantize.tables import logistic_int8, tanh_int8
+from ..graph import Graph, Operator, Tensor
+from ..tables import logistic_int8, tanh_int8
+from .common import operand, read_only, require, require_same_dtype, result, scale
 
 
 @dataclass(frozen=True, eq=False)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from quantize.arithmetic import INT32_MAX, quantize_multiplier
-from quantize.graph import Graph, Operator
-from quantize.prepare.common import (
+from ..arithmetic import INT32_MAX, quantize_multiplier
+from ..graph import Graph, Operator
+from .common import (
     integers,
     operand,
     require,

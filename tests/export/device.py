@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from export.c import export_c
-from firmware_sim.cortex_m7.network_device import NetworkDevice
-from firmware_sim.cortex_m7.toolchain import find_toolchain
-from quantize.graph import Graph
+from stapes.export.c import export_c
+from stapes.firmware_sim.cortex_m7.network_device import NetworkDevice
+from stapes.firmware_sim.cortex_m7.toolchain import find_toolchain
+from stapes.quantize.graph import Graph
+
 from tests.export.programs import STAMP, CNetwork
 from tests.machine import require
 

@@ -8,17 +8,17 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from stapes.firmware_sim.engines.base import Run
+from stapes.firmware_sim.engines.numpy_engine import NumpyEngine
+from stapes.models.audio import float_to_q15
+from stapes.models.frontend import FrontEnd
+from stapes.models.onnx_export import export_onnx
+from stapes.models.pipeline import FloatPipeline
+from stapes.quantize.graph import Graph
+from stapes.quantize.onnx_reader import read_onnx
+from stapes.quantize.pipeline import quantise
+from stapes.quantize.recipe import load_recipe
 
-from firmware_sim.engines.base import Run
-from firmware_sim.engines.numpy_engine import NumpyEngine
-from models.audio import float_to_q15
-from models.frontend import FrontEnd
-from models.onnx_export import export_onnx
-from models.pipeline import FloatPipeline
-from quantize.graph import Graph
-from quantize.onnx_reader import read_onnx
-from quantize.pipeline import quantise
-from quantize.recipe import load_recipe
 from tests.complex_network import FRONTEND as COMPLEX_FRONTEND
 from tests.complex_network import complex_network
 from tests.helpers import OWN_CONFIG, random_network, speech_like

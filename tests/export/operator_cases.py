@@ -8,8 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 
 import numpy as np
-
-from quantize.graph import DTYPES, LIMITS, Graph, Operator, Tensor
+from stapes.quantize.graph import DTYPES, LIMITS, Graph, Operator, Tensor
 
 WIDE = {"int8": "int32", "int16": "int64"}
 

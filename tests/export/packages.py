@@ -11,8 +11,8 @@ from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
+from stapes.export.packages import export_package
 
-from export.packages import export_package
 from tests.compiling import compile_object
 from tests.export.networks import Network, network
 from tests.export.programs import STAMP

@@ -8,10 +8,10 @@ import subprocess
 from pathlib import Path
 
 import numpy as np
+from stapes.export.c import export_c
+from stapes.export.stamp import Stamp
+from stapes.quantize.graph import DTYPES, Graph
 
-from export.c import export_c
-from export.stamp import Stamp
-from quantize.graph import DTYPES, Graph
 from tests.compiling import compile_all
 from tests.machine import require
 

@@ -5,10 +5,10 @@ import itertools
 
 import numpy as np
 import pytest
+from stapes.export.c.runtime import RUNTIME
+from stapes.quantize import arithmetic
+from stapes.quantize.tables import SIGMOID_Q16
 
-from export.c.runtime import RUNTIME
-from quantize import arithmetic
-from quantize.tables import SIGMOID_Q16
 from tests.export.programs import BUILDS, compile_files, compiler
 
 SOURCE = """

@@ -4,11 +4,11 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from stapes.export.c.depthwise import WORDS, packed_taps
+from stapes.export.c.program import build_program
+from stapes.quantize.graph import Graph
+from stapes.quantize.prepare import prepare
 
-from export.c.depthwise import WORDS, packed_taps
-from export.c.program import build_program
-from quantize.graph import Graph
-from quantize.prepare import prepare
 from tests.export.device import network
 from tests.export.operator_cases import Cases
 from tests.export.programs import BUILDS

@@ -9,17 +9,17 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from stapes.export.c import export_c
+from stapes.export.c.costs import ram_by_part
+from stapes.export.c.fusion import FUSIONS
+from stapes.export.c.program import build_program
+from stapes.export.stamp import Stamp
+from stapes.export.vectors import SELF_TEST_FRAMES
+from stapes.firmware_sim.compare import first_difference
+from stapes.firmware_sim.engines.native import NativeEngine
+from stapes.models.errors import StapesError
+from stapes.models.files.owned import LIST
 
-from export.c import export_c
-from export.c.costs import ram_by_part
-from export.c.fusion import FUSIONS
-from export.c.program import build_program
-from export.stamp import Stamp
-from export.vectors import SELF_TEST_FRAMES
-from firmware_sim.compare import first_difference
-from firmware_sim.engines.native import NativeEngine
-from models.errors import StapesError
-from models.files.owned import LIST
 from tests.compiling import compile_all, compile_object
 from tests.export.networks import network
 from tests.export.programs import HASH, STAMP, STRICT

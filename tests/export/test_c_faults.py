@@ -6,8 +6,8 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from stapes.export.c import export_c
 
-from export.c import export_c
 from tests.compiling import compile_all
 from tests.export.networks import network
 from tests.export.programs import STAMP

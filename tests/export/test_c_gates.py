@@ -5,13 +5,13 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from stapes.export.c.gru import aligned_add, quick_add, quick_mul
+from stapes.export.c.runtime import RUNTIME
+from stapes.firmware_sim import kernels
+from stapes.firmware_sim.kernels.sigmoid import interpolate
+from stapes.quantize.arithmetic import quantize_multiplier
+from stapes.quantize.prepare import AddParams, MulParams, SigmoidParams
 
-from export.c.gru import aligned_add, quick_add, quick_mul
-from export.c.runtime import RUNTIME
-from firmware_sim import kernels
-from firmware_sim.kernels.sigmoid import interpolate
-from quantize.arithmetic import quantize_multiplier
-from quantize.prepare import AddParams, MulParams, SigmoidParams
 from tests.export.programs import BUILDS, compile_files, compiler
 
 SOURCE = """

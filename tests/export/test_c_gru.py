@@ -4,11 +4,11 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from stapes.export.c.program import build_program
+from stapes.firmware_sim.network import NetworkSimulator
+from stapes.quantize.conv_form import as_conv_2d
+from stapes.quantize.graph import Graph, Operator, Region, State, Tensor
 
-from export.c.program import build_program
-from firmware_sim.network import NetworkSimulator
-from quantize.conv_form import as_conv_2d
-from quantize.graph import Graph, Operator, Region, State, Tensor
 from tests.export.programs import BUILDS, CNetwork
 from tests.firmware_sim.gru_graph import gru_graph, random_frames
 

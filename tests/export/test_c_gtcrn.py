@@ -7,17 +7,17 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from stapes.export.c.costs import ram_by_part
+from stapes.export.c.program import build_program
+from stapes.export.c.schedule import schedule
+from stapes.firmware_sim.network import NetworkSimulator
+from stapes.models.onnx_export import to_proto
+from stapes.models.pipeline import FloatPipeline
+from stapes.quantize.graph import Graph
+from stapes.quantize.onnx_reader import check_model
+from stapes.quantize.pipeline import quantise
+from stapes.quantize.recipe import load_recipe
 
-from export.c.costs import ram_by_part
-from export.c.program import build_program
-from export.c.schedule import schedule
-from firmware_sim.network import NetworkSimulator
-from models.onnx_export import to_proto
-from models.pipeline import FloatPipeline
-from quantize.graph import Graph
-from quantize.onnx_reader import check_model
-from quantize.pipeline import quantise
-from quantize.recipe import load_recipe
 from tests.export.programs import CNetwork
 from tests.helpers import speech_like
 from tests.models.gtcrn.networks import random_gtcrn

@@ -2,11 +2,11 @@
 
 import numpy as np
 import pytest
+from stapes.export.c.fusion import FUSIONS
+from stapes.export.c.program import build_program
+from stapes.export.c.runtime import RUNTIME
+from stapes.firmware_sim.network import NetworkSimulator
 
-from export.c.fusion import FUSIONS
-from export.c.program import build_program
-from export.c.runtime import RUNTIME
-from firmware_sim.network import NetworkSimulator
 from tests.export.operator_cases import frames, operator_cases
 from tests.export.programs import BUILDS, CNetwork
 

@@ -2,13 +2,13 @@
 
 import numpy as np
 import pytest
+from stapes.export.c.layout import lay_out
+from stapes.export.c.program import build_program
+from stapes.export.c.schedule import schedule
+from stapes.firmware_sim.network import NetworkSimulator
+from stapes.models.errors import StapesError
+from stapes.quantize.graph import Graph, Operator, State, Tensor
 
-from export.c.layout import lay_out
-from export.c.program import build_program
-from export.c.schedule import schedule
-from firmware_sim.network import NetworkSimulator
-from models.errors import StapesError
-from quantize.graph import Graph, Operator, State, Tensor
 from tests.export.programs import CNetwork
 
 NONE = {"fused_activation_function": "NONE"}

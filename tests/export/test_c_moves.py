@@ -2,9 +2,9 @@
 
 import numpy as np
 import pytest
+from stapes.export.c.program import build_program
+from stapes.quantize.graph import Graph, Operator
 
-from export.c.program import build_program
-from quantize.graph import Graph, Operator
 from tests.export.operator_cases import Cases
 from tests.export.programs import CNetwork
 from tests.export.test_c_regions import assert_same_frames

@@ -7,13 +7,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from stapes.tools.bench.material import speech_in_noise
+from stapes.tools.commands.export import write_c
+from stapes.tools.engines import make_engine
 
 from tests.compiling import compile_object
 from tests.firmware_sim.audio_signals import pipeline_extremes
 from tests.machine import cmsis_dsp, require
-from tools.bench.material import speech_in_noise
-from tools.commands.export import write_c
-from tools.engines import make_engine
 
 HOP = 64
 STREAM = Path(__file__).with_name("stream.c")

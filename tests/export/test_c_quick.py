@@ -5,12 +5,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from stapes.export.c.runtime import RUNTIME
+from stapes.firmware_sim import kernels
+from stapes.models.errors import StapesError
+from stapes.quantize.graph import DTYPES, LIMITS, Graph, Operator, Tensor
+from stapes.quantize.prepare import prepare
 
-from export.c.runtime import RUNTIME
-from firmware_sim import kernels
-from models.errors import StapesError
-from quantize.graph import DTYPES, LIMITS, Graph, Operator, Tensor
-from quantize.prepare import prepare
 from tests.export.programs import BUILDS, compile_files, compiler
 
 FORMATS, VALUES = 400, 400

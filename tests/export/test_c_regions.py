@@ -6,14 +6,14 @@ import numpy as np
 import onnx
 import pytest
 from onnx import helper
+from stapes.export.c.program import build_program
+from stapes.export.c.schedule import schedule
+from stapes.firmware_sim.network import NetworkSimulator
+from stapes.quantize.graph import Graph, Operator, Region, State, Tensor
+from stapes.quantize.onnx_reader import check_model
+from stapes.quantize.pipeline import quantise
+from stapes.quantize.recipe import load_recipe
 
-from export.c.program import build_program
-from export.c.schedule import schedule
-from firmware_sim.network import NetworkSimulator
-from quantize.graph import Graph, Operator, Region, State, Tensor
-from quantize.onnx_reader import check_model
-from quantize.pipeline import quantise
-from quantize.recipe import load_recipe
 from tests.export.operator_cases import WIDE, Cases, frames
 from tests.export.programs import BUILDS, CNetwork
 from tests.quantize.onnx_models import make

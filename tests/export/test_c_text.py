@@ -5,21 +5,20 @@ import importlib
 import pkgutil
 
 import pytest
+import stapes.export.c
+from stapes.export.c.text import code, initialiser, integer, is_identifier, listed
+from stapes.export.c.text import identifier as c_identifier
 
-import export.c
-from export.c.text import code, initialiser, integer, is_identifier, listed
-from export.c.text import identifier as c_identifier
-
-MODULES = [f"export.c.{module.name}" for module in pkgutil.iter_modules(export.c.__path__)]
+MODULES = [f"stapes.export.c.{module.name}" for module in pkgutil.iter_modules(stapes.export.c.__path__)]
 
 
-@pytest.mark.parametrize("name", [*MODULES, "export.memory", "export.template", "models.text"])
+@pytest.mark.parametrize("name", [*MODULES, "stapes.export.memory", "stapes.export.template", "stapes.models.text"])
 def test_the_examples_run(name):
     assert doctest.testmod(importlib.import_module(name)).failed == 0
 
 
 def test_most_of_the_text_has_examples():
-    module = importlib.import_module("export.c.text")
+    module = importlib.import_module("stapes.export.c.text")
     assert doctest.testmod(module).attempted >= 10
 
 

@@ -2,9 +2,9 @@
 
 import numpy as np
 import pytest
+from stapes.export.c.program import build_program
+from stapes.quantize.graph import Graph
 
-from export.c.program import build_program
-from quantize.graph import Graph
 from tests.export.device import network
 from tests.export.operator_cases import Cases
 from tests.export.programs import BUILDS

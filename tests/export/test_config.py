@@ -4,8 +4,8 @@ from collections import defaultdict
 
 import pytest
 from elftools.elf.elffile import ELFFile
+from stapes.export.c import export_c
 
-from export.c import export_c
 from tests.export.networks import network
 from tests.export.packages import call
 from tests.export.programs import STAMP

@@ -12,16 +12,16 @@ from xml.etree import ElementTree
 
 import pytest
 import yaml
+from stapes.export.c import export_c
+from stapes.export.c.names import LONGEST, fault, free_name
+from stapes.export.c.runtime import RUNTIME
+from stapes.export.packages import PACKAGES
+from stapes.export.stamp import Stamp
+from stapes.models.errors import StapesError
+from stapes.models.files.owned import LIST
+from stapes.quantize.audio_params import TRACED
+from stapes.quantize.graph import Graph, State
 
-from export.c import export_c
-from export.c.names import LONGEST, fault, free_name
-from export.c.runtime import RUNTIME
-from export.packages import PACKAGES
-from export.stamp import Stamp
-from models.errors import StapesError
-from models.files.owned import LIST
-from quantize.audio_params import TRACED
-from quantize.graph import Graph, State
 from tests.export.networks import Network, network
 from tests.export.packages import NAME, write
 from tests.export.programs import HASH

@@ -3,12 +3,12 @@
 import numpy as np
 import pytest
 from onnx import helper
+from stapes.firmware_sim.network import NetworkSimulator
+from stapes.models.errors import StapesError
+from stapes.quantize.onnx_reader import check_model
+from stapes.quantize.pipeline import quantise
+from stapes.quantize.recipe import load_recipe
 
-from firmware_sim.network import NetworkSimulator
-from models.errors import StapesError
-from quantize.onnx_reader import check_model
-from quantize.pipeline import quantise
-from quantize.recipe import load_recipe
 from tests.export.programs import CNetwork
 from tests.firmware_sim.tflm import run_tflm_batch
 from tests.quantize.onnx_models import make

@@ -3,8 +3,7 @@
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-
-from export.memory import Buffer, plan
+from stapes.export.memory import Buffer, plan
 
 
 @st.composite

@@ -8,9 +8,9 @@ import tomllib
 
 import numpy as np
 import pytest
+from stapes.export.c import export_c
+from stapes.export.c.runtime import RUNTIME
 
-from export.c import export_c
-from export.c.runtime import RUNTIME
 from tests.export.networks import network
 from tests.export.programs import STAMP
 from tests.firmware_sim.gru_graph import gru_graph, random_frames

@@ -9,10 +9,10 @@ from xml.etree import ElementTree
 
 import numpy as np
 import pytest
+from stapes.export.c.names import LONGEST
+from stapes.export.packages import PACKAGES
+from stapes.models.errors import StapesError
 
-from export.c.names import LONGEST
-from export.packages import PACKAGES
-from models.errors import StapesError
 from tests.export.networks import network
 from tests.export.packages import (
     NAME,

@@ -2,8 +2,7 @@
 
 import numpy as np
 import pytest
-
-from export.c.packing import (
+from stapes.export.c.packing import (
     GRU_UNITS,
     ONCE,
     ONCE_HIGH,
@@ -15,7 +14,7 @@ from export.c.packing import (
     pack_weights,
     unpack_weights,
 )
-from models.errors import StapesError
+from stapes.models.errors import StapesError
 
 
 def matrix(weights, wide, bias=0, multiplier_q31=2**30 + 12345, shift=-8, zero_point=0):

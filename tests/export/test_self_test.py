@@ -6,9 +6,9 @@ import subprocess
 
 import numpy as np
 import pytest
+from stapes.export.c import export_c
+from stapes.export.vectors import SELF_TEST_FRAMES
 
-from export.c import export_c
-from export.vectors import SELF_TEST_FRAMES
 from tests.compiling import compile_object
 from tests.export.networks import network
 from tests.export.programs import STAMP, STRICT

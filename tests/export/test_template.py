@@ -3,8 +3,7 @@
 from pathlib import Path
 
 import pytest
-
-from export.template import Code, Templates
+from stapes.export.template import Code, Templates
 
 EVIL = 'a*/\nint planted = 1;\n/*"; \\\n??/ $(shell touch x) ${X} --> </script> ]]> é \x1b \x00 \u202e \ue000'
 

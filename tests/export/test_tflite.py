@@ -9,12 +9,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-
-from export.tflite import from_bytes, read, schema, to_bytes, write
-from export.tflite.schema import load_schema
-from models.errors import StapesError
-from quantize.graph import Graph, Operator, Region, State, Tensor
-from quantize.prepare import PREPARE, prepare
+from stapes.export.tflite import from_bytes, read, schema, to_bytes, write
+from stapes.export.tflite.schema import load_schema
+from stapes.models.errors import StapesError
+from stapes.quantize.graph import Graph, Operator, Region, State, Tensor
+from stapes.quantize.prepare import PREPARE, prepare
 
 
 def _scale(*values: float) -> np.ndarray:
@@ -321,4 +320,4 @@ def test_a_graph_that_the_format_cannot_hold_is_refused_with_its_name(graph: Gra
 
 
 def test_importing_the_writer_needs_no_schema_package():
-    assert importlib.import_module("export.tflite.writer").BUFFER_ALIGNMENT == 16
+    assert importlib.import_module("stapes.export.tflite.writer").BUFFER_ALIGNMENT == 16

@@ -8,9 +8,9 @@ from ctypes import POINTER, byref, c_bool, c_int16, c_int32, c_int64, c_uint16, 
 from pathlib import Path
 
 import numpy as np
+from stapes.models.frontend import FEATURES
+from stapes.quantize.audio_params import AudioParams, RfftTables, TensorScaling
 
-from models.frontend import FEATURES
-from quantize.audio_params import AudioParams, RfftTables, TensorScaling
 from tests.compiling import compile_object
 from tests.machine import cmsis_dsp, require
 

@@ -6,13 +6,12 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
-
-from export.c.constants import Constants
-from export.c.runtime import RUNTIME, runtime_files
-from firmware_sim.cortex_m7 import toolchain
-from firmware_sim.cortex_m7.firmware import Firmware
-from firmware_sim.cortex_m7.unicorn_device import EXCHANGE, UnicornDevice
-from firmware_sim.engines.program import call_compiler
+from stapes.export.c.constants import Constants
+from stapes.export.c.runtime import RUNTIME, runtime_files
+from stapes.firmware_sim.cortex_m7 import toolchain
+from stapes.firmware_sim.cortex_m7.firmware import Firmware
+from stapes.firmware_sim.cortex_m7.unicorn_device import EXCHANGE, UnicornDevice
+from stapes.firmware_sim.engines.program import call_compiler
 
 
 class DeviceKernels:

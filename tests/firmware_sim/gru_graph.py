@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
-
-from quantize.graph import Graph, Operator, Region, State, Tensor
+from stapes.quantize.graph import Graph, Operator, Region, State, Tensor
 
 NONE = {"fused_activation_function": "NONE"}
 

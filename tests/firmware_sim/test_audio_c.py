@@ -2,11 +2,11 @@
 
 import numpy as np
 import pytest
+from stapes.firmware_sim.audio.frontend import AudioPath
+from stapes.models.frontend import FrontEnd
+from stapes.quantize.audio_params import feature_scaling, mask_scaling
+from stapes.quantize.graph import Tensor
 
-from firmware_sim.audio.frontend import AudioPath
-from models.frontend import FrontEnd
-from quantize.audio_params import feature_scaling, mask_scaling
-from quantize.graph import Tensor
 from tests.firmware_sim.audio_c import BUILDS, CAudioPath, c_mask_to_q15, c_quantise_features
 from tests.firmware_sim.audio_signals import extremes
 

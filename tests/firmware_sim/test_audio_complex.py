@@ -2,14 +2,14 @@
 
 import numpy as np
 import pytest
+from stapes.firmware_sim.audio.complex_mask import apply_complex_mask
+from stapes.firmware_sim.audio.frontend import AudioPath
+from stapes.models.errors import StapesError
+from stapes.models.frontend import FrontEnd
+from stapes.models.pipeline import FloatPipeline, apply_mask
+from stapes.models.stft import istft
+from stapes.quantize.audio_params import LONGEST_COMPLEX_ANALYSIS, audio_params
 
-from firmware_sim.audio.complex_mask import apply_complex_mask
-from firmware_sim.audio.frontend import AudioPath
-from models.errors import StapesError
-from models.frontend import FrontEnd
-from models.pipeline import FloatPipeline, apply_mask
-from models.stft import istft
-from quantize.audio_params import LONGEST_COMPLEX_ANALYSIS, audio_params
 from tests.firmware_sim.audio_signals import NOISY, extremes, shipped, to_q15
 from tests.helpers import speech_like
 

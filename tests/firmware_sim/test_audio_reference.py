@@ -4,13 +4,13 @@ import time
 
 import numpy as np
 import pytest
+from stapes.firmware_sim.audio.frontend import AudioPath
+from stapes.models.errors import StapesError
+from stapes.models.frontend import FrontEnd
+from stapes.models.pipeline import FloatPipeline
+from stapes.quantize.audio_params import LONGEST_ANALYSIS, audio_params, feature_scaling
+from stapes.quantize.graph import Tensor
 
-from firmware_sim.audio.frontend import AudioPath
-from models.errors import StapesError
-from models.frontend import FrontEnd
-from models.pipeline import FloatPipeline
-from quantize.audio_params import LONGEST_ANALYSIS, audio_params, feature_scaling
-from quantize.graph import Tensor
 from tests.firmware_sim.audio_signals import NOISY, extremes, shipped, to_q15
 from tests.helpers import speech_like
 

@@ -5,9 +5,9 @@ import math
 
 import numpy as np
 import pytest
+from stapes.firmware_sim.audio import scalar
+from stapes.quantize.log2_table import EXP2_Q29, LOG2_Q16
 
-from firmware_sim.audio import scalar
-from quantize.log2_table import EXP2_Q29, LOG2_Q16
 from tests.firmware_sim.audio_c import BUILDS, pointer_to
 
 pytestmark = pytest.mark.parametrize("build", BUILDS)

@@ -4,15 +4,14 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-
-from firmware_sim.compare import Difference, first_difference, sha256_of, snr_db
-from firmware_sim.engines.base import Run
-from firmware_sim.engines.native import NativeEngine
-from firmware_sim.engines.numpy_engine import NumpyEngine
-from quantize.graph import Graph
-from tools.bench.material import speech_in_noise
-from tools.commands.export import exported_c
-from tools.engines import make_engine
+from stapes.firmware_sim.compare import Difference, first_difference, sha256_of, snr_db
+from stapes.firmware_sim.engines.base import Run
+from stapes.firmware_sim.engines.native import NativeEngine
+from stapes.firmware_sim.engines.numpy_engine import NumpyEngine
+from stapes.quantize.graph import Graph
+from stapes.tools.bench.material import speech_in_noise
+from stapes.tools.commands.export import exported_c
+from stapes.tools.engines import make_engine
 
 HOP = 64
 FRAMES = 60

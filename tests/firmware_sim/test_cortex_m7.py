@@ -6,19 +6,19 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from stapes.firmware_sim.compare import first_difference
+from stapes.firmware_sim.cortex_m7 import toolchain
+from stapes.firmware_sim.cortex_m7.firmware import Firmware
+from stapes.firmware_sim.cortex_m7.measure import measure
+from stapes.firmware_sim.cortex_m7.qemu_device import find_qemu, run_in_qemu
+from stapes.firmware_sim.cortex_m7.stages import ORDER, in_order, layer_stage, own_name
+from stapes.firmware_sim.cortex_m7.unicorn_device import EXCHANGE, RAM, UnicornDevice
+from stapes.firmware_sim.cortex_m7.unicorn_run import CONTEXT, started, unicorn_run
+from stapes.firmware_sim.engines.cortex_m7 import CortexM7Engine, require_unicorn
+from stapes.firmware_sim.engines.native import build as build_for_host
+from stapes.firmware_sim.engines.numpy_engine import NumpyEngine
+from stapes.models.errors import StapesError
 
-from firmware_sim.compare import first_difference
-from firmware_sim.cortex_m7 import toolchain
-from firmware_sim.cortex_m7.firmware import Firmware
-from firmware_sim.cortex_m7.measure import measure
-from firmware_sim.cortex_m7.qemu_device import find_qemu, run_in_qemu
-from firmware_sim.cortex_m7.stages import ORDER, in_order, layer_stage, own_name
-from firmware_sim.cortex_m7.unicorn_device import EXCHANGE, RAM, UnicornDevice
-from firmware_sim.cortex_m7.unicorn_run import CONTEXT, started, unicorn_run
-from firmware_sim.engines.cortex_m7 import CortexM7Engine, require_unicorn
-from firmware_sim.engines.native import build as build_for_host
-from firmware_sim.engines.numpy_engine import NumpyEngine
-from models.errors import StapesError
 from tests.firmware_sim.audio_signals import NOISY, extremes, shipped
 from tests.machine import lacking, require
 
@@ -34,7 +34,7 @@ needs_qemu = pytest.mark.needs("cortex-m7-qemu")
 @pytest.fixture(scope="session")
 def exported(once, bundle_of):
     """Recipe -> (exported folder, bundle) of the zoo's network."""
-    from tools.commands.export import write_c
+    from stapes.tools.commands.export import write_c
 
     def get(recipe):
         bundle = bundle_of("zoo", recipe)
@@ -183,7 +183,7 @@ def test_stages_layers_and_files_sum_up_and_none_is_missing(recipe, report, expo
 @needs_unicorn
 @pytest.mark.parametrize("recipe", RECIPES)
 def test_the_context_is_all_the_ram_and_the_weights_most_of_the_flash(recipe, report, exported):
-    from export.c.costs import costs
+    from stapes.export.c.costs import costs
 
     bundle, found = exported(recipe)[1], report(recipe)
     told = costs(bundle.graph, bundle.name, bundle.frontend)
@@ -404,7 +404,7 @@ def test_a_missing_package_is_named_with_its_remedy(package, monkeypatch):
 
 
 def test_a_missing_qemu_is_named_with_its_remedy(monkeypatch):
-    monkeypatch.setattr("firmware_sim.cortex_m7.qemu_device.shutil.which", lambda name: None)
+    monkeypatch.setattr("stapes.firmware_sim.cortex_m7.qemu_device.shutil.which", lambda name: None)
     with pytest.raises(StapesError, match="qemu-system-arm not found; install qemu-system-arm"):
         find_qemu()
 

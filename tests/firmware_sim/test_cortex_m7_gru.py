@@ -4,10 +4,10 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from stapes.export.c.constants import Constants
+from stapes.export.c.gru import gru_fields
+from stapes.firmware_sim.network import NetworkSimulator
 
-from export.c.constants import Constants
-from export.c.gru import gru_fields
-from firmware_sim.network import NetworkSimulator
 from tests.export.test_c_gru import GROUPED, of_small_groups
 from tests.firmware_sim.device_kernels import DeviceKernels
 from tests.firmware_sim.gru_graph import random_frames

@@ -4,11 +4,11 @@ import re
 import subprocess
 
 import pytest
+from stapes.firmware_sim.cortex_m7 import toolchain
+from stapes.firmware_sim.cortex_m7.firmware import Firmware
+from stapes.tools.commands.export import write_c
 
-from firmware_sim.cortex_m7 import toolchain
-from firmware_sim.cortex_m7.firmware import Firmware
 from tests.machine import require
-from tools.commands.export import write_c
 
 OBJDUMP = "arm-none-eabi-objdump"
 LIBRARY = {"memcpy", "memset", "memmove"}

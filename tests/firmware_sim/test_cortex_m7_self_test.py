@@ -2,13 +2,13 @@
 
 import numpy as np
 import pytest
+from stapes.firmware_sim.cortex_m7 import toolchain
+from stapes.firmware_sim.cortex_m7.firmware import Firmware
+from stapes.firmware_sim.cortex_m7.self_test import SelfTestReport, constant_arrays, run_self_test
+from stapes.firmware_sim.cortex_m7.unicorn_device import UnicornDevice
+from stapes.tools.commands.export import write_c
 
-from firmware_sim.cortex_m7 import toolchain
-from firmware_sim.cortex_m7.firmware import Firmware
-from firmware_sim.cortex_m7.self_test import SelfTestReport, constant_arrays, run_self_test
-from firmware_sim.cortex_m7.unicorn_device import UnicornDevice
 from tests.machine import require
-from tools.commands.export import write_c
 
 OK, WEIGHTS = 0, 5
 

@@ -4,13 +4,13 @@ import itertools
 
 import numpy as np
 import pytest
+from stapes.export.c.constants import Constants
+from stapes.export.c.fields import matrix_of
+from stapes.export.c.packing import ONCE, ONCE_HIGH, TWICE, TWICE_HIGH, pack
+from stapes.firmware_sim.kernels.fully_connected import fully_connected
+from stapes.quantize.graph import Tensor
+from stapes.quantize.prepare import FullyConnectedParams
 
-from export.c.constants import Constants
-from export.c.fields import matrix_of
-from export.c.packing import ONCE, ONCE_HIGH, TWICE, TWICE_HIGH, pack
-from firmware_sim.kernels.fully_connected import fully_connected
-from quantize.graph import Tensor
-from quantize.prepare import FullyConnectedParams
 from tests.firmware_sim.device_kernels import DeviceKernels
 
 # The parameters are laid out as GCC for Arm does it: an enumeration takes a byte.

@@ -4,18 +4,18 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from stapes.firmware_sim.compare import first_difference
+from stapes.firmware_sim.engines import native, program
+from stapes.firmware_sim.engines.base import Run, from_blocks, to_blocks
+from stapes.firmware_sim.engines.native import FAST, NativeEngine
+from stapes.firmware_sim.engines.program import call_compiler
+from stapes.models.errors import StapesError
+from stapes.tools.bench.material import speech_in_noise
+from stapes.tools.commands.export import exported_c
+from stapes.tools.engines import make_engine
 
-from firmware_sim.compare import first_difference
-from firmware_sim.engines import native, program
-from firmware_sim.engines.base import Run, from_blocks, to_blocks
-from firmware_sim.engines.native import FAST, NativeEngine
-from firmware_sim.engines.program import call_compiler
-from models.errors import StapesError
 from tests.firmware_sim.audio_signals import pipeline_extremes
 from tests.machine import lacking
-from tools.bench.material import speech_in_noise
-from tools.commands.export import exported_c
-from tools.engines import make_engine
 
 RATE = 16000
 HOP = 64

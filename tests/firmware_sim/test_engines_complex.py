@@ -2,17 +2,17 @@
 
 import numpy as np
 import pytest
+from stapes.export.c.costs import costs
+from stapes.firmware_sim.compare import first_difference
+from stapes.firmware_sim.cortex_m7.measure import measure
+from stapes.firmware_sim.cortex_m7.stages import GAIN, NOISE, ORDER, POWER
+from stapes.firmware_sim.engines.cortex_m7 import CortexM7Engine
+from stapes.tools.bench.material import speech_in_noise
+from stapes.tools.commands.export import exported_c
+from stapes.tools.engines import make_engine
 
-from export.c.costs import costs
-from firmware_sim.compare import first_difference
-from firmware_sim.cortex_m7.measure import measure
-from firmware_sim.cortex_m7.stages import GAIN, NOISE, ORDER, POWER
-from firmware_sim.engines.cortex_m7 import CortexM7Engine
 from tests.firmware_sim.audio_signals import pipeline_extremes
 from tests.machine import lacking
-from tools.bench.material import speech_in_noise
-from tools.commands.export import exported_c
-from tools.engines import make_engine
 
 RECIPES = ("w8a16", "w8a8")
 HOP = 256

@@ -3,10 +3,10 @@
 import shutil
 
 import pytest
+from stapes.firmware_sim.fuzz import fuzz
+from stapes.tools.commands.export import write_c
 
-from firmware_sim.fuzz import fuzz
 from tests.machine import cmsis_dsp, require
-from tools.commands.export import write_c
 
 INPUTS = 60
 SECONDS = 120  # at most, on a busy machine

@@ -2,20 +2,20 @@
 
 import numpy as np
 import pytest
+from stapes.export.tflite import to_bytes
+from stapes.firmware_sim.engines.tflm import TflmNetwork, import_runtime
+from stapes.firmware_sim.network import NetworkSimulator
+from stapes.models import checkpoint
+from stapes.models.features import complex_features
+from stapes.models.onnx_export import to_proto
+from stapes.quantize.calibrate import run_float
+from stapes.quantize.onnx_reader import check_model
+from stapes.quantize.pipeline import quantise
+from stapes.quantize.proof import overflow_free
+from stapes.quantize.recipe import load_recipe
+from stapes.tools.auto_recipe import share_of_int16
 
-from export.tflite import to_bytes
-from firmware_sim.engines.tflm import TflmNetwork, import_runtime
-from firmware_sim.network import NetworkSimulator
-from models import checkpoint
-from models.features import complex_features
-from models.onnx_export import to_proto
-from quantize.calibrate import run_float
-from quantize.onnx_reader import check_model
-from quantize.pipeline import quantise
-from quantize.proof import overflow_free
-from quantize.recipe import load_recipe
 from tests.models.gtcrn.networks import GOLDEN, OFFICIAL, needs_official, random_gtcrn, spectra
-from tools.auto_recipe import share_of_int16
 
 pytest.importorskip("tflite_micro", reason="tflite_micro is not installed: no oracle on this machine")
 

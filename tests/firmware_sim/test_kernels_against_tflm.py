@@ -6,11 +6,11 @@ from collections.abc import Callable
 
 import numpy as np
 import pytest
+from stapes.firmware_sim.kernels import operators, run
+from stapes.models.errors import StapesError
+from stapes.quantize.graph import Graph, Tensor
+from stapes.quantize.prepare import prepare
 
-from firmware_sim.kernels import operators, run
-from models.errors import StapesError
-from quantize.graph import Graph, Tensor
-from quantize.prepare import prepare
 from tests.firmware_sim.tflm import Random, constant, one_operator, run_tflm_batch
 
 LEAST_VALUES = 200_000

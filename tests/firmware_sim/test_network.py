@@ -6,11 +6,11 @@ import dataclasses
 
 import numpy as np
 import pytest
+from stapes.export.tflite import from_bytes, to_bytes
+from stapes.firmware_sim.network import NetworkSimulator
+from stapes.models.errors import StapesError
+from stapes.quantize.graph import DTYPES, Graph, Operator, Tensor
 
-from export.tflite import from_bytes, to_bytes
-from firmware_sim.network import NetworkSimulator
-from models.errors import StapesError
-from quantize.graph import DTYPES, Graph, Operator, Tensor
 from tests.firmware_sim.gru_graph import gru_graph, random_frames
 from tests.firmware_sim.tflm import oracle
 

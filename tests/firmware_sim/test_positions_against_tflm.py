@@ -3,15 +3,15 @@
 import numpy as np
 import pytest
 from onnx import helper
+from stapes.export.tflite import to_bytes
+from stapes.firmware_sim.engines.tflm import MAX_PRESERVED, TflmNetwork, import_runtime
+from stapes.firmware_sim.network import NetworkSimulator
+from stapes.quantize.calibrate import run_float
+from stapes.quantize.onnx_reader import check_model
+from stapes.quantize.pipeline import quantise
+from stapes.quantize.recipe import load_recipe
+from stapes.quantize.tflm_builds import tflm_builds
 
-from export.tflite import to_bytes
-from firmware_sim.engines.tflm import MAX_PRESERVED, TflmNetwork, import_runtime
-from firmware_sim.network import NetworkSimulator
-from quantize.calibrate import run_float
-from quantize.onnx_reader import check_model
-from quantize.pipeline import quantise
-from quantize.recipe import load_recipe
-from quantize.tflm_builds import tflm_builds
 from tests.export.programs import CNetwork
 from tests.quantize.onnx_models import make
 from tests.quantize.test_lowering import ints

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from stapes.firmware_sim.kernels import run
+from stapes.firmware_sim.kernels.sigmoid import interpolate
+from stapes.quantize.prepare import prepare
 
-from firmware_sim.kernels import run
-from firmware_sim.kernels.sigmoid import interpolate
-from quantize.prepare import prepare
 from tests.firmware_sim.tflm import run_tflm, sigmoid_graph
 
 INT16_SCALES = [

@@ -6,11 +6,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from stapes.export.c import export_c
+from stapes.firmware_sim.device import targets
+from stapes.firmware_sim.device.targets import CORES, HOSTS, Core
+from stapes.quantize.graph import DTYPES
 
-from export.c import export_c
-from firmware_sim.device import targets
-from firmware_sim.device.targets import CORES, HOSTS, Core
-from quantize.graph import DTYPES
 from tests.export.networks import network
 from tests.export.programs import STAMP
 from tests.machine import ROOT, cmsis_dsp, require

@@ -6,9 +6,8 @@ from collections.abc import Mapping
 
 import numpy as np
 import pytest
-
-from export.tflite import to_bytes
-from quantize.graph import DTYPES, Graph, Operator, Tensor
+from stapes.export.tflite import to_bytes
+from stapes.quantize.graph import DTYPES, Graph, Operator, Tensor
 
 
 def oracle():

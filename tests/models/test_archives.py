@@ -4,8 +4,7 @@ import io
 import tarfile
 
 import pytest
-
-from models.archives import extract_files
+from stapes.models.archives import extract_files
 
 
 def archive(path, names, link=None):

@@ -5,9 +5,9 @@ import zipfile
 import numpy as np
 import pytest
 import torch
+from stapes.models import checkpoint
+from stapes.models.errors import StapesError
 
-from models import checkpoint
-from models.errors import StapesError
 from tests.helpers import OWN_CONFIG, PUBLISHED_CONFIG, published_checkpoint, random_network
 from tests.models.gtcrn.networks import random_gtcrn
 

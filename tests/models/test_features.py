@@ -2,11 +2,11 @@
 
 import numpy as np
 import pytest
+from stapes.models.features import FeatureExtractor
+from stapes.models.frontend import FrontEnd
+from stapes.models.pipeline import FloatPipeline
+from stapes.models.wiener import WienerFrame
 
-from models.features import FeatureExtractor
-from models.frontend import FrontEnd
-from models.pipeline import FloatPipeline
-from models.wiener import WienerFrame
 from tests.helpers import speech_like
 
 

@@ -13,9 +13,9 @@ import threading
 from pathlib import Path
 
 import pytest
+from stapes.models.errors import StapesError
+from stapes.models.files import check_file, check_folder, locked, whole_folder, write_all, write_folder, write_whole
 
-from models.errors import StapesError
-from models.files import check_file, check_folder, locked, whole_folder, write_all, write_folder, write_whole
 from tests.disks import largest_file
 
 
@@ -58,7 +58,9 @@ def test_device_and_pipe_are_written_to_and_stay_what_they_are(tmp_path):
 
 
 def test_standard_output_is_written_to_where_it_is_a_file(tmp_path):
-    code = "from models.files import write_whole; print('before', flush=True); write_whole('/dev/stdout', b'sound')"
+    code = (
+        "from stapes.models.files import write_whole; print('before', flush=True); write_whole('/dev/stdout', b'sound')"
+    )
     with open(tmp_path / "log", "ab") as log:
         before = os.fstat(log.fileno()).st_ino
         subprocess.run([sys.executable, "-c", code], stdout=log, check=True)

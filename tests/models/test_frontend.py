@@ -2,11 +2,10 @@
 
 import numpy as np
 import pytest
-
-from models.errors import StapesError
-from models.frontend import FrontEnd
-from models.gru_mask import GruMaskConfig
-from models.stft import StreamingStft, istft, stft
+from stapes.models.errors import StapesError
+from stapes.models.frontend import FrontEnd
+from stapes.models.gru_mask import GruMaskConfig
+from stapes.models.stft import StreamingStft, istft, stft
 
 SIZES = [FrontEnd(), FrontEnd(analysis=256), FrontEnd(analysis=512), FrontEnd(analysis=256, synthesis=256, hop=128)]
 

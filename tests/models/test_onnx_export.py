@@ -8,10 +8,10 @@ import onnx
 import onnxruntime
 import pytest
 import torch
+from stapes.models.errors import StapesError
+from stapes.models.frontend import FrontEnd
+from stapes.models.onnx_export import export_onnx
 
-from models.errors import StapesError
-from models.frontend import FrontEnd
-from models.onnx_export import export_onnx
 from tests.helpers import OWN_CONFIG, PUBLISHED_CONFIG, random_network
 
 CONFIGS = {

@@ -4,11 +4,11 @@ import dataclasses
 
 import numpy as np
 import pytest
+from stapes.models.errors import StapesError
+from stapes.models.frontend import FrontEnd
+from stapes.models.pipeline import FloatPipeline, apply_mask
+from stapes.models.stft import istft
 
-from models.errors import StapesError
-from models.frontend import FrontEnd
-from models.pipeline import FloatPipeline, apply_mask
-from models.stft import istft
 from tests.helpers import OWN_CONFIG, PUBLISHED_CONFIG, random_network, speech_like
 from tests.models.gtcrn.networks import random_gtcrn
 

@@ -4,10 +4,10 @@ import math
 
 import numpy as np
 import pytest
+from stapes.models.frontend import FrontEnd
+from stapes.models.stft import stft
+from stapes.models.wiener import WienerFilter
 
-from models.frontend import FrontEnd
-from models.stft import stft
-from models.wiener import WienerFilter
 from tests.helpers import speech_like
 
 

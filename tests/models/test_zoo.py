@@ -8,14 +8,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from stapes.models import checkpoint
+from stapes.models.audio import read_audio
+from stapes.models.frontend import FrontEnd
+from stapes.models.onnx_export import to_proto
+from stapes.models.pipeline import FloatPipeline
+from stapes.tools.zoo import GRU_MASK, GRU_MASK_SPARSE, GRU_MASK_W8A8
 from torchmetrics.functional.audio import scale_invariant_signal_distortion_ratio
-
-from models import checkpoint
-from models.audio import read_audio
-from models.frontend import FrontEnd
-from models.onnx_export import to_proto
-from models.pipeline import FloatPipeline
-from tools.zoo import GRU_MASK, GRU_MASK_SPARSE, GRU_MASK_W8A8
 
 ROOT = Path(__file__).parents[2]
 ZOO = GRU_MASK.parent

@@ -5,11 +5,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from onnx import helper
+from stapes.models.errors import StapesError
+from stapes.quantize.against_source import hold_to_source, output_error
+from stapes.quantize.lowering import lower
+from stapes.quantize.onnx_reader import check_model
 
-from models.errors import StapesError
-from quantize.against_source import hold_to_source, output_error
-from quantize.lowering import lower
-from quantize.onnx_reader import check_model
 from tests.quantize.onnx_models import gru, make
 
 FRAMES = 40

@@ -6,8 +6,7 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
-
-from quantize.arithmetic import (
+from stapes.quantize.arithmetic import (
     INT32_MAX,
     INT32_MIN,
     quantize_multiplier,

@@ -1,10 +1,9 @@
 """Settings that no fixed-point format holds are refused by their names, whatever the file says."""
 
 import pytest
-
-from models.errors import StapesError
-from models.frontend import FrontEnd
-from quantize.audio_params import audio_params, require_free_tensors
+from stapes.models.errors import StapesError
+from stapes.models.frontend import FrontEnd
+from stapes.quantize.audio_params import audio_params, require_free_tensors
 
 
 @pytest.mark.parametrize("settings", [{"xi_min_db": 18.0}, {"xi_min_db": -60.0}, {"vad_threshold": 1000.0}])

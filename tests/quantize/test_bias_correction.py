@@ -3,16 +3,16 @@
 import numpy as np
 import pytest
 from onnx import helper
+from stapes.firmware_sim.network import NetworkSimulator
+from stapes.quantize.bias_correction import MeanErrors
+from stapes.quantize.build import quantise_weights
+from stapes.quantize.calibrate import calibrate, run_float
+from stapes.quantize.graph import Tensor
+from stapes.quantize.lowering import lower
+from stapes.quantize.onnx_reader import check_model
+from stapes.quantize.pipeline import assemble
+from stapes.quantize.recipe import parse_recipe
 
-from firmware_sim.network import NetworkSimulator
-from quantize.bias_correction import MeanErrors
-from quantize.build import quantise_weights
-from quantize.calibrate import calibrate, run_float
-from quantize.graph import Tensor
-from quantize.lowering import lower
-from quantize.onnx_reader import check_model
-from quantize.pipeline import assemble
-from quantize.recipe import parse_recipe
 from tests.quantize.onnx_models import make
 from tests.quantize.test_equalise import point_depth_point
 

@@ -3,12 +3,12 @@
 import numpy as np
 import pytest
 from onnx import helper
+from stapes.quantize.calibrate import calibrate
+from stapes.quantize.formats import Assigner, Format
+from stapes.quantize.lowering import lower
+from stapes.quantize.onnx_reader import check_model
+from stapes.quantize.recipe import parse_recipe
 
-from quantize.calibrate import calibrate
-from quantize.formats import Assigner, Format
-from quantize.lowering import lower
-from quantize.onnx_reader import check_model
-from quantize.recipe import parse_recipe
 from tests.quantize.onnx_models import make
 
 node = helper.make_node

@@ -2,12 +2,12 @@
 
 import numpy as np
 from onnx import helper
+from stapes.quantize.calibrate import calibrate, run_float
+from stapes.quantize.equalise import equalise
+from stapes.quantize.float_onnx import to_onnx
+from stapes.quantize.lowering import lower
+from stapes.quantize.onnx_reader import check_model
 
-from quantize.calibrate import calibrate, run_float
-from quantize.equalise import equalise
-from quantize.float_onnx import to_onnx
-from quantize.lowering import lower
-from quantize.onnx_reader import check_model
 from tests.quantize.onnx_models import make
 from tests.quantize.test_lowering import ints
 

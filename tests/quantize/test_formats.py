@@ -4,12 +4,11 @@ import math
 
 import numpy as np
 import pytest
-
-from quantize.calibrate import Observations
-from quantize.float_graph import FloatGraph, Hint
-from quantize.formats import Assigner
-from quantize.graph import Operator
-from quantize.recipe import parse_recipe
+from stapes.quantize.calibrate import Observations
+from stapes.quantize.float_graph import FloatGraph, Hint
+from stapes.quantize.formats import Assigner
+from stapes.quantize.graph import Operator
+from stapes.quantize.recipe import parse_recipe
 
 EXACT = {"range": "minmax", "headroom": 1.0}
 

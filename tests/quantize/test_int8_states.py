@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 from onnx import numpy_helper
+from stapes.firmware_sim.compare import snr_db
+from stapes.quantize.calibrate import run_float
+from stapes.quantize.onnx_reader import check_model
 
-from firmware_sim.compare import snr_db
-from quantize.calibrate import run_float
-from quantize.onnx_reader import check_model
 from tests.quantize.onnx_models import gru
 from tests.quantize.test_pipeline import FRAMES, quantised, simulate
 

@@ -3,11 +3,11 @@
 import numpy as np
 import pytest
 from onnx import helper
+from stapes.quantize.long_run import TIMES, frames_to_run, leaves
+from stapes.quantize.onnx_reader import check_model
+from stapes.quantize.pipeline import quantise
+from stapes.quantize.recipe import load_recipe
 
-from quantize.long_run import TIMES, frames_to_run, leaves
-from quantize.onnx_reader import check_model
-from quantize.pipeline import quantise
-from quantize.recipe import load_recipe
 from tests.quantize.onnx_models import gru, make
 
 FRAMES = 200

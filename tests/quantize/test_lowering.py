@@ -3,12 +3,12 @@
 import numpy as np
 import pytest
 from onnx import helper
+from stapes.models.errors import StapesError
+from stapes.quantize.calibrate import calibrate, run_float
+from stapes.quantize.float_onnx import to_onnx
+from stapes.quantize.lowering import lower
+from stapes.quantize.onnx_reader import check_model
 
-from models.errors import StapesError
-from quantize.calibrate import calibrate, run_float
-from quantize.float_onnx import to_onnx
-from quantize.lowering import lower
-from quantize.onnx_reader import check_model
 from tests.quantize.onnx_models import gru, make
 
 node = helper.make_node

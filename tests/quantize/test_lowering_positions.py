@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 from onnx import helper
+from stapes.models.errors import StapesError
+from stapes.quantize.lowering import lower
+from stapes.quantize.onnx_reader import check_model
 
-from models.errors import StapesError
-from quantize.lowering import lower
-from quantize.onnx_reader import check_model
 from tests.quantize.onnx_models import make
 from tests.quantize.test_lowering import both, ints
 

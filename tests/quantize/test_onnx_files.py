@@ -4,10 +4,10 @@ import numpy as np
 import onnx
 import pytest
 from onnx import TensorProto, helper, numpy_helper
+from stapes.models.errors import Remark, StapesError
+from stapes.quantize.calibrate import run_float
+from stapes.quantize.onnx_reader import check_model, load_onnx, read_onnx
 
-from models.errors import Remark, StapesError
-from quantize.calibrate import run_float
-from quantize.onnx_reader import check_model, load_onnx, read_onnx
 from tests.quantize.onnx_models import gru, make
 
 RNG = np.random.default_rng(0)

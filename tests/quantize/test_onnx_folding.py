@@ -4,9 +4,9 @@ import numpy as np
 import onnx
 import pytest
 from onnx import TensorProto, helper, numpy_helper
+from stapes.models.errors import StapesError
+from stapes.quantize.onnx_reader import check_model
 
-from models.errors import StapesError
-from quantize.onnx_reader import check_model
 from tests.quantize.onnx_models import make
 
 RNG = np.random.default_rng(0)

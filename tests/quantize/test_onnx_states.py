@@ -4,9 +4,9 @@ import numpy as np
 import onnx
 import pytest
 from onnx import helper
+from stapes.models.errors import StapesError
+from stapes.quantize.onnx_reader import OnnxFile, check_model, with_states
 
-from models.errors import StapesError
-from quantize.onnx_reader import OnnxFile, check_model, with_states
 from tests.quantize.onnx_models import gru, make
 
 

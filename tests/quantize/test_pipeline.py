@@ -4,16 +4,16 @@ import math
 
 import numpy as np
 import pytest
+from stapes.export.tflite import to_bytes
+from stapes.firmware_sim.compare import snr_db
+from stapes.firmware_sim.network import NetworkSimulator
+from stapes.models.errors import StapesError
+from stapes.quantize.calibrate import run_float
+from stapes.quantize.onnx_reader import check_model
+from stapes.quantize.pipeline import quantise
+from stapes.quantize.proof import overflow_free, prove
+from stapes.quantize.recipe import load_recipe, parse_recipe
 
-from export.tflite import to_bytes
-from firmware_sim.compare import snr_db
-from firmware_sim.network import NetworkSimulator
-from models.errors import StapesError
-from quantize.calibrate import run_float
-from quantize.onnx_reader import check_model
-from quantize.pipeline import quantise
-from quantize.proof import overflow_free, prove
-from quantize.recipe import load_recipe, parse_recipe
 from tests.quantize.onnx_models import gru
 
 FRAMES = np.random.default_rng(7).normal(0, 1, (300, 12)).astype(np.float32)

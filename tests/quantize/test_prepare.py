@@ -6,11 +6,11 @@ import dataclasses
 
 import numpy as np
 import pytest
+from stapes.models.errors import StapesError
+from stapes.quantize.arithmetic import quantize_multiplier, requantise_64, requantise_double
+from stapes.quantize.graph import Graph, Operator, Tensor
+from stapes.quantize.prepare import PREPARE, prepare
 
-from models.errors import StapesError
-from quantize.arithmetic import quantize_multiplier, requantise_64, requantise_double
-from quantize.graph import Graph, Operator, Tensor
-from quantize.prepare import PREPARE, prepare
 from tests.firmware_sim.tflm import constant, one_operator, run_tflm
 
 

@@ -2,8 +2,7 @@
 
 import numpy as np
 import pytest
-
-from quantize.ranges import observed_range, saturated_fraction
+from stapes.quantize.ranges import observed_range, saturated_fraction
 
 
 def error(values, low, high, levels=256):

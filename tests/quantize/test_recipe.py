@@ -3,9 +3,8 @@
 import tomllib
 
 import pytest
-
-from models.errors import StapesError
-from quantize.recipe import builtin_recipes, load_recipe, parse_recipe
+from stapes.models.errors import StapesError
+from stapes.quantize.recipe import builtin_recipes, load_recipe, parse_recipe
 
 
 @pytest.mark.parametrize("name", builtin_recipes())

@@ -3,15 +3,15 @@
 import numpy as np
 import pytest
 from onnx import helper
+from stapes.firmware_sim.compare import snr_db
+from stapes.firmware_sim.network import NetworkSimulator
+from stapes.models.errors import StapesError
+from stapes.quantize.calibrate import run_float
+from stapes.quantize.onnx_reader import check_model
+from stapes.quantize.pipeline import quantise
+from stapes.quantize.proof import overflow_free
+from stapes.quantize.recipe import load_recipe, parse_recipe
 
-from firmware_sim.compare import snr_db
-from firmware_sim.network import NetworkSimulator
-from models.errors import StapesError
-from quantize.calibrate import run_float
-from quantize.onnx_reader import check_model
-from quantize.pipeline import quantise
-from quantize.proof import overflow_free
-from quantize.recipe import load_recipe, parse_recipe
 from tests.firmware_sim.tflm import run_tflm_batch
 from tests.quantize.onnx_models import gru, make
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from stapes.quantize.tables import SIGMOID_Q16, logistic_int8, tanh_int8
 
-from quantize.tables import SIGMOID_Q16, logistic_int8, tanh_int8
 from tests.firmware_sim.tflm import Random, run_tflm, sigmoid_graph
 
 

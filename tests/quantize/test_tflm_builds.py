@@ -2,9 +2,8 @@
 
 import numpy as np
 import pytest
-
-from quantize.graph import Graph, Operator, Tensor
-from quantize.tflm_builds import AUGUST, CMSIS_NN, WHEEL, tflm_builds
+from stapes.quantize.graph import Graph, Operator, Tensor
+from stapes.quantize.tflm_builds import AUGUST, CMSIS_NN, WHEEL, tflm_builds
 
 
 def activation(name, scale, dtype="int16", shape=(1, 1, 1, 4)):

@@ -7,10 +7,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile
-
-from models.errors import StapesError
-from tools.audio import CALIBRATION, CLIPS, DEMO, FOLDER, make
-from tools.corpus.manifest import Item, Manifest
+from stapes.models.errors import StapesError
+from stapes.tools.audio import CALIBRATION, CLIPS, DEMO, FOLDER, make
+from stapes.tools.corpus.manifest import Item, Manifest
 
 FILES = sorted(path.relative_to(FOLDER).as_posix() for path in FOLDER.rglob("*.flac"))
 

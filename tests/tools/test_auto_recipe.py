@@ -6,25 +6,25 @@ from dataclasses import replace
 import numpy as np
 import onnx
 import pytest
+from stapes.firmware_sim.engines.numpy_engine import NumpyEngine
+from stapes.models import checkpoint
+from stapes.models.audio import q15_to_float, read_audio
+from stapes.models.errors import StapesError
+from stapes.models.onnx_export import export_onnx
+from stapes.models.pipeline import FloatPipeline
+from stapes.quantize.calibrate import calibrate
+from stapes.quantize.lowering import lower
+from stapes.quantize.onnx_reader import read_onnx
+from stapes.quantize.pipeline import assemble
+from stapes.quantize.recipe import parse_recipe
+from stapes.tools import listening
+from stapes.tools.audio import CALIBRATION
+from stapes.tools.auto_recipe import MOST_SHARE, _fewest, _fitting, _Group, search, share_of_int16, steps
+from stapes.tools.commands.quantize import make_bundle
+from stapes.tools.listening import recordings
+from stapes.tools.zoo import GRU_MASK, GRU_MASK_W8A8
 
-from firmware_sim.engines.numpy_engine import NumpyEngine
-from models import checkpoint
-from models.audio import q15_to_float, read_audio
-from models.errors import StapesError
-from models.onnx_export import export_onnx
-from models.pipeline import FloatPipeline
-from quantize.calibrate import calibrate
-from quantize.lowering import lower
-from quantize.onnx_reader import read_onnx
-from quantize.pipeline import assemble
-from quantize.recipe import parse_recipe
 from tests.quantize.onnx_models import gru
-from tools import listening
-from tools.audio import CALIBRATION
-from tools.auto_recipe import MOST_SHARE, _fewest, _fitting, _Group, search, share_of_int16, steps
-from tools.commands.quantize import make_bundle
-from tools.listening import recordings
-from tools.zoo import GRU_MASK, GRU_MASK_W8A8
 
 
 @pytest.mark.parametrize("needed", range(6))

@@ -2,15 +2,15 @@
 
 import numpy as np
 import pytest
+from stapes.firmware_sim.engines.base import Engine, Run
+from stapes.models.frontend import FrontEnd
+from stapes.tools.bench import network
+from stapes.tools.bench.checks import closeness, equality
+from stapes.tools.bench.material import speech_in_noise
+from stapes.tools.bench.report import KERNEL_PER_MAC, goals
+from stapes.tools.bench.timing import Speed, fastest
 
-from firmware_sim.engines.base import Engine, Run
-from models.frontend import FrontEnd
 from tests.machine import lacking
-from tools.bench import network
-from tools.bench.checks import closeness, equality
-from tools.bench.material import speech_in_noise
-from tools.bench.report import KERNEL_PER_MAC, goals
-from tools.bench.timing import Speed, fastest
 
 
 @pytest.fixture(scope="module", params=["w8a16", "w8a8"])

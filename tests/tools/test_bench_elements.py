@@ -1,12 +1,12 @@
 """The kernels between the matrices and the functions of the audio path take fewer instructions on the device than those of the peers."""
 
 import pytest
+from stapes.firmware_sim.cortex_m7 import toolchain
+from stapes.tools.bench.elements import instructions_per_element
+from stapes.tools.bench.scalars import instructions_per_number
+from stapes.tools.peer_costs import ELEMENTS
 
-from firmware_sim.cortex_m7 import toolchain
 from tests.machine import require
-from tools.bench.elements import instructions_per_element
-from tools.bench.scalars import instructions_per_number
-from tools.peer_costs import ELEMENTS
 
 # What the compilers may take more than the figures of README.md.
 LIMITS = {"add int16": 20, "add int8": 24, "leaky relu int16": 18, "leaky relu int8": 17, "quantize int16 int16": 14,

@@ -4,13 +4,13 @@ import json
 
 import pytest
 import typer.testing
+from stapes.models.errors import StapesError
+from stapes.tools.bench.readme import BEGIN, END, readme_table, write_readme
+from stapes.tools.bench.report import GTCRN, SPARSE
+from stapes.tools.bench.run import bench
+from stapes.tools.peer_costs import network_peers
 
-from models.errors import StapesError
 from tests.conftest import ROOT
-from tools.bench.readme import BEGIN, END, readme_table, write_readme
-from tools.bench.report import GTCRN, SPARSE
-from tools.bench.run import bench
-from tools.peer_costs import network_peers
 
 TABLE = """AMD EPYC, processor time of one core:
 

@@ -6,11 +6,21 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from stapes.firmware_sim.cortex_m7 import toolchain
+from stapes.tools.bench.rows import (
+    COLUMNS,
+    DATA,
+    OUTPUTS,
+    ZEROS,
+    DeviceRows,
+    HostRows,
+    instructions_per_mac,
+    make_case,
+    sweep,
+)
+from stapes.tools.commands.export import write_c
 
-from firmware_sim.cortex_m7 import toolchain
 from tests.machine import require
-from tools.bench.rows import COLUMNS, DATA, OUTPUTS, ZEROS, DeviceRows, HostRows, instructions_per_mac, make_case, sweep
-from tools.commands.export import write_c
 
 # What TFLite Micro's CMSIS-NN takes for 128->384 is 2.78 (int16 activations) and 2.27 (int8).
 LIMITS = {

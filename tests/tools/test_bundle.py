@@ -8,15 +8,15 @@ import sys
 
 import numpy as np
 import pytest
+from stapes.export.c.names import free_name
+from stapes.export.tflite import from_bytes
+from stapes.models.audio import write_audio
+from stapes.models.errors import StapesError
+from stapes.quantize.recipe import load_recipe
+from stapes.tools.bundle import SEALED, canonical_json, load_bundle, seal, sha256
+from stapes.tools.commands.quantize import make_bundle
 
-from export.c.names import free_name
-from export.tflite import from_bytes
-from models.audio import write_audio
-from models.errors import StapesError
-from quantize.recipe import load_recipe
 from tests.conftest import ROOT
-from tools.bundle import SEALED, canonical_json, load_bundle, seal, sha256
-from tools.commands.quantize import make_bundle
 
 FILES = ("manifest.json", *SEALED)
 
@@ -77,7 +77,15 @@ def test_the_golden_vectors_are_those_of_the_graph(original):
 
 
 def test_the_same_input_gives_the_same_bytes_in_another_process_and_place(original, published, few_clips, tmp_path):
-    command = [sys.executable, "-m", "tools.cli", "quantize", os.path.relpath(published, tmp_path), "-o", "again"]
+    command = [
+        sys.executable,
+        "-m",
+        "stapes.tools.cli",
+        "quantize",
+        os.path.relpath(published, tmp_path),
+        "-o",
+        "again",
+    ]
     command += ["--recipe", "w8a8", *(word for clip in few_clips for word in ("--calibration", str(clip)))]
     environment = {**os.environ, "PYTHONPATH": str(ROOT), "PYTHONHASHSEED": "77", "TZ": "Asia/Tokyo", "LC_ALL": "C"}
     subprocess.run(command, cwd=tmp_path, env=environment, check=True, capture_output=True)

@@ -7,14 +7,14 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import soundfile
+from stapes.models.audio import write_audio
+from stapes.models.errors import StapesError
+from stapes.models.frontend import FrontEnd
+from stapes.models.pipeline import FloatPipeline
+from stapes.tools import calibration
+from stapes.tools.calibration import read_calibration
 
-from models.audio import write_audio
-from models.errors import StapesError
-from models.frontend import FrontEnd
-from models.pipeline import FloatPipeline
 from tests.helpers import speech_like
-from tools import calibration
-from tools.calibration import read_calibration
 
 AUDIO = SimpleNamespace(inputs=("features",))
 FRAMES = SimpleNamespace(inputs=("x", "y"), shapes={"x": (1, 3), "y": (2,)})

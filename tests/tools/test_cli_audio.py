@@ -7,11 +7,11 @@ import numpy as np
 import pytest
 import soundfile
 import soxr
+from stapes.models.audio import float_to_q15, read_audio
+from stapes.tools.audio import DEMO
+from stapes.tools.engines import make_engine
 
-from models.audio import float_to_q15, read_audio
 from tests.machine import require
-from tools.audio import DEMO
-from tools.engines import make_engine
 
 RATE = 16000
 

@@ -9,11 +9,11 @@ import onnx
 import pytest
 import torch
 from onnx import helper
+from stapes.models.onnx_export import FRONT_END_KEY
+from stapes.tools.zoo import GRU_MASK
 
-from models.onnx_export import FRONT_END_KEY
 from tests.helpers import PUBLISHED_CONFIG, random_network
 from tests.quantize.onnx_models import gru
-from tools.zoo import GRU_MASK
 
 GTCRN_KEYS = (
     "erb.erb_fc.weight",

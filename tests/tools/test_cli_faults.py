@@ -6,9 +6,8 @@ import logging
 import warnings
 
 import pytest
-
-from models.errors import Remark
-from tools.commands import inspect
+from stapes.models.errors import Remark
+from stapes.tools.commands import inspect
 
 
 @pytest.fixture

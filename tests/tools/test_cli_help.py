@@ -14,7 +14,7 @@ HEAVY = {"torch", "numpy", "onnx", "onnxruntime", "scipy", "matplotlib", "soundf
 
 _EVERY_HELP = f"""
 import sys
-from tools.cli import main
+from stapes.tools.cli import main
 for words in {["", *COMMANDS]!r}:
     sys.argv = ["stapes", *words.split(), "--help"]
     try:

@@ -8,10 +8,10 @@ import sys
 from pathlib import Path
 
 import pytest
+from stapes.tools.zoo import GRU_MASK
 
 from tests.conftest import ROOT
 from tests.disks import largest_file
-from tools.zoo import GRU_MASK
 
 COMMANDS = ("quantize", "export", "export tflite", "export package", "simulate", "simulate folder", "demo")
 
@@ -163,7 +163,7 @@ def test_a_compiler_that_cannot_write_is_told_from_an_output_that_cannot(stapes,
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full here")
 def test_results_that_nobody_can_take_are_an_error(bundle):
-    command = [sys.executable, "-m", "tools.cli", "inspect", str(bundle.folder), "--json"]
+    command = [sys.executable, "-m", "stapes.tools.cli", "inspect", str(bundle.folder), "--json"]
     with open("/dev/full", "w") as full:
         done = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True, cwd=ROOT, check=False)
     assert done.returncode == 2
@@ -243,7 +243,7 @@ def test_the_installed_command_says_the_same_in_a_process_of_its_own(tmp_path):
     command = [
         sys.executable,
         "-m",
-        "tools.cli",
+        "stapes.tools.cli",
         "quantize",
         str(GRU_MASK),
         "-o",

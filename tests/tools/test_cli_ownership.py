@@ -10,9 +10,8 @@ from pathlib import Path
 
 import pytest
 import soundfile
-
-from tools.audio import DEMO
-from tools.zoo import GRU_MASK
+from stapes.tools.audio import DEMO
+from stapes.tools.zoo import GRU_MASK
 
 NOISY = sorted(DEMO.glob("*_noisy.flac"))[0]
 
@@ -123,7 +122,7 @@ def test_sound_goes_to_standard_output_alone(bundle, clip, tmp_path):
     command = [
         sys.executable,
         "-m",
-        "tools.cli",
+        "stapes.tools.cli",
         "simulate",
         str(bundle),
         str(clip),

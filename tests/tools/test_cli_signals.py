@@ -12,10 +12,9 @@ import time
 from pathlib import Path
 
 import pytest
-
-from tools.audio import DEMO
-from tools.scoring import TASKS_A_PROCESS
-from tools.zoo import GRU_MASK
+from stapes.tools.audio import DEMO
+from stapes.tools.scoring import TASKS_A_PROCESS
+from stapes.tools.zoo import GRU_MASK
 
 CODES = {signal.SIGINT: 130, signal.SIGTERM: 143}
 STOPPED = "stapes: stopped\n"
@@ -43,7 +42,7 @@ class Place:
 
     def start(self, *arguments: object) -> subprocess.Popen[str]:
         return subprocess.Popen(
-            [sys.executable, "-m", "tools.cli", *map(str, arguments)],
+            [sys.executable, "-m", "stapes.tools.cli", *map(str, arguments)],
             cwd=self.folder,
             env={**os.environ, "TMPDIR": str(self.temporary), "PYTHONPATH": str(Path(__file__).parents[2])},
             stdout=subprocess.PIPE,

@@ -5,13 +5,12 @@ import json
 import numpy as np
 import pytest
 import soundfile
-
-from firmware_sim.compare import snr_db
-from firmware_sim.engines.float_engine import FloatEngine
-from models.audio import q15_to_float
-from tools.bench.material import speech_in_noise
-from tools.commands.inspect import OBJECTIONABLE_MS
-from tools.commands.quantize import _against_float
+from stapes.firmware_sim.compare import snr_db
+from stapes.firmware_sim.engines.float_engine import FloatEngine
+from stapes.models.audio import q15_to_float
+from stapes.tools.bench.material import speech_in_noise
+from stapes.tools.commands.inspect import OBJECTIONABLE_MS
+from stapes.tools.commands.quantize import _against_float
 
 
 def noisy(folder):

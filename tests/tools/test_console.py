@@ -5,9 +5,8 @@ import io
 import pytest
 from rich.table import Table
 from rich.text import Text
-
-from models.text import printable
-from tools.console import PlainConsole
+from stapes.models.text import printable
+from stapes.tools.console import PlainConsole
 
 EVIL = "\x1b[2J\x1b]0;x\x07[red]a[/red] :smile: \u202eb\u2066\u200f\u2028c\x9b1m\nstapes: error: no\r\x00\ud800"
 

@@ -6,14 +6,13 @@ import shutil
 import pytest
 import soundfile
 import typer
+from stapes.models.audio import read_audio, write_audio
+from stapes.models.errors import StapesError
+from stapes.tools.audio import DEMO
+from stapes.tools.bundle import load_bundle
+from stapes.tools.cli.demo import demo
+from stapes.tools.commands import demo as command
 from typer.testing import CliRunner
-
-from models.audio import read_audio, write_audio
-from models.errors import StapesError
-from tools.audio import DEMO
-from tools.bundle import load_bundle
-from tools.cli.demo import demo
-from tools.commands import demo as command
 
 APP = typer.Typer()
 APP.command()(demo)

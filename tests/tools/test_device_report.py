@@ -5,13 +5,12 @@ from functools import partial
 
 import numpy as np
 import pytest
-
-from firmware_sim.cortex_m7.measure import measure
-from firmware_sim.engines.base import Run
-from models.audio import write_audio
-from tools import device_report
-from tools.commands import regress as regress_command
-from tools.engines import make_engine
+from stapes.firmware_sim.cortex_m7.measure import measure
+from stapes.firmware_sim.engines.base import Run
+from stapes.models.audio import write_audio
+from stapes.tools import device_report
+from stapes.tools.commands import regress as regress_command
+from stapes.tools.engines import make_engine
 
 needs_device = pytest.mark.needs("cortex-m7")
 
@@ -79,7 +78,7 @@ def test_what_the_options_cannot_mean_is_refused(stapes, bundle_of):
 
 
 def test_a_machine_without_the_compiler_says_what_to_install(stapes, bundle_of, monkeypatch):
-    monkeypatch.setattr("firmware_sim.cortex_m7.toolchain._FINDERS", {})
+    monkeypatch.setattr("stapes.firmware_sim.cortex_m7.toolchain._FINDERS", {})
     done = stapes("inspect", bundle_of("zoo", "w8a16").folder, "--device")
     assert "install gcc-arm-none-eabi" in done.error
 

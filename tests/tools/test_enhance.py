@@ -1,15 +1,15 @@
 """Systems side by side where the network has no Wiener filter before it."""
 
 import numpy as np
+from stapes.firmware_sim.engines.float_engine import FloatEngine
+from stapes.models.audio import float_to_q15, q15_to_float
+from stapes.models.frontend import FrontEnd
+from stapes.models.onnx_export import export_onnx
+from stapes.models.pipeline import FloatPipeline
+from stapes.tools.enhance import SYSTEMS, enhance
 
-from firmware_sim.engines.float_engine import FloatEngine
-from models.audio import float_to_q15, q15_to_float
-from models.frontend import FrontEnd
-from models.onnx_export import export_onnx
-from models.pipeline import FloatPipeline
 from tests.helpers import speech_like
 from tests.models.gtcrn.networks import random_gtcrn
-from tools.enhance import SYSTEMS, enhance
 
 
 def test_a_complex_mask_is_compared_with_the_usual_wiener_filter(tmp_path):

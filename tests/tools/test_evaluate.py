@@ -8,22 +8,21 @@ import pytest
 import soundfile
 import soxr
 import typer
+from stapes.firmware_sim.engines.float_engine import FloatEngine
+from stapes.models import checkpoint
+from stapes.models.audio import float_to_q15, q15_to_float, read_audio, write_audio
+from stapes.models.errors import StapesError
+from stapes.models.pipeline import FloatPipeline
+from stapes.tools.audio import CLIPS, DEMO
+from stapes.tools.cli.evaluate import evaluate
+from stapes.tools.engines import make_engine
+from stapes.tools.enhance import SYSTEMS, enhance, frames_to_do
+from stapes.tools.evaluation.run import evaluate_pairs, make_contest
+from stapes.tools.metrics import METRICS, measure
+from stapes.tools.pairs import find_pairs, read_pair
+from stapes.tools.scoring import TASKS_A_PROCESS, score_all
+from stapes.tools.zoo import GRU_MASK
 from typer.testing import CliRunner
-
-from firmware_sim.engines.float_engine import FloatEngine
-from models import checkpoint
-from models.audio import float_to_q15, q15_to_float, read_audio, write_audio
-from models.errors import StapesError
-from models.pipeline import FloatPipeline
-from tools.audio import CLIPS, DEMO
-from tools.cli.evaluate import evaluate
-from tools.engines import make_engine
-from tools.enhance import SYSTEMS, enhance, frames_to_do
-from tools.evaluation.run import evaluate_pairs, make_contest
-from tools.metrics import METRICS, measure
-from tools.pairs import find_pairs, read_pair
-from tools.scoring import TASKS_A_PROCESS, score_all
-from tools.zoo import GRU_MASK
 
 RATE = 16000
 

@@ -6,25 +6,25 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from stapes.firmware_sim.compare import snr_db
+from stapes.models import checkpoint
+from stapes.models.audio import read_audio
+from stapes.models.errors import StapesError
+from stapes.models.onnx_export import export_onnx
+from stapes.models.pipeline import FloatPipeline
+from stapes.quantize.build import quantise_weights
+from stapes.quantize.onnx_reader import read_onnx
+from stapes.quantize.pipeline import quantise
+from stapes.quantize.recipe import load_recipe
+from stapes.tools.training.agreement import masks_of, ranges_of
+from stapes.tools.training.fake_quant import FakeQuantisedMask, Ranges, Recurrence, fake_rows, row_scales, snap
+from stapes.tools.training.networks import started
+from stapes.tools.training.recipe import load_recipe as load_training
+from stapes.tools.zoo import GRU_MASK, GRU_MASK_SPARSE, GRU_MASK_W8A8
 from torch.nn import functional
 
-from firmware_sim.compare import snr_db
-from models import checkpoint
-from models.audio import read_audio
-from models.errors import StapesError
-from models.onnx_export import export_onnx
-from models.pipeline import FloatPipeline
-from quantize.build import quantise_weights
-from quantize.onnx_reader import read_onnx
-from quantize.pipeline import quantise
-from quantize.recipe import load_recipe
 from tests.helpers import OWN_CONFIG, random_network
 from tests.tools.test_training import RECIPE, corpus, run  # noqa: F401  (corpus is a fixture)
-from tools.training.agreement import masks_of, ranges_of
-from tools.training.fake_quant import FakeQuantisedMask, Ranges, Recurrence, fake_rows, row_scales, snap
-from tools.training.networks import started
-from tools.training.recipe import load_recipe as load_training
-from tools.zoo import GRU_MASK, GRU_MASK_SPARSE, GRU_MASK_W8A8
 
 AUDIO = Path("tools/audio")
 QUANTISATION = "\n[quantisation]\nsnr_weight = 0.01\n"

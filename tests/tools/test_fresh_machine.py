@@ -3,8 +3,7 @@
 from pathlib import Path
 
 import pytest
-
-from tools import fresh_machine, setup_venv
+from stapes.tools import fresh_machine, setup_venv
 
 TOOL = Path(fresh_machine.__file__)
 

@@ -6,15 +6,15 @@ import numpy as np
 import pytest
 import soundfile
 import torch
+from stapes.firmware_sim.cortex_m7.measure import measure
+from stapes.firmware_sim.engines.float_engine import FloatEngine
+from stapes.models.audio import q15_to_float
+from stapes.tools.bench.material import speech_in_noise
+from stapes.tools.bundle import load_bundle
+from stapes.tools.commands.export import exported_c
 
-from firmware_sim.cortex_m7.measure import measure
-from firmware_sim.engines.float_engine import FloatEngine
-from models.audio import q15_to_float
 from tests.machine import lacking
 from tests.models.gtcrn.networks import OFFICIAL, random_gtcrn
-from tools.bench.material import speech_in_noise
-from tools.bundle import load_bundle
-from tools.commands.export import exported_c
 
 needs_official = pytest.mark.skipif(
     not OFFICIAL.is_file(), reason="the official GTCRN files are not beside the checkout"
@@ -24,8 +24,8 @@ needs_official = pytest.mark.skipif(
 @pytest.fixture(scope="module")
 def bundles(few_clips, tmp_path_factory):
     """Name of a checkpoint -> its bundle, made by `stapes quantize`'s own function."""
-    from quantize.recipe import load_recipe
-    from tools.commands.quantize import make_bundle
+    from stapes.quantize.recipe import load_recipe
+    from stapes.tools.commands.quantize import make_bundle
 
     made = {}
 

@@ -6,22 +6,22 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from stapes.models import checkpoint
+from stapes.models.audio import float_to_q15, q15_to_float
+from stapes.models.errors import StapesError
+from stapes.models.gtcrn import Gtcrn
+from stapes.models.onnx_export import export_onnx
+from stapes.models.pipeline import FloatPipeline
+from stapes.tools.train import Training
+from stapes.tools.training.loss import Resynthesis
+from stapes.tools.training.objective import make_objective
+from stapes.tools.training.pool import Batch, Pool
+from stapes.tools.training.recipe import load_recipe
+from stapes.tools.training.state import Folder
 
-from models import checkpoint
-from models.audio import float_to_q15, q15_to_float
-from models.errors import StapesError
-from models.gtcrn import Gtcrn
-from models.onnx_export import export_onnx
-from models.pipeline import FloatPipeline
 from tests.helpers import random_network, speech_like
 from tests.models.gtcrn.networks import OFFICIAL, needs_official, random_gtcrn
 from tests.tools.test_training import corpus, run  # noqa: F401  (corpus is a fixture)
-from tools.train import Training
-from tools.training.loss import Resynthesis
-from tools.training.objective import make_objective
-from tools.training.pool import Batch, Pool
-from tools.training.recipe import load_recipe
-from tools.training.state import Folder
 
 ZOO = Path("models/zoo")
 RECIPE = """

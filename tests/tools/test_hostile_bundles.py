@@ -12,10 +12,9 @@ import zipfile
 import numpy as np
 import onnx
 import pytest
-
-from export.tflite import from_bytes, to_bytes
-from models.errors import StapesError
-from tools.bundle import canonical_json, load_bundle, seal, sha256
+from stapes.export.tflite import from_bytes, to_bytes
+from stapes.models.errors import StapesError
+from stapes.tools.bundle import canonical_json, load_bundle, seal, sha256
 
 
 @pytest.fixture(scope="module")
@@ -237,7 +236,7 @@ def test_a_graph_of_another_order_format_or_region_is_refused(refused, original)
 
 
 def test_roles_that_are_wrong_make_no_kernel_of_a_region(original):
-    from export.c import c_program
+    from stapes.export.c import c_program
 
     graph = original.graph
     for roles in ({}, {"x": "nothing"}, {**graph.regions[0].roles, "h_out": "nothing"}):

@@ -4,9 +4,8 @@ import os
 import sys
 
 import pytest
-
-from tools.bench import hostile
-from tools.bench.hostile import KINDS, Run, attack, make_material, run_all
+from stapes.tools.bench import hostile
+from stapes.tools.bench.hostile import KINDS, Run, attack, make_material, run_all
 
 MUTATIONS = 500
 

@@ -4,9 +4,8 @@ import numpy as np
 import onnx
 import pytest
 from onnx import TensorProto, helper, numpy_helper
-
-from models.errors import StapesError
-from quantize.audio_params import TRACED, require_free_tensors
+from stapes.models.errors import StapesError
+from stapes.quantize.audio_params import TRACED, require_free_tensors
 
 EVIL = "a*/\nint stapes_planted = 1;\n/*\x1b[2J\u202e[red]"
 

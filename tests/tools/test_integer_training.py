@@ -5,16 +5,16 @@ import json
 import numpy as np
 import pytest
 import torch
+from stapes.models import checkpoint
+from stapes.models.errors import StapesError
+from stapes.tools.training.agreement import compare, masks_of, quantised
+from stapes.tools.training.fake_quant import FakeQuantisedMask, Ranges
+from stapes.tools.training.integer import IntegerForward
+from stapes.tools.zoo import GRU_MASK_W8A8
 
-from models import checkpoint
-from models.errors import StapesError
 from tests.helpers import OWN_CONFIG, random_network
 from tests.tools.test_fake_quant import features_of
 from tests.tools.test_training import RECIPE, corpus, run  # noqa: F401  (corpus is a fixture)
-from tools.training.agreement import compare, masks_of, quantised
-from tools.training.fake_quant import FakeQuantisedMask, Ranges
-from tools.training.integer import IntegerForward
-from tools.zoo import GRU_MASK_W8A8
 
 SMALL = {**OWN_CONFIG, "hidden_dim": 24, "narrow_dim": 16, "fc_dim": 0}
 ENGINE = '\n[quantisation]\nimitate = "engine"\n'

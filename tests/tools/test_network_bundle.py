@@ -7,15 +7,15 @@ import numpy as np
 import onnx
 import pytest
 from onnx import helper
+from stapes.firmware_sim.compare import snr_db
+from stapes.firmware_sim.engines.network import NetworkEngine
+from stapes.models.errors import StapesError
+from stapes.tools import network_regression
+from stapes.tools.bundle import load_bundle
+from stapes.tools.engines import make_network_engine
 
-from firmware_sim.compare import snr_db
-from firmware_sim.engines.network import NetworkEngine
-from models.errors import StapesError
 from tests.machine import lacking
 from tests.quantize.onnx_models import make
-from tools import network_regression
-from tools.bundle import load_bundle
-from tools.engines import make_network_engine
 
 FRAMES = np.random.default_rng(5)
 INPUTS = {name: FRAMES.normal(0, 1, (40, size)).astype(np.float32) for name, size in (("x", 12), ("side", 6))}
@@ -40,8 +40,8 @@ def two_ends():
 @pytest.fixture(scope="module")
 def network(once):
     """A folder with the bundle `b`, and `frames.npz` that it was calibrated on."""
-    from quantize.recipe import load_recipe
-    from tools.commands.quantize import make_bundle
+    from stapes.quantize.recipe import load_recipe
+    from stapes.tools.commands.quantize import make_bundle
 
     def fill(folder):
         folder.mkdir()

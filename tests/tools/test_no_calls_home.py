@@ -13,11 +13,11 @@ import sys
 from pathlib import Path
 
 import pytest
+from stapes.models.audio import read_audio, write_audio
+from stapes.tools.audio import DEMO
+from stapes.tools.zoo import GRU_MASK_W8A8
 
-from models.audio import read_audio, write_audio
 from tests.machine import cmsis_dsp, lacking
-from tools.audio import DEMO
-from tools.zoo import GRU_MASK_W8A8
 
 ROOT = Path(__file__).parents[2]
 # The commands one after the other in one process: its libraries are loaded once. The recordings that come along are
@@ -25,10 +25,10 @@ ROOT = Path(__file__).parents[2]
 RUN_ALL = """
 import json, sys
 from pathlib import Path
-import tools.commands.demo, tools.commands.quantize
-from tools.cli import main
+import stapes.tools.commands.demo, stapes.tools.commands.quantize
+from stapes.tools.cli import main
 
-tools.commands.demo.DEMO = tools.commands.quantize.CALIBRATION = Path(sys.argv[1])
+stapes.tools.commands.demo.DEMO = stapes.tools.commands.quantize.CALIBRATION = Path(sys.argv[1])
 for line in json.loads(sys.argv[2]):
     sys.argv = ["stapes", *line]
     try:

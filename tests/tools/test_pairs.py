@@ -3,11 +3,10 @@
 import numpy as np
 import pytest
 import soundfile
-
-from models.audio import write_audio
-from models.errors import StapesError
-from tools.audio import DEMO
-from tools.pairs import Pair, find_pairs, read_pair, read_pairs
+from stapes.models.audio import write_audio
+from stapes.models.errors import StapesError
+from stapes.tools.audio import DEMO
+from stapes.tools.pairs import Pair, find_pairs, read_pair, read_pairs
 
 
 def write(path, samples=160):

@@ -3,11 +3,10 @@
 import matplotlib.image
 import numpy as np
 import pytest
-
-from models.audio import read_audio
-from models.errors import StapesError
-from tools.audio import DEMO
-from tools.pictures import draw_comparison, level_db, spectrogram_db
+from stapes.models.audio import read_audio
+from stapes.models.errors import StapesError
+from stapes.tools.audio import DEMO
+from stapes.tools.pictures import draw_comparison, level_db, spectrogram_db
 
 RATE = 16000
 

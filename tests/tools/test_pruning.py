@@ -5,13 +5,13 @@ import json
 import numpy as np
 import pytest
 import torch
+from stapes.models import checkpoint
+from stapes.models.errors import StapesError
+from stapes.models.gru_mask import GruMask, GruMaskConfig
+from stapes.tools.training.pruning import Pruner
+from stapes.tools.training.recipe import Pruning, load_recipe
 
-from models import checkpoint
-from models.errors import StapesError
-from models.gru_mask import GruMask, GruMaskConfig
 from tests.tools.test_training import RECIPE, corpus, recipe, run  # noqa: F401
-from tools.training.pruning import Pruner
-from tools.training.recipe import Pruning, load_recipe
 
 TABLE = "\n[pruning]\nfraction = 0.75\nblock = [4, 8]\nfirst_step = 1\nlast_step = 7\nevery = 2\n"
 

@@ -5,21 +5,20 @@ import shutil
 
 import numpy as np
 import pytest
-
-from firmware_sim.compare import sha256_of, snr_db
-from firmware_sim.engines.base import Run
-from firmware_sim.engines.float_engine import FloatEngine
-from firmware_sim.engines.numpy_engine import NumpyEngine
-from models import checkpoint
-from models.audio import as_q15, q15_to_float, read_audio, write_audio
-from quantize.recipe import load_recipe
-from tools import engines
-from tools.audio import DEMO
-from tools.audio_files import read_batch
-from tools.bundle import load_bundle
-from tools.commands import regress as command
-from tools.commands.quantize import make_bundle
-from tools.zoo import GRU_MASK
+from stapes.firmware_sim.compare import sha256_of, snr_db
+from stapes.firmware_sim.engines.base import Run
+from stapes.firmware_sim.engines.float_engine import FloatEngine
+from stapes.firmware_sim.engines.numpy_engine import NumpyEngine
+from stapes.models import checkpoint
+from stapes.models.audio import as_q15, q15_to_float, read_audio, write_audio
+from stapes.quantize.recipe import load_recipe
+from stapes.tools import engines
+from stapes.tools.audio import DEMO
+from stapes.tools.audio_files import read_batch
+from stapes.tools.bundle import load_bundle
+from stapes.tools.commands import regress as command
+from stapes.tools.commands.quantize import make_bundle
+from stapes.tools.zoo import GRU_MASK
 
 HOP = 64
 TFLM = pytest.mark.needs("tflm")

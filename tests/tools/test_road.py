@@ -5,10 +5,10 @@ import json
 import numpy as np
 import pytest
 import soundfile
+from stapes.models.audio import read_audio, write_audio
+from stapes.tools.audio import DEMO
 
-from models.audio import read_audio, write_audio
 from tests.machine import lacking
-from tools.audio import DEMO
 
 
 @pytest.fixture(scope="module")

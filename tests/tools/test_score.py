@@ -1,14 +1,14 @@
-"""`python -m tools.training.score`: a checkpoint on fixed pairs, and against another one pair by pair."""
+"""`python -m stapes.tools.training.score`: a checkpoint on fixed pairs, and against another one pair by pair."""
 
 import json
 
 import pytest
+from stapes.models import checkpoint
+from stapes.tools.training.score import score
 
-from models import checkpoint
 from tests.helpers import OWN_CONFIG, random_network
 from tests.models.gtcrn.networks import random_gtcrn
 from tests.tools.test_training import corpus  # noqa: F401  (a fixture)
-from tools.training.score import score
 
 
 @pytest.fixture

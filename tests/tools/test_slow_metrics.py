@@ -2,11 +2,10 @@
 
 import numpy as np
 import pytest
-
-from models.audio import read_audio
-from models.errors import StapesError
-from tools import dnsmos, hearing, metrics, rnnoise
-from tools.audio import DEMO
+from stapes.models.audio import read_audio
+from stapes.models.errors import StapesError
+from stapes.tools import dnsmos, hearing, metrics, rnnoise
+from stapes.tools.audio import DEMO
 
 
 def needs(module):

@@ -4,14 +4,14 @@ import json
 
 import numpy as np
 import pytest
+from stapes.quantize.build import quantise_weights
+from stapes.tools.bench.material import speech_in_noise
+from stapes.tools.bench.report import NETWORK_PER_MAC, SPARSE
+from stapes.tools.device_report import device_document
+from stapes.tools.engines import make_engine
 
-from quantize.build import quantise_weights
 from tests.firmware_sim.audio_signals import extremes
 from tests.machine import require
-from tools.bench.material import speech_in_noise
-from tools.bench.report import NETWORK_PER_MAC, SPARSE
-from tools.device_report import device_document
-from tools.engines import make_engine
 
 RECIPES = ("w8a16", "w8a8")
 

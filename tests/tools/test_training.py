@@ -8,25 +8,25 @@ import pytest
 import soundfile
 import torch
 from pesq import pesq
+from stapes.firmware_sim.audio.frontend import AudioPath
+from stapes.firmware_sim.engines.base import to_blocks
+from stapes.models import checkpoint
+from stapes.models.audio import q15_to_float
+from stapes.models.errors import StapesError
+from stapes.models.gru_mask import GruMask
+from stapes.models.pipeline import FloatPipeline
+from stapes.tools.corpus import Mix, fetch, make_set
+from stapes.tools.train import Training, learning_rate, train
+from stapes.tools.training import recurrence
+from stapes.tools.training.augment import pair, source_seconds
+from stapes.tools.training.loss import Resynthesis, SpeechLoss
+from stapes.tools.training.loudness import Disturbance
+from stapes.tools.training.pool import Pool
+from stapes.tools.training.recipe import Data, Loss, Optimiser, load_recipe
+from stapes.tools.training.state import Folder
+from stapes.tools.training.validate import Validator, mean_scores
 
-from firmware_sim.audio.frontend import AudioPath
-from firmware_sim.engines.base import to_blocks
-from models import checkpoint
-from models.audio import q15_to_float
-from models.errors import StapesError
-from models.gru_mask import GruMask
-from models.pipeline import FloatPipeline
 from tests.helpers import speech_like
-from tools.corpus import Mix, fetch, make_set
-from tools.train import Training, learning_rate, train
-from tools.training import recurrence
-from tools.training.augment import pair, source_seconds
-from tools.training.loss import Resynthesis, SpeechLoss
-from tools.training.loudness import Disturbance
-from tools.training.pool import Pool
-from tools.training.recipe import Data, Loss, Optimiser, load_recipe
-from tools.training.state import Folder
-from tools.training.validate import Validator, mean_scores
 
 RECIPE = """
 seed = 3

@@ -2,14 +2,14 @@
 
 import pytest
 import torch
+from stapes.models.errors import StapesError
+from stapes.tools.training import networks
+from stapes.tools.training.objective import make_objective
+from stapes.tools.training.pool import Batch
+from stapes.tools.training.recipe import load_recipe
 
-from models.errors import StapesError
 from tests.tools.test_gtcrn_training import RECIPE as GTCRN
 from tests.tools.test_training import RECIPE, corpus, run  # noqa: F401  (corpus is a fixture)
-from tools.training import networks
-from tools.training.objective import make_objective
-from tools.training.pool import Batch
-from tools.training.recipe import load_recipe
 
 ALL_TERMS = """
 [loss]

@@ -1,4 +1,4 @@
-"""Write calibration/, demo/, clips/ and LICENCES.md from a fetched corpus: `python -m tools.audio.make CORPUS`."""
+"""Write calibration/, demo/, clips/ and LICENCES.md from a fetched corpus: `python -m stapes.tools.audio.make CORPUS`."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from typing import Annotated
 import numpy as np
 import typer
 
-from models.errors import StapesError
-from tools.audio import FOLDER
-from tools.corpus import Item, Manifest, load_manifest, mix
-from tools.corpus.build import write_flac
-from tools.corpus.decode import FRAME, RATE, Audio, active_level_db, at_level, fade, frame_levels_db
-from tools.corpus.join import generator
+from ...models.errors import StapesError
+from ..corpus import Item, Manifest, load_manifest, mix
+from ..corpus.build import write_flac
+from ..corpus.decode import FRAME, RATE, Audio, active_level_db, at_level, fade, frame_levels_db
+from ..corpus.join import generator
+from . import FOLDER
 
 FREE_LICENCES = ("CC0-1.0", "CC-BY-3.0", "BSD-2-Clause")
 

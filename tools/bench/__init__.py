@@ -1,4 +1,4 @@
-"""Speed and equality of everything on one core: `python -m tools.bench`.
+"""Speed and equality of everything on one core: `python -m stapes.tools.bench`.
 
 material    speech in noise of any length, from the shipped clips
 timing      how long a call takes
@@ -13,6 +13,6 @@ readme      the short table of the README
 run         all of it in order
 mutations   sound files with something changed in them
 hostile     the command line over such files, each run in bounds
-files       thousands of them: `python -m tools.bench.files`
+files       thousands of them: `python -m stapes.tools.bench.files`
 __main__    one thread, then run
 """

@@ -7,14 +7,14 @@ from typing import Any
 
 import numpy as np
 
-from firmware_sim.compare import sha256_of, snr_db
-from firmware_sim.engines.base import Engine
-from firmware_sim.engines.float_engine import FloatEngine
-from firmware_sim.engines.numpy_engine import NumpyEngine
-from models.audio import q15_to_float
-from models.frontend import SAMPLE_RATE
-from tools.bundle import Bundle
-from tools.console import progress
+from ...firmware_sim.compare import sha256_of, snr_db
+from ...firmware_sim.engines.base import Engine
+from ...firmware_sim.engines.float_engine import FloatEngine
+from ...firmware_sim.engines.numpy_engine import NumpyEngine
+from ...models.audio import q15_to_float
+from ...models.frontend import SAMPLE_RATE
+from ..bundle import Bundle
+from ..console import progress
 
 FLOAT_BATCH = 8
 

@@ -9,16 +9,16 @@ from typing import Any
 import numpy as np
 from rich.table import Table
 
-from firmware_sim.cortex_m7 import toolchain
-from firmware_sim.cortex_m7.qemu_device import run_in_qemu
-from tools.bench.elements import instructions_per_element
-from tools.bench.rows import COLUMNS, OUTPUTS, DeviceRows, HostRows, Rows, instructions_per_mac, sweep
-from tools.bench.scalars import instructions_per_number
-from tools.bundle import Bundle
-from tools.commands.export import exported_c
-from tools.device_report import device_document
-from tools.engines import unavailable
-from tools.peer_costs import ELEMENTS, KERNELS, network_peers
+from ...firmware_sim.cortex_m7 import toolchain
+from ...firmware_sim.cortex_m7.qemu_device import run_in_qemu
+from ..bundle import Bundle
+from ..commands.export import exported_c
+from ..device_report import device_document
+from ..engines import unavailable
+from ..peer_costs import ELEMENTS, KERNELS, network_peers
+from .elements import instructions_per_element
+from .rows import COLUMNS, OUTPUTS, DeviceRows, HostRows, Rows, instructions_per_mac, sweep
+from .scalars import instructions_per_number
 
 # All of them once with noise, whole and half zeros; those at which loops turn with the extremes and all ZEROS too.
 ALL_COLUMNS, ALL_OUTPUTS = range(1, 258), range(1, 66)

@@ -7,12 +7,12 @@ from pathlib import Path
 
 import numpy as np
 
-from export.c import export_c
-from export.stamp import Stamp
-from firmware_sim.cortex_m7.network_device import NetworkDevice
-from firmware_sim.cortex_m7.toolchain import Toolchain
-from firmware_sim.network import NetworkSimulator
-from quantize.graph import LIMITS, Graph, Operator, Tensor
+from ...export.c import export_c
+from ...export.stamp import Stamp
+from ...firmware_sim.cortex_m7.network_device import NetworkDevice
+from ...firmware_sim.cortex_m7.toolchain import Toolchain
+from ...firmware_sim.network import NetworkSimulator
+from ...quantize.graph import LIMITS, Graph, Operator, Tensor
 
 ELEMENTS = 512
 DTYPES = ("int16", "int8")

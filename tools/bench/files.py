@@ -1,4 +1,4 @@
-"""`python -m tools.bench.files`: thousands of hostile files against the command line, on every core."""
+"""`python -m stapes.tools.bench.files`: thousands of hostile files against the command line, on every core."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from typing import Annotated
 
 import typer
 
-from models.errors import StapesError
-from tools.bench.hostile import BATCH, KINDS, Fault, Material, attack, make_material
-from tools.console import console, err
-from tools.scoring import available_cores
+from ...models.errors import StapesError
+from ..console import console, err
+from ..scoring import available_cores
+from .hostile import BATCH, KINDS, Fault, Material, attack, make_material
 
 
 def files(
@@ -34,9 +34,9 @@ def files(
 
     Examples:
 
-    `python -m tools.bench.files --count 500`
+    `python -m stapes.tools.bench.files --count 500`
 
-    `python -m tools.bench.files --kind onnx --first 1234 --count 1`
+    `python -m stapes.tools.bench.files --kind onnx --first 1234 --count 1`
     """
     kinds = kind or list(KINDS)
     for name in kinds:

@@ -25,13 +25,13 @@ from typing import IO, NoReturn
 import numpy as np
 import torch
 
-from models.audio import write_audio
-from models.checkpoint import save
-from models.frontend import SAMPLE_RATE
-from models.gru_mask import GruMask, GruMaskConfig
-from models.onnx_export import export_onnx
-from tools.bench import mutations
-from tools.bench.mutations import Rng, chosen
+from ...models.audio import write_audio
+from ...models.checkpoint import save
+from ...models.frontend import SAMPLE_RATE
+from ...models.gru_mask import GruMask, GruMaskConfig
+from ...models.onnx_export import export_onnx
+from . import mutations
+from .mutations import Rng, chosen
 
 SECONDS, BYTES = 10, 1 << 30
 BATCH = 25
@@ -128,7 +128,7 @@ def _make(folder: Path) -> None:
 
 def _run(arguments: list[str]) -> int:
     """The command line in this process; returns its exit code."""
-    from tools.cli import main
+    from ..cli import main
 
     sys.argv = ["stapes", *arguments]
     try:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from models.audio import float_to_q15, read_audio
-from models.frontend import SAMPLE_RATE
-from tools.audio import CLIPS
+from ...models.audio import float_to_q15, read_audio
+from ...models.frontend import SAMPLE_RATE
+from ..audio import CLIPS
 
 SNR_DB = (-5.0, 20.0)
 LEVEL_DBFS = (-46.0, -16.0)

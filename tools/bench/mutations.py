@@ -20,7 +20,7 @@ import onnx
 import tomli_w
 from google.protobuf.message import Message
 
-from tools.bundle import LOCK, MANIFEST, SEALED, canonical_json, sha256
+from ..bundle import LOCK, MANIFEST, SEALED, canonical_json, sha256
 
 Rng = np.random.Generator
 INTEGERS = (0, 1, -1, 2, 7, 127, 128, 255, 256, 32767, -32768, 65535, 2**31 - 1, -(2**31), 2**40, 2**63 - 1, -(2**63))

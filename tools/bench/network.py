@@ -11,17 +11,17 @@ from pathlib import Path
 import numpy as np
 import onnxruntime
 
-from firmware_sim.audio.frontend import AudioPath
-from firmware_sim.engines.base import to_blocks
-from firmware_sim.engines.litert import make_interpreter
-from firmware_sim.engines.native import build
-from firmware_sim.engines.pipeline import network_ends
-from firmware_sim.engines.tflm import TflmNetwork, import_runtime
-from firmware_sim.network import NetworkSimulator
-from quantize.graph import DTYPES
-from quantize.onnx_reader import read_onnx
-from tools.bundle import Bundle
-from tools.commands.export import exported_c
+from ...firmware_sim.audio.frontend import AudioPath
+from ...firmware_sim.engines.base import to_blocks
+from ...firmware_sim.engines.litert import make_interpreter
+from ...firmware_sim.engines.native import build
+from ...firmware_sim.engines.pipeline import network_ends
+from ...firmware_sim.engines.tflm import TflmNetwork, import_runtime
+from ...firmware_sim.network import NetworkSimulator
+from ...quantize.graph import DTYPES
+from ...quantize.onnx_reader import read_onnx
+from ..bundle import Bundle
+from ..commands.export import exported_c
 
 # One frame in, the mask out.
 Step = Callable[[np.ndarray], np.ndarray]

@@ -5,13 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from models.errors import StapesError
-from models.files import write_whole
-from tools.bench.device import millions_a_second
-from tools.bench.report import GTCRN, SPARSE
-from tools.peer_costs import RNNOISE_MILLIONS
+from ...models.errors import StapesError
+from ...models.files import write_whole
+from ..peer_costs import RNNOISE_MILLIONS
+from .device import millions_a_second
+from .report import GTCRN, SPARSE
 
-BEGIN, END = "<!-- made by python -m tools.bench --readme README.md -->", "<!-- end of what the bench made -->"
+BEGIN, END = "<!-- made by python -m stapes.tools.bench --readme README.md -->", "<!-- end of what the bench made -->"
 # The peers' figures of the same kernels and networks, by the recipe that they are held against.
 PEERS_OF = {
     "w8a16": [

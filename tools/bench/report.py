@@ -6,8 +6,8 @@ from typing import Any
 
 from rich.table import Table
 
-from tools.bench.device import element_table, kernel_table, millions_a_second, network_table, stream_table
-from tools.console import console
+from ..console import console
+from .device import element_table, kernel_table, millions_a_second, network_table, stream_table
 
 # What the project promises: (figure, limit, whether more is better).
 REALTIME_NATIVE, REALTIME_NUMPY_64, QUANTIZE_SECONDS = 300.0, 25.0, 60.0

@@ -12,15 +12,15 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from export.c.packing import COLUMNS as COLUMNS_OF_GROUP
-from export.c.packing import ONCE_HIGH, ROWS, TWICE_HIGH, Matrix, PackedMatrix, pack, padded
-from export.c.runtime import RUNTIME
-from firmware_sim.cortex_m7.counting import InstructionCounter
-from firmware_sim.cortex_m7.firmware import Firmware
-from firmware_sim.cortex_m7.unicorn_device import EXCHANGE, EXCHANGE_BYTES, UnicornDevice
-from firmware_sim.engines.native import FAST, find_compiler
-from firmware_sim.engines.program import call_compiler
-from quantize.arithmetic import quantize_multiplier, requantise_64, requantise_double
+from ...export.c.packing import COLUMNS as COLUMNS_OF_GROUP
+from ...export.c.packing import ONCE_HIGH, ROWS, TWICE_HIGH, Matrix, PackedMatrix, pack, padded
+from ...export.c.runtime import RUNTIME
+from ...firmware_sim.cortex_m7.counting import InstructionCounter
+from ...firmware_sim.cortex_m7.firmware import Firmware
+from ...firmware_sim.cortex_m7.unicorn_device import EXCHANGE, EXCHANGE_BYTES, UnicornDevice
+from ...firmware_sim.engines.native import FAST, find_compiler
+from ...firmware_sim.engines.program import call_compiler
+from ...quantize.arithmetic import quantize_multiplier, requantise_64, requantise_double
 
 # Of whole matrices and of sparse ones.
 KERNELS = {

@@ -17,25 +17,25 @@ from typing import Annotated, Any
 import numpy as np
 import typer
 
-from firmware_sim.engines.base import Engine
-from firmware_sim.fuzz import fuzz
-from models.errors import StapesError
-from models.files import write_whole
-from models.frontend import SAMPLE_RATE
-from quantize.recipe import load_recipe
-from tools.bench import network
-from tools.bench.checks import closeness, equality
-from tools.bench.device import device_costs
-from tools.bench.material import speech_in_noise
-from tools.bench.readme import write_readme
-from tools.bench.report import GTCRN, SPARSE, goals, print_report
-from tools.bench.timing import Speed, fastest
-from tools.bundle import Bundle, canonical_json
-from tools.commands.export import exported_c
-from tools.commands.quantize import make_bundle
-from tools.console import err
-from tools.engines import DEVICE, EXACT, make_engine, unavailable
-from tools.zoo import GRU_MASK_SPARSE, network_for
+from ...firmware_sim.engines.base import Engine
+from ...firmware_sim.fuzz import fuzz
+from ...models.errors import StapesError
+from ...models.files import write_whole
+from ...models.frontend import SAMPLE_RATE
+from ...quantize.recipe import load_recipe
+from ..bundle import Bundle, canonical_json
+from ..commands.export import exported_c
+from ..commands.quantize import make_bundle
+from ..console import err
+from ..engines import DEVICE, EXACT, make_engine, unavailable
+from ..zoo import GRU_MASK_SPARSE, network_for
+from . import network
+from .checks import closeness, equality
+from .device import device_costs
+from .material import speech_in_noise
+from .readme import write_readme
+from .report import GTCRN, SPARSE, goals, print_report
+from .timing import Speed, fastest
 
 COMPARED = ("w8a16", "w8a8")
 RECIPES = (*COMPARED, "w8a8_features16")

@@ -9,16 +9,16 @@ is called.
 
 from __future__ import annotations
 
-from models import stopping
+from ...models import stopping
 
 
 def main() -> None:
     """What `stapes` calls."""
     stopping.install()
     # Only now: what comes next takes its time, and a signal may come meanwhile.
-    from models import scratch
+    from ...models import scratch
 
     scratch.gather()
-    from tools.cli.app import run
+    from .app import run
 
     run()

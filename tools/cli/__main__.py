@@ -1,5 +1,5 @@
-"""`python -m tools.cli` is `stapes`."""
+"""`python -m stapes.tools.cli` is `stapes`."""
 
-from tools.cli import main
+from . import main
 
 main()

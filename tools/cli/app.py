@@ -12,16 +12,16 @@ from typing import NoReturn
 import typer
 from typer.core import TyperGroup
 
-from models.errors import Remark, StapesError
-from tools.cli.corpus import app as corpus
-from tools.cli.demo import demo
-from tools.cli.evaluate import evaluate
-from tools.cli.export import export
-from tools.cli.inspect import inspect
-from tools.cli.quantize import quantize
-from tools.cli.regress import regress
-from tools.cli.simulate import simulate
-from tools.cli.train import train
+from ...models.errors import Remark, StapesError
+from .corpus import app as corpus
+from .demo import demo
+from .evaluate import evaluate
+from .export import export
+from .inspect import inspect
+from .quantize import quantize
+from .regress import regress
+from .simulate import simulate
+from .train import train
 
 APP = typer.Typer(
     name="stapes",
@@ -122,6 +122,6 @@ def _remark(message, category, filename, lineno, file=None, line=None) -> None:
 
 
 def _say(line: str) -> None:
-    from tools.console import err
+    from ..console import err
 
     err.print(line)

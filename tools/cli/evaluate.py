@@ -7,8 +7,8 @@ from typing import Annotated
 
 import typer
 
-from tools.audio import DEMO
-from tools.cli.loading import loading
+from ..audio import DEMO
+from .loading import loading
 
 
 def evaluate(
@@ -69,7 +69,7 @@ def evaluate(
     `stapes evaluate build/mask --corpus pairs/ --html report.html --example test-00007`
     """
     with loading():
-        from tools.commands import evaluate as command
+        from ..commands import evaluate as command
     command.evaluate(
         bundle,
         corpus=corpus,

@@ -7,8 +7,8 @@ from typing import Annotated
 
 import typer
 
-from tools.cli.loading import loading
-from tools.targets import Package, Target
+from ..targets import Package, Target
+from .loading import loading
 
 
 def export(
@@ -37,5 +37,5 @@ def export(
     `stapes export build/mask -o packs/mask --package cmsis-pack`
     """
     with loading():
-        from tools.commands import export as command
+        from ..commands import export as command
     command.export(bundle, output, to=to, package=package)

@@ -7,8 +7,8 @@ from typing import Annotated
 
 import typer
 
-from tools.cli.loading import loading
-from tools.defaults import INSTRUCTIONS_PER_CYCLE
+from ..defaults import INSTRUCTIONS_PER_CYCLE
+from .loading import loading
 
 
 def inspect(
@@ -39,7 +39,7 @@ def inspect(
     `stapes inspect build/mask --device --compare build/mask-int8`
     """
     with loading():
-        from tools.commands import inspect as command
+        from ..commands import inspect as command
     command.inspect(
         bundle,
         proof=proof,

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from tools.cli.loading import loading
+from .loading import loading
 
 
 def quantize(
@@ -54,7 +54,7 @@ def quantize(
     `stapes quantize gtcrn.tar -o build/gtcrn --recipe auto --budget 0.03`
     """
     with loading():
-        from tools.commands import quantize as command
+        from ..commands import quantize as command
     command.quantize(
         checkpoint,
         output,

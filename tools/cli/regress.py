@@ -7,8 +7,8 @@ from typing import Annotated
 
 import typer
 
-from tools.cli.loading import loading
-from tools.defaults import DEVICE_ENGINE, DEVICE_SECONDS
+from ..defaults import DEVICE_ENGINE, DEVICE_SECONDS
+from .loading import loading
 
 
 def regress(
@@ -43,5 +43,5 @@ def regress(
     `stapes regress build/network frames.npz`
     """
     with loading():
-        from tools.commands import regress as command
+        from ..commands import regress as command
     command.regress(bundle, audio=audio, engine=engine, update=update, json=json)

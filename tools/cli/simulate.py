@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from tools.cli.loading import loading
+from .loading import loading
 
 
 def simulate(
@@ -48,5 +48,5 @@ def simulate(
     `stapes simulate build/mask noisy.wav -o enhanced.wav --json | jq -r .files[0].sha256`
     """
     with loading():
-        from tools.commands import simulate as command
+        from ..commands import simulate as command
     command.simulate(bundle, audio, output, engine=engine, align=align, json=json)

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from tools.cli.loading import loading
+from .loading import loading
 
 
 def train(
@@ -40,7 +40,7 @@ def train(
     `stapes train models/zoo/gtcrn_tune.toml --from model_trained_on_dns3.tar --corpus corpus -o training_gtcrn`
     """
     with loading():
-        from tools import train as command
+        from .. import train as command
     command.train(
         recipe,
         corpus,

@@ -7,15 +7,15 @@ from pathlib import Path
 import soundfile
 from rich.table import Table
 
-from models.errors import StapesError
-from models.files import check_folder, whole_folder
-from tools.console import console
-from tools.corpus.build import fetch as fetch_corpus
-from tools.corpus.decode import RATE
-from tools.corpus.degrade import Degradation
-from tools.corpus.manifest import load_manifest
-from tools.corpus.mix import Mix, make_set
-from tools.corpus.sources import SPLITS
+from ...models.errors import StapesError
+from ...models.files import check_folder, whole_folder
+from ..console import console
+from ..corpus.build import fetch as fetch_corpus
+from ..corpus.decode import RATE
+from ..corpus.degrade import Degradation
+from ..corpus.manifest import load_manifest
+from ..corpus.mix import Mix, make_set
+from ..corpus.sources import SPLITS
 
 
 def fetch(

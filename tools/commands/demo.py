@@ -11,24 +11,24 @@ import numpy as np
 import typer
 from rich.table import Table
 
-from firmware_sim.compare import sha256_of, snr_db
-from models.audio import float_to_q15, write_audio
-from models.errors import StapesError
-from models.files import whole_folder, write_whole
-from quantize.recipe import load_recipe
-from tools.audio_files import DEMO, Batch, read_batch
-from tools.bundle import Bundle, canonical_json
-from tools.commands.export import write_c
-from tools.commands.inspect import describe
-from tools.commands.quantize import make_bundle
-from tools.console import console, print_json, progress
-from tools.engines import EXACT, make_engine, unavailable
-from tools.evaluation.run import Evaluation, evaluate_pairs
-from tools.evaluation.tables import figure
-from tools.metrics import LABELS
-from tools.pairs import Pair, find_pairs
-from tools.pictures import draw_comparison
-from tools.zoo import network_for
+from ...firmware_sim.compare import sha256_of, snr_db
+from ...models.audio import float_to_q15, write_audio
+from ...models.errors import StapesError
+from ...models.files import whole_folder, write_whole
+from ...quantize.recipe import load_recipe
+from ..audio_files import DEMO, Batch, read_batch
+from ..bundle import Bundle, canonical_json
+from ..console import console, print_json, progress
+from ..engines import EXACT, make_engine, unavailable
+from ..evaluation.run import Evaluation, evaluate_pairs
+from ..evaluation.tables import figure
+from ..metrics import LABELS
+from ..pairs import Pair, find_pairs
+from ..pictures import draw_comparison
+from ..zoo import network_for
+from .export import write_c
+from .inspect import describe
+from .quantize import make_bundle
 
 REPORT = "demo.json"
 PICTURE = "spectrograms.png"

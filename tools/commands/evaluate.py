@@ -5,18 +5,18 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from models.errors import StapesError
-from tools.bundle import Bundle, load_bundle
-from tools.console import console, err, print_json
-from tools.evaluation.checks import CleanCheck, LevelCheck, check_ratio, clean_check, level_check, parse_levels
-from tools.evaluation.choice import chosen_metrics
-from tools.evaluation.page import check_examples, check_target, write_page
-from tools.evaluation.recordings import read_recordings
-from tools.evaluation.run import Evaluation, evaluate_recordings, make_contest
-from tools.evaluation.tables import clean_words, group_tables, level_table, level_words, overall_tables
-from tools.metrics import LABELS, METRICS
-from tools.pairs import find_pairs
-from tools.scoring import available_cores
+from ...models.errors import StapesError
+from ..bundle import Bundle, load_bundle
+from ..console import console, err, print_json
+from ..evaluation.checks import CleanCheck, LevelCheck, check_ratio, clean_check, level_check, parse_levels
+from ..evaluation.choice import chosen_metrics
+from ..evaluation.page import check_examples, check_target, write_page
+from ..evaluation.recordings import read_recordings
+from ..evaluation.run import Evaluation, evaluate_recordings, make_contest
+from ..evaluation.tables import clean_words, group_tables, level_table, level_words, overall_tables
+from ..metrics import LABELS, METRICS
+from ..pairs import find_pairs
+from ..scoring import available_cores
 
 SLOW_EXAMPLE = "fast,dnsmos,haspi_moderate,hasqi_moderate"
 

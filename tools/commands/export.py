@@ -8,15 +8,15 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from export.c import export_c
-from export.packages import CARRIES_CMSIS_DSP, export_package
-from export.stamp import Stamp
-from firmware_sim.cmsis_dsp import sources
-from models.errors import StapesError
-from models.files import check_folder, write_folder
-from tools.bundle import Bundle, load_bundle
-from tools.console import console
-from tools.targets import Package, Target
+from ...export.c import export_c
+from ...export.packages import CARRIES_CMSIS_DSP, export_package
+from ...export.stamp import Stamp
+from ...firmware_sim.cmsis_dsp import sources
+from ...models.errors import StapesError
+from ...models.files import check_folder, write_folder
+from ..bundle import Bundle, load_bundle
+from ..console import console
+from ..targets import Package, Target
 
 FILES = {Target.tflite: "model.tflite", Target.onnx: "float.onnx", Target.vectors: "vectors.npz"}
 

@@ -8,17 +8,17 @@ from typing import Any, Literal
 from rich.table import Table
 from rich.text import Text
 
-from export.c.costs import costs
-from export.c.kernels import Kernel
-from export.c.program import multiplies
-from models.errors import StapesError
-from quantize.graph import Graph, Operator
-from quantize.proof import prove
-from quantize.tflm_builds import tflm_builds
-from tools.bundle import Bundle, load_bundle
-from tools.console import console, print_json
-from tools.device_report import device_document, print_device
-from tools.proof_table import overflow_words, proof_table
+from ...export.c.costs import costs
+from ...export.c.kernels import Kernel
+from ...export.c.program import multiplies
+from ...models.errors import StapesError
+from ...quantize.graph import Graph, Operator
+from ...quantize.proof import prove
+from ...quantize.tflm_builds import tflm_builds
+from ..bundle import Bundle, load_bundle
+from ..console import console, print_json
+from ..device_report import device_document, print_device
+from ..proof_table import overflow_words, proof_table
 
 # Agnew and Thornton, Just noticeable and objectionable group delays in digital hearing aids (2000): what lags by more disturbs the wearer.
 OBJECTIONABLE_MS = 10.0

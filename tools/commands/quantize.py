@@ -11,36 +11,36 @@ import numpy as np
 import onnx
 from rich.table import Table
 
-from export.c.names import free_name, require_name
-from export.tflite import to_bytes
-from firmware_sim.compare import snr_db
-from firmware_sim.engines.float_engine import FloatEngine
-from firmware_sim.engines.numpy_engine import NumpyEngine
-from firmware_sim.engines.pipeline import network_ends
-from firmware_sim.network import NetworkSimulator
-from models import checkpoint as checkpoints
-from models.audio import q15_to_float
-from models.errors import Remark, StapesError
-from models.files import check_folder, whole_folder
-from models.frontend import FrontEnd
-from models.gtcrn.official_onnx import is_gtcrn
-from models.onnx_export import FRONT_END_KEY, export_onnx
-from models.schema import parse_json, read_toml
-from quantize.against_source import hold_to_source, output_error
-from quantize.audio_params import AUDIO_IN, AUDIO_OUT, audio_params, require_free_tensors
-from quantize.calibrate import Observations, calibrate, run_float
-from quantize.float_graph import FloatGraph
-from quantize.graph import DTYPES, to_codes, to_real
-from quantize.long_run import frames_to_run, leaves
-from quantize.lowering import lower, require_supported
-from quantize.onnx_reader import StreamingOnnx, check_model, load_onnx, read_onnx, with_states
-from quantize.pipeline import Quantised, assemble
-from quantize.recipe import Recipe, builtin_recipes, load_recipe
-from tools.bundle import LOCK, MANIFEST, SEALED, Bundle, load_bundle, seal, sha256, written_files
-from tools.calibration import Calibration, read_calibration
-from tools.console import console, progress
-from tools.frames import npz_bytes
-from tools.proof_table import overflow_words, proof_table
+from ...export.c.names import free_name, require_name
+from ...export.tflite import to_bytes
+from ...firmware_sim.compare import snr_db
+from ...firmware_sim.engines.float_engine import FloatEngine
+from ...firmware_sim.engines.numpy_engine import NumpyEngine
+from ...firmware_sim.engines.pipeline import network_ends
+from ...firmware_sim.network import NetworkSimulator
+from ...models import checkpoint as checkpoints
+from ...models.audio import q15_to_float
+from ...models.errors import Remark, StapesError
+from ...models.files import check_folder, whole_folder
+from ...models.frontend import FrontEnd
+from ...models.gtcrn.official_onnx import is_gtcrn
+from ...models.onnx_export import FRONT_END_KEY, export_onnx
+from ...models.schema import parse_json, read_toml
+from ...quantize.against_source import hold_to_source, output_error
+from ...quantize.audio_params import AUDIO_IN, AUDIO_OUT, audio_params, require_free_tensors
+from ...quantize.calibrate import Observations, calibrate, run_float
+from ...quantize.float_graph import FloatGraph
+from ...quantize.graph import DTYPES, to_codes, to_real
+from ...quantize.long_run import frames_to_run, leaves
+from ...quantize.lowering import lower, require_supported
+from ...quantize.onnx_reader import StreamingOnnx, check_model, load_onnx, read_onnx, with_states
+from ...quantize.pipeline import Quantised, assemble
+from ...quantize.recipe import Recipe, builtin_recipes, load_recipe
+from ..bundle import LOCK, MANIFEST, SEALED, Bundle, load_bundle, seal, sha256, written_files
+from ..calibration import Calibration, read_calibration
+from ..console import console, progress
+from ..frames import npz_bytes
+from ..proof_table import overflow_words, proof_table
 
 VECTOR_SAMPLES = 16_000
 VECTOR_FRAMES = 250
@@ -177,7 +177,7 @@ def _keep_lock(output: Path, made: Path) -> None:
 
 def _found_recipe(lowered: FloatGraph, seen: Observations, frontend: FrontEnd | None, budget: float) -> Recipe:
     # Metrics load slowly, and no other recipe needs them.
-    from tools.auto_recipe import search, steps
+    from ..auto_recipe import search, steps
 
     if frontend is None:
         raise StapesError("--recipe auto judges by sound, and this network has no front end: name a recipe")

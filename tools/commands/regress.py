@@ -12,20 +12,20 @@ import numpy as np
 import typer
 from rich.table import Table
 
-from firmware_sim.compare import Difference, first_difference, sha256_of, snr_db
-from firmware_sim.engines.base import Engine
-from firmware_sim.engines.float_engine import FloatEngine
-from firmware_sim.engines.pipeline import PipelineEngine
-from models.audio import q15_to_float, read_audio
-from models.frontend import FrontEnd
-from tools.audio_files import DEMO, Batch, in_parts, read_batch
-from tools.bundle import Bundle, load_bundle
-from tools.console import err, print_json, progress
-from tools.defaults import DEVICE_ENGINE, DEVICE_SECONDS
-from tools.engines import DEVICE, EXACT, make_engine, unavailable
-from tools.metrics import aligned, measure
-from tools.network_regression import print_network_report, refuse_sound, run_network_regression
-from tools.regression import REFERENCE, Report, chosen, print_findings, settle_lock
+from ...firmware_sim.compare import Difference, first_difference, sha256_of, snr_db
+from ...firmware_sim.engines.base import Engine
+from ...firmware_sim.engines.float_engine import FloatEngine
+from ...firmware_sim.engines.pipeline import PipelineEngine
+from ...models.audio import q15_to_float, read_audio
+from ...models.frontend import FrontEnd
+from ..audio_files import DEMO, Batch, in_parts, read_batch
+from ..bundle import Bundle, load_bundle
+from ..console import err, print_json, progress
+from ..defaults import DEVICE_ENGINE, DEVICE_SECONDS
+from ..engines import DEVICE, EXACT, make_engine, unavailable
+from ..metrics import aligned, measure
+from ..network_regression import print_network_report, refuse_sound, run_network_regression
+from ..regression import REFERENCE, Report, chosen, print_findings, settle_lock
 
 MASK_SNR = "mask_snr_db"
 

@@ -8,19 +8,19 @@ from pathlib import Path
 
 import numpy as np
 
-from firmware_sim.compare import sha256_of
-from firmware_sim.engines.network import run_network
-from models.audio import audio_bytes
-from models.errors import StapesError
-from models.files import check_file, check_folder, is_special, made_folders, write_all, write_folder
-from quantize.graph import to_real
-from tools.audio_files import in_parts, read_batch
-from tools.bundle import Bundle, load_bundle
-from tools.console import console, err, print_json, progress
-from tools.engines import make_engine, make_network_engine
-from tools.frames import npz_bytes, read_frames, sha256_of_codes
-from tools.metrics import with_tail
-from tools.network_regression import refuse_sound
+from ...firmware_sim.compare import sha256_of
+from ...firmware_sim.engines.network import run_network
+from ...models.audio import audio_bytes
+from ...models.errors import StapesError
+from ...models.files import check_file, check_folder, is_special, made_folders, write_all, write_folder
+from ...quantize.graph import to_real
+from ..audio_files import in_parts, read_batch
+from ..bundle import Bundle, load_bundle
+from ..console import console, err, print_json, progress
+from ..engines import make_engine, make_network_engine
+from ..frames import npz_bytes, read_frames, sha256_of_codes
+from ..metrics import with_tail
+from ..network_regression import refuse_sound
 
 # What an output holds, by the end of its name; a pipe or a device has none.
 KINDS = {"": "WAV", ".wav": "WAV", ".flac": "FLAC"}

@@ -13,8 +13,8 @@ degrade    rooms, equalisers, narrow bands, clipping
 mix        speech and noise to pairs at an exact signal-to-noise ratio
 """
 
-from tools.corpus.build import fetch
-from tools.corpus.manifest import Item, Manifest, load_manifest
-from tools.corpus.mix import Mix, make_set, mix
+from .build import fetch
+from .manifest import Item, Manifest, load_manifest
+from .mix import Mix, make_set, mix
 
 __all__ = ["Item", "Manifest", "Mix", "fetch", "load_manifest", "make_set", "mix"]

@@ -16,12 +16,12 @@ import soundfile
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 
-from models.errors import Remark, StapesError
-from models.files import check_folder, staging, write_whole
-from tools.corpus import own as own_folders
-from tools.corpus.decode import AUDIO_SUFFIXES, RATE, Audio, Unfit, read_noise, read_speech
-from tools.corpus.download import download, unpack, version_of
-from tools.corpus.join import (
+from ...models.errors import Remark, StapesError
+from ...models.files import check_folder, staging, write_whole
+from . import own as own_folders
+from .decode import AUDIO_SUFFIXES, RATE, Audio, Unfit, read_noise, read_speech
+from .download import download, unpack, version_of
+from .join import (
     LEAST_SECONDS,
     NOISE_SECONDS,
     PAUSE_SECONDS,
@@ -32,8 +32,8 @@ from tools.corpus.join import (
     sequence,
     voice_folder,
 )
-from tools.corpus.manifest import FILE_NAME, Item, Manifest, load_manifest, sha256
-from tools.corpus.sources import SPLITS, Noise, Package, Speech, packages
+from .manifest import FILE_NAME, Item, Manifest, load_manifest, sha256
+from .sources import SPLITS, Noise, Package, Speech, packages
 
 # Raised whenever decoding or joining changes, so that older corpora are built anew.
 _BUILD = 1

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import signal
 
-from models.errors import StapesError
-from tools.corpus.decode import RATE
+from ...models.errors import StapesError
+from .decode import RATE
 
 Signal = np.ndarray
 Span = tuple[float, float]

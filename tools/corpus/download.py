@@ -10,12 +10,12 @@ import zipfile
 from pathlib import Path
 from urllib.parse import unquote
 
-from models import children
-from models.archives import extract_files
-from models.errors import StapesError
-from models.files import staging
-from tools.corpus.decode import AUDIO_SUFFIXES
-from tools.corpus.rules import Package
+from ...models import children
+from ...models.archives import extract_files
+from ...models.errors import StapesError
+from ...models.files import staging
+from .decode import AUDIO_SUFFIXES
+from .rules import Package
 
 _NEEDS = {
     "apt": ("apt-get", "it needs Debian or Ubuntu"),
@@ -70,8 +70,8 @@ def _last_error(result: subprocess.CompletedProcess[str]) -> str:
 def version_of(package: Package, archive: Path) -> str:
     """Return the version in an archive's name.
 
-        >>> from tools.corpus.decode import AUDIO_SUFFIXES
-    from tools.corpus.rules import Package
+        >>> from stapes.tools.corpus.decode import AUDIO_SUFFIXES
+    from .rules import Package
         >>> version_of(Package("klettres-data", "apt", "", ()), Path("klettres-data_4:22.12.3-1_all.deb"))
         '4:22.12.3-1'
     """

@@ -6,7 +6,7 @@ hums without anything above 5 kHz.
 
 from __future__ import annotations
 
-from tools.corpus.rules import Noise, Package, Speech
+from .rules import Noise, Package, Speech
 
 _CC_BY, _CC_BY_SA = "CC-BY-3.0", "CC-BY-SA-3.0"
 _HITS = (0.1, 0.6)

@@ -8,7 +8,7 @@ from pathlib import PurePosixPath
 
 import numpy as np
 
-from tools.corpus.decode import RATE, Audio
+from .decode import RATE, Audio
 
 PAUSE_SECONDS = (0.15, 0.3)
 SPEECH_SECONDS = 10.0

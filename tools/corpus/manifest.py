@@ -13,11 +13,11 @@ from typing import Annotated, Literal
 import soundfile
 from annotated_types import Gt
 
-from models.errors import StapesError
-from models.files import write_whole
-from models.schema import STRICT, parse_json, validated
-from tools.corpus.decode import RATE, Audio
-from tools.corpus.sources import SPLITS, Split
+from ...models.errors import StapesError
+from ...models.files import write_whole
+from ...models.schema import STRICT, parse_json, validated
+from .decode import RATE, Audio
+from .sources import SPLITS, Split
 
 FILE_NAME = "manifest.json"
 # How a newcomer gets a whole corpus out of recordings of his own.

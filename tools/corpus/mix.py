@@ -10,12 +10,12 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from models.errors import StapesError
-from tools.corpus.decode import RATE, Audio, fade
-from tools.corpus.degrade import BAND_HZ, CLIP_DB, Degradation, band_limited, clipped, in_room, rms
-from tools.corpus.join import PAUSE_SECONDS, generator
-from tools.corpus.manifest import Item, Manifest, load_manifest
-from tools.corpus.noise import MADE_UP, babble, pink, speech_shaped, white
+from ...models.errors import StapesError
+from .decode import RATE, Audio, fade
+from .degrade import BAND_HZ, CLIP_DB, Degradation, band_limited, clipped, in_room, rms
+from .join import PAUSE_SECONDS, generator
+from .manifest import Item, Manifest, load_manifest
+from .noise import MADE_UP, babble, pink, speech_shaped, white
 
 _PEAK = 0.999
 _TRIES = 16

@@ -8,9 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import signal
 
-from models.errors import StapesError
-from tools.corpus.decode import LEVEL_DB, RATE, Audio
-from tools.corpus.manifest import Item, Manifest
+from ...models.errors import StapesError
+from .decode import LEVEL_DB, RATE, Audio
+from .manifest import Item, Manifest
 
 MADE_UP = ("babble", "speech-shaped", "white", "pink")
 BABBLE_SPEAKERS = (3, 8)

@@ -8,9 +8,9 @@ import re
 from collections import defaultdict
 from pathlib import Path
 
-from models.errors import StapesError
-from tools.corpus.manifest import SPLIT_RULE
-from tools.corpus.sources import SPLITS, Noise, Package, Speech, Split
+from ...models.errors import StapesError
+from .manifest import SPLIT_RULE
+from .sources import SPLITS, Noise, Package, Speech, Split
 
 SUFFIXES = (".wav", ".flac")
 PACKAGE = Package("own", "", "yours", ())

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from models.errors import StapesError
-from tools.corpus.games import GAMES
-from tools.corpus.rules import SPLITS, Noise, Package, Speech, Split, split_of_language
+from ...models.errors import StapesError
+from .games import GAMES
+from .rules import SPLITS, Noise, Package, Speech, Split, split_of_language
 
 __all__ = ["FULL", "LEAN", "SPLITS", "Noise", "Package", "Speech", "Split", "packages", "split_of_language"]
 

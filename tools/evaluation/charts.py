@@ -8,10 +8,10 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-from tools.evaluation.run import Evaluation
-from tools.evaluation.statistics import mean_of
-from tools.metrics import LABELS
-from tools.pictures import STYLE, png_bytes
+from ..metrics import LABELS
+from ..pictures import STYLE, png_bytes
+from .run import Evaluation
+from .statistics import mean_of
 
 COLOURS = ("#8a8f98", "#1f6f8b", "#35b779", "#c8553d", "#7b5ea7", "#b8860b")
 # An integer output lies on the float one; the picture needs one of them.

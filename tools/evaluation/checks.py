@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from models.errors import StapesError
-from tools.evaluation.recordings import Recording
-from tools.evaluation.run import Contest, Evaluation, evaluate_recordings
-from tools.evaluation.statistics import Paired, Scores, paired
+from ...models.errors import StapesError
+from .recordings import Recording
+from .run import Contest, Evaluation, evaluate_recordings
+from .statistics import Paired, Scores, paired
 
 METRIC = "pesq_wb"
 METRICS = (METRIC, "si_sdr")

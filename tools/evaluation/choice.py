@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from models.errors import StapesError
-from tools import dnsmos, hearing
-from tools.metrics import LABELS, METRICS, SLOW_METRICS
+from ...models.errors import StapesError
+from .. import dnsmos, hearing
+from ..metrics import LABELS, METRICS, SLOW_METRICS
 
 GROUPS: dict[str, tuple[str, ...]] = {
     "fast": tuple(METRICS),

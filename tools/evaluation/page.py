@@ -12,18 +12,18 @@ from pathlib import Path
 import numpy as np
 import soundfile
 
-from export.template import Templates
-from models.audio import float_to_q15
-from models.errors import StapesError
-from models.files import check_file, check_folder, made_folders, whole_folder, write_whole
-from models.frontend import SAMPLE_RATE
-from tools.bundle import Bundle
-from tools.evaluation.charts import bars_by_group, gains_by_group, scatter
-from tools.evaluation.checks import METRIC, CleanCheck, LevelCheck
-from tools.evaluation.run import Evaluation
-from tools.evaluation.tables import HEADINGS, clean_words, figure, level_words, mean_cell, p_words
-from tools.metrics import LABELS
-from tools.pictures import spectrograms_png
+from ...export.template import Templates
+from ...models.audio import float_to_q15
+from ...models.errors import StapesError
+from ...models.files import check_file, check_folder, made_folders, whole_folder, write_whole
+from ...models.frontend import SAMPLE_RATE
+from ..bundle import Bundle
+from ..metrics import LABELS
+from ..pictures import spectrograms_png
+from .charts import bars_by_group, gains_by_group, scatter
+from .checks import METRIC, CleanCheck, LevelCheck
+from .run import Evaluation
+from .tables import HEADINGS, clean_words, figure, level_words, mean_cell, p_words
 
 # The page of a folder; a folder that holds it was made here and may be made again.
 PAGE = "evaluation.html"

@@ -9,20 +9,20 @@ from typing import Any
 
 import numpy as np
 
-from firmware_sim.compare import snr_db
-from firmware_sim.engines.base import Engine
-from firmware_sim.engines.float_engine import FloatEngine
-from models.errors import StapesError
-from models.frontend import SAMPLE_RATE
-from tools.bundle import Bundle
-from tools.console import progress
-from tools.engines import EXACT, make_engine
-from tools.enhance import PEERS, SYSTEMS, enhance, enhance_by_peer, frames_to_do
-from tools.evaluation.recordings import Recording, by_noise, by_snr, read_recordings
-from tools.evaluation.statistics import Mean, Paired, means, paired
-from tools.metrics import DECIMALS, METRICS
-from tools.pairs import Pair
-from tools.scoring import score_all
+from ...firmware_sim.compare import snr_db
+from ...firmware_sim.engines.base import Engine
+from ...firmware_sim.engines.float_engine import FloatEngine
+from ...models.errors import StapesError
+from ...models.frontend import SAMPLE_RATE
+from ..bundle import Bundle
+from ..console import progress
+from ..engines import EXACT, make_engine
+from ..enhance import PEERS, SYSTEMS, enhance, enhance_by_peer, frames_to_do
+from ..metrics import DECIMALS, METRICS
+from ..pairs import Pair
+from ..scoring import score_all
+from .recordings import Recording, by_noise, by_snr, read_recordings
+from .statistics import Mean, Paired, means, paired
 
 # The questions of a table of differences; a peer is held against the integers as well.
 QUESTIONS = (("float", "noisy"), ("float", "wiener"), ("integer", "wiener"), ("integer", "float"))

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from scipy.stats import ttest_rel
 
-from tools.metrics import DECIMALS
+from ..metrics import DECIMALS
 
 # For each recording: system -> metric -> figure, or None where it is not defined.
 Scores = dict[str, dict[str, float | None]]

@@ -6,11 +6,11 @@ from collections.abc import Iterator, Sequence
 
 from rich.table import Table
 
-from tools.enhance import SYSTEMS
-from tools.evaluation.checks import LIMIT, METRIC, CleanCheck, LevelCheck, within
-from tools.evaluation.run import Evaluation
-from tools.evaluation.statistics import Mean, Paired
-from tools.metrics import DIGITS, LABELS
+from ..enhance import SYSTEMS
+from ..metrics import DIGITS, LABELS
+from .checks import LIMIT, METRIC, CleanCheck, LevelCheck, within
+from .run import Evaluation
+from .statistics import Mean, Paired
 
 # More columns do not fit beside each other.
 COLUMNS = 4

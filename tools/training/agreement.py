@@ -13,21 +13,21 @@ import torch
 import typer
 from rich.table import Table
 
-from models import checkpoint
-from models.audio import read_audio
-from models.errors import StapesError
-from models.gru_mask import GruMask
-from models.onnx_export import export_onnx
-from models.pipeline import FloatPipeline
-from quantize.graph import Graph
-from quantize.onnx_reader import read_onnx
-from quantize.pipeline import quantise
-from quantize.recipe import load_recipe
-from tools.audio_files import DEMO
-from tools.console import console
-from tools.training import networks
-from tools.training.fake_quant import FakeQuantisedMask, Ranges
-from tools.training.integer import IntegerForward, run_integer
+from ...models import checkpoint
+from ...models.audio import read_audio
+from ...models.errors import StapesError
+from ...models.gru_mask import GruMask
+from ...models.onnx_export import export_onnx
+from ...models.pipeline import FloatPipeline
+from ...quantize.graph import Graph
+from ...quantize.onnx_reader import read_onnx
+from ...quantize.pipeline import quantise
+from ...quantize.recipe import load_recipe
+from ..audio_files import DEMO
+from ..console import console
+from . import networks
+from .fake_quant import FakeQuantisedMask, Ranges
+from .integer import IntegerForward, run_integer
 
 
 def masks_of(graph: Graph, features: np.ndarray) -> np.ndarray:
@@ -106,7 +106,7 @@ def main(
 
     \b
     Example:
-      python -m tools.training.agreement models/zoo/gru_mask.pt
+      python -m stapes.tools.training.agreement models/zoo/gru_mask.pt
     """
     torch.set_num_threads(1)
     network, frontend, _ = checkpoint.load(model, "gru-mask")

@@ -7,12 +7,12 @@ from __future__ import annotations
 
 import numpy as np
 
-from firmware_sim.audio.frontend import AudioPath
-from firmware_sim.engines.base import to_blocks
-from models.audio import float_to_q15
-from models.frontend import FrontEnd
-from models.pipeline import FloatPipeline
-from models.stft import stft
+from ...firmware_sim.audio.frontend import AudioPath
+from ...firmware_sim.engines.base import to_blocks
+from ...models.audio import float_to_q15
+from ...models.frontend import FrontEnd
+from ...models.pipeline import FloatPipeline
+from ...models.stft import stft
 
 
 def analyse(audio: np.ndarray, frontend: FrontEnd, arithmetic: str) -> dict[str, np.ndarray]:

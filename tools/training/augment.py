@@ -9,11 +9,11 @@ import numpy as np
 import soxr
 from scipy import signal
 
-from models.audio import float_to_q15
-from tools.corpus import Mix
-from tools.corpus.decode import RATE
-from tools.corpus.degrade import band_limited, clipped, coloured, in_room, rms
-from tools.training.recipe import Data
+from ...models.audio import float_to_q15
+from ..corpus import Mix
+from ..corpus.decode import RATE
+from ..corpus.degrade import band_limited, clipped, coloured, in_room, rms
+from .recipe import Data
 
 
 def source_seconds(data: Data) -> float:

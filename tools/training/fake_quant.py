@@ -15,9 +15,9 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from models.errors import StapesError
-from models.gru_mask import GruMask
-from tools.training import recurrence
+from ...models.errors import StapesError
+from ...models.gru_mask import GruMask
+from . import recurrence
 
 # Limits of the ranges: the sums as in the lowering of the GRU, its terms as far as training is to let them.
 _TERM_LIMIT, _GATE_LIMIT, _CANDIDATE_LIMIT = 16.0, 8.0, 4.0

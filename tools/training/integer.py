@@ -16,19 +16,19 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from firmware_sim.network import NetworkSimulator
-from models.errors import StapesError
-from models.gru_mask import GruMask
-from models.onnx_export import export_onnx
-from quantize.build import build
-from quantize.calibrate import Observations, calibrate
-from quantize.float_graph import FloatGraph
-from quantize.formats import Assigner, Format
-from quantize.graph import Graph
-from quantize.lowering import lower
-from quantize.onnx_reader import read_onnx
-from quantize.recipe import load_recipe
-from tools.training.fake_quant import GivenRecurrence, fake_rows
+from ...firmware_sim.network import NetworkSimulator
+from ...models.errors import StapesError
+from ...models.gru_mask import GruMask
+from ...models.onnx_export import export_onnx
+from ...quantize.build import build
+from ...quantize.calibrate import Observations, calibrate
+from ...quantize.float_graph import FloatGraph
+from ...quantize.formats import Assigner, Format
+from ...quantize.graph import Graph
+from ...quantize.lowering import lower
+from ...quantize.onnx_reader import read_onnx
+from ...quantize.recipe import load_recipe
+from .fake_quant import GivenRecurrence, fake_rows
 
 _GATES = "rzn"
 

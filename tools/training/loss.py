@@ -10,10 +10,10 @@ import math
 import torch
 from torch import Tensor, nn
 
-from models.frontend import FrontEnd
-from tools.training.loudness import Disturbance
-from tools.training.pool import Batch
-from tools.training.recipe import Loss
+from ...models.frontend import FrontEnd
+from .loudness import Disturbance
+from .pool import Batch
+from .recipe import Loss
 
 _LEAST_MAGNITUDE = 1e-4
 _STRETCH = 24

@@ -8,13 +8,13 @@ from pathlib import Path
 
 import torch
 
-from models import checkpoint
-from models.errors import StapesError
-from models.frontend import FrontEnd
-from models.gru_mask import GruMask, GruMaskConfig
-from models.gtcrn import Gtcrn
-from tools.training.fake_quant import snap
-from tools.training.recipe import Deployment, GtcrnModel
+from ...models import checkpoint
+from ...models.errors import StapesError
+from ...models.frontend import FrontEnd
+from ...models.gru_mask import GruMask, GruMaskConfig
+from ...models.gtcrn import Gtcrn
+from .fake_quant import snap
+from .recipe import Deployment, GtcrnModel
 
 Network = GruMask | Gtcrn
 DEVICES = ("cpu", "cuda")

@@ -7,15 +7,15 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from models.gru_mask import GruMask
-from models.gtcrn import Gtcrn, features_of
-from tools.training import recurrence
-from tools.training.fake_quant import FakeQuantisedMask, Ranges
-from tools.training.integer import IntegerForward
-from tools.training.loss import Resynthesis, SpeechLoss
-from tools.training.networks import Network
-from tools.training.pool import Batch
-from tools.training.recipe import Quantisation, Recipe
+from ...models.gru_mask import GruMask
+from ...models.gtcrn import Gtcrn, features_of
+from . import recurrence
+from .fake_quant import FakeQuantisedMask, Ranges
+from .integer import IntegerForward
+from .loss import Resynthesis, SpeechLoss
+from .networks import Network
+from .pool import Batch
+from .recipe import Quantisation, Recipe
 
 # Steps between two calibrations of the integer graph, and the crops of a batch that one sees.
 CALIBRATE_EVERY, CALIBRATION_CROPS = 50, 8

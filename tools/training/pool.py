@@ -12,12 +12,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from models.audio import q15_to_float
-from models.frontend import FrontEnd
-from tools.corpus import make_set
-from tools.training.analysis import analyse
-from tools.training.augment import pair, source_seconds
-from tools.training.recipe import Recipe
+from ...models.audio import q15_to_float
+from ...models.frontend import FrontEnd
+from ..corpus import make_set
+from .analysis import analyse
+from .augment import pair, source_seconds
+from .recipe import Recipe
 
 
 class Chunk(NamedTuple):

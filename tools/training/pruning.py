@@ -12,8 +12,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from models.errors import StapesError
-from tools.training.recipe import Pruning
+from ...models.errors import StapesError
+from .recipe import Pruning
 
 
 class Pruner:

@@ -8,12 +8,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, get_args, get_origin, get_type_hints
 
-from models.errors import StapesError
-from models.frontend import FrontEnd
-from models.gru_mask import GruMaskConfig
-from models.gtcrn import Gtcrn
-from models.schema import read_toml
-from tools.corpus.degrade import BAND_HZ, CLIP_DB, ROOM_DIRECT_DB, ROOM_SECONDS
+from ...models.errors import StapesError
+from ...models.frontend import FrontEnd
+from ...models.gru_mask import GruMaskConfig
+from ...models.gtcrn import Gtcrn
+from ...models.schema import read_toml
+from ..corpus.degrade import BAND_HZ, CLIP_DB, ROOM_DIRECT_DB, ROOM_SECONDS
 
 FRONT_ENDS = ("float", "fixed")
 IMITATED = ("weights", "activations", "engine")

@@ -15,9 +15,9 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from firmware_sim.engines.native import find_compiler
-from firmware_sim.engines.program import call_compiler
-from models.gru_mask import GruMask
+from ...firmware_sim.engines.native import find_compiler
+from ...firmware_sim.engines.program import call_compiler
+from ...models.gru_mask import GruMask
 
 _SOURCE = Path(__file__).with_suffix(".c")
 _FLAGS = ("-O3", "-march=native", "-ffast-math", "-fopenmp-simd", "-shared", "-fPIC")

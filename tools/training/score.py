@@ -13,13 +13,13 @@ import torch
 import typer
 from rich.table import Table
 
-from models import checkpoint
-from models.errors import StapesError
-from models.pipeline import FloatPipeline
-from tools.console import console
-from tools.corpus import Mix, make_set
-from tools.evaluation.statistics import Mean, Paired, Scores, means, paired
-from tools.metrics import LABELS, METRICS, measure
+from ...models import checkpoint
+from ...models.errors import StapesError
+from ...models.pipeline import FloatPipeline
+from ..console import console
+from ..corpus import Mix, make_set
+from ..evaluation.statistics import Mean, Paired, Scores, means, paired
+from ..metrics import LABELS, METRICS, measure
 
 
 def score(
@@ -38,8 +38,8 @@ def score(
 
     \b
     Example:
-      python -m tools.training.score models/zoo/gru_mask.pt --corpus corpus
-      python -m tools.training.score training/best.pt --against model_trained_on_dns3.tar --corpus corpus --pairs 24
+      python -m stapes.tools.training.score models/zoo/gru_mask.pt --corpus corpus
+      python -m stapes.tools.training.score training/best.pt --against model_trained_on_dns3.tar --corpus corpus --pairs 24
     """
     torch.set_num_threads(1)
     mixes = make_set(corpus, split, pairs, seconds, snr or [0.0, 5.0, 10.0], seed)

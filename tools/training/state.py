@@ -10,8 +10,8 @@ from typing import Any
 import torch
 from torch import nn
 
-from models.errors import StapesError
-from models.files import check_folder, is_listed, record, write_folder
+from ...models.errors import StapesError
+from ...models.files import check_folder, is_listed, record, write_folder
 
 STATE_NAME = "training.pt"
 LOG_NAME = "log.jsonl"

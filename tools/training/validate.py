@@ -13,13 +13,13 @@ from pesq import pesq
 from pystoi import stoi
 from torchmetrics.functional.audio import scale_invariant_signal_distortion_ratio
 
-from models.frontend import FrontEnd
-from models.pipeline import apply_mask
-from models.stft import istft
-from tools.corpus import make_set
-from tools.training.analysis import analyse
-from tools.training.networks import Network
-from tools.training.recipe import Recipe
+from ...models.frontend import FrontEnd
+from ...models.pipeline import apply_mask
+from ...models.stft import istft
+from ..corpus import make_set
+from .analysis import analyse
+from .networks import Network
+from .recipe import Recipe
 
 
 class Validator:

@@ -7,8 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-
-from models.gtcrn import Gtcrn
+from stapes.models.gtcrn import Gtcrn
 
 SHARED = Path(__file__).parents[4] / "shared" / "data" / "gtcrn"
 OFFICIAL = SHARED / "model_trained_on_dns3.tar"

@@ -3,14 +3,14 @@
 import numpy as np
 import pytest
 import torch
+from stapes.models import checkpoint
+from stapes.models.features import complex_features
+from stapes.models.frontend import FrontEnd
+from stapes.models.gtcrn.blocks import neighbours
+from stapes.models.gtcrn.erb import erb_matrix
+from stapes.models.pipeline import apply_mask
+from stapes.models.stft import istft, stft
 
-from models import checkpoint
-from models.features import complex_features
-from models.frontend import FrontEnd
-from models.gtcrn.blocks import neighbours
-from models.gtcrn.erb import erb_matrix
-from models.pipeline import apply_mask
-from models.stft import istft, stft
 from tests.models.gtcrn.networks import GOLDEN, OFFICIAL, needs_official
 
 pytestmark = needs_official

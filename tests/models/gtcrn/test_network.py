@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 import torch
+from stapes.models.features import complex_features
+from stapes.models.gtcrn import GtcrnStates
+from stapes.models.gtcrn.erb import band_edges, erb_matrix
 
-from models.features import complex_features
-from models.gtcrn import GtcrnStates
-from models.gtcrn.erb import band_edges, erb_matrix
 from tests.models.gtcrn.formulas import Formulas
 from tests.models.gtcrn.networks import random_gtcrn, spectra
 

@@ -9,13 +9,13 @@ import onnx
 import pytest
 import torch
 from onnx import numpy_helper
+from stapes.models import checkpoint
+from stapes.models.errors import StapesError
+from stapes.models.gtcrn import GtcrnStates
+from stapes.models.gtcrn.official_onnx import is_gtcrn, largest_difference
+from stapes.models.onnx_export import to_proto
 from torch import nn
 
-from models import checkpoint
-from models.errors import StapesError
-from models.gtcrn import GtcrnStates
-from models.gtcrn.official_onnx import is_gtcrn, largest_difference
-from models.onnx_export import to_proto
 from tests.models.gtcrn.networks import GOLDEN, OFFICIAL, random_gtcrn
 
 CACHES = ("conv_cache", "tra_cache", "inter_cache")

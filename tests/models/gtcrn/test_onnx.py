@@ -6,15 +6,15 @@ import numpy as np
 import onnx
 import pytest
 import torch
+from stapes.models import checkpoint
+from stapes.models.errors import StapesError
+from stapes.models.features import complex_features
+from stapes.models.gtcrn.onnx_graph import state_shapes
+from stapes.models.onnx_export import export_onnx, to_proto
+from stapes.models.pipeline import FloatPipeline
+from stapes.quantize.calibrate import run_float
+from stapes.quantize.onnx_reader import check_model, read_onnx
 
-from models import checkpoint
-from models.errors import StapesError
-from models.features import complex_features
-from models.gtcrn.onnx_graph import state_shapes
-from models.onnx_export import export_onnx, to_proto
-from models.pipeline import FloatPipeline
-from quantize.calibrate import run_float
-from quantize.onnx_reader import check_model, read_onnx
 from tests.helpers import speech_like
 from tests.models.gtcrn.networks import GOLDEN, OFFICIAL, needs_official, random_gtcrn, spectra
 
@@ -126,7 +126,7 @@ def test_failed_export_leaves_nothing(tmp_path):
 
 
 def test_the_float_engine_plays_it(tmp_path):
-    from firmware_sim.engines.float_engine import FloatEngine
+    from stapes.firmware_sim.engines.float_engine import FloatEngine
 
     network = random_gtcrn(6)
     frontend = network.front_end()

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import soundfile
-
-from tools.audio import CLIPS
+from stapes.tools.audio import CLIPS
 
 VOICES = ("it_1", "it_2", "it_3", "ru_1", "ru_2", "ru_3")
 

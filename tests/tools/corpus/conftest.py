@@ -7,11 +7,11 @@ import tarfile
 from pathlib import Path
 
 import pytest
+from stapes.tools.audio import CLIPS
+from stapes.tools.corpus import build, fetch
+from stapes.tools.corpus.sources import Noise, Package, Speech
 
 from tests.tools.corpus.clips import VOICES
-from tools.audio import CLIPS
-from tools.corpus import build, fetch
-from tools.corpus.sources import Noise, Package, Speech
 
 
 @pytest.fixture(scope="package")

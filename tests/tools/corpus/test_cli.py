@@ -6,13 +6,13 @@ from pathlib import Path
 
 import pytest
 import soundfile
+from stapes.models.errors import StapesError
+from stapes.tools.cli.corpus import app
+from stapes.tools.corpus import load_manifest
+from stapes.tools.corpus.sources import SPLITS
 from typer.testing import CliRunner
 
-from models.errors import StapesError
 from tests.tools.corpus.clips import ratio_db
-from tools.cli.corpus import app
-from tools.corpus import load_manifest
-from tools.corpus.sources import SPLITS
 
 
 class TestCommandLine:

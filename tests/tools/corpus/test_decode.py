@@ -8,9 +8,9 @@ import av
 import numpy as np
 import pytest
 import soundfile
+from stapes.tools.corpus.decode import RATE, Unfit, active_level_db, read_native, read_noise, read_speech
 
 from tests.tools.corpus.clips import read
-from tools.corpus.decode import RATE, Unfit, active_level_db, read_native, read_noise, read_speech
 
 
 class TestDecode:

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import numpy as np
-
-from tools.corpus.decode import RATE
-from tools.corpus.join import Clip, generator, join, sequence
+from stapes.tools.corpus.decode import RATE
+from stapes.tools.corpus.join import Clip, generator, join, sequence
 
 
 class TestJoin:

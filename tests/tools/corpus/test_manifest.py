@@ -6,10 +6,9 @@ import shutil
 from pathlib import Path
 
 import pytest
-
-from models.errors import StapesError
-from tools.corpus import load_manifest
-from tools.corpus.manifest import Manifest
+from stapes.models.errors import StapesError
+from stapes.tools.corpus import load_manifest
+from stapes.tools.corpus.manifest import Manifest
 
 
 class TestManifest:

@@ -9,13 +9,13 @@ import numpy as np
 import pytest
 import soundfile
 from scipy import signal
+from stapes.models.errors import StapesError
+from stapes.tools.corpus import load_manifest, make_set, mix
+from stapes.tools.corpus.decode import RATE
+from stapes.tools.corpus.degrade import Degradation
+from stapes.tools.corpus.join import generator
 
-from models.errors import StapesError
 from tests.tools.corpus.clips import ratio_db, read
-from tools.corpus import load_manifest, make_set, mix
-from tools.corpus.decode import RATE
-from tools.corpus.degrade import Degradation
-from tools.corpus.join import generator
 
 
 class TestMix:

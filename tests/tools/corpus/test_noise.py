@@ -6,12 +6,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-
-from models.errors import StapesError
-from tools.corpus import load_manifest
-from tools.corpus.decode import RATE
-from tools.corpus.join import generator
-from tools.corpus.noise import babble, pink, speech_shaped, white
+from stapes.models.errors import StapesError
+from stapes.tools.corpus import load_manifest
+from stapes.tools.corpus.decode import RATE
+from stapes.tools.corpus.join import generator
+from stapes.tools.corpus.noise import babble, pink, speech_shaped, white
 
 
 def band_db(x: np.ndarray, low: float, high: float) -> float:

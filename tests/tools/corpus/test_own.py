@@ -7,14 +7,14 @@ from pathlib import Path
 
 import pytest
 import soundfile
+from stapes.models.errors import StapesError
+from stapes.tools.audio import CLIPS
+from stapes.tools.corpus import fetch, load_manifest
+from stapes.tools.corpus.decode import RATE
+from stapes.tools.corpus.manifest import sha256
+from stapes.tools.corpus.sources import SPLITS
 
-from models.errors import StapesError
 from tests.tools.corpus.clips import VOICES
-from tools.audio import CLIPS
-from tools.corpus import fetch, load_manifest
-from tools.corpus.decode import RATE
-from tools.corpus.manifest import sha256
-from tools.corpus.sources import SPLITS
 
 
 class TestOwnFolders:

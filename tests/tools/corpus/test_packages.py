@@ -8,13 +8,12 @@ import zipfile
 from pathlib import Path
 
 import pytest
-
-from models.errors import StapesError
-from tools.audio import CLIPS
-from tools.corpus import fetch
-from tools.corpus.download import download, unpack
-from tools.corpus.manifest import sha256
-from tools.corpus.sources import Package, packages
+from stapes.models.errors import StapesError
+from stapes.tools.audio import CLIPS
+from stapes.tools.corpus import fetch
+from stapes.tools.corpus.download import download, unpack
+from stapes.tools.corpus.manifest import sha256
+from stapes.tools.corpus.sources import Package, packages
 
 
 class TestPackages:

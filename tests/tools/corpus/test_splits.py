@@ -7,11 +7,10 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 
 import pytest
-
-from models.errors import StapesError
-from tools.corpus.games import GAMES
-from tools.corpus.manifest import Item, Manifest
-from tools.corpus.sources import FULL, LEAN, SPLITS, Noise, Package, Speech, split_of_language
+from stapes.models.errors import StapesError
+from stapes.tools.corpus.games import GAMES
+from stapes.tools.corpus.manifest import Item, Manifest
+from stapes.tools.corpus.sources import FULL, LEAN, SPLITS, Noise, Package, Speech, split_of_language
 
 
 def item(**changes: object) -> Item:

@@ -3,10 +3,9 @@
 import sys
 
 import pytest
-
-from models.errors import StapesError
-from tools.evaluation.choice import chosen_metrics
-from tools.metrics import LABELS, METRICS
+from stapes.models.errors import StapesError
+from stapes.tools.evaluation.choice import chosen_metrics
+from stapes.tools.metrics import LABELS, METRICS
 
 
 def test_the_fast_ones_are_those_that_need_no_further_package():

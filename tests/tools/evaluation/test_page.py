@@ -8,13 +8,13 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import soundfile
+from stapes.models.audio import float_to_q15
+from stapes.models.errors import StapesError
+from stapes.tools.evaluation.page import MOST_PLAYERS, PAGE, choose_examples, write_page
+from stapes.tools.evaluation.recordings import Recording
+from stapes.tools.evaluation.run import Evaluation
 
-from models.audio import float_to_q15
-from models.errors import StapesError
 from tests.helpers import speech_like
-from tools.evaluation.page import MOST_PLAYERS, PAGE, choose_examples, write_page
-from tools.evaluation.recordings import Recording
-from tools.evaluation.run import Evaluation
 
 BUNDLE = SimpleNamespace(name="mask", hash="0123456789abcdef" * 4, recipe=SimpleNamespace(name="w8a8"))
 NAMES = ("noisy", "wiener", "float", "integer", "rnnoise")

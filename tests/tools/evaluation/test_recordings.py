@@ -2,12 +2,11 @@
 
 import numpy as np
 import pytest
-
-from models.audio import q15_to_float, read_audio, write_audio
-from models.errors import StapesError
-from tools.audio import DEMO
-from tools.evaluation.recordings import Recording, by_noise, by_snr, measured_snr, read_recordings
-from tools.pairs import find_pairs
+from stapes.models.audio import q15_to_float, read_audio, write_audio
+from stapes.models.errors import StapesError
+from stapes.tools.audio import DEMO
+from stapes.tools.evaluation.recordings import Recording, by_noise, by_snr, measured_snr, read_recordings
+from stapes.tools.pairs import find_pairs
 
 
 @pytest.fixture(scope="module")

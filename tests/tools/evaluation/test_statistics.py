@@ -3,8 +3,7 @@
 import numpy as np
 import pytest
 from scipy import stats
-
-from tools.evaluation.statistics import mean_of, means, paired
+from stapes.tools.evaluation.statistics import mean_of, means, paired
 
 ROWS = [
     {"a": {"pesq_wb": 1.0, "stoi": 0.5}, "b": {"pesq_wb": 2.0, "stoi": 0.7}},

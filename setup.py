@@ -1,0 +1,7 @@
+"""The packages: setuptools finds those of a folder, but not under the name of a folder above them."""
+
+from setuptools import find_packages, setup
+
+FOLDERS = ("models", "quantize", "export", "firmware_sim", "tools")
+
+setup(packages=["stapes", *(f"stapes.{name}" for name in find_packages(include=[f"{folder}*" for folder in FOLDERS]))])
