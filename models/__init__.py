@@ -2,7 +2,7 @@
 
 stopping, scratch, children   the process: signals, temporary files, other programs
 files       files and folders out; archives takes them out of a tar archive
-audio       files in and out, q15
+sound_files files in and out, q15
 schema      documents of others against what they may say
 text        their names, harmless where they are read
 frontend    the constants of the path around the network, and its windows

@@ -100,7 +100,7 @@ def once(shared_folder) -> Callable[[str, Callable[[Path], object]], Path]:
 @pytest.fixture(scope="session")
 def few_clips(once) -> list[Path]:
     """Two seconds of two calibration clips: enough for ranges, quick to calibrate on."""
-    from stapes.models.audio import read_audio, write_audio
+    from stapes.models.sound_files import read_audio, write_audio
     from stapes.tools.audio import CALIBRATION
 
     def make(clip: str) -> Path:

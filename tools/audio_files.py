@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from ..firmware_sim.compare import sha256_of
-from ..models.audio import as_q15, list_audio, read_audio
+from ..models.sound_files import as_q15, list_audio, read_audio
 
 AUDIO = Path(__file__).parent / "audio"
 CALIBRATION = AUDIO / "calibration"

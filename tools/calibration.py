@@ -11,10 +11,10 @@ from pathlib import Path
 
 import numpy as np
 
-from ..models.audio import SUFFIXES, as_q15, list_audio, probe_audio, q15_to_float, read_audio
 from ..models.errors import Remark, StapesError
 from ..models.frontend import SAMPLE_RATE, FrontEnd
 from ..models.pipeline import FloatPipeline
+from ..models.sound_files import SUFFIXES, as_q15, list_audio, probe_audio, q15_to_float, read_audio
 from ..quantize.calibrate import MAX_FRAMES
 from ..quantize.onnx_reader import StreamingOnnx
 from .arrays import read_npz

@@ -8,9 +8,9 @@ import numpy as np
 
 from ..firmware_sim.engines.base import Engine
 from ..firmware_sim.engines.float_engine import FloatEngine
-from ..models.audio import q15_to_float
 from ..models.frontend import FrontEnd
 from ..models.pipeline import FloatPipeline
+from ..models.sound_files import q15_to_float
 from ..models.stft import istft
 from . import rnnoise
 from .metrics import aligned, with_tail

@@ -17,10 +17,10 @@ from ..firmware_sim.engines.base import Engine
 from ..firmware_sim.engines.native import NativeEngine
 from ..firmware_sim.engines.numpy_engine import NumpyEngine
 from ..firmware_sim.engines.tflm import TflmEngine
-from ..models.audio import float_to_q15, q15_to_float, read_audio
 from ..models.errors import StapesError
 from ..models.frontend import FrontEnd
 from ..models.pipeline import FloatPipeline, apply_mask
+from ..models.sound_files import float_to_q15, q15_to_float, read_audio
 from ..models.stft import istft, stft
 from ..quantize.calibrate import run_float
 from ..quantize.float_graph import FloatGraph

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import numpy as np
 
-from ..models.audio import SUFFIXES, read_audio
 from ..models.errors import StapesError
+from ..models.sound_files import SUFFIXES, read_audio
 
 # Subfolders with the same names in both (VoiceBank+DEMAND, own corpora), or with `fileid_N` in both (DNS challenge).
 SUBFOLDERS = (("noisy", "clean"), ("noisy_testset_wav", "clean_testset_wav"))

@@ -51,7 +51,7 @@ def to_blocks(audio_q15: np.ndarray, hop: int) -> np.ndarray:
     audio_q15 = np.atleast_2d(np.asarray(audio_q15))
     if audio_q15.dtype != np.int16:
         raise StapesError(
-            f"engines take int16 samples (q15), not {audio_q15.dtype}; convert with models.audio.float_to_q15"
+            f"engines take int16 samples (q15), not {audio_q15.dtype}; convert with models.sound_files.float_to_q15"
         )
     if audio_q15.shape[1] == 0:
         raise StapesError("no samples: give at least one")

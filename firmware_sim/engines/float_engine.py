@@ -9,10 +9,10 @@ from pathlib import Path
 
 import numpy as np
 
-from ...models.audio import float_to_q15, q15_to_float
 from ...models.errors import StapesError
 from ...models.frontend import FrontEnd
 from ...models.pipeline import FloatPipeline, apply_mask
+from ...models.sound_files import float_to_q15, q15_to_float
 from ...models.stft import istft
 from ...quantize.calibrate import run_float, stream
 from ...quantize.graph import Graph, to_codes, to_real

@@ -10,10 +10,10 @@ from pathlib import Path
 import numpy as np
 from stapes.firmware_sim.engines.base import Run
 from stapes.firmware_sim.engines.numpy_engine import NumpyEngine
-from stapes.models.audio import float_to_q15
 from stapes.models.frontend import FrontEnd
 from stapes.models.onnx_export import export_onnx
 from stapes.models.pipeline import FloatPipeline
+from stapes.models.sound_files import float_to_q15
 from stapes.quantize.graph import Graph
 from stapes.quantize.onnx_reader import read_onnx
 from stapes.quantize.pipeline import quantise

@@ -10,8 +10,8 @@ import pytest
 import torch
 from safetensors.torch import save_file
 from stapes.models import checkpoint
-from stapes.models.audio import write_audio
 from stapes.models.errors import StapesError
+from stapes.models.sound_files import write_audio
 
 from tests.helpers import OWN_CONFIG, PUBLISHED_CONFIG, published_checkpoint, random_network
 from tests.models.gtcrn.networks import random_gtcrn

@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 import torch
 from stapes.models import checkpoint
-from stapes.models.audio import read_audio
 from stapes.models.frontend import FrontEnd
 from stapes.models.onnx_export import to_proto
 from stapes.models.pipeline import FloatPipeline
+from stapes.models.sound_files import read_audio
 from stapes.tools.zoo import GRU_MASK, GRU_MASK_SPARSE, GRU_MASK_W8A8
 from torchmetrics.functional.audio import scale_invariant_signal_distortion_ratio
 

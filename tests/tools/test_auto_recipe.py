@@ -8,10 +8,10 @@ import onnx
 import pytest
 from stapes.firmware_sim.engines.numpy_engine import NumpyEngine
 from stapes.models import checkpoint
-from stapes.models.audio import q15_to_float, read_audio
 from stapes.models.errors import StapesError
 from stapes.models.onnx_export import export_onnx
 from stapes.models.pipeline import FloatPipeline
+from stapes.models.sound_files import q15_to_float, read_audio
 from stapes.quantize.calibrate import calibrate
 from stapes.quantize.lowering import lower
 from stapes.quantize.onnx_reader import read_onnx

@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 from stapes.export.c.names import free_name
 from stapes.export.tflite import from_bytes
-from stapes.models.audio import write_audio
 from stapes.models.errors import StapesError
+from stapes.models.sound_files import write_audio
 from stapes.quantize.recipe import load_recipe
 from stapes.tools.bundle import SEALED, canonical_json, load_bundle, seal, sha256
 from stapes.tools.commands.quantize import make_bundle

@@ -7,10 +7,10 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import soundfile
-from stapes.models.audio import write_audio
 from stapes.models.errors import StapesError
 from stapes.models.frontend import FrontEnd
 from stapes.models.pipeline import FloatPipeline
+from stapes.models.sound_files import write_audio
 from stapes.tools import calibration
 from stapes.tools.calibration import read_calibration
 

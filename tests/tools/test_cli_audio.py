@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import soundfile
 import soxr
-from stapes.models.audio import float_to_q15, read_audio
+from stapes.models.sound_files import float_to_q15, read_audio
 from stapes.tools.audio import DEMO
 from stapes.tools.engines import make_engine
 

@@ -7,7 +7,7 @@ import pytest
 import soundfile
 from stapes.firmware_sim.compare import snr_db
 from stapes.firmware_sim.engines.float_engine import FloatEngine
-from stapes.models.audio import q15_to_float
+from stapes.models.sound_files import q15_to_float
 from stapes.tools.bench.material import speech_in_noise
 from stapes.tools.commands.inspect import OBJECTIONABLE_MS
 from stapes.tools.commands.quantize import _against_float

@@ -6,8 +6,8 @@ import shutil
 import pytest
 import soundfile
 import typer
-from stapes.models.audio import read_audio, write_audio
 from stapes.models.errors import StapesError
+from stapes.models.sound_files import read_audio, write_audio
 from stapes.tools.audio import DEMO
 from stapes.tools.bundle import load_bundle
 from stapes.tools.cli.demo import demo

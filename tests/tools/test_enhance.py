@@ -2,10 +2,10 @@
 
 import numpy as np
 from stapes.firmware_sim.engines.float_engine import FloatEngine
-from stapes.models.audio import float_to_q15, q15_to_float
 from stapes.models.frontend import FrontEnd
 from stapes.models.onnx_export import export_onnx
 from stapes.models.pipeline import FloatPipeline
+from stapes.models.sound_files import float_to_q15, q15_to_float
 from stapes.tools.enhance import SYSTEMS, enhance
 
 from tests.helpers import speech_like

@@ -10,9 +10,9 @@ import soxr
 import typer
 from stapes.firmware_sim.engines.float_engine import FloatEngine
 from stapes.models import checkpoint
-from stapes.models.audio import float_to_q15, q15_to_float, read_audio, write_audio
 from stapes.models.errors import StapesError
 from stapes.models.pipeline import FloatPipeline
+from stapes.models.sound_files import float_to_q15, q15_to_float, read_audio, write_audio
 from stapes.tools.audio import CLIPS, DEMO
 from stapes.tools.cli.evaluate import evaluate
 from stapes.tools.engines import make_engine

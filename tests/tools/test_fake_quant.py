@@ -8,10 +8,10 @@ import pytest
 import torch
 from stapes.firmware_sim.compare import snr_db
 from stapes.models import checkpoint
-from stapes.models.audio import read_audio
 from stapes.models.errors import StapesError
 from stapes.models.onnx_export import export_onnx
 from stapes.models.pipeline import FloatPipeline
+from stapes.models.sound_files import read_audio
 from stapes.quantize.build import quantise_weights
 from stapes.quantize.onnx_reader import read_onnx
 from stapes.quantize.pipeline import quantise

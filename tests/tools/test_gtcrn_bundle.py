@@ -8,7 +8,7 @@ import soundfile
 import torch
 from stapes.firmware_sim.cortex_m7.measure import measure
 from stapes.firmware_sim.engines.float_engine import FloatEngine
-from stapes.models.audio import q15_to_float
+from stapes.models.sound_files import q15_to_float
 from stapes.tools.bench.material import speech_in_noise
 from stapes.tools.bundle import load_bundle
 from stapes.tools.commands.export import exported_c

@@ -7,11 +7,11 @@ import numpy as np
 import pytest
 import torch
 from stapes.models import checkpoint
-from stapes.models.audio import float_to_q15, q15_to_float
 from stapes.models.errors import StapesError
 from stapes.models.gtcrn import Gtcrn
 from stapes.models.onnx_export import export_onnx
 from stapes.models.pipeline import FloatPipeline
+from stapes.models.sound_files import float_to_q15, q15_to_float
 from stapes.tools.train import Training
 from stapes.tools.training.loss import Resynthesis
 from stapes.tools.training.objective import make_objective

@@ -2,8 +2,8 @@
 
 import numpy as np
 import pytest
-from stapes.models.audio import read_audio
 from stapes.models.errors import StapesError
+from stapes.models.sound_files import read_audio
 from stapes.tools import metrics
 from stapes.tools.audio import DEMO
 

@@ -13,7 +13,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from stapes.models.audio import read_audio, write_audio
+from stapes.models.sound_files import read_audio, write_audio
 from stapes.tools.audio import DEMO
 from stapes.tools.zoo import GRU_MASK_W8A8
 

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 import soundfile
-from stapes.models.audio import write_audio
 from stapes.models.errors import StapesError
+from stapes.models.sound_files import write_audio
 from stapes.tools.audio import DEMO
 from stapes.tools.pairs import Pair, find_pairs, read_pair, read_pairs
 

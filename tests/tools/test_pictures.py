@@ -3,8 +3,8 @@
 import matplotlib.image
 import numpy as np
 import pytest
-from stapes.models.audio import read_audio
 from stapes.models.errors import StapesError
+from stapes.models.sound_files import read_audio
 from stapes.tools.audio import DEMO
 from stapes.tools.pictures import draw_comparison, level_db, spectrogram_db
 

@@ -10,7 +10,7 @@ from stapes.firmware_sim.engines.base import Run
 from stapes.firmware_sim.engines.float_engine import FloatEngine
 from stapes.firmware_sim.engines.numpy_engine import NumpyEngine
 from stapes.models import checkpoint
-from stapes.models.audio import as_q15, q15_to_float, read_audio, write_audio
+from stapes.models.sound_files import as_q15, q15_to_float, read_audio, write_audio
 from stapes.quantize.recipe import load_recipe
 from stapes.tools import engines
 from stapes.tools.audio import DEMO

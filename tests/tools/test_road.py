@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pytest
 import soundfile
-from stapes.models.audio import read_audio, write_audio
+from stapes.models.sound_files import read_audio, write_audio
 from stapes.tools.audio import DEMO
 
 from tests.machine import lacking

@@ -6,7 +6,7 @@ import numpy as np
 import soundfile
 from stapes.firmware_sim.compare import sha256_of
 from stapes.firmware_sim.engines.numpy_engine import NumpyEngine
-from stapes.models.audio import float_to_q15, read_audio
+from stapes.models.sound_files import float_to_q15, read_audio
 
 
 def test_json_names_each_file_and_the_hash_of_its_samples(stapes, bundle_of, few_clips, tmp_path):

@@ -11,10 +11,10 @@ from pesq import pesq
 from stapes.firmware_sim.audio.frontend import AudioPath
 from stapes.firmware_sim.engines.base import to_blocks
 from stapes.models import checkpoint
-from stapes.models.audio import q15_to_float
 from stapes.models.errors import StapesError
 from stapes.models.gru_mask import GruMask
 from stapes.models.pipeline import FloatPipeline
+from stapes.models.sound_files import q15_to_float
 from stapes.tools.corpus import Mix, fetch, make_set
 from stapes.tools.train import Training, learning_rate, train
 from stapes.tools.training import recurrence

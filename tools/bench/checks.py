@@ -11,8 +11,8 @@ from ...firmware_sim.compare import sha256_of, snr_db
 from ...firmware_sim.engines.base import Engine
 from ...firmware_sim.engines.float_engine import FloatEngine
 from ...firmware_sim.engines.numpy_engine import NumpyEngine
-from ...models.audio import q15_to_float
 from ...models.frontend import SAMPLE_RATE
+from ...models.sound_files import q15_to_float
 from ..bundle import Bundle
 from ..console import progress
 

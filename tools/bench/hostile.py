@@ -25,11 +25,11 @@ from typing import IO, NoReturn
 import numpy as np
 import torch
 
-from ...models.audio import write_audio
 from ...models.checkpoint import save
 from ...models.frontend import SAMPLE_RATE
 from ...models.gru_mask import GruMask, GruMaskConfig
 from ...models.onnx_export import export_onnx
+from ...models.sound_files import write_audio
 from . import mutations
 from .mutations import Rng, chosen
 

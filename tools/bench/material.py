@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from ...models.audio import float_to_q15, read_audio
 from ...models.frontend import SAMPLE_RATE
+from ...models.sound_files import float_to_q15, read_audio
 from ..audio import CLIPS
 
 SNR_DB = (-5.0, 20.0)

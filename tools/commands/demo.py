@@ -12,9 +12,9 @@ import typer
 from rich.table import Table
 
 from ...firmware_sim.compare import sha256_of, snr_db
-from ...models.audio import float_to_q15, write_audio
 from ...models.errors import StapesError
 from ...models.files import whole_folder, write_whole
+from ...models.sound_files import float_to_q15, write_audio
 from ...quantize.recipe import load_recipe
 from ..audio_files import DEMO, Batch, read_batch
 from ..bundle import Bundle, canonical_json

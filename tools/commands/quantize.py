@@ -19,13 +19,13 @@ from ...firmware_sim.engines.numpy_engine import NumpyEngine
 from ...firmware_sim.engines.pipeline import network_ends
 from ...firmware_sim.network import NetworkSimulator
 from ...models import checkpoint as checkpoints
-from ...models.audio import q15_to_float
 from ...models.errors import Remark, StapesError
 from ...models.files import check_folder, whole_folder
 from ...models.frontend import FrontEnd
 from ...models.gtcrn.official_onnx import is_gtcrn
 from ...models.onnx_export import FRONT_END_KEY, export_onnx
 from ...models.schema import parse_json, read_toml
+from ...models.sound_files import q15_to_float
 from ...quantize.against_source import hold_to_source, output_error
 from ...quantize.audio_params import AUDIO_IN, AUDIO_OUT, audio_params, require_free_tensors
 from ...quantize.calibrate import Observations, calibrate, run_float

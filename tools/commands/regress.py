@@ -16,8 +16,8 @@ from ...firmware_sim.compare import Difference, first_difference, sha256_of, snr
 from ...firmware_sim.engines.base import Engine
 from ...firmware_sim.engines.float_engine import FloatEngine
 from ...firmware_sim.engines.pipeline import PipelineEngine
-from ...models.audio import q15_to_float, read_audio
 from ...models.frontend import FrontEnd
+from ...models.sound_files import q15_to_float, read_audio
 from ..audio_files import DEMO, Batch, in_parts, read_batch
 from ..bundle import Bundle, load_bundle
 from ..console import err, print_json, progress

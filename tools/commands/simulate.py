@@ -10,9 +10,9 @@ import numpy as np
 
 from ...firmware_sim.compare import sha256_of
 from ...firmware_sim.engines.network import run_network
-from ...models.audio import audio_bytes
 from ...models.errors import StapesError
 from ...models.files import check_file, check_folder, is_special, made_folders, write_all, write_folder
+from ...models.sound_files import audio_bytes
 from ...quantize.graph import to_real
 from ..audio_files import in_parts, read_batch
 from ..bundle import Bundle, load_bundle

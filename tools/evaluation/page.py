@@ -13,10 +13,10 @@ import numpy as np
 import soundfile
 
 from ...export.template import Templates
-from ...models.audio import float_to_q15
 from ...models.errors import StapesError
 from ...models.files import check_file, check_folder, made_folders, whole_folder, write_whole
 from ...models.frontend import SAMPLE_RATE
+from ...models.sound_files import float_to_q15
 from ..bundle import Bundle
 from ..metrics import LABELS
 from ..pictures import spectrograms_png

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import numpy as np
 
-from ...models.audio import as_q15, float_to_q15, q15_to_float
 from ...models.errors import StapesError
+from ...models.sound_files import as_q15, float_to_q15, q15_to_float
 from ..pairs import Pair, read_pairs
 
 # Written by `stapes corpus mix` beside noisy/ and clean/: name, snr_db, speaker, noise.

@@ -14,11 +14,11 @@ import typer
 from rich.table import Table
 
 from ...models import checkpoint
-from ...models.audio import read_audio
 from ...models.errors import StapesError
 from ...models.gru_mask import GruMask
 from ...models.onnx_export import export_onnx
 from ...models.pipeline import FloatPipeline
+from ...models.sound_files import read_audio
 from ...quantize.graph import Graph
 from ...quantize.onnx_reader import read_onnx
 from ...quantize.pipeline import quantise

@@ -9,9 +9,9 @@ import numpy as np
 
 from ...firmware_sim.audio.frontend import AudioPath
 from ...firmware_sim.engines.base import to_blocks
-from ...models.audio import float_to_q15
 from ...models.frontend import FrontEnd
 from ...models.pipeline import FloatPipeline
+from ...models.sound_files import float_to_q15
 from ...models.stft import stft
 
 

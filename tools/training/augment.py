@@ -9,7 +9,7 @@ import numpy as np
 import soxr
 from scipy import signal
 
-from ...models.audio import float_to_q15
+from ...models.sound_files import float_to_q15
 from ..corpus import Mix
 from ..corpus.decode import RATE
 from ..corpus.degrade import band_limited, clipped, coloured, in_room, rms

@@ -12,8 +12,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ...models.audio import q15_to_float
 from ...models.frontend import FrontEnd
+from ...models.sound_files import q15_to_float
 from ..corpus import make_set
 from .analysis import analyse
 from .augment import pair, source_seconds

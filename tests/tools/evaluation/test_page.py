@@ -8,8 +8,8 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import soundfile
-from stapes.models.audio import float_to_q15
 from stapes.models.errors import StapesError
+from stapes.models.sound_files import float_to_q15
 from stapes.tools.evaluation.page import MOST_PLAYERS, PAGE, choose_examples, write_page
 from stapes.tools.evaluation.recordings import Recording
 from stapes.tools.evaluation.run import Evaluation

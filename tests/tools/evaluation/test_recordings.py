@@ -2,8 +2,8 @@
 
 import numpy as np
 import pytest
-from stapes.models.audio import q15_to_float, read_audio, write_audio
 from stapes.models.errors import StapesError
+from stapes.models.sound_files import q15_to_float, read_audio, write_audio
 from stapes.tools.audio import DEMO
 from stapes.tools.evaluation.recordings import Recording, by_noise, by_snr, measured_snr, read_recordings
 from stapes.tools.pairs import find_pairs

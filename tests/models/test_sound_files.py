@@ -5,8 +5,8 @@ import warnings
 import numpy as np
 import pytest
 import soundfile
-from stapes.models.audio import float_to_q15, list_audio, q15_to_float, read_audio, write_audio
 from stapes.models.errors import StapesError
+from stapes.models.sound_files import float_to_q15, list_audio, q15_to_float, read_audio, write_audio
 
 
 def test_every_q15_value_survives_the_way_to_float_and_back():
