@@ -11,7 +11,7 @@ from pathlib import Path
 from ..models import children
 from ..models.errors import StapesError
 from .cmsis_dsp import sources
-from .engines.program import call_compiler, program_defines, program_files, shared_object
+from .engines.program import call_compiler, program_defines, program_files, runtime_of, shared_object
 
 HARNESS = Path(__file__).with_name("fuzz_process.c")
 CLANG = "clang"
@@ -72,8 +72,8 @@ def build(folder: Path, name: str, work: Path) -> Path:
         for path in cmsis.c_files
     ]
     for path in (*program_files(folder), HARNESS):
-        if path.parent == folder / "runtime":
-            objects.append(str(shared_object([*own, guided], path, path.parent)))
+        if runtime := runtime_of(folder, path):
+            objects.append(str(shared_object([*own, guided], path, runtime)))
             continue
         objects.append(str(work / f"{path.stem}.o"))
         command = [*own, *([] if path == HARNESS else [guided]), *program_defines(folder, name, trace=False)]

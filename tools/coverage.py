@@ -59,12 +59,17 @@ def main(pytest_arguments: list[str]) -> int:
     return tests.returncode
 
 
+def _folders_of_c() -> list[Path]:
+    """The folders below `C_FOLDERS` in which there is C."""
+    return sorted({path.parent for name in C_FOLDERS for path in (CHECKOUT / name).rglob("*.c")})
+
+
 def _compilers() -> Path:
     """A folder with `gcc` and `cc` that count, where this machine has them."""
     bin_folder, notes = FOLDER / "bin", FOLDER / "notes"
     for folder in (bin_folder, notes):
         folder.mkdir(parents=True)
-    folders = " ".join(f"'{CHECKOUT / name}'" for name in C_FOLDERS)
+    folders = " ".join(f"'{folder}'" for folder in _folders_of_c())
     for name in ("gcc", "cc"):
         if real := shutil.which(name):
             program = bin_folder / name

@@ -10,7 +10,7 @@ from ..template import Code, Templates
 from ..vectors import Vectors
 from .costs import ram_by_part
 from .program import Program, Traced, Variable
-from .runtime import runtime_files, runtime_text
+from .runtime import FOLDER, exported_path, runtime_files, runtime_text
 from .self_test import FUNCTIONS, self_test
 from .text import code, listed
 
@@ -62,7 +62,7 @@ def render(program: Program, stamp: Stamp, vectors: Vectors | None) -> dict[str,
     copied = runtime_files(functions, audio.sources if audio is not None else ())
     own = ["", "_weights", *(("_self_test", "_vectors") if vectors is not None else ())]
     sources = [f"{name}{part}.c" for part in own]
-    sources += [f"runtime/{file}" for file in copied if file.endswith(".c")]
+    sources += [f"{FOLDER}/{file}" for file in copied if file.endswith(".c")]
     guard, vector_guard = (f"{name}_{what}_{stamp.short_hash}" for what in ("bundle", "vectors"))
     mark = f"{MARK} {stamp.version} from bundle {stamp.bundle_hash}, recipe {stamp.recipe}; do not edit."
     values: dict[str, Any] = {
@@ -80,6 +80,7 @@ def render(program: Program, stamp: Stamp, vectors: Vectors | None) -> dict[str,
         "sources": sources,
         "arena": code("ctx->scratch.arena" if audio is not None else "ctx->arena"),
         "warnings": WARNINGS,
+        "exported_path": exported_path,
         "ports": _ports(program),
         "ram": ram_by_part(program),
         **_signatures(program),
@@ -99,4 +100,4 @@ def render(program: Program, stamp: Stamp, vectors: Vectors | None) -> dict[str,
     if vectors is not None:
         for file in ("vectors.h", "vectors.c", "self_test.h", "self_test.c", "runner.c"):
             files[f"{name}_{file}"] = TEMPLATES.render(f"{file}.j2", values)
-    return files | {f"runtime/{file}": runtime_text(file) for file in copied}
+    return files | {f"{FOLDER}/{file}": runtime_text(file) for file in copied}

@@ -6,10 +6,11 @@ options, so the transform comes as one unit that needs neither.
 
 from __future__ import annotations
 
+from ..c.runtime import exported_path
 from ..template import Code
 from .contents import Contents
 
-_TRANSFORM = "runtime/stapes_rfft_q31.c"
+_TRANSFORM = exported_path("stapes_rfft_q31.c")
 
 
 def arduino_files(contents: Contents) -> dict[str, str | bytes]:

@@ -15,7 +15,8 @@ from ...models.errors import StapesError
 from ..c.costs import context_bytes, ram_by_part
 from ..c.files import WARNINGS, render
 from ..c.program import Program
-from ..c.runtime import runtime_files, runtime_text
+from ..c.runtime import FOLDER as RUNTIME_FOLDER
+from ..c.runtime import exported_path, runtime_files, runtime_text
 from ..cmsis_dsp import CmsisDsp
 from ..memory import aligned
 from ..stamp import MARK, Stamp
@@ -60,7 +61,7 @@ class Contents:
         }
         if self.program.audio is not None:
             files |= {f"{self.name}_stream.{end}": self.render(f"common/stream.{end}.j2") for end in ("h", "c")}
-            files |= {f"runtime/{file}": runtime_text(file) for file in runtime_files(_STREAM_FUNCTIONS)}
+            files |= {f"{RUNTIME_FOLDER}/{file}": runtime_text(file) for file in runtime_files(_STREAM_FUNCTIONS)}
         return dict(sorted(files.items()))
 
     @property
@@ -98,6 +99,7 @@ class Contents:
             "stamp": stamp,
             "version": self.version,
             "mark": mark,
+            "exported_path": exported_path,
             "warnings": WARNINGS,
             "ram": self.ram,
         }

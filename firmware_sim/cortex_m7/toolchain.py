@@ -19,6 +19,7 @@ from ..engines.program import (
     call_compiler,
     program_defines,
     program_files,
+    runtime_of,
     self_test_files,
     shared_object,
 )
@@ -136,8 +137,8 @@ def build(
     objects = {}
     unused = "main.c" if ports else "network.c"
     for path in [*files, SHIM, *(path for path in sorted(HERE.glob("*.c")) if path.name != unused)]:
-        if path.parent == folder / "runtime":
-            objects[path.name] = shared_object(strict, path, path.parent)
+        if runtime := runtime_of(folder, path):
+            objects[path.name] = shared_object(strict, path, runtime)
         else:
             objects[path.name] = work / f"{path.stem}.o"
             call_compiler([*own, "-c", str(path), "-o", str(objects[path.name])])

@@ -28,6 +28,7 @@ from .program import (
     ports_of,
     program_defines,
     program_files,
+    runtime_of,
     shared_object,
     streams,
     unpack_frames,
@@ -62,13 +63,13 @@ def build(
     compiler = (cc or find_compiler()).split()
     cmsis = sources()
     common = ["-std=c99", "-fPIC", *flags, *(f"-I{d}" for d in cmsis.include_dirs), *(f"-D{d}" for d in cmsis.defines)]
-    shared = [path for path in program_files(folder) if path.parent != folder]
-    objects = [str(shared_object([*compiler, *common], path, folder / "runtime")) for path in shared]
+    files = [(path, runtime_of(folder, path)) for path in program_files(folder)]
+    objects = [str(shared_object([*compiler, *common], path, runtime)) for path, runtime in files if runtime]
     if not ports:
         objects += [str(shared_object([*compiler, *common, "-w"], path)) for path in cmsis.c_files]
     own = [*compiler, *common, *program_defines(folder, name, trace, ports)]
     with tempfile.TemporaryDirectory(prefix="stapes-build-") as work:
-        for index, path in enumerate([*(path for path in program_files(folder) if path.parent == folder), SHIM]):
+        for index, path in enumerate([*(path for path, runtime in files if not runtime), SHIM]):
             objects.append(f"{work}/{index}.o")
             call_compiler([*own, "-c", str(path), "-o", objects[-1]])
         call_compiler([*compiler, *flags, "-shared", *objects, "-o", str(output)])

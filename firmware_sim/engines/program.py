@@ -36,6 +36,8 @@ STRICT = (
     "-Wcast-align",
 )
 HOPS_A_CALL = 500
+# The folder of an export whose files, in folders of their own, say nothing of a program.
+RUNTIME = "runtime"
 
 
 @dataclass(frozen=True)
@@ -58,8 +60,13 @@ class ProgramSource:
 
 def program_files(folder: Path) -> list[Path]:
     """The C files of an exported program, without its self-test."""
-    files = sorted([*folder.glob("*.c"), *(folder / "runtime").glob("*.c")])
+    files = sorted([*folder.glob("*.c"), *(folder / RUNTIME).rglob("*.c")])
     return [path for path in files if not path.name.endswith(("_runner.c", "_self_test.c", "_vectors.c"))]
+
+
+def runtime_of(folder: Path, path: Path) -> Path | None:
+    """The runtime of an exported folder where a file belongs to it, else None: the headers that `shared_object` asks for."""
+    return folder / RUNTIME if path.is_relative_to(folder / RUNTIME) else None
 
 
 def self_test_files(folder: Path, name: str) -> list[Path]:
@@ -105,11 +112,11 @@ def _object_folder() -> Path:
 
 
 def shared_object(command: Sequence[str], path: Path, headers: Path | None = None) -> Path:
-    """The object of a file that says nothing of a program: known by its text, that of its headers, and the command.
+    """The object of a file that says nothing of a program: known by its text, that of the headers below `headers`, and the command.
 
     What else the compiler writes, a `.su` file for instance, lies beside it. Raises StapesError as `call_compiler` does.
     """
-    texts = [path, *(sorted(headers.glob("*.h")) if headers else ())]
+    texts = [path, *(sorted(headers.rglob("*.h")) if headers else ())]
     key = hashlib.sha256(repr([command, *(text.read_bytes() for text in texts)]).encode()).hexdigest()
     target = _object_folder() / f"{path.stem}_{key[:32]}.o"
     if not target.exists():

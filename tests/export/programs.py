@@ -55,7 +55,7 @@ class CNetwork:
         size.write_text(
             '#include "net/net.h"\nsize_t net_size(void);\nsize_t net_size(void) { return sizeof(net_context); }\n'
         )
-        files = [*self.folder.glob("*.c"), *(self.folder / "runtime").glob("*.c"), size]
+        files = [*self.folder.glob("*.c"), *(self.folder / "runtime").rglob("*.c"), size]
         compile_files(command, sorted(files), folder / "net.so", "-shared")
         self.c = ctypes.CDLL(str(folder / "net.so"))
         self.c.net_size.restype = ctypes.c_size_t

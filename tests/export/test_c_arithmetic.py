@@ -5,7 +5,7 @@ import itertools
 
 import numpy as np
 import pytest
-from stapes.export.c.runtime import RUNTIME
+from stapes.export.c.runtime import runtime_file, runtime_includes
 from stapes.quantize import arithmetic
 from stapes.quantize.tables import SIGMOID_Q16
 
@@ -33,8 +33,8 @@ def call(request, tmp_path_factory):
     source = folder / "shim.c"
     source.write_text(SOURCE)
     library = folder / "shim.so"
-    command = [*compiler(request.param), f"-I{RUNTIME}"]
-    compile_files(command, [source, RUNTIME / "stapes_sigmoid_table.c"], library, "-shared")
+    command = [*compiler(request.param), *runtime_includes()]
+    compile_files(command, [source, runtime_file("stapes_sigmoid_table.c")], library, "-shared")
     c = ctypes.CDLL(str(library))
 
     def call(name, *columns):

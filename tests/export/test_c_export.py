@@ -66,7 +66,7 @@ def objects(folder, work, command, *flags):
     require(command)
     work.mkdir(exist_ok=True)
     made = []
-    for path in sorted([*folder.glob("*.c"), *(folder / "runtime").glob("*.c")]):
+    for path in sorted([*folder.glob("*.c"), *(folder / "runtime").rglob("*.c")]):
         made.append(str(compile_object([command, *STRICT, *flags], path, work / f"{path.stem}.o")))
     return made
 
@@ -99,7 +99,7 @@ def cortex_m7(tmp_path_factory, cmsis_options):
 
 
 def test_every_file_compiles_for_the_device_where_int32_is_long(exported, cortex_m7, tmp_path):
-    for path in sorted([*exported.glob("*.c"), *(exported / "runtime").glob("*.c")]):
+    for path in sorted([*exported.glob("*.c"), *(exported / "runtime").rglob("*.c")]):
         if not path.name.endswith("_runner.c"):
             compile_object([*cortex_m7, *STRICT, "-O2"], path, tmp_path / "o.o")
 
@@ -121,7 +121,7 @@ def test_the_ram_told_is_the_size_of_the_context_on_the_device(config, recipe, c
 
 def test_the_headers_serve_cpp_twice_and_alone(exported, tmp_path):
     require("g++")
-    for header in sorted([*exported.glob("*.h"), *(exported / "runtime").glob("*.h")]):
+    for header in sorted([*exported.glob("*.h"), *(exported / "runtime").rglob("*.h")]):
         source = tmp_path / "probe.cpp"
         source.write_text(f'#include "{header}"\n#include "{header}"\nint main() {{ return 0; }}\n')
         if "#include STAPES" not in header.read_text():
@@ -141,7 +141,7 @@ def test_every_generated_file_carries_bundle_version_and_recipe(exported):
 
 
 def test_headers_begin_with_their_guard_and_tables_are_defined_once(exported):
-    for path in [*exported.glob("*.h"), *(exported / "runtime").glob("*.h")]:
+    for path in [*exported.glob("*.h"), *(exported / "runtime").rglob("*.h")]:
         guard = path.stem.upper() + "_H"
         assert path.read_text().startswith(f"#ifndef {guard}\n#define {guard}\n"), path
         assert not re.search(r"^(static )?const \w+ \w+\[.*= \{", path.read_text(), re.MULTILINE), path

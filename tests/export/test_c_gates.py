@@ -6,7 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from stapes.export.c.gru import aligned_add, quick_add, quick_mul
-from stapes.export.c.runtime import RUNTIME
+from stapes.export.c.runtime import runtime_file, runtime_includes
 from stapes.firmware_sim import kernels
 from stapes.firmware_sim.kernels.sigmoid import interpolate
 from stapes.quantize.arithmetic import quantize_multiplier
@@ -35,8 +35,8 @@ def call(request, tmp_path_factory):
     folder = tmp_path_factory.mktemp("gates")
     source = folder / "shim.c"
     source.write_text(SOURCE)
-    command = [*compiler(request.param), f"-I{RUNTIME}"]
-    tables = [RUNTIME / f"stapes_{name}_table.c" for name in ("sigmoid", "gate")]
+    command = [*compiler(request.param), *runtime_includes()]
+    tables = [runtime_file(f"stapes_{name}_table.c") for name in ("sigmoid", "gate")]
     compile_files(command, [source, *tables], folder / "shim.so", "-shared")
     c = ctypes.CDLL(str(folder / "shim.so"))
 

@@ -51,7 +51,7 @@ def test_the_cases_exercise_the_operator(operator, expected):
 def test_every_kernel_of_the_runtime_is_called_by_a_case():
     called = build_program(GRAPH, "net").functions
     fused = {f"stapes_{kind}_{dtype}" for kind in FUSIONS for dtype in ("s8", "s16")}
-    kernels = {path.stem for path in RUNTIME.glob("stapes_*_s[0-9]*.c")}
+    kernels = {path.stem for path in RUNTIME.rglob("stapes_*_s[0-9]*.c")}
     # PAD of int32 and copies of int32 have no case: no operator of a network moves them.
     others = {"stapes_copy_s32", "stapes_fill_s32"}
     # Forms of fused kernels, with tests of their own.

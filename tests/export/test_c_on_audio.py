@@ -56,7 +56,7 @@ def compile_all(compiler, folder, name, cmsis, work, own_flags, cmsis_flags):
     names = [f"-DNAME={name}", f"-DHOP={name.upper()}_HOP", f'-DHEADER="{name}.h"', f"-I{folder}"]
     strict = ["-std=c99", "-Werror", *WARNINGS.split()]
     made = {}
-    own = [*folder.glob("*.c"), *(folder / "runtime").glob("*.c"), STREAM]
+    own = [*folder.glob("*.c"), *(folder / "runtime").rglob("*.c"), STREAM]
     for path in [*own, *cmsis.c_files]:
         options = [*strict, *own_flags] if path in own else ["-std=c99", "-w", *cmsis_flags]
         if path == STREAM:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from stapes.export.c.runtime import RUNTIME
+from stapes.export.c.runtime import runtime_file
 from stapes.firmware_sim import kernels
 from stapes.models.errors import StapesError
 from stapes.quantize.graph import DTYPES, LIMITS, Graph, Operator, Tensor
@@ -31,7 +31,7 @@ KERNELS_S8 = {
 def runtime(request, tmp_path_factory) -> ctypes.CDLL:
     names = ("add_s16", "mul_s16", "leaky_relu_s16", "quantize_s16_s16", *KERNELS_S8)
     folder = tmp_path_factory.mktemp("quick")
-    files: list[Path] = [RUNTIME / f"stapes_{name}.c" for name in names] + [RUNTIME / "stapes_sigmoid_table.c"]
+    files: list[Path] = [runtime_file(f"stapes_{name}.c") for name in (*names, "sigmoid_table")]
     compile_files(compiler(request.param), files, folder / "quick.so", "-shared")
     return ctypes.CDLL(str(folder / "quick.so"))
 

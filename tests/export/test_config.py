@@ -34,7 +34,7 @@ def placed(folder, work, *flags):
     require("arm-none-eabi-gcc")
     includes = [f"-isystem{path}" for path in cmsis_dsp().include_dirs]
     defines = [f"-D{name}" for name in cmsis_dsp().defines]
-    files = [path.resolve() for path in [*folder.glob("*.c"), *(folder / "runtime").glob("*.c")]]
+    files = [path.resolve() for path in [*folder.glob("*.c"), *(folder / "runtime").rglob("*.c")]]
     files = [path for path in files if not path.name.endswith("_runner.c")]
     options = ["-std=c99", "-O2", "-Wall", "-Wextra", "-Werror", *includes, *defines, *flags, f"-I{folder.parent}"]
     call(["arm-none-eabi-gcc", *M7, *options, "-c", *files], work)

@@ -226,8 +226,8 @@ def headers() -> list[str]:
     """Names of the headers of C99 and C11, of this tool's runtime and of CMSIS-DSP."""
     standard = """assert complex ctype errno fenv float inttypes iso646 limits locale math setjmp signal stdalign stdarg
         stdatomic stdbool stddef stdint stdio stdlib stdnoreturn string tgmath threads time uchar wchar wctype"""
-    folders = [RUNTIME, *cmsis_dsp().include_dirs]
-    return [*standard.split(), *(path.stem for folder in folders for path in folder.glob("*.h"))]
+    own = [*RUNTIME.rglob("*.h"), *(path for folder in cmsis_dsp().include_dirs for path in folder.glob("*.h"))]
+    return [*standard.split(), *(path.stem for path in own)]
 
 
 def test_no_program_has_the_name_of_a_header():

@@ -99,7 +99,7 @@ def stream_test(tmp_path_factory):
     common = ["gcc", "-std=c99", "-O2", f"-I{folder / 'src'}", "-fsanitize=undefined", "-fno-sanitize-recover=all"]
     common += ['-DSTAPES_STREAM_HEADER="package_stream.h"', f"-I{STREAM_TEST.parent}"]
     system = [*(f"-isystem{path}" for path in cmsis.include_dirs), *(f"-D{name}" for name in cmsis.defines)]
-    own = [STREAM_TEST, *(folder / "src").glob("*.c"), *(folder / "src" / "runtime").glob("*.c")]
+    own = [STREAM_TEST, *(folder / "src").glob("*.c"), *(folder / "src" / "runtime").rglob("*.c")]
     objects = compile_all([*common, *system, *WARNINGS], own, work)
     objects += compile_all([*common, *system, "-w", "-fno-sanitize=all"], cmsis.c_files, work)
     call([*common, *objects, "-o", work / "stream"])

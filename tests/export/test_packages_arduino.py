@@ -9,6 +9,7 @@ import shutil
 from pathlib import Path
 
 import pytest
+from stapes.export.c.runtime import exported_path
 
 from tests.export.packages import NAME, WARNINGS, call, compile_all, emulate, package, write
 from tests.machine import M7, require
@@ -187,7 +188,7 @@ def run_sketch(request, tmp_path_factory):
         sections = f"--specs=rdimon.specs -nostartfiles -T {emulated / 'mps2_an500.ld'}"
         link = ["arm-none-eabi-g++", *M7, *sections.split()]
     include = f"-I{folder / 'src'}"
-    transform = folder / "src" / "runtime" / "stapes_rfft_q31.c"
+    transform = folder / "src" / exported_path("stapes_rfft_q31.c")
     own = sorted({*(folder / "src").rglob("*.c")} - {transform})
     library = compile_all([*c, "-std=gnu11", "-O2", include, *WARNINGS], own, work)
     library += compile_all([*c, "-std=gnu11", "-O2", include, "-Wall", "-Wextra", "-Werror"], [transform], work)
@@ -227,7 +228,7 @@ def test_another_sample_rate_does_not_compile(tmp_path):
 
 
 def test_the_transform_says_what_it_is_and_keeps_the_notices():
-    text = (package("arduino") / "src" / "runtime" / "stapes_rfft_q31.c").read_text()
+    text = (package("arduino") / "src" / exported_path("stapes_rfft_q31.c")).read_text()
     assert "Changed: its files are joined into this" in text
     carried = [path.read_text("utf-8", "replace") for path in (package("cmake") / "third_party").rglob("*.[ch]")]
     assert len(carried) == 16
@@ -238,7 +239,7 @@ def test_the_transform_says_what_it_is_and_keeps_the_notices():
 def test_the_functions_of_a_boards_own_cmsis_dsp_can_be_linked_as_well(tmp_path):
     require("gcc", "nm")
     src = package("arduino") / "src"
-    objects = compile_all(["gcc", "-std=gnu11", f"-I{src}"], [src / "runtime" / "stapes_rfft_q31.c"], tmp_path)
+    objects = compile_all(["gcc", "-std=gnu11", f"-I{src}"], [src / exported_path("stapes_rfft_q31.c")], tmp_path)
     symbols = re.findall(r" [A-TV-Z] (\w+)", call(["nm", "-g", *objects]))
     assert "stapes_arm_rfft_q31" in symbols
     assert all(symbol.startswith("stapes_") for symbol in symbols)
@@ -246,5 +247,5 @@ def test_the_functions_of_a_boards_own_cmsis_dsp_can_be_linked_as_well(tmp_path)
 
 def test_a_library_without_audio_has_no_transform(tmp_path):
     folder = write("arduino", tmp_path / NAME, frontend=None)
-    assert not (folder / "src" / "runtime" / "stapes_rfft_q31.c").exists()
+    assert not (folder / "src" / exported_path("stapes_rfft_q31.c")).exists()
     assert [path.name for path in (folder / "examples").iterdir()] == ["SelfTest"]

@@ -40,7 +40,7 @@ class Program:
         cmsis = cmsis_dsp()
         headers = [word for path in cmsis.include_dirs for word in ("-isystem", str(path))]
         headers += [f"-D{word}" for word in cmsis.defines]
-        own = [p for p in (*folder.glob("*.c"), *(folder / "runtime").glob("*.c")) if p.name != "mask_runner.c"]
+        own = [p for p in (*folder.glob("*.c"), *(folder / "runtime").rglob("*.c")) if p.name != "mask_runner.c"]
         size = work / "size.c"
         size.write_text(f'#include "{folder}/mask.h"\nconst size_t context_size = sizeof(mask_context);\n')
         objects = []
@@ -78,7 +78,7 @@ def arrays_of(folder):
     """C name -> bytes, of every constant array that a header of the folder declares."""
     width = {"int8_t": 1, "int16_t": 2, "uint16_t": 2, "int32_t": 4, "uint32_t": 4, "char": 1}
     found = {}
-    for path in (*folder.glob("*.h"), *(folder / "runtime").glob("*.h")):
+    for path in (*folder.glob("*.h"), *(folder / "runtime").rglob("*.h")):
         for kind, name, sizes in re.findall(r"^extern const (\w+) (\w+)\[([\d *]+)\]", path.read_text(), re.MULTILINE):
             found[name] = width[kind] * int(np.prod([int(n) for n in sizes.split(" * ")]))
     return found

@@ -8,13 +8,13 @@ from ctypes import POINTER, byref, c_bool, c_int16, c_int32, c_int64, c_uint16, 
 from pathlib import Path
 
 import numpy as np
+from stapes.export.c.runtime import RUNTIME, runtime_files, runtime_includes
 from stapes.models.frontend import FEATURES
 from stapes.quantize.audio_params import AudioParams, RfftTables, TensorScaling
 
 from tests.compiling import compile_object
 from tests.machine import cmsis_dsp, require
 
-RUNTIME = Path(__file__).parents[2] / "export" / "runtime"
 STRICT = (
     "-std=c99 -pedantic -Wall -Wextra -Wconversion -Wsign-conversion -Wshadow -Wdouble-promotion -Wundef -Wcast-align"
 )
@@ -32,12 +32,12 @@ def compile_library(folder: Path, build: str) -> Path:
     dsp = cmsis_dsp()
     includes = [flag for path in dsp.include_dirs for flag in ("-isystem", str(path))]
     defines = [f"-D{name}" for name in dsp.defines]
-    own = [*sorted(RUNTIME.glob("stapes_audio*.c")), RUNTIME / "stapes_rfft_q31.c"]
-    own += [RUNTIME / "stapes_log2_table.c", RUNTIME / "stapes_exp2_table.c"]
+    sources = [path.name for path in RUNTIME.rglob("stapes_audio*.c")]
+    own = [RUNTIME / name for name in runtime_files([], sources) if name.endswith(".c")]
     objects = []
     for path in [*own, Path(__file__).with_name("audio_scalar.c"), *dsp.c_files]:
         # CMSIS-DSP shifts negative numbers to the left, which its compilers define: only our own code is sanitised.
-        options = ["-O2"] if path in dsp.c_files else [*flags, *STRICT.split(), "-Werror", f"-I{RUNTIME}"]
+        options = ["-O2"] if path in dsp.c_files else [*flags, *STRICT.split(), "-Werror", *runtime_includes()]
         objects.append(
             compile_object([compiler, *options, "-fPIC", *includes, *defines], path, folder / f"{path.stem}.o")
         )

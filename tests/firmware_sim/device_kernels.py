@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 from stapes.export.c.constants import Constants
-from stapes.export.c.runtime import RUNTIME, runtime_files
+from stapes.export.c.runtime import RUNTIME, runtime_files, runtime_includes
 from stapes.firmware_sim.cortex_m7 import toolchain
 from stapes.firmware_sim.cortex_m7.firmware import Firmware
 from stapes.firmware_sim.cortex_m7.unicorn_device import EXCHANGE, UnicornDevice
@@ -25,7 +25,14 @@ class DeviceKernels:
         start.write_text(f"{names}void Reset_Handler(void);\nvoid Reset_Handler(void)\n{{\n{calls}}}\n")
         sources = [RUNTIME / name for name in runtime_files(functions) if name.endswith(".c")]
         elf = folder / "kernels.elf"
-        flags = [*chain.flags, *chain.link_flags, "-std=c99", "-O2", f"-I{RUNTIME}", *toolchain.linker_script(folder)]
+        flags = [
+            *chain.flags,
+            *chain.link_flags,
+            "-std=c99",
+            "-O2",
+            *runtime_includes(),
+            *toolchain.linker_script(folder),
+        ]
         call_compiler([*chain.command, *flags, *map(str, [start, *sources]), "-o", str(elf)])
         self._device = UnicornDevice(Firmware(elf))
         self._next = EXCHANGE

@@ -75,7 +75,7 @@ def test_what_the_device_takes_is_what_was_stated_and_no_wiener_filter_is_in_it(
     bundle = bundle_of("complex", "w8a16")
     with exported_c(bundle) as folder:
         report = measure(folder, bundle.graph, bundle.frontend, speech_in_noise(0.4, seed=2), counted_hops=3)
-        sources = {path.name for path in (folder / "runtime").iterdir()}
+        sources = {path.name for path in (folder / "runtime").rglob("*.[ch]")}
     assert report.ram_by_object["context"] == costs(bundle.graph, bundle.name, bundle.frontend).ram_bytes
     stages = {stage.partition(":")[0] for stage in report.instructions_by_stage}
     assert stages == set(ORDER) - {GAIN, NOISE, POWER}

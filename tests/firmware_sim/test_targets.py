@@ -56,7 +56,7 @@ def expected(net):
 
 
 def sources(folder):
-    files = [*folder.glob("*.c"), *(folder / "runtime").glob("*.c")]
+    files = [*folder.glob("*.c"), *(folder / "runtime").rglob("*.c")]
     return sorted(path for path in files if not path.name.endswith("_runner.c"))
 
 

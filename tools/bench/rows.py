@@ -14,7 +14,7 @@ import numpy as np
 
 from ...export.c.packing import COLUMNS as COLUMNS_OF_GROUP
 from ...export.c.packing import ONCE_HIGH, ROWS, TWICE_HIGH, Matrix, PackedMatrix, pack, padded
-from ...export.c.runtime import RUNTIME
+from ...export.c.runtime import runtime_file
 from ...firmware_sim.cortex_m7.counting import InstructionCounter
 from ...firmware_sim.cortex_m7.firmware import Firmware
 from ...firmware_sim.cortex_m7.unicorn_device import EXCHANGE, EXCHANGE_BYTES, UnicornDevice
@@ -142,7 +142,8 @@ class HostRows:
         with tempfile.TemporaryDirectory(prefix="stapes-rows-") as work:
             library = Path(work) / "rows.so"
             files = [
-                str(RUNTIME / f"{name}.c") for name in (*KERNELS.values(), "stapes_block_sums", "stapes_sparse_sums")
+                str(runtime_file(f"{name}.c"))
+                for name in (*KERNELS.values(), "stapes_block_sums", "stapes_sparse_sums")
             ]
             call_compiler(
                 [*find_compiler().split(), "-std=c99", "-fPIC", "-shared", *flags, *files, "-o", str(library)]

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ...export.c.runtime import RUNTIME, runtime_files
+from ...export.c.runtime import RUNTIME, runtime_files, runtime_includes
 from ...firmware_sim.audio import scalar
 from ...firmware_sim.cortex_m7.counting import InstructionCounter
 from ...firmware_sim.cortex_m7.firmware import Firmware
@@ -89,6 +89,6 @@ def _link(work: Path, chain: Toolchain) -> Path:
     names = ", ".join(f"(entry_point){function.name}_of_each" for function in FUNCTIONS.values())
     source.write_text(f'#include "{_HEADER}"\n' + "".join(loops) + _START.format(loops=names))
     tables = [str(RUNTIME / name) for name in runtime_files([], [_HEADER]) if name.endswith(".c")]
-    flags = [*chain.flags, *chain.link_flags, "-std=c99", OPTIMISATION, f"-I{RUNTIME}"]
+    flags = [*chain.flags, *chain.link_flags, "-std=c99", OPTIMISATION, *runtime_includes()]
     call_compiler([*chain.command, *flags, *linker_script(elf.parent), str(source), *tables, "-o", str(elf)])
     return elf

@@ -6,7 +6,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "stapes_status.h"
+#include "../stapes_status.h"
 
 #ifdef __cplusplus
 extern "C" {

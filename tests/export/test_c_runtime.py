@@ -1,0 +1,29 @@
+"""The runtime lies in rooms: a file is known by its name, and finds its neighbours without an include path."""
+
+import re
+
+from stapes.export.c.runtime import RUNTIME, runtime_file, runtime_files
+
+FILES = sorted(RUNTIME.rglob("*.[ch]"))
+
+
+def test_a_name_is_that_of_one_file():
+    assert len({path.name for path in FILES}) == len(FILES)
+    assert all(runtime_file(path.name) == path for path in FILES)
+
+
+def test_includes_name_the_place_of_a_file():
+    for path in FILES:
+        for include in re.findall(r'^#include "([^"]+)"', path.read_text(), re.MULTILINE):
+            name = include.rpartition("/")[2]
+            if name.startswith("stapes_"):
+                assert (path.parent / include).resolve() == runtime_file(name), f"{path}: {include}"
+
+
+def test_what_a_file_needs_comes_with_it():
+    for path in FILES:
+        if path.suffix == ".c":
+            needed = {runtime_file(name) for name in runtime_files([], [path.name])}
+            for other in needed:
+                included = re.findall(r'^#include "(?:[^"]*/)?(stapes_[^"/]+)"', other.read_text(), re.MULTILINE)
+                assert {runtime_file(name) for name in included} <= needed, other
