@@ -15,7 +15,7 @@ from typing import Any, Literal, overload
 
 import onnx
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from . import checkpoint_file
 from .errors import Remark, StapesError
@@ -55,7 +55,37 @@ def load(path: str | os.PathLike[str], network: str = "auto") -> tuple[GruMask |
     Raises StapesError, with what the file looks like and what to do, when it is not a sound checkpoint of this network.
     """
     path = Path(path)
-    content = checkpoint_file.read(path)
+    return _network_of(path, checkpoint_file.read(path), network)
+
+
+def load_module(module: nn.Module, network: str = "auto") -> tuple[GruMask | Gtcrn, FrontEnd, bytes]:
+    """A torch module in memory -> a copy of it as a network of ours, on the CPU and in evaluation mode, its front end, and the bytes
+    of the checkpoint that stands for it.
+
+    `module` is a `GruMask` or a `Gtcrn`, or any module whose state dict is that of a checkpoint, wrapped or not; it is left as it is.
+    Raises StapesError as `load`.
+    """
+    label = f"the module {type(module).__name__}"
+    content: dict[str, Any] = {name: _plain(value) for name, value in module.state_dict().items()}
+    inner = _unwrapped(module)
+    if isinstance(inner, GruMask):
+        content = {"model_state_dict": content, "model_config": inner.config.to_dict()}
+    model, frontend, _ = _network_of(label, content, network)
+    return model, frontend, _as_bytes(content)
+
+
+def _unwrapped(module: nn.Module) -> nn.Module:
+    """What DataParallel, torch.compile or a Lightning module holds."""
+    for name in ("module", "_orig_mod", "model"):
+        inner = getattr(module, name, None)
+        if isinstance(inner, nn.Module):
+            return _unwrapped(inner)
+    return module
+
+
+def _network_of(
+    path: Path | str, content: Mapping[str, Any], network: str
+) -> tuple[GruMask | Gtcrn, FrontEnd, dict[str, Any]]:
     state = checkpoint_file.state_dict(path, content)
     kind = _recognise(path, state)
     if network not in ("auto", kind):
@@ -67,7 +97,7 @@ def load(path: str | os.PathLike[str], network: str = "auto") -> tuple[GruMask |
 
 
 def _gru_mask(
-    path: Path, content: Mapping[str, Any], state: Mapping[str, Tensor]
+    path: Path | str, content: Mapping[str, Any], state: Mapping[str, Tensor]
 ) -> tuple[GruMask, FrontEnd, dict[str, Any]]:
     wrapped = "model_state_dict" in content
     settings = checkpoint_file.settings(path, content) if wrapped else {}
@@ -84,7 +114,7 @@ def _gru_mask(
 
 
 def _gtcrn(
-    path: Path, content: Mapping[str, Any], state: Mapping[str, Tensor]
+    path: Path | str, content: Mapping[str, Any], state: Mapping[str, Tensor]
 ) -> tuple[Gtcrn, FrontEnd, dict[str, Any]]:
     model = _sound_gtcrn(path, state)
     form = "bare" if state.keys() == content.keys() else "published"
@@ -142,10 +172,14 @@ def _plain(value: Tensor) -> Tensor:
 
 
 def _write(path: str | os.PathLike[str], content: dict[str, Any]) -> None:
-    """Written to memory first: torch names the archive after the file, and the bytes would depend on the path."""
+    write_whole(path, _as_bytes(content))
+
+
+def _as_bytes(content: dict[str, Any]) -> bytes:
+    """Written to memory: torch names the archive after the file, and the bytes would depend on the path."""
     buffer = io.BytesIO()
     torch.save(_interned(content), buffer)
-    write_whole(path, buffer.getvalue())
+    return buffer.getvalue()
 
 
 def _interned(value: Any) -> Any:
@@ -168,7 +202,7 @@ class _Sizes:
     __pydantic_config__ = STRICT
 
 
-def _recognise(path: Path, state: Mapping[str, Tensor]) -> str:
+def _recognise(path: Path | str, state: Mapping[str, Tensor]) -> str:
     """Which of NETWORKS the parameters' names are of; raises StapesError for every other one."""
     if any(name.startswith("gru.weight_ih_l0") for name in state):
         return "gru-mask"
@@ -192,7 +226,7 @@ def _tells(state: Mapping[str, Tensor], tells: tuple[str, ...]) -> int:
     return sum(any(name.startswith(tell) for name in state) for tell in tells)
 
 
-def _config(path: Path, settings: Mapping[str, Any], state: Mapping[str, Tensor]) -> GruMaskConfig:
+def _config(path: Path | str, settings: Mapping[str, Any], state: Mapping[str, Tensor]) -> GruMaskConfig:
     try:
         if "model_config" in settings:
             return GruMaskConfig.from_dict(settings["model_config"])
@@ -214,7 +248,7 @@ def _infer_config(state: Mapping[str, Tensor]) -> GruMaskConfig:
     return GruMaskConfig(n_fft=2 * (bins - 1), hidden_dim=hidden, num_layers=layers)
 
 
-def _front_end(path: Path, settings: Mapping[str, Any], config: GruMaskConfig) -> FrontEnd:
+def _front_end(path: Path | str, settings: Mapping[str, Any], config: GruMaskConfig) -> FrontEnd:
     try:
         frontend = FrontEnd.from_dict(settings["front_end"]) if "front_end" in settings else config.front_end()
     except StapesError as error:
@@ -230,7 +264,7 @@ def _front_end(path: Path, settings: Mapping[str, Any], config: GruMaskConfig) -
     return frontend
 
 
-def _check_front_end(path: Path, frontend: FrontEnd, config: GruMaskConfig) -> None:
+def _check_front_end(path: Path | str, frontend: FrontEnd, config: GruMaskConfig) -> None:
     derived = config.front_end()
     for name in ("analysis", "synthesis", "hop", "features", "gain_input", "mask_floor_db", "mask_on"):
         if getattr(frontend, name) != getattr(derived, name):

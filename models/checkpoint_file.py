@@ -148,7 +148,7 @@ def _read_safetensors(path: Path) -> dict[str, Any]:
     return {"model_state_dict": state, **settings}
 
 
-def state_dict(path: Path, content: Mapping[str, Any]) -> dict[str, Tensor]:
+def state_dict(path: Path | str, content: Mapping[str, Any]) -> dict[str, Tensor]:
     """The tensors of a checkpoint by the names of the network alone, dense and on the CPU; what was stripped is told in a warning.
 
     Raises StapesError: none found, a name that is no text, a tensor without values of its own.
@@ -170,7 +170,7 @@ def state_dict(path: Path, content: Mapping[str, Any]) -> dict[str, Tensor]:
     return state
 
 
-def settings(path: Path, content: Mapping[str, Any]) -> dict[str, Any]:
+def settings(path: Path | str, content: Mapping[str, Any]) -> dict[str, Any]:
     """SETTINGS of a checkpoint, as far as it has them; raises StapesError for values that are no plain ones."""
     left = [MOST_SETTINGS]
     found = {key: content[key] for key in SETTINGS if content.get(key) is not None}
@@ -179,7 +179,7 @@ def settings(path: Path, content: Mapping[str, Any]) -> dict[str, Any]:
     return found
 
 
-def _require_plain(path: Path, key: str, value: Any, left: list[int]) -> None:
+def _require_plain(path: Path | str, key: str, value: Any, left: list[int]) -> None:
     left[0] -= 1
     if left[0] < 0:
         raise StapesError(f"{path}: {key} holds more than {MOST_SETTINGS} values; save the checkpoint again")
@@ -200,7 +200,7 @@ def _name(key: object) -> str:
     return repr(key)[:60] if isinstance(key, str | int | float | bytes) else f"of type {type(key).__name__}"
 
 
-def _without_prefixes(path: Path, state: dict[str, Tensor]) -> dict[str, Tensor]:
+def _without_prefixes(path: Path | str, state: dict[str, Tensor]) -> dict[str, Tensor]:
     """Names as the network itself gives them; what a trainer holds beside the network (a loss, a window) is left out."""
     stripped, beside, inner = "", [], state
     while not any(name.startswith(HEADS) for name in inner):
@@ -226,7 +226,7 @@ def _without_prefixes(path: Path, state: dict[str, Tensor]) -> dict[str, Tensor]
     return inner
 
 
-def _require_values(path: Path, name: str, value: Tensor) -> None:
+def _require_values(path: Path | str, name: str, value: Tensor) -> None:
     what = None
     if value.is_meta:
         what = "has no values (it is on the device 'meta')"
@@ -240,7 +240,7 @@ def _require_values(path: Path, name: str, value: Tensor) -> None:
         raise StapesError(f"{path}: tensor {name[:80]} {what}; save the dense float weights")
 
 
-def _require_own_memory(path: Path, state: Mapping[str, Tensor]) -> None:
+def _require_own_memory(path: Path | str, state: Mapping[str, Tensor]) -> None:
     """A tensor can be a view that repeats a few numbers without end; weights of a network are not."""
     wanted: dict[int, int] = {}
     for name, value in state.items():

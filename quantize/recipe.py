@@ -22,6 +22,7 @@ mask_snr_db = 40.0             # what `stapes regress` holds the bundle to
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
@@ -164,7 +165,7 @@ def builtin_recipes() -> dict[str, Path]:
     return {path.stem: path for path in sorted(BUILTIN.glob("*.toml"))}
 
 
-def load_recipe(name_or_path: str | Path) -> Recipe:
+def load_recipe(name_or_path: str | os.PathLike[str]) -> Recipe:
     """A built-in recipe by name, or a TOML file; raises StapesError that names the key and what it may be."""
     path = builtin_recipes().get(str(name_or_path), Path(name_or_path))
     if not path.is_file():

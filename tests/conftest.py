@@ -135,18 +135,16 @@ def bundle_of(once, few_clips, published, complex_mask):
     """
     from stapes.quantize.recipe import load_recipe
     from stapes.tools.bundle import load_bundle
-    from stapes.tools.commands.quantize import make_bundle
+    from stapes.tools.library.quantize import quantize
     from stapes.tools.zoo import GRU_MASK_SPARSE, network_for
 
     @functools.cache
     def get(network: str, recipe: str):
-        clips = None if network == "zoo" and not recipe.endswith("cmsis_nn") else few_clips
+        clips = () if network == "zoo" and not recipe.endswith("cmsis_nn") else few_clips
         chosen = load_recipe(recipe)
         zoo = {"zoo": network_for(chosen), "sparse": GRU_MASK_SPARSE}
         checkpoint = {**zoo, "published": published, "complex": complex_mask}[network]
-        folder = once(
-            f"{network}_{recipe}", lambda path: make_bundle(checkpoint, path, recipe=chosen, calibration=clips)
-        )
+        folder = once(f"{network}_{recipe}", lambda path: quantize(checkpoint, path, recipe=chosen, calibration=clips))
         return load_bundle(folder)
 
     return get

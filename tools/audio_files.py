@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+import os
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
 from ..firmware_sim.compare import sha256_of
-from ..models.sound_files import as_q15, list_audio, read_audio
+from ..models.errors import StapesError
+from ..models.sound_files import as_q15, float_to_q15, list_audio, read_audio
 
 AUDIO = Path(__file__).parent / "audio"
 CALIBRATION = AUDIO / "calibration"
@@ -37,11 +39,34 @@ class Batch:
 
     def frames(self, hop: int) -> int:
         """What an engine's progress counts: every row as long as the longest."""
-        return len(self.paths) * -(-self.audio_q15.shape[1] // hop)
+        return len(self.lengths) * -(-self.audio_q15.shape[1] // hop)
 
     @property
     def seconds(self) -> float:
         return sum(self.lengths) / 16000.0
+
+
+def demo_recordings() -> list[Path]:
+    """The noisy recordings that come along."""
+    return sorted(DEMO.glob("*_noisy.flac"))
+
+
+def given_paths(paths: str | os.PathLike[str] | Iterable[str | os.PathLike[str]]) -> list[Path]:
+    """One path or several, as functions of the library take them."""
+    return [Path(path) for path in ([paths] if isinstance(paths, str | os.PathLike) else paths)]
+
+
+def sound_batch(samples: np.ndarray) -> Batch:
+    """Samples (S,) at 16 kHz, int16 or float in [-1, 1), as a batch of one row without a file; raises StapesError for others."""
+    kind = samples.dtype.kind
+    if samples.ndim != 1 or not len(samples) or (samples.dtype != np.int16 and kind != "f"):
+        raise StapesError(
+            f"audio: an array of {samples.dtype} of shape {samples.shape}; give samples (S,) at 16 kHz, int16 or float in [-1, 1)"
+        )
+    if kind == "f" and not (np.abs(samples) <= 1.0).all():
+        raise StapesError("audio: samples that are NaN or beyond 1; scale them to [-1, 1)")
+    row = samples if kind == "i" else float_to_q15(samples)
+    return Batch([], row[None].astype(np.int16), [len(row)])
 
 
 def read_batch(arguments: Sequence[Path]) -> Batch:
@@ -58,7 +83,7 @@ def read_batch(arguments: Sequence[Path]) -> Batch:
 def in_parts(batch: Batch, size: int = BATCH) -> list[Batch]:
     """The batch in parts of at most `size` files, each as long as its longest file."""
     parts = []
-    for start in range(0, len(batch.paths), size):
+    for start in range(0, len(batch.lengths), size):
         lengths = batch.lengths[start : start + size]
         parts.append(
             Batch(batch.paths[start : start + size], batch.audio_q15[start : start + size, : max(lengths)], lengths)

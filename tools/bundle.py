@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -144,7 +145,7 @@ class Bundle:
         return self.folder / "float.onnx"
 
     def vectors(self) -> dict[str, np.ndarray]:
-        """Golden arrays by name; see `tools.commands.quantize`."""
+        """Golden arrays by name; see `tools.library.golden`."""
         path = self.folder / "vectors.npz"
         return read_npz(path, str(path), AGAIN)
 
@@ -223,7 +224,7 @@ def written_files(folder: Path) -> dict[str, str]:
     return hashes
 
 
-def load_bundle(folder: str | Path) -> Bundle:
+def load_bundle(folder: str | os.PathLike[str]) -> Bundle:
     """Open a bundle; raises StapesError when it is none, of another format, or changed since it was made."""
     folder = Path(folder)
     if not folder.is_dir():
@@ -247,6 +248,11 @@ def load_bundle(folder: str | Path) -> Bundle:
     with _told_of(folder / "float.onnx"):
         _require_float_network(contents["float.onnx"], graph)
     return Bundle(folder, graph, recipe, told.frontend, manifest)
+
+
+def opened(bundle: Bundle | str | os.PathLike[str]) -> Bundle:
+    """A bundle as it is given to a function of the library: itself, or its folder, which is opened."""
+    return bundle if isinstance(bundle, Bundle) else load_bundle(Path(bundle))
 
 
 def _sealed_manifest(path: Path) -> dict[str, Any]:

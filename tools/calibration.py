@@ -39,19 +39,19 @@ class Calibration:
 
 
 def read_calibration(
-    paths: list[Path] | None, frontend: FrontEnd | None, source: StreamingOnnx, vector_samples: int
+    paths: list[Path], frontend: FrontEnd | None, source: StreamingOnnx, vector_samples: int, label: str
 ) -> Calibration:
     """The calibration data of a network, by default the clips that come along; at most MAX_FRAMES frames, in the order of the files.
 
-    Raises StapesError before any work: files that cannot be read, are silent or too short, or do not fit the network.
+    `label` is what the network is called. Raises StapesError before any work: files that cannot be read, are silent or too short, or do not fit the network.
     """
     if frontend is None:
-        return _frames(paths, source)
+        return _frames(paths, source, label)
     if len(source.inputs) != 1:
         raise StapesError(
             f"the audio path feeds one input, this network has {len(source.inputs)}: {', '.join(source.inputs)}"
         )
-    for path in paths or []:
+    for path in paths:
         if path.suffix.lower() == ".npz" and path.is_file():
             raise StapesError(f"{path}: frames, but this network has an audio path; give recordings with --calibration")
     found = list_audio(paths or [CALIBRATION])
@@ -132,18 +132,18 @@ def _sha256(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def _frames(paths: list[Path] | None, source: StreamingOnnx) -> Calibration:
+def _frames(paths: list[Path], source: StreamingOnnx, label: str) -> Calibration:
     """Frames of a network that has no audio path, from .npz files with one array (T, ...) an input."""
     ways = (
         "give --front-end FILE.toml for an audio network, "
         "or --calibration FRAMES.npz with one array (frames, values) for each input"
     )
     if not paths:
-        raise StapesError(f"the ONNX file names no front end: {ways}")
+        raise StapesError(f"{label}: names no front end: {ways}")
     sequences = []
     for path in paths:
         if path.is_dir() or path.suffix.lower() in SUFFIXES:
-            raise StapesError(f"{path}: recordings, but the ONNX file names no front end: {ways}")
+            raise StapesError(f"{path}: recordings, but {label} names no front end: {ways}")
         if not path.is_file():
             raise StapesError(f"{path}: no such file; check the path")
         remedy = f"write the arrays {', '.join(source.inputs)} with numpy.savez"

@@ -34,7 +34,7 @@ err = PlainConsole(stderr=True, soft_wrap=True)
 
 
 @contextmanager
-def progress(description: str, total: int) -> Iterator[Callable[[int], None]]:
+def progress_bar(description: str, total: int) -> Iterator[Callable[[int], None]]:
     """A progress bar on standard error; yields a function that takes the number of steps just done."""
     columns = (
         TextColumn("{task.description}", markup=False),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -10,11 +11,11 @@ from rich.table import Table
 
 from ..firmware_sim.cortex_m7.measure import DeviceReport, measure
 from ..models.errors import StapesError
-from .audio_files import DEMO, read_batch
+from .audio_files import demo_recordings, read_batch
 from .bundle import Bundle
-from .commands.export import exported_c
 from .console import console
 from .defaults import INSTRUCTIONS_PER_CYCLE
+from .library.export import exported_c
 from .peer_costs import network_peers
 
 SECONDS = 2.0
@@ -22,9 +23,30 @@ HOPS_AT_FULL_SCALE = 60
 CLOCKS_MHZ = (216, 400, 480, 600)
 
 
-def device_document(
+@dataclass(frozen=True)
+class DeviceInspection:
+    """What a bundle costs on the device: `report` as counted over `audio`, the load at several clocks, and what others take."""
+
+    name: str
+    bundle_sha256: str
+    recipe: str
+    audio: str
+    report: DeviceReport
+    instructions_per_cycle: float
+    deadline: list[dict[str, float]]
+    peers: dict[str, Any]
+
+    def to_json(self) -> dict[str, Any]:
+        """What `stapes inspect --device --json` prints."""
+        fields: dict[str, Any] = {}
+        for name, value in vars(self).items():
+            fields |= value.to_json() if isinstance(value, DeviceReport) else {name: value}
+        return fields
+
+
+def inspect_device(
     bundle: Bundle, instructions_per_cycle: float = INSTRUCTIONS_PER_CYCLE, *, portable: bool = False
-) -> dict[str, Any]:
+) -> DeviceInspection:
     """Figures of a bundle, counted over the first seconds of a demo recording; the same on every run.
 
     `portable` counts the kernels in plain C99 instead of those of the Cortex-M7.
@@ -36,21 +58,21 @@ def device_document(
             f"instructions per cycle {instructions_per_cycle:g}: a Cortex-M7 starts two at most; give 0.1 to 2"
         )
     frontend = bundle.require_frontend()
-    recording = sorted(DEMO.glob("*_noisy.flac"))[:1]
+    recording = demo_recordings()[:1]
     speech = read_batch(recording).audio_q15[0, : int(SECONDS * frontend.sample_rate)]
     audio = np.concatenate([speech, *_loudest(HOPS_AT_FULL_SCALE, frontend.hop)])
     with exported_c(bundle) as folder:
         report = measure(folder, bundle.graph, frontend, audio, portable=portable)
-    return {
-        "name": bundle.name,
-        "bundle_sha256": bundle.hash,
-        "recipe": bundle.recipe.name,
-        "audio": f"first {SECONDS:g} s of {recording[0].name}, then noise and squares at full scale",
-        **report.to_json(),
-        "instructions_per_cycle": instructions_per_cycle,
-        "deadline": deadline(report, instructions_per_cycle),
-        "peers": network_peers(),
-    }
+    return DeviceInspection(
+        name=bundle.name,
+        bundle_sha256=bundle.hash,
+        recipe=bundle.recipe.name,
+        audio=f"first {SECONDS:g} s of {recording[0].name}, then noise and squares at full scale",
+        report=report,
+        instructions_per_cycle=instructions_per_cycle,
+        deadline=deadline(report, instructions_per_cycle),
+        peers=network_peers(),
+    )
 
 
 def _loudest(hops: int, hop: int) -> list[np.ndarray]:

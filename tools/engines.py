@@ -16,7 +16,7 @@ from ..firmware_sim.engines.tflm import TflmEngine, TflmNetworks, import_runtime
 from ..models.errors import StapesError
 from ..quantize.graph import Graph
 from .bundle import Bundle
-from .commands.export import exported_c
+from .library.export import exported_c
 
 
 def _numpy(bundle: Bundle) -> Engine:

@@ -3,21 +3,21 @@
 from __future__ import annotations
 
 import time
+import warnings
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
-from rich.table import Table
 
 from ..firmware_sim.compare import Difference, first_tensor_difference
 from ..firmware_sim.engines.network import NetworkEngine, run_network
-from ..models.errors import StapesError
+from ..models.errors import Remark, StapesError
 from .bundle import Bundle
-from .console import err, progress
 from .defaults import DEVICE_ENGINE
 from .engines import EXACT, make_network_engine, unavailable
 from .frames import Frames, as_frames, read_frames, sha256_of_codes
-from .regression import REFERENCE, Report, chosen, print_findings, settle_lock
+from .progress import progress
+from .regression import REFERENCE, Report, chosen, settle_lock
 
 GOLDEN = "golden vectors"
 KNOWN = (*EXACT, DEVICE_ENGINE)
@@ -26,10 +26,10 @@ Codes = Mapping[str, np.ndarray]
 
 
 def run_network_regression(
-    bundle: Bundle, files: Sequence[Path], engines: Sequence[str] | None = None, update: bool = False
+    bundle: Bundle, files: Sequence[Path], engines: Sequence[str] = (), update: bool = False
 ) -> Report:
     """Compare engines and lock over .npz files, or over the bundle's golden vectors, whose outputs numpy is held to."""
-    report = Report()
+    report = Report(files=len(files))
     names = chosen(engines, KNOWN, KNOWN, unavailable(), report)
     vectors = {} if files else bundle.vectors()
     stretches = [read_frames(path, bundle.graph) for path in files] or [as_frames(GOLDEN, vectors, bundle.graph)]
@@ -52,7 +52,8 @@ def run_network_regression(
     key = sha256_of_codes([stretch.codes for stretch in stretches], bundle.graph)
     settle_lock(bundle, key, report.engines[REFERENCE]["sha256"], report, update)
     if bundle.recipe.thresholds:
-        err.print("stapes: note: the recipe's thresholds are of sound, this bundle has no audio path; not checked")
+        words = "the recipe's thresholds are of sound, this bundle has no audio path; not checked"
+        warnings.warn(words, Remark, stacklevel=2)
     return report
 
 
@@ -96,18 +97,6 @@ def locate(reference: NetworkEngine, other: NetworkEngine, stretches: Sequence[F
 
 def _of_stretch(found: Difference, stretch: int) -> Difference:
     return Difference(found.engine, found.tensor, stretch, found.frame, found.index, found.expected, found.got)
-
-
-def print_network_report(report: Report, files: Sequence[Path]) -> None:
-    """The table of engines, the first difference, the lock, the verdict."""
-    frames = report.engines[REFERENCE]["frames"]
-    table = Table(title=f"{f'{len(files)} file(s)' if files else GOLDEN}, {frames} frames", title_justify="left")
-    for heading in ("engine", "output sha256", "us a frame", "bits"):
-        table.add_column(heading, justify="right" if heading == "us a frame" else "left")
-    for name, entry in report.engines.items():
-        bits = "DIFFER" if entry["bits"] == "differ" else entry["bits"]
-        table.add_row(name, entry["sha256"][:16], f"{entry['microseconds_a_frame']:,.0f}", bits)
-    print_findings(report, table)
 
 
 def refuse_sound(files: Sequence[Path]) -> None:

@@ -6,25 +6,27 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from rich.table import Table
-
 from ..firmware_sim.compare import Difference
 from ..models.errors import StapesError
 from .bundle import Bundle
-from .console import console
 
 REFERENCE = "numpy"
 
 
 @dataclass
 class Report:
-    """What a regression found; `thresholds` maps names to value, limit, ok."""
+    """What a regression found over so many `files`, 0 for golden vectors; `thresholds` maps names to value, limit, ok.
+
+    `engines` maps names to `bits` (reference, equal, differ) and `sha256` of the output, with how long it took: of sound `seconds`
+    and `realtime_factor`, of a network without an audio path `frames` and `microseconds_a_frame`.
+    """
 
     engines: dict[str, dict[str, Any]] = field(default_factory=dict)
     first_difference: Difference | None = None
     locked: str = "not locked"
     thresholds: dict[str, dict[str, Any]] = field(default_factory=dict)
     skipped: dict[str, str] = field(default_factory=dict)
+    files: int = 0
 
     @property
     def identical(self) -> bool:
@@ -47,7 +49,7 @@ class Report:
 
 
 def chosen(
-    asked: Sequence[str] | None, usual: Sequence[str], known: Sequence[str], missing: Mapping[str, str], report: Report
+    asked: Sequence[str], usual: Sequence[str], known: Sequence[str], missing: Mapping[str, str], report: Report
 ) -> list[str]:
     """The engines to run, the reference first: those asked for, else the usual ones that this machine has.
 
@@ -84,19 +86,3 @@ def _old_lock(bundle: Bundle) -> dict[str, str]:
         return bundle.lock()
     except StapesError:
         return {}
-
-
-def print_findings(report: Report, table: Table) -> None:
-    """The table of engines, those that were skipped under it; the first difference, the lock, the thresholds, the verdict."""
-    for name, reason in report.skipped.items():
-        table.add_row(name, "skipped", "", reason)
-    console.print(table)
-    if report.first_difference:
-        console.print(f"first difference: {report.first_difference}")
-    console.print(f"locked output: {report.locked}")
-    for name, entry in report.thresholds.items():
-        sign = "<=" if name == "pesq_drop" else ">="
-        console.print(
-            f"{'ok    ' if entry['ok'] else 'MISSED'} {name}: {entry['value']} (must be {sign} {entry['limit']})",
-        )
-    console.print("passed" if report.passed else "FAILED")

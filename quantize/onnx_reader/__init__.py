@@ -12,7 +12,7 @@ states    which input is which output of the frame before
 model     all of it: the checked model
 """
 
-from .file import OnnxFile, first_line, load_onnx, with_states
+from .file import OnnxFile, first_line, load_onnx, onnx_of, with_states
 from .model import StreamingOnnx, check_model, read_onnx
 from .states import STATES_KEY
 
@@ -23,6 +23,7 @@ __all__ = [
     "check_model",
     "first_line",
     "load_onnx",
+    "onnx_of",
     "read_onnx",
     "with_states",
 ]

@@ -47,6 +47,20 @@ def load_onnx(path: str | Path) -> OnnxFile:
         model = onnx.load_model_from_string(content)
     except Exception as error:
         raise StapesError(f"{path}: not a readable ONNX model ({first_line(error)}); {AGAIN}") from None
+    return _one_model(model, content, path)
+
+
+def onnx_of(given: onnx.ModelProto, label: str) -> OnnxFile:
+    """A model in memory as if it had been read from a file, the model itself left as it is; `label` names it in errors.
+
+    Raises StapesError as `load_onnx`; data beside it is looked for in the working directory.
+    """
+    model = onnx.ModelProto()
+    model.CopyFrom(given)
+    return _one_model(model, model.SerializeToString(deterministic=True), Path(label))
+
+
+def _one_model(model: onnx.ModelProto, content: bytes, path: Path) -> OnnxFile:
     require_known_versions(model, str(path))
     if _take_in(model, path):
         content = model.SerializeToString(deterministic=True)
@@ -56,7 +70,7 @@ def load_onnx(path: str | Path) -> OnnxFile:
         raise StapesError(f"{path}: not a readable ONNX model ({first_line(error)}); {AGAIN}") from None
     whole, notes = content, [*fix_batch(model), *as_float32(model)]
     for note in notes:
-        warnings.warn(f"{path}: {note}", Remark, stacklevel=2)
+        warnings.warn(f"{path}: {note}", Remark, stacklevel=3)
     if notes:
         content = model.SerializeToString(deterministic=True)
     return OnnxFile(model, content, whole)

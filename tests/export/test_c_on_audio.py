@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 from stapes.tools.bench.material import speech_in_noise
-from stapes.tools.commands.export import write_c
 from stapes.tools.engines import make_engine
+from stapes.tools.library.export import write_c
 
 from tests.compiling import compile_object
 from tests.firmware_sim.audio_signals import pipeline_extremes

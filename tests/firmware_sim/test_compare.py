@@ -10,8 +10,8 @@ from stapes.firmware_sim.engines.native import NativeEngine
 from stapes.firmware_sim.engines.numpy_engine import NumpyEngine
 from stapes.quantize.graph import Graph
 from stapes.tools.bench.material import speech_in_noise
-from stapes.tools.commands.export import exported_c
 from stapes.tools.engines import make_engine
+from stapes.tools.library.export import exported_c
 
 HOP = 64
 FRAMES = 60

@@ -34,7 +34,7 @@ needs_qemu = pytest.mark.needs("cortex-m7-qemu")
 @pytest.fixture(scope="session")
 def exported(once, bundle_of):
     """Recipe -> (exported folder, bundle) of the zoo's network."""
-    from stapes.tools.commands.export import write_c
+    from stapes.tools.library.export import write_c
 
     def get(recipe):
         bundle = bundle_of("zoo", recipe)

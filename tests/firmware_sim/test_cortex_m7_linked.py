@@ -6,7 +6,7 @@ import subprocess
 import pytest
 from stapes.firmware_sim.cortex_m7 import toolchain
 from stapes.firmware_sim.cortex_m7.firmware import Firmware
-from stapes.tools.commands.export import write_c
+from stapes.tools.library.export import write_c
 
 from tests.machine import require
 

@@ -6,7 +6,7 @@ from stapes.firmware_sim.cortex_m7 import toolchain
 from stapes.firmware_sim.cortex_m7.firmware import Firmware
 from stapes.firmware_sim.cortex_m7.self_test import SelfTestReport, constant_arrays, run_self_test
 from stapes.firmware_sim.cortex_m7.unicorn_device import UnicornDevice
-from stapes.tools.commands.export import write_c
+from stapes.tools.library.export import write_c
 
 from tests.machine import require
 

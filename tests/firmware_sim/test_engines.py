@@ -11,8 +11,8 @@ from stapes.firmware_sim.engines.native import FAST, NativeEngine
 from stapes.firmware_sim.engines.program import call_compiler
 from stapes.models.errors import StapesError
 from stapes.tools.bench.material import speech_in_noise
-from stapes.tools.commands.export import exported_c
 from stapes.tools.engines import make_engine
+from stapes.tools.library.export import exported_c
 
 from tests.firmware_sim.audio_signals import pipeline_extremes
 from tests.machine import lacking

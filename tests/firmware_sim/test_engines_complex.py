@@ -8,8 +8,8 @@ from stapes.firmware_sim.cortex_m7.measure import measure
 from stapes.firmware_sim.cortex_m7.stages import GAIN, NOISE, ORDER, POWER
 from stapes.firmware_sim.engines.cortex_m7 import CortexM7Engine
 from stapes.tools.bench.material import speech_in_noise
-from stapes.tools.commands.export import exported_c
 from stapes.tools.engines import make_engine
+from stapes.tools.library.export import exported_c
 
 from tests.firmware_sim.audio_signals import pipeline_extremes
 from tests.machine import lacking

@@ -4,7 +4,7 @@ import shutil
 
 import pytest
 from stapes.firmware_sim.fuzz import fuzz
-from stapes.tools.commands.export import write_c
+from stapes.tools.library.export import write_c
 
 from tests.machine import cmsis_dsp, require
 

@@ -20,7 +20,7 @@ from stapes.quantize.recipe import parse_recipe
 from stapes.tools import listening
 from stapes.tools.audio import CALIBRATION
 from stapes.tools.auto_recipe import MOST_SHARE, _fewest, _fitting, _Group, search, share_of_int16, steps
-from stapes.tools.commands.quantize import make_bundle
+from stapes.tools.library.quantize import quantize
 from stapes.tools.listening import recordings
 from stapes.tools.zoo import GRU_MASK, GRU_MASK_W8A8
 
@@ -167,7 +167,7 @@ def test_a_network_without_an_audio_path_is_refused(tmp_path):
     onnx.save(gru(np.random.default_rng(0)), str(path))
     np.savez(frames, x=np.zeros((4, 12), np.float32))
     with pytest.raises(StapesError, match="--recipe auto judges by sound"):
-        make_bundle(path, tmp_path / "bundle", recipe=0.03, calibration=[frames])
+        quantize(path, tmp_path / "bundle", recipe="auto", budget=0.03, calibration=frames)
     assert not (tmp_path / "bundle").exists()
 
 

@@ -18,7 +18,7 @@ from stapes.tools.bench.rows import (
     make_case,
     sweep,
 )
-from stapes.tools.commands.export import write_c
+from stapes.tools.library.export import write_c
 
 from tests.machine import require
 

@@ -14,7 +14,7 @@ from stapes.models.errors import StapesError
 from stapes.models.sound_files import write_audio
 from stapes.quantize.recipe import load_recipe
 from stapes.tools.bundle import SEALED, canonical_json, load_bundle, seal, sha256
-from stapes.tools.commands.quantize import make_bundle
+from stapes.tools.library.quantize import quantize
 
 from tests.conftest import ROOT
 
@@ -94,7 +94,7 @@ def test_the_same_input_gives_the_same_bytes_in_another_process_and_place(origin
 
 
 def test_another_recipe_or_calibration_is_another_bundle(original, published, few_clips, tmp_path):
-    other, _ = make_bundle(published, tmp_path / "b", recipe=load_recipe("w8a8"), calibration=few_clips[:1])
+    other = quantize(published, tmp_path / "b", recipe="w8a8", calibration=few_clips[:1]).bundle
     assert other.hash != original.hash
     assert other.float_onnx.read_bytes() == original.float_onnx.read_bytes()
 

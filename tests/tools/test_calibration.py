@@ -21,7 +21,7 @@ FRAMES = SimpleNamespace(inputs=("x", "y"), shapes={"x": (1, 3), "y": (2,)})
 
 
 def read(*paths, vector_samples=16_000):
-    return read_calibration(list(paths), FrontEnd(), AUDIO, vector_samples)
+    return read_calibration(list(paths), FrontEnd(), AUDIO, vector_samples, "net.onnx")
 
 
 @pytest.fixture
@@ -115,7 +115,7 @@ def test_frames_are_held_to_the_network(tmp_path, recording):
     path = tmp_path / "frames.npz"
     good = {"x": np.zeros((9, 3)), "y": np.zeros((9, 2), np.int16), "z": np.zeros(1)}
     np.savez_compressed(path, **good)
-    found = read_calibration([path], None, FRAMES, 1)
+    found = read_calibration([path], None, FRAMES, 1, "net.onnx")
     assert {name: (a.shape, a.dtype.name) for name, a in found.sequences[0].items()} == {
         "x": ((9, 3), "float32"),
         "y": ((9, 2), "float32"),
@@ -130,11 +130,11 @@ def test_frames_are_held_to_the_network(tmp_path, recording):
     ):
         np.savez(path, **{**good, **changes})
         with pytest.raises(StapesError, match=words):
-            read_calibration([path], None, FRAMES, 1)
+            read_calibration([path], None, FRAMES, 1, "net.onnx")
     np.savez(path, x=good["x"])
     with pytest.raises(StapesError, match="no array 'y'"):
-        read_calibration([path], None, FRAMES, 1)
-    with pytest.raises(StapesError, match="recordings, but the ONNX file names no front end"):
-        read_calibration([recording], None, FRAMES, 1)
+        read_calibration([path], None, FRAMES, 1, "net.onnx")
+    with pytest.raises(StapesError, match="recordings, but net"):
+        read_calibration([recording], None, FRAMES, 1, "net.onnx")
     with pytest.raises(StapesError, match=r"--calibration FRAMES\.npz"):
-        read_calibration(None, None, FRAMES, 1)
+        read_calibration([], None, FRAMES, 1, "net.onnx")

@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from types import SimpleNamespace
 
 import pytest
 import soundfile
@@ -34,9 +35,9 @@ def without_quantising(monkeypatch, bundle_of):
 
     def copy(checkpoint, folder, *, recipe):
         shutil.copytree(bundle_of("zoo", recipe.name).folder, folder)
-        return load_bundle(folder), None
+        return SimpleNamespace(bundle=load_bundle(folder))
 
-    monkeypatch.setattr(command, "make_bundle", copy)
+    monkeypatch.setattr(command, "quantize", copy)
 
 
 def test_a_run_leaves_sound_picture_code_and_bundle_and_agrees_in_every_bit(tmp_path):

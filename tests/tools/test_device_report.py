@@ -9,8 +9,8 @@ from stapes.firmware_sim.cortex_m7.measure import measure
 from stapes.firmware_sim.engines.base import Run
 from stapes.models.sound_files import write_audio
 from stapes.tools import device_report
-from stapes.tools.commands import regress as regress_command
 from stapes.tools.engines import make_engine
+from stapes.tools.library import regress as regress_command
 
 needs_device = pytest.mark.needs("cortex-m7")
 

@@ -11,7 +11,7 @@ from stapes.firmware_sim.engines.float_engine import FloatEngine
 from stapes.models.sound_files import q15_to_float
 from stapes.tools.bench.material import speech_in_noise
 from stapes.tools.bundle import load_bundle
-from stapes.tools.commands.export import exported_c
+from stapes.tools.library.export import exported_c
 
 from tests.machine import lacking
 from tests.models.gtcrn.networks import OFFICIAL, random_gtcrn
@@ -24,8 +24,7 @@ needs_official = pytest.mark.skipif(
 @pytest.fixture(scope="module")
 def bundles(few_clips, tmp_path_factory):
     """Name of a checkpoint -> its bundle, made by `stapes quantize`'s own function."""
-    from stapes.quantize.recipe import load_recipe
-    from stapes.tools.commands.quantize import make_bundle
+    from stapes.tools.library.quantize import quantize
 
     made = {}
 
@@ -36,7 +35,7 @@ def bundles(few_clips, tmp_path_factory):
             if name == "random":
                 path = folder / "random.tar"
                 torch.save({"epoch": 1, "optimizer": {}, "model": random_gtcrn().state_dict()}, path)
-            make_bundle(path, folder / "b", recipe=load_recipe("w8a16"), calibration=few_clips)
+            quantize(path, folder / "b", recipe="w8a16", calibration=few_clips)
             made[name] = load_bundle(folder / "b")
         return made[name]
 

@@ -41,14 +41,14 @@ def two_ends():
 def network(once):
     """A folder with the bundle `b`, and `frames.npz` that it was calibrated on."""
     from stapes.quantize.recipe import load_recipe
-    from stapes.tools.commands.quantize import make_bundle
+    from stapes.tools.library.quantize import quantize
 
     def fill(folder):
         folder.mkdir()
         np.savez(folder / "frames.npz", **INPUTS)
         onnx.save(two_ends(), folder / "net.onnx")
         recipe = load_recipe("w8a16")
-        make_bundle(folder / "net.onnx", folder / "b", recipe=recipe, calibration=[folder / "frames.npz"])
+        quantize(folder / "net.onnx", folder / "b", recipe=recipe, calibration=[folder / "frames.npz"])
 
     return once("two_ends", fill)
 

@@ -25,10 +25,10 @@ ROOT = Path(__file__).parents[2]
 RUN_ALL = """
 import json, sys
 from pathlib import Path
-import stapes.tools.commands.demo, stapes.tools.commands.quantize
+import stapes.tools.calibration, stapes.tools.commands.demo
 from stapes.tools.cli import main
 
-stapes.tools.commands.demo.DEMO = stapes.tools.commands.quantize.CALIBRATION = Path(sys.argv[1])
+stapes.tools.commands.demo.DEMO = stapes.tools.calibration.CALIBRATION = Path(sys.argv[1])
 for line in json.loads(sys.argv[2]):
     sys.argv = ["stapes", *line]
     try:

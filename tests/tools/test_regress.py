@@ -16,8 +16,8 @@ from stapes.tools import engines
 from stapes.tools.audio import DEMO
 from stapes.tools.audio_files import read_batch
 from stapes.tools.bundle import load_bundle
-from stapes.tools.commands import regress as command
-from stapes.tools.commands.quantize import make_bundle
+from stapes.tools.library import regress as command
+from stapes.tools.library.quantize import quantize
 from stapes.tools.zoo import GRU_MASK
 
 HOP = 64
@@ -210,7 +210,7 @@ def test_a_missed_threshold_fails_the_run(stapes, published, few_clips, noisy, t
     recipe = tmp_path / "strict.toml"
     text = load_recipe("w8a8").to_toml().replace("mask_snr_db = 20.0", "mask_snr_db = 90.0\npesq_drop = 4.0")
     recipe.write_text(text.replace('name = "w8a8"', 'name = "strict"'))
-    bundle, _ = make_bundle(published, tmp_path / "b", recipe=load_recipe(recipe), calibration=few_clips)
+    bundle = quantize(published, tmp_path / "b", recipe=recipe, calibration=few_clips).bundle
     batch = read_batch(noisy)
     report = command.run_regression(bundle, batch, ["numpy"])
     document = report.to_json()

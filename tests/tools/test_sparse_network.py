@@ -7,7 +7,7 @@ import pytest
 from stapes.quantize.build import quantise_weights
 from stapes.tools.bench.material import speech_in_noise
 from stapes.tools.bench.report import NETWORK_PER_MAC, SPARSE
-from stapes.tools.device_report import device_document
+from stapes.tools.device_report import inspect_device
 from stapes.tools.engines import make_engine
 
 from tests.firmware_sim.audio_signals import extremes
@@ -31,7 +31,7 @@ def test_zeros_that_are_left_out_change_no_bit(engine, recipe, bundle_of):
 
 @pytest.mark.needs("cortex-m7")
 def test_the_network_costs_what_was_promised(bundle_of):
-    found, whole = (device_document(bundle_of(network, "w8a16")) for network in ("sparse", "zoo"))
+    found, whole = (inspect_device(bundle_of(network, "w8a16")).to_json() for network in ("sparse", "zoo"))
     assert found["instructions_per_mac"] <= NETWORK_PER_MAC[SPARSE["w8a16"]]
     assert found["flash_bytes"] < 0.7 * whole["flash_bytes"]
     assert found["ram_bytes"] == whole["ram_bytes"]

@@ -5,7 +5,7 @@ from stapes.tools.audio import DEMO
 from stapes.tools.audio_files import read_batch
 from stapes.tools.bench.checks import closeness
 from stapes.tools.bench.material import speech_in_noise
-from stapes.tools.commands.regress import run_regression
+from stapes.tools.library.regress import run_regression
 
 # With states in int8, features in int16 bring this network nothing: PESQ is the same in all three (models/zoo/gru_mask_w8a8.md).
 MASK_SNR_DB = {"w8a16": 50.0, "w8a8_features16": 28.0, "w8a8": 28.0}

@@ -14,7 +14,7 @@ from ...firmware_sim.engines.numpy_engine import NumpyEngine
 from ...models.frontend import SAMPLE_RATE
 from ...models.sound_files import q15_to_float
 from ..bundle import Bundle
-from ..console import progress
+from ..progress import progress
 
 FLOAT_BATCH = 8
 

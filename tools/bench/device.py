@@ -12,9 +12,9 @@ from rich.table import Table
 from ...firmware_sim.cortex_m7 import toolchain
 from ...firmware_sim.cortex_m7.qemu_device import run_in_qemu
 from ..bundle import Bundle
-from ..commands.export import exported_c
-from ..device_report import device_document
+from ..device_report import inspect_device
 from ..engines import unavailable
+from ..library.export import exported_c
 from ..peer_costs import ELEMENTS, KERNELS, network_peers
 from .elements import instructions_per_element
 from .rows import COLUMNS, OUTPUTS, DeviceRows, HostRows, Rows, instructions_per_mac, sweep
@@ -43,9 +43,9 @@ def device_costs(bundles: dict[str, Bundle], stream: np.ndarray) -> dict[str, An
         kernels = instructions_per_mac(elf)
     networks = {}
     for recipe, bundle in bundles.items():
-        found = device_document(bundle)
+        found = inspect_device(bundle).to_json()
         networks[recipe] = {name: found[name] for name in FIGURES}
-        plain = device_document(bundle, portable=True)
+        plain = inspect_device(bundle, portable=True).to_json()
         networks[recipe]["portable"] = {name: plain[name] for name in ("instructions_network", *MEMORY)}
         if "cortex-m7-qemu" not in unavailable():
             networks[recipe]["stream"] = hop_counts(bundle, stream)

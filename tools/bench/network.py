@@ -21,7 +21,7 @@ from ...firmware_sim.network import NetworkSimulator
 from ...quantize.graph import DTYPES
 from ...quantize.onnx_reader import read_onnx
 from ..bundle import Bundle
-from ..commands.export import exported_c
+from ..library.export import exported_c
 
 # One frame in, the mask out.
 Step = Callable[[np.ndarray], np.ndarray]

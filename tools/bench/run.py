@@ -24,10 +24,10 @@ from ...models.files import write_whole
 from ...models.frontend import SAMPLE_RATE
 from ...quantize.recipe import load_recipe
 from ..bundle import Bundle, canonical_json
-from ..commands.export import exported_c
-from ..commands.quantize import make_bundle
 from ..console import err
 from ..engines import DEVICE, EXACT, make_engine, unavailable
+from ..library.export import exported_c
+from ..library.quantize import quantize
 from ..zoo import GRU_MASK_SPARSE, network_for
 from . import network
 from .checks import closeness, equality
@@ -110,7 +110,7 @@ def measure_all(
     for recipe in RECIPES:
         start = time.process_time()
         chosen = load_recipe(recipe)
-        bundles[recipe], _ = make_bundle(network_for(chosen), work / recipe, recipe=chosen)
+        bundles[recipe] = quantize(network_for(chosen), work / recipe, recipe=chosen).bundle
         quantize_seconds[recipe] = time.process_time() - start
     stream = speech_in_noise(seconds)
     engines = {recipe: _engines(bundles[recipe]) for recipe in COMPARED}
@@ -140,7 +140,7 @@ def _counted(bundles: dict[str, Bundle], work: Path, gtcrn: Path | None) -> dict
     wanted = [(SPARSE[recipe], GRU_MASK_SPARSE, recipe) for recipe in COMPARED]
     wanted += [(GTCRN, gtcrn, GTCRN)] if gtcrn is not None else []
     for index, (name, checkpoint, recipe) in enumerate(wanted):
-        counted[name], _ = make_bundle(checkpoint, work / f"counted{index}", recipe=load_recipe(recipe))
+        counted[name] = quantize(checkpoint, work / f"counted{index}", recipe=recipe).bundle
     return counted
 
 

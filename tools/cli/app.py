@@ -7,12 +7,14 @@ import os
 import sys
 import traceback
 import warnings
+from contextlib import AbstractContextManager
 from typing import NoReturn
 
 import typer
 from typer.core import TyperGroup
 
 from ...models.errors import Remark, StapesError
+from ..progress import Advance, show_with
 from .corpus import app as corpus
 from .demo import demo
 from .evaluate import evaluate
@@ -43,6 +45,7 @@ LONGEST = 200
 def run() -> None:
     """Run the command line: faults of the user are one line on standard error and exit code 2, our own one line and 70."""
     warnings.showwarning = _remark
+    show_with(_progress_bar)
     logging.getLogger().addHandler(logging.NullHandler())  # else libraries log to standard error
     try:
         code = _called(sys.argv[1:] or ["--help"])
@@ -119,6 +122,12 @@ def _remark(message, category, filename, lineno, file=None, line=None) -> None:
     """A warning of ours as one line, without the place in the source."""
     if issubclass(category, Remark):
         _say(f"stapes: note: {message}")
+
+
+def _progress_bar(description: str, total: int) -> AbstractContextManager[Advance]:
+    from ..console import progress_bar
+
+    return progress_bar(description, total)
 
 
 def _say(line: str) -> None:

@@ -18,17 +18,18 @@ from ...models.sound_files import float_to_q15, write_audio
 from ...quantize.recipe import load_recipe
 from ..audio_files import DEMO, Batch, read_batch
 from ..bundle import Bundle, canonical_json
-from ..console import console, print_json, progress
+from ..console import console, print_json
 from ..engines import EXACT, make_engine, unavailable
 from ..evaluation.run import Evaluation, evaluate_pairs
 from ..evaluation.tables import figure
+from ..library.export import write_c
+from ..library.inspect import inspect
+from ..library.quantize import quantize
 from ..metrics import LABELS
 from ..pairs import Pair, find_pairs
 from ..pictures import draw_comparison
+from ..progress import progress
 from ..zoo import network_for
-from .export import write_c
-from .inspect import describe
-from .quantize import make_bundle
 
 REPORT = "demo.json"
 PICTURE = "spectrograms.png"
@@ -41,7 +42,7 @@ def demo(*, output: Path, recipe: str, json: bool) -> None:
     start = time.perf_counter()
     with whole_folder(output, part="demo") as folder:
         chosen = load_recipe(recipe)
-        bundle, _ = make_bundle(network_for(chosen), folder / "bundle", recipe=chosen)
+        bundle = quantize(network_for(chosen), folder / "bundle", recipe=chosen).bundle
         write_c(bundle, folder / "c" / bundle.name)
         pairs = find_pairs(DEMO)
         engines = run_engines(bundle, read_batch([pair.noisy for pair in pairs]))
@@ -116,7 +117,7 @@ def _write_sound(folder: Path, pairs: Sequence[Pair], result: Evaluation) -> Non
 
 
 def _document(bundle: Bundle, engines: dict[str, dict[str, Any]], result: Evaluation, folder: Path) -> dict[str, Any]:
-    cost = describe(bundle)
+    cost = inspect(bundle)
     return {
         "bundle_sha256": bundle.hash,
         "recipe": bundle.recipe.name,
@@ -127,7 +128,7 @@ def _document(bundle: Bundle, engines: dict[str, dict[str, Any]], result: Evalua
         "systems": result.systems,
         "integer_minus_float": result.integer_minus_float,
         "output_snr_db": result.output_snr_db,
-        **{name: cost[name] for name in COSTS},
+        **{name: getattr(cost, name) for name in COSTS},
         "files": [
             "bundle",
             f"c/{bundle.name}",

@@ -1,4 +1,4 @@
-"""`stapes inspect`: what is in a bundle and what it will cost."""
+"""`stapes inspect`: what is in a bundle and what it will cost, as tables or JSON."""
 
 from __future__ import annotations
 
@@ -8,16 +8,12 @@ from typing import Any, Literal
 from rich.table import Table
 from rich.text import Text
 
-from ...export.c.costs import costs
-from ...export.c.kernels import Kernel
-from ...export.c.program import multiplies
 from ...models.errors import StapesError
-from ...quantize.graph import Graph, Operator
 from ...quantize.proof import prove
-from ...quantize.tflm_builds import tflm_builds
 from ..bundle import Bundle, load_bundle
 from ..console import console, print_json
-from ..device_report import device_document, print_device
+from ..device_report import print_device
+from ..library.inspect import inspect as inspect_bundle
 from ..proof_table import overflow_words, proof_table
 
 # Agnew and Thornton, Just noticeable and objectionable group delays in digital hearing aids (2000): what lags by more disturbs the wearer.
@@ -43,7 +39,7 @@ def inspect(
     if device:
         _inspect_device([opened, *([load_bundle(compare)] if compare else [])], instructions_per_cycle, portable, json)
         return
-    document = describe(opened)
+    document = inspect_bundle(opened).to_json()
     if json:
         print_json(document)
         return
@@ -54,73 +50,15 @@ def inspect(
 
 
 def _inspect_device(bundles: list[Bundle], instructions_per_cycle: float, portable: bool, json: bool) -> None:
-    documents = [device_document(bundle, instructions_per_cycle, portable=portable) for bundle in bundles]
+    documents = [
+        inspect_bundle(bundle, device=True, portable=portable, instructions_per_cycle=instructions_per_cycle).to_json()
+        for bundle in bundles
+    ]
     if json:
         first, *others = documents
         print_json({**first, "compare": others[0]} if others else first)
     else:
         print_device(documents)
-
-
-def describe(bundle: Bundle) -> dict[str, Any]:
-    """Everything `inspect` knows; sizes in bytes, times in ms."""
-    graph, frontend = bundle.graph, bundle.frontend
-    bounds = prove(graph)
-    saturation = {**bundle.manifest["saturation"], **bundle.manifest["planned_saturation"]}
-    cost = costs(graph, bundle.name, frontend)
-    rate = frontend.sample_rate / 1000.0 if frontend else None
-    return {
-        "name": bundle.name,
-        "bundle_sha256": bundle.hash,
-        "recipe": bundle.recipe.name,
-        "macs_per_frame": cost.macs,
-        "parameters": sum(_parameters(graph, op) for op in graph.operators),
-        "flash_bytes": cost.flash_bytes,
-        "flash_by_part": cost.flash_by_part,
-        "ram_bytes": cost.ram_bytes,
-        "ram_by_part": cost.ram_by_part,
-        "latency_ms": frontend.latency / rate if frontend and rate else None,
-        "hop_ms": frontend.hop / rate if frontend and rate else None,
-        "operators": [
-            {**_operator(graph, op, saturation), **_kernel(cost.kernels.get(op.name))} for op in graph.operators
-        ],
-        "states": [[state.input, state.output] for state in graph.states],
-        "overflow_free": all(bound.holds for bound in bounds),
-        "overflow_bounds": [{**vars(bound), "bits": bound.bits} for bound in bounds],
-        "saturation": bundle.manifest["saturation"],
-        "planned_saturation": bundle.manifest["planned_saturation"],
-        "tflm_builds": [vars(build) for build in tflm_builds(graph)],
-    }
-
-
-def _parameters(graph: Graph, op: Operator) -> int:
-    """Trained numbers of an operator: weights, biases and elementwise constants."""
-    constants = [graph.tensors[name] for name in op.inputs if name and graph.tensors[name].is_constant]
-    return sum(tensor.size for tensor in constants if tensor.scale is not None)
-
-
-def _operator(graph: Graph, op: Operator, saturation: dict[str, float]) -> dict[str, Any]:
-    out = graph.tensors[op.outputs[0]]
-    weights = graph.tensors[op.inputs[1]] if op.kind in ("FULLY_CONNECTED", "CONV_2D") else None
-    return {
-        "name": op.name,
-        "kind": op.kind,
-        "region": op.region,
-        "dtype": out.dtype,
-        "shape": list(out.shape),
-        "scale": float(out.scale[0]) if out.scale is not None else None,
-        "zero_point": out.zero_point,
-        "macs": multiplies(graph, op),
-        "weight_scales": int(weights.scale.size) if weights and weights.scale is not None else 0,
-        "saturation": saturation.get(op.outputs[0], 0.0),
-    }
-
-
-def _kernel(kernel: Kernel | None) -> dict[str, Any]:
-    """What multiplies an operator's matrix, and how many of its blocks of 4 x 4 weights are stored."""
-    if kernel is None:
-        return {"kernel": None, "blocks_stored": None, "blocks": None}
-    return {"kernel": kernel.form, "blocks_stored": kernel.stored, "blocks": kernel.groups}
 
 
 def _operators_table(document: dict[str, Any]) -> Table:

@@ -122,11 +122,16 @@ def parse_levels(words: str) -> tuple[float, ...]:
         levels = tuple(dict.fromkeys(float(word) for word in words.split(",")))
     except ValueError:
         levels = ()
-    if len(levels) < 2 or not all(QUIETEST_DBFS <= level <= LOUDEST_DBFS for level in levels):
-        raise StapesError(
-            f"--levels {words}: give two or more levels between {QUIETEST_DBFS:g} and {LOUDEST_DBFS:g} dBFS, such as -10,-25,-40"
-        )
+    check_levels(levels, f"--levels {words}")
     return levels
+
+
+def check_levels(levels: Sequence[float], what: str) -> None:
+    """Raise StapesError for levels that are fewer than two, or out of reach; `what` says where they stand."""
+    if len(set(levels)) < 2 or not all(QUIETEST_DBFS <= level <= LOUDEST_DBFS for level in levels):
+        raise StapesError(
+            f"{what}: give two or more levels between {QUIETEST_DBFS:g} and {LOUDEST_DBFS:g} dBFS, such as -10,-25,-40"
+        )
 
 
 def check_ratio(snr_db: float) -> None:

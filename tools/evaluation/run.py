@@ -15,11 +15,11 @@ from ...firmware_sim.engines.float_engine import FloatEngine
 from ...models.errors import StapesError
 from ...models.frontend import SAMPLE_RATE
 from ..bundle import Bundle
-from ..console import progress
 from ..engines import EXACT, make_engine
 from ..enhance import PEERS, SYSTEMS, enhance, enhance_by_peer, frames_to_do
 from ..metrics import DECIMALS, METRICS
 from ..pairs import Pair
+from ..progress import progress
 from ..scoring import score_all
 from .recordings import Recording, by_noise, by_snr, read_recordings
 from .statistics import Mean, Paired, means, paired

@@ -1,0 +1,138 @@
+"""What may stand for a network: a checkpoint or an ONNX file, a torch module or an ONNX model in memory; and its front end."""
+
+from __future__ import annotations
+
+import math
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+import onnx
+from torch import nn
+
+from ...export.c.names import free_name
+from ...models import checkpoint as checkpoints
+from ...models.errors import StapesError
+from ...models.frontend import FrontEnd
+from ...models.gru_mask import GruMask
+from ...models.gtcrn import Gtcrn
+from ...models.gtcrn.official_onnx import is_gtcrn
+from ...models.onnx_export import FRONT_END_KEY, to_proto
+from ...models.schema import parse_json, read_toml
+from ...quantize.audio_params import audio_params
+from ...quantize.onnx_reader import OnnxFile, StreamingOnnx, check_model, load_onnx, onnx_of, with_states
+
+Network = str | os.PathLike[str] | nn.Module | onnx.ModelProto
+
+
+@dataclass(frozen=True)
+class Named:
+    """What a network is called: `label` in messages, `file` in the manifest, `name` in the C code unless another one is given."""
+
+    label: str
+    file: str
+    name: str
+
+
+@dataclass(frozen=True, eq=False)
+class Read:
+    """A network that was read: its streaming ONNX model and the bytes of that, what lowering needs, and the bytes that it came in."""
+
+    model: onnx.ModelProto
+    content: bytes
+    source: StreamingOnnx
+    whole: bytes
+
+
+def named(network: Network) -> Named:
+    """What a network is called; raises StapesError for a file that is not there, and for what can be no network."""
+    if isinstance(network, nn.Module):
+        kind = type(network).__name__
+        return Named(f"the module {kind}", f"{kind} in memory", free_name(kind))
+    if isinstance(network, onnx.ModelProto):
+        name = network.graph.name or "network"
+        return Named("the ONNX model", "ONNX model in memory", free_name(name))
+    if not isinstance(network, str | os.PathLike):
+        raise StapesError(
+            f"a {type(network).__name__} is no network; give the path of a checkpoint or of a streaming .onnx file, a torch "
+            "module, or an onnx.ModelProto"
+        )
+    path = Path(network)
+    if not path.is_file():
+        raise StapesError(f"{path}: no such file; give a checkpoint (.pt, .pth, .tar) or a streaming .onnx file")
+    return Named(str(path), path.name, free_name(path.stem))
+
+
+def read_network(network: Network, model: str, states: list[str]) -> Read:
+    """The streaming ONNX model of a network. An ONNX file is kept as it is, except the official one of GTCRN, whose weights go into
+    the same graph as a checkpoint's.
+
+    `model` is `auto` or one of `models.checkpoint.NETWORKS`, `states` are those of an ONNX file, `INPUT=OUTPUT` each.
+    Raises StapesError for every fault of the input.
+    """
+    label = named(network).label
+    file = _onnx_file(network, label)
+    if file is None:
+        if states:
+            raise StapesError(f"{label}: a checkpoint's states are known; leave out --state, which is for ONNX files")
+        if isinstance(network, nn.Module):
+            return _of_network(*checkpoints.load_module(network, model), label)
+        path = Path(_path(network))
+        loaded, frontend, _ = checkpoints.load(path, model)
+        return _of_network(loaded, frontend, path.read_bytes(), label)
+    if model == "gru-mask" or states or not is_gtcrn(file.model):
+        file = with_states(file, states) if states else file
+        return Read(file.model, file.content, check_model(file.model, label), file.whole)
+    return _of_network(*checkpoints.gtcrn_from_onnx(file.model, label), file.whole, label)
+
+
+def _onnx_file(network: Network, label: str) -> OnnxFile | None:
+    if isinstance(network, onnx.ModelProto):
+        return onnx_of(network, label)
+    if isinstance(network, nn.Module) or Path(_path(network)).suffix.lower() != ".onnx":
+        return None
+    return load_onnx(Path(_path(network)))
+
+
+def _path(network: Network) -> str | os.PathLike[str]:
+    assert isinstance(network, str | os.PathLike)
+    return network
+
+
+def _of_network(network: GruMask | Gtcrn, frontend: FrontEnd, whole: bytes, label: str) -> Read:
+    content = to_proto(network, frontend).SerializeToString(deterministic=True)
+    model = onnx.load_model_from_string(content)
+    return Read(model, content, check_model(model, label), whole)
+
+
+def front_end_of(source: StreamingOnnx, given: FrontEnd | Path | None, label: str) -> FrontEnd | None:
+    """The front end of a network, whose ends it fits and whose fixed-point formats hold it; None for a network alone.
+
+    `given` takes the place of the network's own. Raises StapesError for one that does not fit.
+    """
+    text = source.metadata.get(FRONT_END_KEY)
+    try:
+        if isinstance(given, FrontEnd):
+            frontend = given
+        elif given is not None:
+            label = str(given)
+            frontend = FrontEnd.from_dict(read_toml(given, "its keys are the fields of a front end, such as hop = 64"))
+        elif text:
+            frontend = FrontEnd.from_dict(parse_json(text, f"metadata {FRONT_END_KEY!r}", "export the model again"))
+        else:
+            return None
+        audio_params(frontend)
+    except StapesError as error:
+        message = str(error)
+        raise StapesError(message if message.startswith(f"{label}: ") else f"{label}: {message}") from None
+    for what, names, size in (
+        ("input", source.inputs, frontend.feature_size),
+        ("output", source.outputs, frontend.mask_size),
+    ):
+        for name in names if len(names) == 1 else ():
+            if math.prod(source.shapes[name]) != size:
+                raise StapesError(
+                    f"{label}: this front end has {size} values for the network's {what} {name!r}, which has "
+                    f"{math.prod(source.shapes[name])}; give the front end that it was trained with"
+                )
+    return frontend

@@ -1,0 +1,219 @@
+"""A network becomes a bundle: integer graph, float graph, recipe, manifest and golden vectors."""
+
+from __future__ import annotations
+
+import os
+import warnings
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from ...export.c.names import require_name
+from ...export.tflite import to_bytes
+from ...firmware_sim.engines.float_engine import FloatEngine
+from ...models.checkpoint import NETWORKS
+from ...models.errors import Remark, StapesError
+from ...models.files import check_folder, whole_folder
+from ...models.frontend import FrontEnd
+from ...quantize.against_source import hold_to_source, output_error
+from ...quantize.audio_params import require_free_tensors
+from ...quantize.calibrate import Observations, calibrate
+from ...quantize.float_graph import FloatGraph
+from ...quantize.long_run import frames_to_run, leaves
+from ...quantize.lowering import lower, require_supported
+from ...quantize.pipeline import Quantised, assemble
+from ...quantize.recipe import Recipe, builtin_recipes, load_recipe
+from ..audio_files import given_paths
+from ..bundle import LOCK, MANIFEST, SEALED, Bundle, load_bundle, seal, sha256, written_files
+from ..calibration import Calibration, read_calibration
+from ..frames import npz_bytes
+from ..progress import progress
+from . import golden
+from .networks import Network, Read, front_end_of, named, read_network
+
+# Of tensors that leave their ranges so many are named; the others mostly follow from these.
+SHOWN = 4
+
+AUTO = "auto"
+# An SNR below which something is wrong.
+FAR_DB = 10.0
+
+
+@dataclass(frozen=True, eq=False)
+class QuantizedBundle:
+    """A bundle that was made, and what its making found: the integer and the float graph, the overflow proof, saturation."""
+
+    bundle: Bundle
+    quantised: Quantised
+
+
+def quantize(
+    network: Network,
+    output: str | os.PathLike[str],
+    *,
+    recipe: Recipe | str | os.PathLike[str] | None = None,
+    budget: float | None = None,
+    model: str = "auto",
+    calibration: str | os.PathLike[str] | Sequence[str | os.PathLike[str]] = (),
+    front_end: FrontEnd | str | os.PathLike[str] | None = None,
+    states: Sequence[str] = (),
+    name: str = "",
+) -> QuantizedBundle:
+    """Quantise a network and write a bundle.
+
+    network      a checkpoint (.pt, .pth, .tar, .safetensors) or a streaming .onnx file; a torch module in memory (a GRU mask or GTCRN,
+                 ours or one with the same state dict); an `onnx.ModelProto` of one frame a call
+    output       the folder; only a bundle that was made there before, and is as it was, is replaced
+    recipe       a built-in recipe, a TOML file, a `Recipe`, or `auto`, which finds one; default: `w8a16`, `gtcrn_w8a16` for GTCRN
+    budget       with `auto`: how much PESQ the integers may lose against float
+    model        network of a checkpoint: `auto`, `gru-mask` or `gtcrn`
+    calibration  recordings like the device's own, or folders of them; .npz with one array (T, ...) an input for a network without an
+                 audio path. Default: eleven clips of speech in noise
+    front_end    a `FrontEnd`, or a TOML file with one, of a network that does not name its own
+    states       of an ONNX network, `INPUT=OUTPUT` each; default: found by wiring and names
+    name         in the C code, a C identifier; default: from the file, the class, or the ONNX graph
+
+    What the user should know of an input that is taken is a warning, a `Remark`. Raises StapesError for every fault of the input;
+    nothing is written then.
+
+    >>> made = quantize(network, folder / "bundle", recipe="w8a16", calibration=recordings)
+    >>> made.bundle.recipe.name, made.bundle.graph.states != ()
+    ('w8a16', True)
+    """
+    if (recipe == AUTO) != (budget is not None):
+        raise StapesError("--recipe auto and --budget belong together: give both, such as --recipe auto --budget 0.03")
+    chosen = recipe if recipe is None or isinstance(recipe, Recipe) or recipe == AUTO else load_recipe(recipe)
+    if model not in ("auto", *NETWORKS):
+        raise StapesError(f"--model {model!r}: unknown; give {', '.join(NETWORKS)}, or auto, which finds it")
+    called, place, recordings = named(network), Path(output), given_paths(calibration)
+    name = name or called.name
+    require_name(name, "--name")
+    front_end = front_end if front_end is None or isinstance(front_end, FrontEnd) else Path(front_end)
+    files = [*recordings, *(Path(given) for given in (network, front_end) if isinstance(given, str | os.PathLike))]
+    check_folder(place, (*SEALED, MANIFEST), known=written_files, alone=True, inputs=files)
+    with whole_folder(place, known=written_files) as folder:
+        read = read_network(network, model, list(states))
+        for note in read.source.notes:
+            warnings.warn(f"{called.label}: {note}", Remark, stacklevel=2)
+        require_supported(read.source)
+        frontend = front_end_of(read.source, front_end, called.label)
+        data = read_calibration(recordings, frontend, read.source, golden.SAMPLES, called.label)
+        wanted = chosen if isinstance(chosen, Recipe) else budget
+        used, result, error = _integers(read, called.label, frontend, data, wanted)
+        (folder / "float.onnx").write_bytes(read.content)
+        (folder / "model.tflite").write_bytes(to_bytes(result.graph))
+        (folder / "recipe.toml").write_text(used.to_toml(), encoding="utf-8")
+        vectors, quality = golden.golden_vectors(result, frontend, data, read.source, read.model)
+        if frontend is not None:
+            quality["vectors_output_snr_db"] = golden.sound_snr(FloatEngine(folder / "float.onnx", frontend), vectors)
+        (folder / "vectors.npz").write_bytes(npz_bytes(vectors))
+        quality["lowering_error"] = error
+        checkpoint = {"file": called.file, "sha256": sha256(read.whole)}
+        seal(folder, _manifest(name, checkpoint, used, frontend, data, result, quality))
+        _keep_lock(place, folder)
+        made = load_bundle(folder)  # before it takes its place: what cannot be opened is not written
+        _warn_of_distance(made)
+    return QuantizedBundle(replace(made, folder=place), result)
+
+
+def _integers(
+    read: Read, label: str, frontend: FrontEnd | None, data: Calibration, wanted: Recipe | float | None
+) -> tuple[Recipe, Quantised, float]:
+    """The recipe, what it makes of a network, and the lowering's error; a number is the PESQ that a recipe to be found may lose."""
+    if wanted is None:
+        wanted = load_recipe("gtcrn_w8a16" if frontend is not None and frontend.complex_mask else "w8a16")
+    frames = sum(len(next(iter(sequence.values()))) for sequence in data.sequences)
+    lowered = lower(read.source)
+    require_free_tensors(lowered.tensors, frontend is not None)
+    hold_to_source(read.model, read.source, lowered, data.sequences, label)
+    with progress("calibrating, frames", frames) as done:
+        seen = calibrate(lowered, data.sequences, done)
+    recipe = wanted if isinstance(wanted, Recipe) else _found_recipe(lowered, seen, frontend, wanted)
+    result = assemble(lowered, seen, recipe)
+    if isinstance(wanted, Recipe):
+        _tell_unmatched(recipe, result.unmatched)
+    error = output_error(read.model, read.source, result.lowered, data.sequences, label)
+    _warn_of_long_runs(result, data, label)
+    return recipe, result, error
+
+
+def _warn_of_distance(bundle: Bundle) -> None:
+    """A network whose integers are far from it is told of; a complex mask by its sound, as it is free where it is silent."""
+    quality = bundle.manifest["quality"]
+    heard = bundle.frontend is not None and bundle.frontend.complex_mask
+    snr = quality["vectors_output_snr_db" if heard else "vectors_snr_db"]
+    if snr < FAR_DB:
+        worst, fraction = max(bundle.manifest["saturation"].items(), key=lambda item: item[1], default=("none", 0.0))
+        warnings.warn(
+            f"the output of the integers is only {snr:.1f} dB from that of float over the golden vectors; worst saturated "
+            f"is tensor {worst!r}, {100 * fraction:.1f} % of its values: try another recipe, or smaller values there",
+            Remark,
+            stacklevel=3,
+        )
+
+
+def _keep_lock(output: Path, made: Path) -> None:
+    """The same bundle, made again, keeps its lock."""
+    former, lock = output / MANIFEST, output / LOCK
+    if lock.is_file() and former.is_file() and former.read_bytes() == (made / MANIFEST).read_bytes():
+        (made / LOCK).write_bytes(lock.read_bytes())
+
+
+def _found_recipe(lowered: FloatGraph, seen: Observations, frontend: FrontEnd | None, budget: float) -> Recipe:
+    # Metrics load slowly, and no other recipe needs them.
+    from ..auto_recipe import search, steps
+
+    if frontend is None:
+        raise StapesError("--recipe auto judges by sound, and this network has no front end: name a recipe")
+    with progress("trying recipes", steps(lowered)) as done:
+        return search(lowered, seen, frontend, budget, done).recipe
+
+
+def _warn_of_long_runs(result: Quantised, data: Calibration, label: str) -> None:
+    """Tell of states that the calibration was too short for."""
+    with progress("running on, frames", frames_to_run(result.lowered, data.sequences)) as done:
+        left = leaves(result, data.sequences, done)
+    longest = max(len(next(iter(sequence.values()))) for sequence in data.sequences)
+    for tensor in left[:SHOWN]:
+        warnings.warn(f"{label}: {tensor.told(longest)}", Remark, stacklevel=2)
+    if len(left) > SHOWN:
+        warnings.warn(f"{label}: so do {len(left) - SHOWN} more tensors", Remark, stacklevel=2)
+
+
+def _tell_unmatched(recipe: Recipe, unmatched: tuple[str, ...]) -> None:
+    """A pattern of one's own that matches nothing is a slip; the recipes that come along serve networks with and without a part."""
+    built_in = recipe.name in builtin_recipes() and recipe == load_recipe(recipe.name)
+    if unmatched and not built_in:
+        patterns = ", ".join(repr(pattern) for pattern in unmatched)
+        warnings.warn(
+            f"recipe {recipe.name!r}: no tensor matches {patterns}; see stapes inspect for names", Remark, stacklevel=3
+        )
+
+
+def _manifest(
+    name: str,
+    checkpoint: dict[str, str],
+    recipe: Recipe,
+    frontend: FrontEnd | None,
+    data: Calibration,
+    result: Quantised,
+    quality: dict[str, float],
+) -> dict[str, object]:
+    graph = result.graph
+    return {
+        "name": name,
+        "checkpoint": checkpoint,
+        "calibration": {"files": [{"file": f, "sha256": h} for f, h in data.files], "frames": result.frames},
+        "recipe": recipe.name,
+        "frontend": frontend.to_dict() if frontend else None,
+        "inputs": list(graph.inputs),
+        "outputs": list(graph.outputs),
+        "states": [[state.input, state.output] for state in graph.states],
+        "saturation": _counted(result.saturation),
+        "planned_saturation": _counted(result.planned_saturation),
+        "quality": quality,
+    }
+
+
+def _counted(saturation: dict[str, float]) -> dict[str, float]:
+    return {tensor: round(fraction, 8) for tensor, fraction in saturation.items() if fraction > 0}

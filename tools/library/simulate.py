@@ -1,0 +1,216 @@
+"""Sound or frames through a bundle, on any engine: what the device would play."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from itertools import zip_longest
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ...firmware_sim.compare import sha256_of
+from ...firmware_sim.engines.network import run_network
+from ...models.errors import StapesError
+from ...models.files import check_file, check_folder, made_folders, write_all, write_folder
+from ...models.sound_files import audio_bytes
+from ...quantize.graph import to_real
+from ..audio_files import Batch, in_parts, read_batch, sound_batch
+from ..bundle import Bundle, opened
+from ..engines import make_engine, make_network_engine
+from ..frames import as_frames, npz_bytes, read_frames, sha256_of_codes
+from ..metrics import with_tail
+from ..network_regression import refuse_sound
+from ..progress import progress
+
+# What an output holds, by the end of its name; a pipe or a device has none.
+KINDS = {"": "WAV", ".wav": "WAV", ".flac": "FLAC"}
+SIGNATURES = {"WAV": b"RIFF", "FLAC": b"fLaC"}
+ARRAYS = "the arrays"
+
+Sound = str | os.PathLike[str] | np.ndarray | Mapping[str, np.ndarray]
+
+
+@dataclass(frozen=True, eq=False)
+class Simulated:
+    """One output: of sound `audio_q15` (S,) int16, of a network without an audio path `tensors`, output name -> (T, *shape).
+
+    `tensors` are float32 where the input held real numbers, else codes of each tensor's dtype. `sha256` is that of the samples,
+    or of the codes. `input` and `output` are None for what was given as arrays, and not written.
+    """
+
+    input: Path | None
+    output: Path | None
+    sha256: str
+    audio_q15: np.ndarray | None = None
+    tensors: dict[str, np.ndarray] = field(default_factory=dict)
+
+    @property
+    def length(self) -> int:
+        """Samples of sound, or frames."""
+        return len(self.audio_q15 if self.audio_q15 is not None else next(iter(self.tensors.values())))
+
+    def to_json(self) -> dict[str, Any]:
+        """Places, length and hash, as `stapes simulate --json` prints them."""
+        counted = "samples" if self.audio_q15 is not None else "frames"
+        places = {"input": str(self.input), "output": str(self.output)}
+        return {**places, counted: self.length, "sha256": self.sha256}
+
+
+@dataclass(frozen=True, eq=False)
+class Simulation:
+    """What an engine made of all inputs; `audio_seconds` is their length, `seconds` what it took, both None without an audio path."""
+
+    engine: str
+    bundle_sha256: str
+    files: tuple[Simulated, ...]
+    audio_seconds: float | None = None
+    seconds: float | None = None
+
+    def to_json(self) -> dict[str, Any]:
+        """What `stapes simulate --json` prints."""
+        told: dict[str, Any] = {"engine": self.engine, "bundle_sha256": self.bundle_sha256}
+        told["files"] = [made.to_json() for made in self.files]
+        if self.audio_seconds is not None and self.seconds is not None:
+            told["realtime_factor"] = round(self.audio_seconds / self.seconds, 2)
+        return told
+
+
+def simulate(
+    bundle: Bundle | str | os.PathLike[str],
+    audio: Sound,
+    output: str | os.PathLike[str] | None = None,
+    *,
+    engine: str = "native",
+    align: bool = False,
+) -> Simulation:
+    """Run the device's pipeline over sound and give, or write, what the device would play.
+
+    bundle  a `Bundle`, or its folder
+    audio   a wav or flac file, a folder of them, or samples (S,) at 16 kHz: int16, or float in [-1, 1). For a network without an
+            audio path an .npz file of frames, or a mapping input name -> (T, ...) of floats, or of codes in the tensor's dtype
+    output  a wav or flac file, a folder where `audio` is one, .npz for frames; None writes nothing
+    engine  `numpy`, `native`, `tflm`, `litert`, `float`, `cortex-m7` or `cortex-m7-qemu`
+    align   shift the output back by the stream's delay, so that it lies over the input
+
+    Raises StapesError: no bundle, sound that cannot be read, an output in the way that is not of its kind, an engine that is
+    unknown or that this machine cannot run.
+
+    >>> made = simulate(bundle, np.zeros(1600, np.int16), engine="numpy")
+    >>> made.files[0].audio_q15.dtype, made.files[0].length
+    (dtype('int16'), 1600)
+    """
+    of = opened(bundle)
+    target = os.fspath(output) if output is not None else None
+    if of.frontend is None:
+        return _of_frames(of, audio, target, engine, align)
+    return _of_sound(of, audio, target, engine, align)
+
+
+def _of_sound(bundle: Bundle, audio: Sound, destination: str | None, engine: str, align: bool) -> Simulation:
+    frontend = bundle.require_frontend()
+    if isinstance(audio, Mapping):
+        raise StapesError("audio: arrays by name, but this bundle has an audio path; give samples, or a sound file")
+    batch = sound_batch(audio) if isinstance(audio, np.ndarray) else read_batch([Path(audio)])
+    single = isinstance(audio, np.ndarray) or not Path(audio).is_dir()
+    targets = _places(audio, destination, batch, single) if destination is not None else None
+    runner = make_engine(engine, bundle)
+    parts = in_parts(batch)
+    shift = frontend.delay if align else 0
+    rows: list[np.ndarray] = []
+    start = time.perf_counter()
+    with progress(f"{engine} engine, frames", sum(part.frames(frontend.hop) for part in parts)) as done:
+        for part in parts:
+            run = runner.run(with_tail(part.audio_q15, shift), progress=done).audio_q15
+            rows += part.trimmed(run[:, shift:])
+    seconds = time.perf_counter() - start
+    if targets is not None:
+        _write(Path(destination or ""), dict(zip(targets, rows, strict=True)), single)
+    made = tuple(
+        Simulated(given, target, sha256_of(row), row)
+        for given, target, row in zip_longest(batch.paths, targets or (), rows)
+    )
+    return Simulation(engine, bundle.hash, made, batch.seconds, seconds)
+
+
+def _places(audio: str | os.PathLike[str] | np.ndarray, destination: str, batch: Batch, single: bool) -> list[Path]:
+    """Where each row of a batch goes; raises StapesError where it cannot go there, before anything is computed."""
+    output = Path(destination)
+    if isinstance(audio, np.ndarray) or single:
+        targets = [output]
+        _refuse_loss(batch.paths, targets)
+        _check_sound_file(destination)
+        check_file(output, begins=SIGNATURES[KINDS[output.suffix.lower()]])
+        return targets
+    targets = _targets(Path(audio), output, batch.paths)
+    _refuse_loss(batch.paths, targets)
+    check_folder(output, [target.relative_to(output).as_posix() for target in targets])
+    return targets
+
+
+def _write(output: Path, rows: dict[Path, np.ndarray], single: bool) -> None:
+    made = {target: audio_bytes(row, KINDS[target.suffix.lower()]) for target, row in rows.items()}
+    if single:
+        with made_folders([output.parent]):
+            write_all(made)
+        return
+    names = {target.relative_to(output).as_posix(): data for target, data in made.items()}
+    write_folder(output, names, part="simulate", keep=True)
+
+
+def _check_sound_file(destination: str) -> None:
+    path = Path(destination)
+    if destination.endswith(os.sep) or path.is_dir():
+        raise StapesError(f"{destination}: is a folder; give the name of a wav file")
+    if path.suffix.lower() not in KINDS:
+        raise StapesError(f"{path}: {path.suffix} files are not written; give the name of a wav or flac file")
+
+
+def _of_frames(bundle: Bundle, given: Sound, destination: str | None, engine: str, align: bool) -> Simulation:
+    """Frames in, frames out: real numbers where the input holds real numbers, codes where it holds codes."""
+    if isinstance(given, np.ndarray):
+        raise StapesError(f"audio: samples, but this bundle is a network without an audio path; give {ARRAYS} by name")
+    source = None if isinstance(given, Mapping) else Path(given)
+    if source is not None:
+        refuse_sound([source])
+    if align:
+        raise StapesError("--align shifts sound; this bundle is a network without an audio path: leave it out")
+    output = Path(destination) if destination is not None else None
+    if output is not None:
+        if output.suffix.lower() != ".npz" or output.is_dir():
+            raise StapesError(f"{output}: give the name of an .npz file")
+        check_file(output, [*([source] if source else []), *bundle.files], begins=b"PK")
+    graph = bundle.graph
+    frames = as_frames(ARRAYS, given, graph) if isinstance(given, Mapping) else read_frames(Path(given), graph)
+    runner = make_network_engine(engine, bundle)
+    with progress(f"{engine} engine, frames", frames.count) as done:
+        made = run_network(runner, {name: codes[None] for name, codes in frames.codes.items()}, progress=done)
+    codes = {name: made[name][0].reshape(frames.count, *graph.tensors[name].shape) for name in graph.outputs}
+    # 16 bits times a scale of 8: float32 holds them all.
+    reals = {name: to_real(graph.tensors[name], c).astype(np.float32) for name, c in codes.items()}
+    arrays = reals if frames.real else codes
+    if output is not None:
+        with made_folders([output.parent]):
+            write_all({output: npz_bytes(arrays)})
+    hashed = sha256_of_codes([codes], graph)
+    return Simulation(engine, bundle.hash, (Simulated(source, output, hashed, tensors=arrays),))
+
+
+def _targets(source: Path, folder: Path, paths: list[Path]) -> list[Path]:
+    """Output paths in the folder's own layout, as wav."""
+    return [folder / Path(os.path.relpath(path, source)).with_suffix(".wav") for path in paths]
+
+
+def _refuse_loss(sources: list[Path], targets: list[Path]) -> None:
+    """Two inputs must not share an output, and no output may take the place of an input."""
+    taken: dict[Path, Path] = {}
+    inputs = {path.resolve() for path in sources}
+    for source, target in zip(sources, targets, strict=True):
+        if target in taken:
+            raise StapesError(f"{source}: would be written to {target}, as {taken[target]}; rename one of them")
+        if target.resolve() in inputs:
+            raise StapesError(f"{target}: is an input and would be overwritten; give another output")
+        taken[target] = source
