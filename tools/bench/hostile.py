@@ -92,7 +92,7 @@ class Material:
 
 
 def make_material(folder: Path) -> Material:
-    """A GRU mask of 8 units with random weights as checkpoint, ONNX file and bundle, and a fifth of a second of noise.
+    """A GRU mask of 8 units with random weights as checkpoint, ONNX file and bundle, and 0.15 seconds of noise.
 
     Made in a child: a process that has run torch or onnxruntime may have threads, and what forks off it waits for them for
     ever. The child's modules are imported here afterwards, so that the children to come need not.
@@ -117,7 +117,7 @@ def _make(folder: Path) -> None:
     save(folder / "net.pt", network, config.front_end())
     export_onnx(network, config.front_end(), folder / "net.onnx")
     rng = np.random.default_rng(0)
-    write_audio(folder / "sound.wav", rng.integers(-3000, 3000, SAMPLE_RATE // 5).astype(np.int16))
+    write_audio(folder / "sound.wav", rng.integers(-3000, 3000, SAMPLE_RATE * 3 // 20).astype(np.int16))
     sys.stdout = open(os.devnull, "w")  # noqa: SIM115
     sound, bundle = str(folder / "sound.wav"), str(folder / "bundle")
     _run(["quantize", str(folder / "net.pt"), "-o", bundle, "--calibration", sound])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import logging
 import os
 import sys
@@ -72,13 +73,18 @@ def _called(arguments: list[str]) -> int:
     """Call what the arguments name; the exit code. Not by the app itself, which has words of its own for some exceptions."""
     if _helped(arguments):
         return 0
-    command = typer.main.get_command(APP)
+    command = _command()
     try:
         with command.make_context("stapes", list(arguments)) as context:
             command.invoke(context)
     except typer.Exit as left:
         return left.exit_code
     return 0
+
+
+@functools.cache
+def _command() -> TyperGroup:
+    return typer.main.get_group(APP)
 
 
 def _confess(error: Exception) -> NoReturn:
@@ -100,7 +106,7 @@ def _helped(arguments: list[str]) -> bool:
     """
     if "--help" not in arguments:
         return False
-    command = typer.main.get_command(APP)
+    command = _command()
     context = typer.Context(command, info_name="stapes")
     for word in arguments:
         if word == "--help" or not isinstance(command, TyperGroup):
