@@ -43,8 +43,8 @@ def exported(bundle_of, tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def signals():
-    """Name -> recording of half a second: the extremes, and two seconds of speech in noise; int16, whole hops."""
-    samples = 128 * HOP
+    """Name -> recording of a quarter of a second: the extremes, and a second of speech in noise; int16, whole hops."""
+    samples = 64 * HOP
     speech = speech_in_noise(4 * samples / 16_000, seed=9).reshape(4, -1)
     return pipeline_extremes(samples) | {f"speech {i}": row for i, row in enumerate(speech)}
 

@@ -48,7 +48,7 @@ def test_no_step_mixes_devices(tmp_path, monkeypatch, model):
     monkeypatch.setattr(torch.Tensor, "__bool__", lambda tensor: True)
     monkeypatch.setattr(torch.Tensor, "__getitem__", some_or_all)
     frontend, network = recipe.model.front_end(), networks.make(recipe.model).to(meta)
-    frames = 16000 // frontend.hop
+    frames = 8000 // frontend.hop
     features = torch.rand(8, frames, 0 if frontend.complex_mask else frontend.feature_size)
     gain = torch.rand(8, frames, 0 if frontend.complex_mask else frontend.bins)
     noisy = torch.rand(8, frontend.analysis + (frames - 1) * frontend.hop)
