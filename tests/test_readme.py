@@ -94,7 +94,9 @@ def test_commands_do_what_they_say(workshop, stapes, monkeypatch):
                 done = stapes(*words[1:])
                 code, said = done.code, (done.stdout, done.stderr)
             else:
-                ran = subprocess.run(words, env={**os.environ, "PATH": path}, capture_output=True, text=True, check=False)
+                ran = subprocess.run(
+                    words, env={**os.environ, "PATH": path}, capture_output=True, text=True, check=False
+                )
                 code, said = ran.returncode, (ran.stdout, ran.stderr)
             # A quality threshold may be missed on a short recording; the bits may not differ.
             missed = words[1] == "regress" and "DIFFER" not in said[0] and "MISSED" in said[0]
