@@ -9,10 +9,11 @@ from ..stamp import MARK, Stamp
 from ..template import Code, Templates
 from ..vectors import Vectors
 from .costs import ram_by_part
-from .program import Program, Traced, Variable
+from .program import Program, Traced
 from .runtime import FOLDER, exported_path, runtime_files, runtime_text
 from .self_test import FUNCTIONS, self_test
 from .text import code, listed
+from .variables import Variable
 
 TEMPLATES = Templates(Path(__file__).parent / "templates")
 WARNINGS = Code(
@@ -29,11 +30,9 @@ def _signatures(program: Program) -> dict[str, Code]:
     context = f"{name}_context *ctx"
     hop = f"{name.upper()}_HOP"
     public = [_parameter(v, name, True) for v in program.inputs] + [_parameter(v, name, False) for v in program.outputs]
-    plain = [f"const {v.type} *{v.name}" for v in program.inputs] + [f"{v.type} *{v.name}" for v in program.outputs]
     audio = [context, f"const int16_t in[{hop}]", f"int16_t out[{hop}]"]
     return {
         "network": listed(f"stapes_status {name}_network", [context, *public], ""),
-        "run_network": listed("static void run_network", [context, *plain], ""),
         "process": listed(f"stapes_status {name}_process", audio, ""),
     }
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -10,57 +9,24 @@ import numpy as np
 
 from ...models.errors import StapesError
 from ...models.frontend import FrontEnd
-from ...quantize.graph import DTYPES, Graph, Operator, Region, Tensor
+from ...quantize.graph import DTYPES, Graph, Operator, Region
 from ..template import Code
 from .audio import AudioProgram, Struct, build_audio
+from .blocks import path_of, with_placed_regions
 from .constants import Array, Constants
+from .functions import Function, Paragraph, network_functions
 from .kernels import Kernel
 from .layout import Layout, lay_out
 from .schedule import Step, schedule
 from .statements import Writer, scratch, statements
-from .text import C_TYPES, SUFFIXES, Names, code, shape
+from .text import C_TYPES, Names, code
+from .variables import Variable, variable_of
 
 # Members of the context and words of the network function that tensors must not be named after.
 _CONTEXT_MEMBERS = ("guard", "audio", "audio_arrays", "frame", "scratch", "arena", "trace", "trace_user")
 _FILE_SCOPE = ("check", "bind_audio", "trace", "audio_rfft", "audio_params", "audio_input", "audio_output")
 _LOCALS = ("ctx", "in", "out", "status", "run_network", *_FILE_SCOPE)
 _MACROS = ("hop", "context", "arena", "state", "weight", "vector", "audio", "tensor", "latency", "delay")
-
-
-@dataclass(frozen=True)
-class Variable:
-    """A tensor with a name in C: an input, an output, a state or a pointer into the arena."""
-
-    name: str
-    type: str
-    size: int
-    about: str
-    tensor: str = ""
-    zero_point: int = 0
-    offset: int = 0
-    real_value: str = ""
-
-    @property
-    def macro(self) -> str:
-        """The name as part of a macro."""
-        return self.name.upper()
-
-    @property
-    def suffix(self) -> str:
-        """The type in the names of runtime functions."""
-        return SUFFIXES[self.type.removesuffix("_t")]
-
-
-@dataclass(frozen=True)
-class Paragraph:
-    """The calls of one step and its traced tensors (identifier, expression).
-
-    `heading` opens a region; it is empty after the end of one, and None in between.
-    """
-
-    heading: str | None
-    lines: tuple[Code, ...]
-    traces: tuple[tuple[str, Code], ...]
 
 
 @dataclass(frozen=True)
@@ -76,20 +42,18 @@ class Traced:
 class Program:
     """What the templates print; sizes are in bytes. `kernels` says by operator what multiplies on a Cortex-M7.
 
-    `idle` are the inputs that nothing reads.
+    `network` are the functions of a frame in the order in which C needs them, `paragraphs` what they do in order.
     """
 
     name: str
     audio: AudioProgram | None
     inputs: tuple[Variable, ...]
-    idle: tuple[Variable, ...]
     outputs: tuple[Variable, ...]
     states: tuple[Variable, ...]
-    locals: tuple[Variable, ...]
+    network: tuple[Function, ...]
+    paragraphs: tuple[Paragraph, ...]
     arrays: tuple[Array, ...]
     structs: tuple[Struct, ...]
-    opening_traces: tuple[tuple[str, Code], ...]
-    paragraphs: tuple[Paragraph, ...]
     closing_copies: tuple[tuple[Code, Code, int], ...]
     traced: tuple[Traced, ...]
     functions: frozenset[str]
@@ -104,32 +68,6 @@ class Program:
     @property
     def weight_bytes(self) -> int:
         return sum(array.data.nbytes for array in self.arrays)
-
-
-def real_value(tensor: Tensor) -> str:
-    """How integers of a tensor become real values, in words.
-
-    >>> real_value(Tensor("x", (1,), "int16", np.float32([2**-15])))
-    '2^-15 * x'
-    >>> real_value(Tensor("x", (1,), "int8", np.float32([0.3]), -3))
-    '0.300000012 * (x + 3)'
-    """
-    if tensor.scale is None or np.size(tensor.scale) != 1:
-        return "x"
-    real = float(np.reshape(tensor.scale, -1)[0])
-    mantissa, exponent = math.frexp(real)
-    scale = f"2^{exponent - 1}" if mantissa == 0.5 else f"{real:.9g}"
-    if tensor.zero_point == 0:
-        return f"{scale} * x"
-    return f"{scale} * (x {'-' if tensor.zero_point > 0 else '+'} {abs(tensor.zero_point)})"
-
-
-def _variable(tensor: Tensor, name: str, offset: int = 0) -> Variable:
-    if tensor.dtype not in C_TYPES:
-        raise StapesError(f"tensor '{tensor.name}' is {tensor.dtype}, which has no place in C; use int8 or int16")
-    real = real_value(tensor)
-    about = f"{shape(tensor.shape)}, real value {real}"
-    return Variable(name, C_TYPES[tensor.dtype], tensor.size, about, tensor.name, tensor.zero_point, offset, real)
 
 
 def _require_sources(graph: Graph, steps: Sequence[Step]) -> None:
@@ -178,15 +116,15 @@ def _name_everything(
     expressions = {
         name: owners_in_c[place.kind][place.name] for name, place in layout.places.items() if place.kind != "constant"
     }
-    pointers = [_variable(graph.tensors[name], local[name], layout.arena.offsets[name]) for name in written]
+    pointers = [variable_of(graph.tensors[name], local[name], layout.arena.offsets[name]) for name in written]
     for index, (dtype, size) in sizes.items():
         offset = layout.arena.offsets[_scratch_buffer(index)]
         pointers.append(Variable(buffers[index], C_TYPES[dtype], size, f"{size} values of scratch", offset=offset))
     return _Scope(
         expressions,
-        tuple(_variable(graph.tensors[name], inputs[name]) for name in graph.inputs),
-        tuple(_variable(graph.tensors[name], outputs[name]) for name in graph.outputs),
-        tuple(_variable(graph.tensors[name], member) for name, member in states.items()),
+        tuple(variable_of(graph.tensors[name], inputs[name]) for name in graph.inputs),
+        tuple(variable_of(graph.tensors[name], outputs[name]) for name in graph.outputs),
+        tuple(variable_of(graph.tensors[name], member) for name, member in states.items()),
         tuple(pointers),
         buffers,
         names,
@@ -229,6 +167,7 @@ def build_program(graph: Graph, name: str, frontend: FrontEnd | None = None, fus
 
     Raises `StapesError` for what C cannot run: unknown operators, scales too far apart, states that exchange values.
     """
+    graph = with_placed_regions(graph)
     steps = schedule(graph, fuse)
     _require_sources(graph, steps)
     sizes = _scratch_sizes(graph, steps)
@@ -249,27 +188,31 @@ def build_program(graph: Graph, name: str, frontend: FrontEnd | None = None, fus
         traced.append(entry)
         return entry.name, code(scope.expressions[tensor])
 
-    opening = tuple(trace(tensor) for tensor in (*graph.inputs, *(state.input for state in graph.states)))
-    paragraphs = []
+    given = tuple(trace(tensor) for tensor in (*graph.inputs, *(state.input for state in graph.states)))
+    paragraphs = [Paragraph(None, (), given, ("inputs",))]
     for index, step in enumerate(steps):
-        heading = _heading(step, steps[index - 1] if index else None, graph)
-        lines = statements(writer, step, scope.scratch.get(index, ""))
-        paragraphs.append(Paragraph(heading, tuple(lines), tuple(trace(tensor) for tensor in step.writes)))
+        heading = _heading(step, steps[index - 1], graph) if index else _heading(step, None, graph) or ""
+        written = {scope.expressions[tensor] for tensor in step.writes} | {scope.scratch.get(index, "")}
+        lines = tuple(statements(writer, step, scope.scratch.get(index, "")))
+        traces = tuple(trace(tensor) for tensor in step.writes)
+        paragraphs.append(Paragraph(heading, lines, traces, _path(step), frozenset(written)))
     audio = build_audio(graph, frontend, arrays, entries) if frontend is not None else None
     closing_copies = _closing_copies(graph, layout, writer, scope)
+    if closing_copies:
+        lines = tuple(Code(f"    (void)memcpy({to}, {source}, {size});") for to, source, size in closing_copies)
+        written = {str(to) for to, _, _ in closing_copies}
+        paragraphs.append(Paragraph("", lines, (), ("end of frame",), frozenset(written)))
     return Program(
         name=name,
         audio=audio,
         inputs=scope.inputs,
-        idle=_idle_inputs(steps, layout, scope),
         outputs=scope.outputs,
         states=scope.states,
-        locals=scope.locals,
-        opening_traces=opening,
+        network=network_functions(name, paragraphs, (*scope.inputs, *scope.outputs), scope.locals, scope.names),
         paragraphs=tuple(paragraphs),
-        closing_copies=closing_copies,
         arrays=tuple(arrays),
         structs=tuple(writer.structs.values()),
+        closing_copies=closing_copies,
         traced=tuple(traced),
         functions=frozenset(writer.functions),
         arena_bytes=layout.arena.size,
@@ -278,13 +221,10 @@ def build_program(graph: Graph, name: str, frontend: FrontEnd | None = None, fus
     )
 
 
-def _idle_inputs(steps: Sequence[Step], layout: Layout, scope: _Scope) -> tuple[Variable, ...]:
-    moved = (*layout.deliveries, *(new for new, _ in layout.state_copies))
-    read = {
-        layout.places[name] for name in (*moved, *(n for step in steps for n in step.reads)) if name in layout.places
-    }
-    used = {place.name for place in read if place.kind == "input"}
-    return tuple(variable for variable in scope.inputs if variable.tensor not in used)
+def _path(step: Step) -> tuple[str, ...]:
+    """The place of a step in the network: that of its last operator, or of the region that it belongs to."""
+    last = step.operators[-1]
+    return path_of(step.name if step.region is not None else last.region or last.name)
 
 
 def _closing_copies(graph: Graph, layout: Layout, writer: Writer, scope: _Scope) -> tuple[tuple[Code, Code, int], ...]:
