@@ -9,7 +9,7 @@ import sys
 import traceback
 import warnings
 from contextlib import AbstractContextManager
-from typing import NoReturn
+from typing import Annotated, NoReturn
 
 import typer
 from typer.core import TyperGroup
@@ -36,6 +36,24 @@ APP = typer.Typer(
 for _command in (quantize, export, simulate, regress, inspect, evaluate, demo, train):
     APP.command(_command.__name__)(_command)
 APP.add_typer(corpus, name="corpus", help="Fetch, list and mix real speech and noise.")
+
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        from importlib import metadata
+
+        print(f"stapes {metadata.version('stapes')}")
+        raise typer.Exit()
+
+
+@APP.callback()
+def _stapes(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version and exit.")
+    ] = False,
+) -> None:
+    """What stands before the name of a command."""
+
 
 DEBUG = "STAPES_DEBUG"
 BAD_INPUT, OWN_FAULT = 2, 70
