@@ -40,6 +40,14 @@ static inline int32_t stapes_add_high_product(int32_t c, int32_t a, int32_t b)
     return sum;
 }
 
+/* c + round(-a * b / 2^32), half upwards. */
+static inline int32_t stapes_subtract_high_product(int32_t c, int32_t a, int32_t b)
+{
+    int32_t rest;
+    __asm__("smmlsr %0, %1, %2, %3" : "=r"(rest) : "r"(a), "r"(b), "r"(c));
+    return rest;
+}
+
 /* The sum of the products of both pairs of signed halfwords. */
 static inline int32_t stapes_dual_product(uint32_t a, uint32_t b)
 {

@@ -41,6 +41,12 @@ static inline int32_t stapes_add_high_product(int32_t c, int32_t a, int32_t b)
     return c + stapes_high_product(a, b);
 }
 
+/* c + round(-a * b / 2^32), half upwards. */
+static inline int32_t stapes_subtract_high_product(int32_t c, int32_t a, int32_t b)
+{
+    return c + (int32_t)((((int64_t)1 << 31) - (int64_t)a * b) >> 32);
+}
+
 /* The sum of the products of both pairs of signed halfwords. */
 static inline int32_t stapes_dual_product(uint32_t a, uint32_t b)
 {

@@ -87,6 +87,6 @@ def shift_round(x: np.ndarray, shift: np.ndarray) -> np.ndarray:
     return round_right(x << np.maximum(shift, 0), np.maximum(-shift, 0))
 
 
-def multiply_high(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+def multiply_high(a: np.ndarray, b: np.ndarray | int) -> np.ndarray:
     """round(a * b / 2^32) of two int32, half upwards, as int64 (the instruction SMMULR)."""
     return (np.asarray(a, np.int64) * np.asarray(b, np.int64) + (1 << 31)) >> 32

@@ -4,6 +4,7 @@ import pytest
 from stapes.firmware_sim.cortex_m7 import toolchain
 from stapes.tools.bench.elements import instructions_per_element
 from stapes.tools.bench.scalars import instructions_per_number
+from stapes.tools.bench.transforms import instructions_per_transform
 from stapes.tools.peer_costs import ELEMENTS
 
 from tests.machine import require
@@ -22,3 +23,14 @@ def test_every_kernel_gives_the_integers_of_numpy_in_fewer_instructions_than_its
     assert set(ELEMENTS) | set(LIMITS) == set(found)
     for kind, limit in (ELEMENTS | LIMITS).items():
         assert found[kind] < limit, kind
+
+
+@pytest.mark.needs("cortex-m7")
+@pytest.mark.parametrize("name", ["gcc", "zig"])
+def test_the_transform_of_mixed_radix_takes_no_more_instructions_than_that_of_cmsis_dsp(name):
+    require(f"device {name}")
+    found = instructions_per_transform((32, 128, 512, 960), toolchain.find_toolchain(name))
+    assert set(found[960]) == {"mixed radix"}
+    for costs in list(found.values())[:3]:
+        assert costs["mixed radix"].forward < costs["CMSIS-DSP"].forward
+        assert costs["mixed radix"].inverse < costs["CMSIS-DSP"].inverse

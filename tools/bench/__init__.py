@@ -7,6 +7,7 @@ checks      bit equality, long streams, SNR against float
 rows        the matrix kernels alone: device, host, numpy
 elements    the kernels between the matrices alone, on the device
 scalars     the functions of one number alone, on the device
+transforms  the real transforms alone, on the device
 device      the emulated Cortex-M7: all sizes of the kernels, instructions beside the peers'
 report      tables, and the goals with their limits
 readme      the short table of the README

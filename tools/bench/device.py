@@ -19,6 +19,7 @@ from ..peer_costs import ELEMENTS, KERNELS, network_peers
 from .elements import instructions_per_element
 from .rows import COLUMNS, OUTPUTS, DeviceRows, HostRows, Rows, instructions_per_mac, sweep
 from .scalars import instructions_per_number
+from .transforms import instructions_per_transform, transform_rows
 
 # All of them once with noise, whole and half zeros; those at which loops turn with the extremes and all ZEROS too.
 ALL_COLUMNS, ALL_OUTPUTS = range(1, 258), range(1, 66)
@@ -56,6 +57,7 @@ def device_costs(bundles: dict[str, Bundle], stream: np.ndarray) -> dict[str, An
             name: {"instructions": taken, "peer_instructions": ELEMENTS.get(name)}
             for name, taken in (instructions_per_element() | instructions_per_number()).items()
         },
+        "transforms": transform_rows(instructions_per_transform()),
         "networks": networks,
         "peers": network_peers(),
     }

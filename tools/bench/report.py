@@ -8,6 +8,7 @@ from rich.table import Table
 
 from ..console import console
 from .device import element_table, kernel_table, millions_a_second, network_table, stream_table
+from .transforms import transform_table
 
 # What the project promises: (figure, limit, whether more is better).
 REALTIME_NATIVE, REALTIME_NUMPY_64, QUANTIZE_SECONDS = 300.0, 25.0, 60.0
@@ -85,6 +86,7 @@ def print_report(document: dict[str, Any]) -> None:
     if "device" in document:
         console.print(kernel_table(document["device"]))
         console.print(element_table(document["device"]))
+        console.print(transform_table(document["device"]["transforms"]))
         console.print(network_table(document["device"]))
         if (table := stream_table(document["device"])) is not None:
             console.print(table)
