@@ -1,6 +1,6 @@
 """Parameters of an operator as the fields of its C struct.
 
-The structs stand in `export/runtime/stapes_nn.h`; `quantize.prepare` computes the values. What C takes as narrower
+The structs stand in the headers of the rooms of `export/runtime`; `quantize.prepare` computes the values. What C takes as narrower
 types is checked here: nothing is cut off in silence.
 """
 

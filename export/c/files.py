@@ -10,7 +10,7 @@ from ..template import Code, Templates
 from ..vectors import Vectors
 from .costs import ram_by_part
 from .program import Program, Traced
-from .runtime import FOLDER, exported_path, runtime_files, runtime_text
+from .runtime import FOLDER, exported_headers, exported_path, runtime_files, runtime_text
 from .self_test import FUNCTIONS, self_test
 from .text import code, listed
 from .variables import Variable
@@ -80,6 +80,7 @@ def render(program: Program, stamp: Stamp, vectors: Vectors | None) -> dict[str,
         "arena": code("ctx->scratch.arena" if audio is not None else "ctx->arena"),
         "warnings": WARNINGS,
         "exported_path": exported_path,
+        "kernel_headers": exported_headers(program.functions),
         "ports": _ports(program),
         "ram": ram_by_part(program),
         **_signatures(program),

@@ -71,7 +71,7 @@ _GATE_SUMS = ("ar", "az", "an")
 _HALF_Q31 = 2**30
 _EXACT = (_HALF_Q31, 0)
 _S8, _S16 = (-128, 127), (-(2**15), 2**15 - 1)
-# The parameters that the kernels have built in; `stapes_nn.h` names the formats that lead to them.
+# The parameters that the kernels have built in; `stapes_recurrences.h` names the formats that lead to them.
 _BUILT_IN: dict[str, dict[str, Params]] = {
     "int8": {
         "zn": MulParams(-128, 0, _HALF_Q31, -7, 0, *_S8),

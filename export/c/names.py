@@ -34,7 +34,7 @@ _HEADERS = """
 # Lower-case macros of compilers and libraries, and words that the generated files use.
 _WORDS = """
     unix linux i386 sun vax mips sparc arm stdin stdout stderr eof null nan inf true false
-    simulated_dma stapes_nn runtime wav startup
+    simulated_dma runtime wav startup
 """
 # Targets and variables of CMake and Make, libraries of the linker, words of YAML that are no text.
 _BUILDING = """

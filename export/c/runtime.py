@@ -1,7 +1,8 @@
 """Which files of the C runtime a program needs: a function stands in the file of its name, and headers name the rest.
 
-The runtime lies in rooms, folders by family, and is exported in the same folders. A file is known by its name alone,
-which is the name of no other one. Files include each other by their relative place, so that no include path is needed.
+The runtime lies in rooms, folders by family, and is exported in the same folders. The header `stapes_ROOM.h` of a room
+declares what a program calls. A file is known by its name alone, which is the name of no other one. Files include each
+other by their relative place, so that no include path is needed.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ _TABLES = {
     "stapes_gru_cell.h": ("stapes_gate_table.c",),
     "stapes_audio_scalar.h": ("stapes_log2_table.c", "stapes_exp2_table.c"),
 }
-_ALWAYS = ("stapes_status.h", "stapes_config.h", "stapes_nn.h")
+_ALWAYS = ("stapes_status.h", "stapes_config.h")
 
 
 @functools.cache
@@ -59,6 +60,12 @@ def runtime_file(name: str) -> Path:
 def exported_path(name: str) -> str:
     """Where the file of this name lies in an export: `runtime/room/name`."""
     return f"{FOLDER}/{_rooms()[name]}"
+
+
+def exported_headers(functions: Iterable[str]) -> list[str]:
+    """Where the headers of the rooms in which these functions stand lie in an export, sorted."""
+    rooms = {Path(_rooms()[f"{function}.c"]).parent.name for function in functions}
+    return sorted(exported_path(f"stapes_{room}.h") for room in rooms)
 
 
 def runtime_text(name: str) -> str:

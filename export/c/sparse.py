@@ -10,7 +10,7 @@ import numpy as np
 
 # Halfwords of a group of weights, and bytes of its four values of x.
 _GROUP, _GROUP_BYTES = 8, 8
-# The loop in `stapes_cortex_m7.h`: turns for two groups each, their bytes, and those in front of the second group.
+# The loop in `stapes_cortex_m7_sparse.h`: turns for two groups each, their bytes, and those in front of the second group.
 _TURNS, _TURN_BYTES, _HALF_BYTES = 8, 120, 64
 # Distances are read as int16 and as uint16.
 _LARGEST_DISTANCE = 2**15 - 1

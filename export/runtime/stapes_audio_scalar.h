@@ -7,7 +7,7 @@
 
 #include <stdint.h>
 
-#include "stapes_arithmetic.h"
+#include "arithmetic/stapes_arithmetic.h"
 
 #if defined(__ICCARM__)
 #include <intrinsics.h>

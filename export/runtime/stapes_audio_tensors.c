@@ -1,4 +1,4 @@
-#include "stapes_arithmetic.h"
+#include "arithmetic/stapes_arithmetic.h"
 #include "stapes_audio.h"
 
 static int32_t quantise(const stapes_audio_tensor *tensor, int32_t feature_q20)

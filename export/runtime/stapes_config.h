@@ -3,7 +3,7 @@
 
 /* What a firmware decides: in which memory things lie. Each macro below may be given on the command line, or all of them
  * in a header of your own that no export writes over: -DSTAPES_CONFIG_FILE='"my_stapes_config.h"', for all files. Other
- * macros of this library may stand there too, such as STAPES_CORTEX_M7, STAPES_SELF_TEST_AUDIO, STAPES_STREAM_CLEAN.
+ * macros of this library may stand there too, such as STAPES_SELF_TEST_AUDIO, STAPES_STREAM_CLEAN.
  */
 #ifdef STAPES_CONFIG_FILE
 #include STAPES_CONFIG_FILE

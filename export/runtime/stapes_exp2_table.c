@@ -1,5 +1,5 @@
-#include "stapes_config.h"
 #include "stapes_audio_scalar.h"
+#include "stapes_config.h"
 
 /* Equal to EXP2_Q29 in quantize/log2_table.py. */
 STAPES_TABLES STAPES_ALIGNED const uint32_t stapes_exp2_q29_table[129] = {

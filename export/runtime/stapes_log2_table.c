@@ -1,5 +1,5 @@
-#include "stapes_config.h"
 #include "stapes_audio_scalar.h"
+#include "stapes_config.h"
 
 /* Equal to LOG2_Q16 in quantize/log2_table.py. */
 STAPES_TABLES STAPES_ALIGNED const uint32_t stapes_log2_q16_table[129] = {

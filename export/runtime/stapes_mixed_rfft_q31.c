@@ -1,7 +1,7 @@
 #include "stapes_mixed_rfft_q31.h"
 
+#include "arithmetic/stapes_intrinsics.h"
 #include "stapes_audio_scalar.h"
-#include "stapes_intrinsics.h"
 
 /* What a sine or a cosine of a butterfly lacks to one or to one half. */
 #define THIRD_TURN_Q32 575416509     /* 1 - sqrt(3) / 2 */

@@ -13,7 +13,7 @@ from tests.export.programs import BUILDS, compile_files, compiler
 
 SOURCE = """
 #include "stapes_arithmetic.h"
-#include "stapes_nn.h"
+#include "stapes_matrices.h"
 #define EACH(name, call) void name(int32_t size, const int32_t *a, const int32_t *b, const int32_t *c, int32_t *y); \\
     void name(int32_t size, const int32_t *a, const int32_t *b, const int32_t *c, int32_t *y) \\
     { for (int32_t i = 0; i < size; i++) { y[i] = call; } (void)a; (void)b; (void)c; }

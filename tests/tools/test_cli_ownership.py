@@ -74,7 +74,7 @@ def test_exported_folder_keeps_what_is_not_its_own_and_what_was_edited(stapes, b
     (tmp_path / "c" / "runtime" / "stapes_mine.c").write_text("int mine;")
     assert stapes("export", bundle, "-o", tmp_path / "c").code == 0
     assert texts(tmp_path / "c") == made | {"runtime/stapes_mine.c": b"int mine;"}
-    for name in ("runtime/stapes_nn.h", "Makefile"):
+    for name in ("runtime/matrices/stapes_matrices.h", "Makefile"):
         former = (tmp_path / "c" / name).read_bytes()
         (tmp_path / "c" / name).write_bytes(former + b"/* edited */\n")
         before = texts(tmp_path)

@@ -27,7 +27,7 @@ def test_a_checkpoint_becomes_firmware_that_sounds_alike_on_every_engine(
     calibration = [word for clip in few_clips for word in ("--calibration", clip)]
     assert stapes("quantize", published, "-o", bundle, "--recipe", "w8a8", *calibration).code == 0
     assert stapes("export", bundle, "-o", tmp_path / "c").code == 0
-    assert (tmp_path / "c" / "runtime" / "stapes_nn.h").is_file()
+    assert (tmp_path / "c" / "runtime" / "matrices" / "stapes_matrices.h").is_file()
 
     engines = ["numpy", *(name for name in ("native", "tflm") if not lacking(name))]
     assert stapes("simulate", bundle, noisy, "-o", made, "--engine", engines[-1]).code == 0

@@ -1,8 +1,0 @@
-#include "stapes_nn.h"
-
-void stapes_fill_s16(int16_t value, int32_t size, int16_t *y)
-{
-    for (int32_t i = 0; i < size; i++) {
-        y[i] = value;
-    }
-}

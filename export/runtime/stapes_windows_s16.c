@@ -1,8 +1,0 @@
-#include "stapes_nn.h"
-#include "stapes_windows.h"
-
-void stapes_windows_s16(const stapes_windows_params *p, const int16_t *x, int16_t *y)
-{
-    stapes_window_rows(p->words, x + p->first, p->turns, p->blocks, y + p->first_output, p->step, p->output_step,
-                       p->positions);
-}
