@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from rich.table import Table
 
+from ..export.targets import CORTEX_M7, Target
 from ..firmware_sim.cortex_m7.measure import DeviceReport, measure
 from ..models.errors import StapesError
 from .audio_files import demo_recordings, read_batch
@@ -30,6 +31,7 @@ class DeviceInspection:
     name: str
     bundle_sha256: str
     recipe: str
+    target: str
     audio: str
     report: DeviceReport
     instructions_per_cycle: float
@@ -45,11 +47,11 @@ class DeviceInspection:
 
 
 def inspect_device(
-    bundle: Bundle, instructions_per_cycle: float = INSTRUCTIONS_PER_CYCLE, *, portable: bool = False
+    bundle: Bundle, instructions_per_cycle: float = INSTRUCTIONS_PER_CYCLE, *, target: Target = CORTEX_M7
 ) -> DeviceInspection:
     """Figures of a bundle, counted over the first seconds of a demo recording; the same on every run.
 
-    `portable` counts the kernels in plain C99 instead of those of the Cortex-M7.
+    `target` chooses the kernels; what is counted runs on the emulated Cortex-M7.
 
     Raises StapesError where the machine lacks the compiler or the emulator, or the bundle an audio path.
     """
@@ -61,12 +63,13 @@ def inspect_device(
     recording = demo_recordings()[:1]
     speech = read_batch(recording).audio_q15[0, : int(SECONDS * frontend.sample_rate)]
     audio = np.concatenate([speech, *_loudest(HOPS_AT_FULL_SCALE, frontend.hop)])
-    with exported_c(bundle) as folder:
-        report = measure(folder, bundle.graph, frontend, audio, portable=portable)
+    with exported_c(bundle, target) as folder:
+        report = measure(folder, bundle.graph, frontend, audio, kernels=target.kernels)
     return DeviceInspection(
         name=bundle.name,
         bundle_sha256=bundle.hash,
         recipe=bundle.recipe.name,
+        target=target.name,
         audio=f"first {SECONDS:g} s of {recording[0].name}, then noise and squares at full scale",
         report=report,
         instructions_per_cycle=instructions_per_cycle,

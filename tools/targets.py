@@ -12,6 +12,14 @@ class Target(StrEnum):
     vectors = "vectors"
 
 
+class Processor(StrEnum):
+    """For which processors C can be exported; `export.targets` says which of them are there."""
+
+    cortex_m7 = "cortex-m7"
+    portable = "portable"
+    cortex_m55 = "cortex-m55"
+
+
 class Package(StrEnum):
     """The build systems that C can be wrapped for."""
 

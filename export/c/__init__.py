@@ -22,6 +22,7 @@ from ...models.frontend import FrontEnd
 from ...quantize.graph import Graph
 from ..cmsis_dsp import CmsisDsp
 from ..stamp import Stamp
+from ..targets import CORTEX_M7, Target
 from ..vectors import SELF_TEST_FRAMES, Vectors
 from .files import render
 from .names import require_name
@@ -37,12 +38,13 @@ def export_c(
     stamp: Stamp,
     vectors: Mapping[str, np.ndarray] | None = None,
     fuse: bool = True,
+    target: Target = CORTEX_M7,
     cmsis_dsp: str | os.PathLike[str] | None = None,
 ) -> list[Path]:
     """Write the program `name` of a graph into `folder` and return the paths of its files.
 
     `frontend` (or its `to_dict()`) adds the audio path around the network; `vectors` (see `export.vectors`) add a
-    self-test on their first `SELF_TEST_FRAMES` frames, and its runner; `fuse` False runs every region operator by operator;
+    self-test on their first `SELF_TEST_FRAMES` frames, and its runner; `fuse` False runs every region operator by operator; `target` chooses the kernels (see `export.targets`);
     `cmsis_dsp` is a folder of CMSIS-DSP, of which what the audio path needs comes along. The same arguments give the same bytes.
     Raises `StapesError` for a name that is no C identifier, for what C cannot run, for vectors and a front end that do
     not fit the graph, and for a folder that cannot be written.
@@ -51,17 +53,20 @@ def export_c(
         frontend = FrontEnd.from_dict(frontend)
     golden = golden_vectors(vectors, graph, frontend) if vectors is not None else None
     files = {
-        name: text.encode() for name, text in render(c_program(graph, name, frontend, fuse), stamp, golden).items()
+        name: text.encode()
+        for name, text in render(c_program(graph, name, frontend, fuse, target), stamp, golden).items()
     }
     if cmsis_dsp is not None and frontend is not None:
         files |= CmsisDsp.read(Path(cmsis_dsp)).beside()
     return write_folder(folder, files, part=f"c {name}")
 
 
-def c_program(graph: Graph, name: str, frontend: FrontEnd | None, fuse: bool = True) -> Program:
+def c_program(
+    graph: Graph, name: str, frontend: FrontEnd | None, fuse: bool = True, target: Target = CORTEX_M7
+) -> Program:
     """The program `name` of a graph as data; raises `StapesError` as `export_c` does."""
     require_name(name, "name")
-    return build_program(graph, name, frontend, fuse)
+    return build_program(graph, name, frontend, fuse, target)
 
 
 def golden_vectors(vectors: Mapping[str, np.ndarray], graph: Graph, frontend: FrontEnd | None) -> Vectors:

@@ -10,6 +10,7 @@ import numpy as np
 from ...models.frontend import FrontEnd
 from ...quantize.graph import Graph
 from ..memory import aligned
+from ..targets import CORTEX_M7, Target
 from .kernels import Kernel
 from .program import Program, build_program
 
@@ -23,7 +24,7 @@ _AUDIO_STATE_BYTES = 88
 class Costs:
     """Bytes by part; code is not counted, it depends on the compiler. The RAM is `sizeof` the context on a Cortex-M.
 
-    `kernels` says by operator what multiplies on a Cortex-M7.
+    `kernels` says by operator what multiplies on the target.
     """
 
     macs: int
@@ -40,10 +41,10 @@ class Costs:
         return sum(self.ram_by_part.values())
 
 
-def costs(graph: Graph, name: str, frontend: FrontEnd | None) -> Costs:
+def costs(graph: Graph, name: str, frontend: FrontEnd | None, target: Target = CORTEX_M7) -> Costs:
     """Costs of the C program of a graph, with its audio path when there is one."""
-    alone = build_program(graph, name, None)
-    whole = build_program(graph, name, frontend)
+    alone = build_program(graph, name, None, target=target)
+    whole = build_program(graph, name, frontend, target=target)
     flash = {"network": alone.weight_bytes, "audio path": whole.weight_bytes - alone.weight_bytes}
     return Costs(whole.multiplies, whole.kernels, flash, ram_by_part(whole))
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from ..stamp import MARK, Stamp
+from ..stamp import Stamp
 from ..template import Code, Templates
 from ..vectors import Vectors
 from .costs import ram_by_part
@@ -58,12 +58,11 @@ def render(program: Program, stamp: Stamp, vectors: Vectors | None) -> dict[str,
     """Relative name -> text of every file."""
     name, audio = program.name, program.audio
     functions = (*program.functions, *(FUNCTIONS if vectors is not None else ()))
-    copied = runtime_files(functions, audio.sources if audio is not None else ())
+    copied = runtime_files(functions, audio.sources if audio is not None else (), program.target)
     own = ["", "_weights", *(("_self_test", "_vectors") if vectors is not None else ())]
     sources = [f"{name}{part}.c" for part in own]
     sources += [f"{FOLDER}/{file}" for file in copied if file.endswith(".c")]
     guard, vector_guard = (f"{name}_{what}_{stamp.short_hash}" for what in ("bundle", "vectors"))
-    mark = f"{MARK} {stamp.version} from bundle {stamp.bundle_hash}, recipe {stamp.recipe}; do not edit."
     values: dict[str, Any] = {
         "name": name,
         "NAME": name.upper(),
@@ -72,7 +71,8 @@ def render(program: Program, stamp: Stamp, vectors: Vectors | None) -> dict[str,
         "arrays": program.arrays,
         "traced": _traced(program),
         "stamp": stamp,
-        "mark": mark,
+        "mark": stamp.mark(program.target),
+        "target": program.target,
         "guard": guard,
         "vector_guard": vector_guard,
         "vectors": vectors,
@@ -100,4 +100,4 @@ def render(program: Program, stamp: Stamp, vectors: Vectors | None) -> dict[str,
     if vectors is not None:
         for file in ("vectors.h", "vectors.c", "self_test.h", "self_test.c", "runner.c"):
             files[f"{name}_{file}"] = TEMPLATES.render(f"{file}.j2", values)
-    return files | {f"{FOLDER}/{file}": runtime_text(file) for file in copied}
+    return files | {f"{FOLDER}/{file}": runtime_text(file, program.target) for file in copied}

@@ -1,8 +1,10 @@
-"""Which kernel multiplies for an operator on a Cortex-M7: what `stapes inspect` tells."""
+"""Which kernel multiplies for an operator on a target: what `stapes inspect` tells."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+
+from ..targets import Target
 
 # A kernel that has no assembly of its own.
 PORTABLE = "portable C"
@@ -18,3 +20,8 @@ class Kernel:
     form: str
     stored: int = 0
     groups: int = 0
+
+
+def on_target(kernel: Kernel, target: Target) -> Kernel:
+    """The kernel as a target has it: the forms are those of a core."""
+    return kernel if target.core else replace(kernel, form=PORTABLE)

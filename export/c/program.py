@@ -10,12 +10,13 @@ import numpy as np
 from ...models.errors import StapesError
 from ...models.frontend import FrontEnd
 from ...quantize.graph import DTYPES, Graph, Operator, Region
+from ..targets import CORTEX_M7, Target
 from ..template import Code
 from .audio import AudioProgram, Struct, build_audio
 from .blocks import path_of, with_placed_regions
 from .constants import Array, Constants
 from .functions import Function, Paragraph, network_functions
-from .kernels import Kernel
+from .kernels import Kernel, on_target
 from .layout import Layout, lay_out
 from .schedule import Step, schedule
 from .statements import Writer, scratch, statements
@@ -40,7 +41,7 @@ class Traced:
 
 @dataclass(frozen=True)
 class Program:
-    """What the templates print; sizes are in bytes. `kernels` says by operator what multiplies on a Cortex-M7.
+    """What the templates print; sizes are in bytes. `kernels` says by operator what multiplies on the target.
 
     `network` are the functions of a frame in the order in which C needs them, `paragraphs` what they do in order.
     """
@@ -60,6 +61,7 @@ class Program:
     arena_bytes: int
     multiplies: int
     kernels: Mapping[str, Kernel]
+    target: Target
 
     @property
     def state_bytes(self) -> int:
@@ -162,7 +164,13 @@ def multiplies(graph: Graph, op: Operator) -> int:
     return 0
 
 
-def build_program(graph: Graph, name: str, frontend: FrontEnd | None = None, fuse: bool = True) -> Program:
+def build_program(
+    graph: Graph,
+    name: str,
+    frontend: FrontEnd | None = None,
+    fuse: bool = True,
+    target: Target = CORTEX_M7,
+) -> Program:
     """The program of a graph, with the audio path of `frontend` around it; `fuse` False runs every region operator by operator (the bits are the same).
 
     Raises `StapesError` for what C cannot run: unknown operators, scales too far apart, states that exchange values.
@@ -217,7 +225,8 @@ def build_program(graph: Graph, name: str, frontend: FrontEnd | None = None, fus
         functions=frozenset(writer.functions),
         arena_bytes=layout.arena.size,
         multiplies=sum(multiplies(graph, op) for op in graph.operators),
-        kernels=writer.kernels,
+        kernels={name: on_target(kernel, target) for name, kernel in writer.kernels.items()},
+        target=target,
     )
 
 

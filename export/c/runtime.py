@@ -2,7 +2,8 @@
 
 The runtime lies in rooms, folders by family, and is exported in the same folders. The header `stapes_ROOM.h` of a room
 declares what a program calls. A file is known by its name alone, which is the name of no other one. Files include each
-other by their relative place, so that no include path is needed.
+other by their relative place, so that no include path is needed. Kernels for one core stand in the room of that core and
+behind its macro; for another target they are left out.
 """
 
 from __future__ import annotations
@@ -11,6 +12,8 @@ import functools
 import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
+
+from ..targets import CORES, CORTEX_M7, Target
 
 RUNTIME = Path(__file__).parent.parent / "runtime"
 FOLDER = "runtime"  # of an export
@@ -21,6 +24,8 @@ _TABLES = {
     "stapes_gru_cell.h": ("stapes_gate_table.c",),
     "stapes_audio_scalar.h": ("stapes_log2_table.c", "stapes_exp2_table.c"),
 }
+# Says which core's kernels are compiled: of no use without any.
+_CORE_HEADER = "stapes_core.h"
 _ALWAYS = ("stapes_status.h", "stapes_config.h")
 
 
@@ -30,9 +35,9 @@ def _rooms() -> Mapping[str, str]:
     return {path.name: path.relative_to(RUNTIME).as_posix() for path in sorted(RUNTIME.rglob("*.[ch]"))}
 
 
-def _mentioned(name: str) -> list[str]:
+def _mentioned(name: str, target: Target) -> list[str]:
     """The files that a runtime file includes, and those of the functions that a .c file calls."""
-    text = runtime_text(name)
+    text = runtime_text(name, target)
     files = re.findall(r'^#include "(?:[^"]*/)?([^"/]+)"', text, re.MULTILINE)
     if name.endswith(".c"):
         files += [f"{function}.c" for function in set(re.findall(r"\bstapes_\w+", text))]
@@ -40,7 +45,7 @@ def _mentioned(name: str) -> list[str]:
     return [file for file in files if file in _rooms()]
 
 
-def runtime_files(functions: Iterable[str], sources: Iterable[str] = ()) -> list[str]:
+def runtime_files(functions: Iterable[str], sources: Iterable[str] = (), target: Target = CORTEX_M7) -> list[str]:
     """Paths in the runtime of the files that these functions and .c files need, headers included, sorted."""
     pending = [*_ALWAYS, *sources, *(f"{function}.c" for function in functions)]
     found: set[str] = set()
@@ -48,7 +53,7 @@ def runtime_files(functions: Iterable[str], sources: Iterable[str] = ()) -> list
         name = pending.pop()
         if name not in found:
             found.add(name)
-            pending += [*_mentioned(name), *_TABLES.get(name, ())]
+            pending += [*_mentioned(name, target), *_TABLES.get(name, ())]
     return sorted(_rooms()[name] for name in found)
 
 
@@ -68,9 +73,41 @@ def exported_headers(functions: Iterable[str]) -> list[str]:
     return sorted(exported_path(f"stapes_{room}.h") for room in rooms)
 
 
-def runtime_text(name: str) -> str:
-    """The text of one runtime file, by its name or its path."""
-    return runtime_file(name).read_text(encoding="utf-8")
+def runtime_text(name: str, target: Target = CORTEX_M7) -> str:
+    """The text of one runtime file, by its name or its path, without what is for the core of another target."""
+    text = runtime_file(name).read_text(encoding="utf-8")
+    if not target.core:
+        text = re.sub(rf'^#include "[^"]*{_CORE_HEADER}"\n', "", text, flags=re.MULTILINE)
+    for core in CORES:
+        if core != target.core:
+            text = without_core(text, f"STAPES_{core.upper()}")
+    return text
+
+
+def without_core(text: str, macro: str) -> str:
+    """C as it is where a macro is 0: without the lines behind it, and without the condition.
+
+    >>> print(without_core("#if STAPES_M9\\nfast();\\n#else\\nplain();\\n#endif", "STAPES_M9"))
+    plain();
+    """
+    kept: list[str] = []
+    # Of each open condition: whether its lines are kept, and whether it is one on the macro, which goes itself.
+    open_conditions: list[tuple[bool, bool]] = []
+    for line in text.split("\n"):
+        if line.startswith("#if"):
+            on_macro = line in (f"#if {macro}", f"#if !{macro}")
+            open_conditions.append((not on_macro or line.startswith("#if !"), on_macro))
+            dropped = on_macro
+        elif line.startswith(("#else", "#endif")):
+            keeps, dropped = open_conditions.pop()
+            if line.startswith("#else"):
+                open_conditions.append((not keeps if dropped else keeps, dropped))
+        else:
+            dropped = False
+        blank_again = not line and kept[-1:] == [""]
+        if not dropped and not blank_again and all(keeps for keeps, _ in open_conditions):
+            kept.append(line)
+    return "\n".join(kept)
 
 
 def runtime_includes() -> list[str]:

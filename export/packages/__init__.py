@@ -19,6 +19,7 @@ from ...quantize.graph import Graph
 from ..c import c_program, golden_vectors
 from ..cmsis_dsp import CmsisDsp
 from ..stamp import Stamp
+from ..targets import CORTEX_M7, Target
 from .arduino import arduino_files
 from .cmake import cmake_files
 from .cmsis_pack import cmsis_pack_files
@@ -44,6 +45,7 @@ def export_package(
     frontend: FrontEnd | None,
     stamp: Stamp,
     vectors: Mapping[str, np.ndarray],
+    target: Target = CORTEX_M7,
     cmsis_dsp: str | os.PathLike[str] | None = None,
 ) -> list[Path]:
     """Write a package of `kind` (see `PACKAGES`) into `folder`, whole or not at all, and return the paths of its files.
@@ -59,7 +61,7 @@ def export_package(
         if cmsis_dsp is None:
             raise StapesError(f"package '{kind}' carries CMSIS-DSP's transform; give the folder of CMSIS-DSP")
         carried = CmsisDsp.read(Path(cmsis_dsp))
-    program = c_program(graph, name, frontend)
+    program = c_program(graph, name, frontend, target=target)
     golden = golden_vectors(vectors, graph, frontend)
     if (frontend is None) != (golden.audio_in_q15 is None):
         raise StapesError("the golden vectors have no audio for the example to stream; make the bundle again")

@@ -19,7 +19,7 @@ from ..c.runtime import FOLDER as RUNTIME_FOLDER
 from ..c.runtime import exported_path, runtime_files, runtime_text
 from ..cmsis_dsp import CmsisDsp
 from ..memory import aligned
-from ..stamp import MARK, Stamp
+from ..stamp import Stamp
 from ..template import Templates
 from ..vectors import Vectors
 
@@ -55,13 +55,17 @@ class Contents:
     @functools.cached_property
     def library(self) -> Mapping[str, str]:
         """Relative name -> text of the headers and C files; with an audio path the double buffer is among them."""
+        target = self.program.target
         exported = render(self.program, self.stamp, self.vectors)
         files = {
             name: text for name, text in exported.items() if name not in _NOT_TAKEN and name != f"{self.name}_runner.c"
         }
         if self.program.audio is not None:
             files |= {f"{self.name}_stream.{end}": self.render(f"common/stream.{end}.j2") for end in ("h", "c")}
-            files |= {f"{RUNTIME_FOLDER}/{file}": runtime_text(file) for file in runtime_files(_STREAM_FUNCTIONS)}
+            files |= {
+                f"{RUNTIME_FOLDER}/{file}": runtime_text(file, target)
+                for file in runtime_files(_STREAM_FUNCTIONS, target=target)
+            }
         return dict(sorted(files.items()))
 
     @property
@@ -88,7 +92,6 @@ class Contents:
     @functools.cached_property
     def _values(self) -> dict[str, Any]:
         name, stamp = self.name, self.stamp
-        mark = f"{MARK} {stamp.version} from bundle {stamp.bundle_hash}, recipe {stamp.recipe}; do not edit."
         return {
             "name": name,
             "NAME": name.upper(),
@@ -98,7 +101,8 @@ class Contents:
             "vector_bytes": self.vectors.nbytes,
             "stamp": stamp,
             "version": self.version,
-            "mark": mark,
+            "mark": stamp.mark(self.program.target),
+            "target": self.program.target,
             "exported_path": exported_path,
             "warnings": WARNINGS,
             "ram": self.ram,
@@ -126,6 +130,7 @@ class Contents:
             "package": kind,
             "recipe": self.stamp.recipe,
             "stapes": self.stamp.version,
+            "target": self.program.target.name,
         }
         return as_bytes(json.dumps(document, indent=1, sort_keys=True) + "\n")
 

@@ -75,18 +75,18 @@ def measure(
     program: str = "",
     toolchain: str | None = None,
     counted_hops: int = COUNTED_HOPS,
-    portable: bool = False,
+    kernels: str = "Cortex-M7",
 ) -> DeviceReport:
     """Run audio int16 (S,) through the exported program on the emulated device and count what it costs.
 
-    `counted_hops` hops, evenly spread over the audio, are counted; `portable` measures the kernels in plain C99. Raises StapesError where the machine lacks the
-    compiler or the emulator, and where the device's bits are not those of the graph.
+    `counted_hops` hops, evenly spread over the audio, are counted; `kernels` says in words what was exported. Raises
+    StapesError where the machine lacks the compiler or the emulator, and where the device's bits are not those of the graph.
     """
     name = program or Path(folder).name
     samples = streams(audio_q15, frontend.hop)[0]
     with tempfile.TemporaryDirectory(prefix="stapes-m7-") as work:
         chain = find_toolchain(toolchain)
-        built = build(folder, name, Path(work), toolchain=chain, portable=portable)
+        built = build(folder, name, Path(work), toolchain=chain)
         firmware = Firmware(built.elf)
         usage = stack_usage(built)
         sizes = footprint(firmware, built)
@@ -99,7 +99,7 @@ def measure(
     network = sum(count for stage, count in worst.by_stage.items() if stage.startswith(NETWORK))
     macs = _macs(folder, name)
     return DeviceReport(
-        kernels="portable C99" if portable else "Cortex-M7",
+        kernels=kernels,
         compiler=f"{chain.version}, {OPTIMISATION}",
         hops=hops,
         counted_hops=len(counts),

@@ -59,7 +59,7 @@ def test_two_bundles_stand_side_by_side(stapes, bundle_of):
 def test_the_portable_kernels_cost_more_than_those_for_the_core(stapes, bundle_of):
     folder = bundle_of("zoo", "w8a16").folder
     counts = {}
-    for kernels, options in (("portable C99", ["--portable"]), ("Cortex-M7", [])):
+    for kernels, options in (("portable C99", ["--target", "portable"]), ("Cortex-M7", [])):
         done = stapes("inspect", folder, "--device", *options, "--json")
         assert done.code == 0, done.stderr
         document = json.loads(done.stdout)
@@ -70,7 +70,7 @@ def test_the_portable_kernels_cost_more_than_those_for_the_core(stapes, bundle_o
 
 def test_what_the_options_cannot_mean_is_refused(stapes, bundle_of):
     folder = bundle_of("zoo", "w8a16").folder
-    assert "give --device too" in stapes("inspect", folder, "--portable").error
+    assert "kernels (Helium) do not exist yet" in stapes("inspect", folder, "--target", "cortex-m55").error
     assert "give --device too" in stapes("inspect", folder, "--compare", folder).error
     assert (
         "a Cortex-M7 starts two at most" in stapes("inspect", folder, "--device", "--instructions-per-cycle", "3").error

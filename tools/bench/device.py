@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from rich.table import Table
 
+from ...export.targets import PORTABLE
 from ...firmware_sim.cortex_m7 import toolchain
 from ...firmware_sim.cortex_m7.qemu_device import run_in_qemu
 from ..bundle import Bundle
@@ -46,7 +47,7 @@ def device_costs(bundles: dict[str, Bundle], stream: np.ndarray) -> dict[str, An
     for recipe, bundle in bundles.items():
         found = inspect_device(bundle).to_json()
         networks[recipe] = {name: found[name] for name in FIGURES}
-        plain = inspect_device(bundle, portable=True).to_json()
+        plain = inspect_device(bundle, target=PORTABLE).to_json()
         networks[recipe]["portable"] = {name: plain[name] for name in ("instructions_network", *MEMORY)}
         if "cortex-m7-qemu" not in unavailable():
             networks[recipe]["stream"] = hop_counts(bundle, stream)

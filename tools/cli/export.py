@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from ..targets import Package, Target
+from ..targets import Package, Processor, Target
 from .loading import loading
 
 
@@ -19,12 +19,21 @@ def export(
         Package | None,
         typer.Option(help="Wrap the C for a build system: sources, an example that streams audio, the self-test."),
     ] = None,
+    target: Annotated[
+        Processor,
+        typer.Option(
+            help="For which processor the C is: cortex-m7 brings assembly, which a Cortex-M4, M33 and M55 take too; portable is "
+            "plain C99 and nothing else; cortex-m55 is refused until its kernels exist. The bits are the same."
+        ),
+    ] = Processor.cortex_m7,
 ) -> None:
     """Write C sources and headers for the firmware, a package of them, or one of the bundle's files.
 
     Examples:
 
     `stapes export build/mask -o firmware/mask`
+
+    `stapes export build/mask -o firmware/mask --target portable`
 
     `stapes export build/mask -o firmware --to tflite`
 
@@ -38,4 +47,4 @@ def export(
     """
     with loading():
         from ..commands import export as command
-    command.export(bundle, output, to=to, package=package)
+    command.export(bundle, output, to=to, package=package, target=target)

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from ..defaults import INSTRUCTIONS_PER_CYCLE
+from ..targets import Processor
 from .loading import loading
 
 
@@ -20,9 +21,12 @@ def inspect(
     compare: Annotated[
         Path | None, typer.Option(help="With --device: another bundle, shown beside this one.", metavar="BUNDLE")
     ] = None,
-    portable: Annotated[
-        bool, typer.Option(help="With --device: count the kernels in plain C99, not those for the Cortex-M7.")
-    ] = False,
+    target: Annotated[
+        Processor,
+        typer.Option(
+            help="Which target of `stapes export` to tell of. With --device its C is counted on the emulated Cortex-M7."
+        ),
+    ] = Processor.cortex_m7,
     instructions_per_cycle: Annotated[
         float, typer.Option(help="With --device: what the load at a clock assumes; 2 at most.")
     ] = INSTRUCTIONS_PER_CYCLE,
@@ -37,6 +41,8 @@ def inspect(
     `stapes inspect build/mask --json | jq .macs_per_frame`
 
     `stapes inspect build/mask --device --compare build/mask-int8`
+
+    `stapes inspect build/mask --device --target portable`
     """
     with loading():
         from ..commands import inspect as command
@@ -45,7 +51,7 @@ def inspect(
         proof=proof,
         device=device,
         compare=compare,
-        portable=portable,
+        target=target,
         instructions_per_cycle=instructions_per_cycle,
         json=json,
     )

@@ -15,6 +15,7 @@ from ..console import console, print_json
 from ..device_report import print_device
 from ..library.inspect import inspect as inspect_bundle
 from ..proof_table import overflow_words, proof_table
+from ..targets import Processor
 
 # Agnew and Thornton, Just noticeable and objectionable group delays in digital hearing aids (2000): what lags by more disturbs the wearer.
 OBJECTIONABLE_MS = 10.0
@@ -26,7 +27,7 @@ def inspect(
     proof: bool,
     device: bool,
     compare: Path | None,
-    portable: bool,
+    target: Processor,
     instructions_per_cycle: float,
     json: bool,
 ) -> None:
@@ -34,12 +35,10 @@ def inspect(
     opened = load_bundle(bundle)
     if compare is not None and not device:
         raise StapesError("--compare sets two bundles side by side on the device: give --device too")
-    if portable and not device:
-        raise StapesError("--portable chooses the kernels that are counted on the device: give --device too")
     if device:
-        _inspect_device([opened, *([load_bundle(compare)] if compare else [])], instructions_per_cycle, portable, json)
+        _inspect_device([opened, *([load_bundle(compare)] if compare else [])], instructions_per_cycle, target, json)
         return
-    document = inspect_bundle(opened).to_json()
+    document = inspect_bundle(opened, target=target).to_json()
     if json:
         print_json(document)
         return
@@ -49,9 +48,9 @@ def inspect(
     console.print(_summary_table(opened, document))
 
 
-def _inspect_device(bundles: list[Bundle], instructions_per_cycle: float, portable: bool, json: bool) -> None:
+def _inspect_device(bundles: list[Bundle], instructions_per_cycle: float, target: Processor, json: bool) -> None:
     documents = [
-        inspect_bundle(bundle, device=True, portable=portable, instructions_per_cycle=instructions_per_cycle).to_json()
+        inspect_bundle(bundle, device=True, target=target, instructions_per_cycle=instructions_per_cycle).to_json()
         for bundle in bundles
     ]
     if json:
@@ -104,7 +103,7 @@ def _summary_table(bundle: Bundle, document: dict[str, Any]) -> Table:
     table.add_row("recipe", f"{bundle.recipe.name}: {bundle.recipe.description}")
     table.add_row("parameters", f"{document['parameters']:,}")
     table.add_row("MACs a frame", f"{document['macs_per_frame']:,}")
-    table.add_row("of them on a Cortex-M7", Text("\n".join(_by_kernel(document["operators"]))))
+    table.add_row(f"of them for {document['target']}", Text("\n".join(_by_kernel(document["operators"]))))
     table.add_row(
         "flash, constants",
         f"{document['flash_bytes']:,} bytes ({_parts(document['flash_by_part'])}); code comes on top",

@@ -14,6 +14,8 @@ from typing import TypeVar
 from ...export.c import export_c
 from ...export.packages import CARRIES_CMSIS_DSP, export_package
 from ...export.stamp import Stamp
+from ...export.targets import CORTEX_M7, find_target
+from ...export.targets import Target as Processor
 from ...firmware_sim.cmsis_dsp import sources
 from ...models.errors import StapesError
 from ...models.files import check_folder, write_folder
@@ -41,6 +43,7 @@ def export(
     *,
     to: str = Target.c,
     package: str | None = None,
+    target: str = CORTEX_M7.name,
 ) -> Exported:
     """Write C sources and headers for the firmware, a package of them, or one of the bundle's files into a folder.
 
@@ -48,6 +51,7 @@ def export(
     output   the folder; only files that an earlier export wrote there, and that are as it left them, are replaced
     to       `c`, `tflite`, `onnx` or `vectors` (golden input and output, .npz)
     package  with `c`: `cmake`, `arduino`, `zephyr` or `cmsis-pack`, the build system that the C is wrapped for
+    target   with `c`: `cortex-m7` or `portable`, for which processor the C is; the bits are the same
 
     Raises StapesError: no bundle, an unknown word, a file in the way that is not ours; nothing is written then.
 
@@ -55,20 +59,23 @@ def export(
     >>> (folder / "firmware" / f"{made.name}.h") in made.files
     True
     """
-    target, kind = _one_of(Target, "--to", to), _one_of(Package, "--package", package) if package is not None else None
-    if kind is not None and target is not Target.c:
-        raise StapesError(f"--package {kind} wraps the C; leave out --to {target}, or export that on its own")
+    product, kind = _one_of(Target, "--to", to), _one_of(Package, "--package", package) if package is not None else None
+    processor = find_target(target)
+    if kind is not None and product is not Target.c:
+        raise StapesError(f"--package {kind} wraps the C; leave out --to {product}, or export that on its own")
+    if processor is not CORTEX_M7 and product is not Target.c:
+        raise StapesError(f"--target {target} chooses the kernels of the C; leave it out with --to {product}")
     folder = Path(output)
     check_folder(folder)
     of = opened(bundle)
     if kind is not None:
-        files = write_package(of, folder, kind)
-    elif target is Target.c:
-        files = write_c(of, folder)
+        files = write_package(of, folder, kind, processor)
+    elif product is Target.c:
+        files = write_c(of, folder, target=processor)
     else:
-        source = of.folder / FILES[target]
+        source = of.folder / FILES[product]
         name = f"{of.name}{source.suffix}"
-        files = write_folder(folder, {name: source.read_bytes()}, part=f"{target} {of.name}")
+        files = write_folder(folder, {name: source.read_bytes()}, part=f"{product} {of.name}")
     return Exported(folder, tuple(files), of.name, of.hash)
 
 
@@ -79,7 +86,7 @@ def _one_of(kinds: type[Word], what: str, word: str) -> Word:
         raise StapesError(f"{what} {word!r}: unknown; give one of {', '.join(kinds)}") from None
 
 
-def write_c(bundle: Bundle, folder: Path, complete: bool = True) -> list[Path]:
+def write_c(bundle: Bundle, folder: Path, complete: bool = True, target: Processor = CORTEX_M7) -> list[Path]:
     """Export C into a folder, with the golden vectors and their runner; what it needs of CMSIS-DSP comes along if `complete`."""
     return export_c(
         bundle.graph,
@@ -88,6 +95,7 @@ def write_c(bundle: Bundle, folder: Path, complete: bool = True) -> list[Path]:
         frontend=bundle.frontend,
         stamp=_stamp(bundle),
         vectors=bundle.vectors(),
+        target=target,
         cmsis_dsp=_cmsis_dsp() if complete and bundle.frontend is not None else None,
     )
 
@@ -96,7 +104,7 @@ def _cmsis_dsp() -> Path:
     return sources().include_dirs[0].parent
 
 
-def write_package(bundle: Bundle, folder: Path, package: Package) -> list[Path]:
+def write_package(bundle: Bundle, folder: Path, package: Package, target: Processor = CORTEX_M7) -> list[Path]:
     """Export a firmware package into a folder and return the paths of its files."""
     carried = package.value in CARRIES_CMSIS_DSP and bundle.frontend is not None
     return export_package(
@@ -107,6 +115,7 @@ def write_package(bundle: Bundle, folder: Path, package: Package) -> list[Path]:
         frontend=bundle.frontend,
         stamp=_stamp(bundle),
         vectors=bundle.vectors(),
+        target=target,
         cmsis_dsp=_cmsis_dsp() if carried else None,
     )
 
@@ -116,11 +125,11 @@ def _stamp(bundle: Bundle) -> Stamp:
 
 
 @contextmanager
-def exported_c(bundle: Bundle) -> Iterator[Path]:
+def exported_c(bundle: Bundle, target: Processor = CORTEX_M7) -> Iterator[Path]:
     """The exported C in a temporary folder."""
     parent = Path(tempfile.mkdtemp(prefix="stapes-"))
     try:
-        write_c(bundle, parent / bundle.name, complete=False)
+        write_c(bundle, parent / bundle.name, complete=False, target=target)
         yield parent / bundle.name
     finally:
         shutil.rmtree(parent, ignore_errors=True)

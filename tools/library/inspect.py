@@ -9,6 +9,7 @@ from typing import Any, Literal, overload
 from ...export.c.costs import costs
 from ...export.c.kernels import Kernel
 from ...export.c.program import multiplies
+from ...export.targets import CORTEX_M7, Target, find_target
 from ...quantize.graph import Graph, Operator
 from ...quantize.proof import Bound, prove
 from ...quantize.tflm_builds import Build, tflm_builds
@@ -19,7 +20,7 @@ from ..device_report import DeviceInspection, inspect_device
 
 @dataclass(frozen=True)
 class OperatorCost:
-    """An operator of the graph: the format of its output, its work, and what multiplies its matrix on a Cortex-M7.
+    """An operator of the graph: the format of its output, its work, and what multiplies its matrix on the target.
 
     `weight_scales` counts the scales of its weights; `saturation` is the fraction of its output that calibration saw saturate;
     `blocks_stored` of `blocks` of 4 x 4 weights are kept, None for an operator without a matrix.
@@ -47,6 +48,7 @@ class Inspection:
     name: str
     bundle_sha256: str
     recipe: str
+    target: str
     macs_per_frame: int
     parameters: int
     flash_bytes: int
@@ -75,15 +77,17 @@ class Inspection:
 
 
 @overload
-def inspect(bundle: Bundle | str | os.PathLike[str]) -> Inspection: ...
+def inspect(bundle: Bundle | str | os.PathLike[str], *, target: str = CORTEX_M7.name) -> Inspection: ...
 @overload
-def inspect(bundle: Bundle | str | os.PathLike[str], *, device: Literal[False]) -> Inspection: ...
+def inspect(
+    bundle: Bundle | str | os.PathLike[str], *, device: Literal[False], target: str = CORTEX_M7.name
+) -> Inspection: ...
 @overload
 def inspect(
     bundle: Bundle | str | os.PathLike[str],
     *,
     device: Literal[True],
-    portable: bool = False,
+    target: str = CORTEX_M7.name,
     instructions_per_cycle: float = INSTRUCTIONS_PER_CYCLE,
 ) -> DeviceInspection: ...
 
@@ -92,14 +96,14 @@ def inspect(
     bundle: Bundle | str | os.PathLike[str],
     *,
     device: bool = False,
-    portable: bool = False,
+    target: str = CORTEX_M7.name,
     instructions_per_cycle: float = INSTRUCTIONS_PER_CYCLE,
 ) -> Inspection | DeviceInspection:
     """Tell operators, scales, multiply-accumulates, flash, RAM, latency, saturation, and where the .tflite runs.
 
     bundle    a `Bundle`, or its folder
     device    count instructions, stack, flash and RAM on an emulated Cortex-M7 instead
-    portable  with `device`: count the kernels in plain C99, not those for the Cortex-M7
+    target    `cortex-m7` or `portable`: whose kernels are told of; with `device` they are counted on the Cortex-M7
     instructions_per_cycle  with `device`: what the load at a clock assumes, 0.1 to 2
 
     `to_json` of the result is what `stapes inspect --json` prints. Raises StapesError: no bundle; with `device` also where the
@@ -111,20 +115,21 @@ def inspect(
     >>> sum(operator.macs for operator in found.operators) == found.macs_per_frame
     True
     """
-    of = opened(bundle)
-    return inspect_device(of, instructions_per_cycle, portable=portable) if device else _described(of)
+    of, processor = opened(bundle), find_target(target)
+    return inspect_device(of, instructions_per_cycle, target=processor) if device else _described(of, processor)
 
 
-def _described(bundle: Bundle) -> Inspection:
+def _described(bundle: Bundle, target: Target) -> Inspection:
     graph, frontend = bundle.graph, bundle.frontend
     bounds = prove(graph)
     seen, planned = bundle.manifest["saturation"], bundle.manifest["planned_saturation"]
-    cost = costs(graph, bundle.name, frontend)
+    cost = costs(graph, bundle.name, frontend, target)
     rate = frontend.sample_rate / 1000.0 if frontend else None
     return Inspection(
         name=bundle.name,
         bundle_sha256=bundle.hash,
         recipe=bundle.recipe.name,
+        target=target.name,
         macs_per_frame=cost.macs,
         parameters=sum(_parameters(graph, op) for op in graph.operators),
         flash_bytes=cost.flash_bytes,

@@ -1,0 +1,45 @@
+"""For which processors C is exported: a target chooses the kernels that come along.
+
+The C of every target computes the same bits, also on processors that are not its own. What a target adds stands in a room of
+the runtime, `export/runtime/<core>`, and behind the macro `STAPES_<CORE>`; the files of a target that has none hold no word
+of the others.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ..models.errors import StapesError
+
+# Rooms of the runtime that are for one core.
+CORES = ("cortex_m7",)
+
+
+@dataclass(frozen=True)
+class Target:
+    """`core` is the room of the target's own kernels, "" for none; `kernels` says in words what multiplies."""
+
+    name: str
+    core: str
+    kernels: str
+    about: str
+
+
+CORTEX_M7 = Target(
+    "cortex-m7",
+    "cortex_m7",
+    "Cortex-M7",
+    "assembly for the Cortex-M7, which a Cortex-M4, M33 and M55 take too; everything else takes its portable twin",
+)
+PORTABLE = Target("portable", "", "portable C99", "plain C99 for any 32-bit or 64-bit little-endian processor")
+TARGETS = {target.name: target for target in (CORTEX_M7, PORTABLE)}
+# Why a target that has a name cannot be chosen yet.
+_PLANNED = {"cortex-m55": "its own kernels (Helium) do not exist yet; use cortex-m7, which gives the same bits on it"}
+
+
+def find_target(name: str) -> Target:
+    """The target of this name; raises `StapesError` for one that is not known or not there yet."""
+    if name in TARGETS:
+        return TARGETS[name]
+    why = _PLANNED.get(name, f"is not known; choose one of {', '.join(TARGETS)}")
+    raise StapesError(f"target '{name}'{':' if name in _PLANNED else ''} {why}")
