@@ -1,7 +1,7 @@
 """Rounding and multipliers of TFLite Micro, once for the whole project.
 
 Every function takes and returns int64 numpy arrays that hold the values of the narrower integers named in its
-docstring, and broadcasts. The C twins stand in `export/runtime/stapes_arithmetic.h` under the same names.
+docstring, and broadcasts. The C twins stand in `export/runtime/arithmetic/stapes_arithmetic.h` under the same names.
 Oracle: the pinned `tflite-micro` wheel.
 """
 
