@@ -5,7 +5,7 @@ import subprocess
 
 import numpy as np
 import pytest
-from stapes.export.c.runtime import RUNTIME
+from stapes.export.c.runtime import runtime_file, runtime_includes
 from stapes.firmware_sim.audio.mixed_rfft_q31 import MixedRfftQ31
 from stapes.quantize import mixed_rfft
 from stapes.quantize.mixed_rfft import (
@@ -108,7 +108,7 @@ def test_the_constants_are_what_their_formulas_say():
     root3, root5 = np.sqrt(3.0), np.sqrt(5.0)
     sin72, sin36 = np.sin(2 * np.pi / 5), np.sin(np.pi / 5)
     names = ("THIRD_TURN_Q32", "FIFTH_TURN_Q32", "LESS_THAN_SINE_Q32", "MORE_THAN_HALF_Q32")
-    source = (RUNTIME / "stapes_mixed_rfft_q31.c").read_text()
+    source = runtime_file("stapes_mixed_rfft_q31.c").read_text()
     for name, value in zip(names, (1 - root3 / 2, root5 / 4 - 1 / 2, 1 - sin72, sin36 - 1 / 2), strict=True):
         assert getattr(mixed_rfft, name) == np.floor(value * 2**32 + 0.5)
         assert f"#define {name} {getattr(mixed_rfft, name)} " in source
@@ -136,8 +136,8 @@ def library(tmp_path_factory):
         compiler, *flags = BUILDS[name]
         machine.require("gcc sanitised" if name == "sanitised" else compiler)
         work = tmp_path_factory.mktemp(name)
-        files = [RUNTIME / f"stapes_{part}.c" for part in ("mixed_rfft_q31", "log2_table", "exp2_table")]
-        command = [compiler, *flags, *STRICT.split(), "-Werror", f"-I{RUNTIME}", "-fPIC"]
+        files = [runtime_file(f"stapes_{part}.c") for part in ("mixed_rfft_q31", "log2_table", "exp2_table")]
+        command = [compiler, *flags, *STRICT.split(), "-Werror", *runtime_includes(), "-fPIC"]
         target = work / "mixed.so"
         subprocess.run([compiler, *flags, "-shared", *compile_all(command, files, work), "-o", target], check=True)
         return ctypes.CDLL(str(target))
