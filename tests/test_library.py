@@ -1,0 +1,201 @@
+"""`import stapes`: the functions behind the commands, on paths and on values in memory; they print nothing and return what they found."""
+
+from __future__ import annotations
+
+import dataclasses
+import doctest
+import importlib
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import onnx
+import pytest
+import soundfile
+import stapes as library
+import torch
+from stapes.models.checkpoint import save, save_gtcrn
+from stapes.models.gru_mask import GruMask
+from stapes.models.gtcrn import Gtcrn
+from stapes.models.onnx_export import to_proto
+from stapes.models.sound_files import read_audio, write_audio
+from stapes.tools.audio import DEMO
+
+from tests.helpers import random_network
+
+FUNCTIONS = ["quantize", "export", "simulate", "regress", "inspect", "evaluate"]
+SMALL = {"n_fft": 128, "hidden_dim": 16, "num_layers": 1, "fc_dim": 0, "narrow_dim": 8}
+# Each line alone in a new interpreter.
+ORDERS = [
+    "import stapes; import stapes.quantize.graph; stapes.quantize.graph.Graph",
+    "import stapes.quantize.graph as g; g.Graph",
+    "from stapes.quantize.graph import Graph",
+    "from stapes.quantize import graph; graph.Graph",
+    "import stapes.quantize; import stapes.export.tflite; stapes.export.tflite.from_bytes",
+    "from stapes import quantize, export; import stapes.quantize.graph; assert quantize.graph.Graph",
+    "import importlib; importlib.import_module('stapes.export')",
+]
+
+
+@pytest.fixture(scope="module")
+def bundle(bundle_of):
+    return bundle_of("published", "w8a16")
+
+
+@pytest.fixture(scope="module")
+def recording(tmp_path_factory):
+    """Half a second of noisy speech beside its clean partner."""
+    folder = tmp_path_factory.mktemp("recordings")
+    for kind in ("noisy", "clean"):
+        write_audio(folder / f"machine_{kind}.wav", read_audio(DEMO / f"machine_{kind}.flac")[16_000:24_000])
+    return folder / "machine_noisy.wav"
+
+
+@pytest.mark.parametrize("imports", ORDERS)
+def test_a_folder_that_is_a_function_is_both_in_whatever_order_it_is_imported(imports):
+    both = "; import stapes, sys; assert callable(stapes.quantize) and callable(stapes.export)"
+    same = "; assert stapes.quantize is sys.modules['stapes.quantize']; print('torch' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", imports + both + same], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "False\n", "")
+
+
+def test_every_name_is_there_and_an_unknown_one_is_not():
+    assert set(library.__all__) <= set(dir(library))
+    for name in library.__all__:
+        assert callable(getattr(library, name)), name
+    with pytest.raises(AttributeError, match="no attribute 'quantise'"):
+        _ = library.quantise
+    assert library.__version__.count(".") == 2
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_the_examples_of_a_function_run(name, bundle, published, few_clips, recording, tmp_path):
+    module = importlib.import_module(f"stapes.tools.library.{name}")
+    known = {"bundle": bundle, "network": published, "recordings": few_clips[:1], "folder": tmp_path, "np": np}
+    known |= {"recording": recording, "pairs": recording.parent}
+    (test,) = doctest.DocTestFinder(recurse=False).find(getattr(module, name), name, module, {**vars(module), **known})
+    assert test.examples
+    result = doctest.DocTestRunner().run(test)
+    assert result.failed == 0
+
+
+@pytest.fixture(scope="module")
+def small():
+    return random_network(SMALL)
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    return {name: (folder / name).read_bytes() for name in ("model.tflite", "float.onnx", "recipe.toml", "vectors.npz")}
+
+
+def test_a_module_in_memory_makes_the_bundle_of_its_checkpoint(small, few_clips, tmp_path, capsys):
+    save(tmp_path / "mask.pt", small, small.config.front_end())
+    options = {"calibration": few_clips[0], "recipe": "w8a8"}
+    from_file = library.quantize(tmp_path / "mask.pt", tmp_path / "file", **options)
+    training = GruMask(small.config).train()
+    training.load_state_dict(small.state_dict())
+    in_memory = library.quantize(training, str(tmp_path / "memory"), **options)
+    wrapped = library.quantize(torch.nn.DataParallel(small), tmp_path / "wrapped", name="mask", **options)
+    assert contents(from_file.bundle.folder) == contents(in_memory.bundle.folder) == contents(wrapped.bundle.folder)
+    assert training.training
+    assert (from_file.bundle.name, in_memory.bundle.name, wrapped.bundle.name) == ("mask", "grumask", "mask")
+    assert in_memory.bundle.manifest["checkpoint"]["file"] == "GruMask in memory"
+    assert capsys.readouterr().out == ""
+
+
+def test_an_onnx_model_in_memory_makes_the_bundle_of_its_file(small, few_clips, tmp_path):
+    model = to_proto(small, small.config.front_end())
+    before = model.SerializeToString(deterministic=True)
+    onnx.save(model, tmp_path / "net.onnx")
+    pair = [
+        library.quantize(network, tmp_path / name, calibration=few_clips[:1], name="net").bundle
+        for name, network in (("file", tmp_path / "net.onnx"), ("memory", model))
+    ]
+    assert contents(pair[0].folder) == contents(pair[1].folder)
+    assert model.SerializeToString(deterministic=True) == before
+
+
+def test_gtcrn_in_memory_is_read_as_its_checkpoint_is(tmp_path):
+    from stapes.tools.library.networks import read_network
+
+    torch.manual_seed(0)
+    network = Gtcrn().eval()
+    save_gtcrn(tmp_path / "model.tar", network, 1)
+    assert read_network(network, "auto", []).content == read_network(tmp_path / "model.tar", "auto", []).content
+
+
+@pytest.mark.parametrize(
+    ("network", "words"),
+    [
+        (torch.nn.Linear(2, 2), "the module Linear: a checkpoint of an unknown network"),
+        (3, "a int is no network"),
+        ("nowhere.pt", "nowhere.pt: no such file"),
+        (onnx.ModelProto(), "the ONNX model: "),
+    ],
+    ids=["module", "number", "file", "onnx"],
+)
+def test_what_is_no_network_is_refused_in_one_line_and_nothing_is_written(network, words, tmp_path):
+    with pytest.raises(library.StapesError, match=words) as refused:
+        library.quantize(network, tmp_path / "bundle")
+    assert "\n" not in str(refused.value)
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_module_with_weights_that_are_no_numbers_is_refused_by_the_name_of_the_tensor(tmp_path):
+    broken = random_network(SMALL)
+    with torch.no_grad():
+        broken.gru.bias_ih_l0[3] = float("nan")
+    with pytest.raises(library.StapesError, match=r"the module GruMask: tensor gru\.bias_ih_l0 holds NaN"):
+        library.quantize(broken, tmp_path / "bundle")
+
+
+def test_samples_in_memory_sound_as_their_file_does(bundle, recording, tmp_path):
+    samples = soundfile.read(recording, dtype="int16")[0]
+    written = library.simulate(bundle, recording, tmp_path / "out.wav", engine="numpy", align=True)
+    told = json.loads(json.dumps(written.to_json()))
+    for given in (samples, samples / np.float32(32768.0)):
+        made = library.simulate(bundle.folder, given, engine="numpy", align=True)
+        assert made.files[0].output is None
+        assert made.files[0].sha256 == told["files"][0]["sha256"]
+        np.testing.assert_array_equal(made.files[0].audio_q15, soundfile.read(tmp_path / "out.wav", dtype="int16")[0])
+
+
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        (np.zeros((2, 100), np.int16), r"an array of int16 of shape \(2, 100\)"),
+        (np.zeros(100, np.int32), "an array of int32"),
+        (np.full(100, 2.0), "beyond 1"),
+        (np.full(100, np.nan), "NaN"),
+        ({"x": np.zeros(100)}, "this bundle has an audio path"),
+    ],
+    ids=["stereo", "int32", "loud", "nan", "by name"],
+)
+def test_arrays_that_are_no_sound_are_refused(bundle, given, words):
+    with pytest.raises(library.StapesError, match=words):
+        library.simulate(bundle, given, engine="numpy")
+
+
+def test_results_are_dataclasses_that_say_what_the_commands_print_as_json(stapes, bundle, recording, capsys):
+    inspected = library.inspect(bundle)
+    regressed = library.regress(bundle, recording, engine=["numpy"])
+    evaluated = library.evaluate(bundle, recording.parent, metrics=["stoi"], jobs=1)
+    assert capsys.readouterr() == ("", "")
+    for result in (inspected, regressed, evaluated):
+        assert dataclasses.is_dataclass(result)
+    assert json.loads(stapes("inspect", bundle.folder, "--json").stdout) == json.loads(json.dumps(inspected.to_json()))
+    line = ("evaluate", bundle.folder, "--corpus", recording.parent, "--metrics", "stoi", "--jobs", "1", "--json")
+    assert json.loads(stapes(*line).stdout)["systems"] == evaluated.systems
+    told = json.loads(stapes("regress", bundle.folder, recording, "--engine", "numpy", "--json").stdout)
+    assert told["engines"]["numpy"]["sha256"] == regressed.engines["numpy"]["sha256"]
+
+
+def test_words_that_are_unknown_are_refused_with_what_may_be_given(bundle, tmp_path):
+    with pytest.raises(library.StapesError, match="--to 'elf': unknown; give one of c, tflite, onnx, vectors"):
+        library.export(bundle, tmp_path, to="elf")
+    with pytest.raises(library.StapesError, match="--package 'bazel': unknown; give one of cmake, "):
+        library.export(bundle, tmp_path, package="bazel")
+    with pytest.raises(library.StapesError, match="give two or more levels"):
+        library.evaluate(bundle, levels=[-10.0])
