@@ -40,6 +40,7 @@ check: $(READY)
 	$(BIN)/ruff check .
 	@mkdir -p .cache/types && ln -sfn ../.. .cache/types/stapes
 	MYPYPATH=.cache/types $(BIN)/mypy $(FOLDERS:%=--package stapes.%)
+	MYPYPATH=.cache/types $(BIN)/mypy --warn-unused-ignores --follow-imports silent tests/library_types.py
 
 format: $(READY)
 	$(BIN)/ruff format .

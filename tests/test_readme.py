@@ -109,6 +109,18 @@ def test_commands_do_what_they_say(workshop, stapes, monkeypatch):
         assert re.search(rf"\b{word}\b", header), word
 
 
+def test_lines_of_python_do_what_they_say(workshop, monkeypatch, capsys):
+    monkeypatch.chdir(workshop)
+    (block,) = (block for kind, block in BLOCKS if kind == "python")
+    names = {}
+    exec(block, names)
+    assert int(capsys.readouterr().out) > 100_000
+    assert (
+        names["audio_q15"].shape == names["stapes"].simulate(names["made"].bundle, "noisy.wav").files[0].audio_q15.shape
+    )
+    assert (workshop / "firmware" / "from_python" / "my_checkpoint.h").is_file()
+
+
 @pytest.mark.parametrize("command", THERE + [text for text in IN_PROSE if text not in IN_PROSE_HERE])
 def test_command_that_takes_hours_or_a_network_names_options_that_are_there(command):
     from stapes.tools.cli.app import APP

@@ -1,7 +1,9 @@
 """What a user calls: the command line, corpora, training, measurements, reports.
 
 cli             `stapes`: options and help, one file a command
-commands        what the commands do
+commands        what the commands print
+library         what they do: the functions that `import stapes` gives
+progress        how far the work is, for whoever shows it
 targets, defaults   names and values that options and commands share
 console         where they speak: tables on standard output, progress on standard error
 proof_table     the overflow proof for people
