@@ -13,6 +13,7 @@ import tomllib
 from pathlib import Path
 
 import pytest
+import soundfile
 
 from tests.machine import require
 
@@ -115,9 +116,7 @@ def test_lines_of_python_do_what_they_say(workshop, monkeypatch, capsys):
     names = {}
     exec(block, names)
     assert int(capsys.readouterr().out) > 100_000
-    assert (
-        names["audio_q15"].shape == names["stapes"].simulate(names["made"].bundle, "noisy.wav").files[0].audio_q15.shape
-    )
+    assert len(names["audio_q15"]) == soundfile.info("noisy.wav").frames
     assert (workshop / "firmware" / "from_python" / "my_checkpoint.h").is_file()
 
 

@@ -33,8 +33,8 @@ APP = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode="markdown",
 )
-for _command in (quantize, export, simulate, regress, inspect, evaluate, demo, train):
-    APP.command(_command.__name__)(_command)
+for _function in (quantize, export, simulate, regress, inspect, evaluate, demo, train):
+    APP.command(_function.__name__)(_function)
 APP.add_typer(corpus, name="corpus", help="Fetch, list and mix real speech and noise.")
 
 
@@ -124,16 +124,16 @@ def _helped(arguments: list[str]) -> bool:
     """
     if "--help" not in arguments:
         return False
-    command = _command()
-    context = typer.Context(command, info_name="stapes")
+    context = typer.Context(_command(), info_name="stapes")
     for word in arguments:
+        command = context.command
         if word == "--help" or not isinstance(command, TyperGroup):
             command.get_help(context)  # prints it
             return True
         found = command.get_command(context, word)
         if found is None:
             break
-        command, context = found, typer.Context(found, info_name=word, parent=context)
+        context = typer.Context(found, info_name=word, parent=context)
     return False
 
 
