@@ -12,9 +12,10 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from .graph import Operator, Region, State
+from .operators import OPERATORS
 
-# Operators that move values, by the index of the tensor that they move.
-COPIES = {"RESHAPE": 0, "TRANSPOSE": 0, "STRIDED_SLICE": 0, "PAD": 0, "SPLIT": 1}
+# Operators that move the values of one tensor, by its index.
+COPIES = {kind: entry.moves for kind, entry in OPERATORS.items() if entry.moves is not None and entry.moves >= 0}
 
 
 @dataclass(frozen=True)

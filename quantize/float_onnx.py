@@ -8,8 +8,8 @@ from onnx import NodeProto, TensorProto, helper, numpy_helper
 from ..models.errors import StapesError
 from .float_graph import FloatGraph
 from .graph import Operator
+from .operators import OPERATORS
 
-_SAME_IN_ONNX = {"ADD": "Add", "SUB": "Sub", "MUL": "Mul", "LOGISTIC": "Sigmoid", "TANH": "Tanh", "RELU": "Relu"}
 _TO_NCHW, _TO_NHWC = [0, 3, 1, 2], [0, 2, 3, 1]
 
 
@@ -29,8 +29,8 @@ def _nodes(graph: FloatGraph, op: Operator) -> list[NodeProto]:
         swapped = [*range(rank - 2), rank - 1, rank - 2]
         turned = helper.make_node("Transpose", [ins[1]], [f"{out}::turned"], perm=swapped)
         return [turned, helper.make_node("MatMul", [ins[0], f"{out}::turned"], [out])]
-    if op.kind in _SAME_IN_ONNX:
-        return [helper.make_node(_SAME_IN_ONNX[op.kind], ins, [target]), *tail]
+    if OPERATORS[op.kind].float_node:
+        return [helper.make_node(OPERATORS[op.kind].float_node, ins, [target]), *tail]
     if op.kind == "LEAKY_RELU":
         return [helper.make_node("LeakyRelu", ins, [out], alpha=float(op.options["alpha"]))]
     if op.kind == "MEAN":

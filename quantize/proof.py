@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from .graph import Graph, Operator
+from .operators import OPERATORS
 from .prepare import prepare
 from .prepare.batch_matmul import prepare_batch_matmul
 from .prepare.common import OperatorError
@@ -71,13 +72,8 @@ def prove(graph: Graph) -> list[Bound]:
 
 
 def _bounds(graph: Graph, op: Operator) -> list[Bound]:
-    if op.kind in _PRODUCTS:
-        return _product_bounds(graph, op)
-    if op.kind == "BATCH_MATMUL":
-        return _batch_matmul_bounds(graph, op)
-    if op.kind in ("ADD", "SUB"):
-        return _sum_bounds(graph, op)
-    return [_mul_bound(graph, op)] if op.kind == "MUL" else []
+    entry = OPERATORS.get(op.kind)
+    return _PROOFS[entry.proof](graph, op) if entry is not None and entry.proof else []
 
 
 def examine(graph: Graph) -> tuple[list[Bound], list[Fault]]:
@@ -165,7 +161,16 @@ def _sum_bounds(graph: Graph, op: Operator) -> list[Bound]:
     return bounds
 
 
-def _mul_bound(graph: Graph, op: Operator) -> Bound:
+def _mul_bounds(graph: Graph, op: Operator) -> list[Bound]:
     params = prepare_mul(graph, op)
     largest = (_reach(graph, op.inputs[0]) * _reach(graph, op.inputs[1])) << max(int(params.shift), 0)
-    return Bound(op.name, op.kind, 1, 0, largest, 2**INT32_BITS - 1, "product, int32")
+    return [Bound(op.name, op.kind, 1, 0, largest, 2**INT32_BITS - 1, "product, int32")]
+
+
+# By the name that the table of operators gives.
+_PROOFS: dict[str, Callable[[Graph, Operator], list[Bound]]] = {
+    "product": _product_bounds,
+    "batch_matmul": _batch_matmul_bounds,
+    "sum": _sum_bounds,
+    "mul": _mul_bounds,
+}

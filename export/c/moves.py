@@ -12,9 +12,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from ...quantize.graph import Graph, Operator
+from ...quantize.operators import OPERATORS
 from ...quantize.prepare import ConcatenationParams, PadParams, SliceParams, TransposeParams, prepare
 
-_MOVERS = ("RESHAPE", "SLICE", "STRIDED_SLICE", "TRANSPOSE", "CONCATENATION", "PAD")
+# With one result.
+_MOVERS = frozenset(kind for kind, entry in OPERATORS.items() if entry.moves is not None) - {"SPLIT"}
 # Each box is a call and a struct; with more of them the operators are run as they stand.
 _MOST_BOXES = 8
 

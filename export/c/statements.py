@@ -10,6 +10,7 @@ import numpy as np
 
 from ...models.errors import StapesError
 from ...quantize.graph import DTYPES, Graph, Operator, Region, Tensor
+from ...quantize.operators import OPERATORS
 from ...quantize.prepare import (
     BatchMatMulParams,
     Conv2DParams,
@@ -224,26 +225,28 @@ def _depthwise_conv_2d(w: Writer, op: Operator, patch: str) -> list[Code]:
     return [w.call(f"stapes_depthwise_conv_2d_{SUFFIXES[x.dtype]}", reference, w.at(x.name), w.at(y.name))]
 
 
-def _two_operands(kind: str) -> Callable[[Writer, Operator, str], list[Code]]:
-    def statements(w: Writer, op: Operator, patch: str) -> list[Code]:
-        a, y = w.tensors(op)
-        b = w.graph.tensors[op.inputs[1]]
-        reference = w.struct(f"{kind}_params", op.name, scalar_fields(op.name, prepare(w.graph, op)))
-        over = w.over(broadcast(op.name, a.shape, b.shape, y.shape))
-        function = f"stapes_{kind}_{SUFFIXES[y.dtype]}"
-        return [w.call(function, reference, over, w.at(a.name), w.at(b.name), w.at(y.name))]
-
-    return statements
+def _two_operands(w: Writer, op: Operator, patch: str) -> list[Code]:
+    a, y = w.tensors(op)
+    b = w.graph.tensors[op.inputs[1]]
+    kind = OPERATORS[op.kind].stem
+    reference = w.struct(f"{kind}_params", op.name, scalar_fields(op.name, prepare(w.graph, op)))
+    over = w.over(broadcast(op.name, a.shape, b.shape, y.shape))
+    function = f"stapes_{kind}_{SUFFIXES[y.dtype]}"
+    return [w.call(function, reference, over, w.at(a.name), w.at(b.name), w.at(y.name))]
 
 
-def _one_operand(kind: str) -> Callable[[Writer, Operator, str], list[Code]]:
-    def statements(w: Writer, op: Operator, patch: str) -> list[Code]:
-        x, y = w.tensors(op)
-        reference = w.struct(f"{kind}_params", op.name, scalar_fields(op.name, prepare(w.graph, op)))
-        suffix = f"{SUFFIXES[x.dtype]}_{SUFFIXES[y.dtype]}" if kind == "quantize" else SUFFIXES[y.dtype]
-        return [w.call(f"stapes_{kind}_{suffix}", reference, str(y.size), w.at(x.name), w.at(y.name))]
+def _one_operand(w: Writer, op: Operator, patch: str) -> list[Code]:
+    x, y = w.tensors(op)
+    kind = OPERATORS[op.kind].stem
+    reference = w.struct(f"{kind}_params", op.name, scalar_fields(op.name, prepare(w.graph, op)))
+    return [w.call(f"stapes_{kind}_{SUFFIXES[y.dtype]}", reference, str(y.size), w.at(x.name), w.at(y.name))]
 
-    return statements
+
+def _quantize(w: Writer, op: Operator, patch: str) -> list[Code]:
+    x, y = w.tensors(op)
+    reference = w.struct("quantize_params", op.name, scalar_fields(op.name, prepare(w.graph, op)))
+    function = f"stapes_quantize_{SUFFIXES[x.dtype]}_{SUFFIXES[y.dtype]}"
+    return [w.call(function, reference, str(y.size), w.at(x.name), w.at(y.name))]
 
 
 def _lookup(w: Writer, op: Operator, patch: str) -> list[Code]:
@@ -330,27 +333,21 @@ def _pad(w: Writer, op: Operator, patch: str) -> list[Code]:
     return [fill, _copy(w, op.name, pad_fields(op.name, params, x), x.name, y.name)]
 
 
-STATEMENTS: dict[str, Callable[[Writer, Operator, str], list[Code]]] = {
-    "FULLY_CONNECTED": _products,
-    "CONV_2D": _products,
-    "DEPTHWISE_CONV_2D": _depthwise_conv_2d,
-    "BATCH_MATMUL": _batch_matmul,
-    "ADD": _two_operands("add"),
-    "SUB": _two_operands("add"),
-    "MUL": _two_operands("mul"),
-    "QUANTIZE": _one_operand("quantize"),
-    "RELU": _one_operand("relu"),
-    "LEAKY_RELU": _one_operand("leaky_relu"),
-    "ABS": _one_operand("abs"),
-    "LOGISTIC": _lookup,
-    "TANH": _lookup,
-    "MEAN": _mean,
-    "TRANSPOSE": _transpose,
-    "SLICE": _slice,
-    "STRIDED_SLICE": _slice,
-    "SPLIT": _split,
-    "CONCATENATION": _concatenation,
-    "PAD": _pad,
+# By the form that the table of operators gives.
+FORMS: dict[str, Callable[[Writer, Operator, str], list[Code]]] = {
+    "product": _products,
+    "depthwise": _depthwise_conv_2d,
+    "batch_matmul": _batch_matmul,
+    "two_operands": _two_operands,
+    "one_operand": _one_operand,
+    "quantize": _quantize,
+    "lookup": _lookup,
+    "mean": _mean,
+    "transpose": _transpose,
+    "slice": _slice,
+    "split": _split,
+    "concatenation": _concatenation,
+    "pad": _pad,
 }
 
 
@@ -391,7 +388,7 @@ def statements(w: Writer, step: Step, scratch_name: str) -> list[Code]:
     if step.windows:
         return _window_calls(w, step.operators[-1], step.reads[0], step.windows, scratch_name)
     op = step.operators[0]
-    if op.kind not in STATEMENTS:
-        known = ", ".join(sorted([*STATEMENTS, "RESHAPE"]))
+    if op.kind not in OPERATORS:
+        known = ", ".join(sorted(OPERATORS))
         raise StapesError(f"operator '{op.name}': {op.kind} has no kernel in C; use one of {known}")
-    return STATEMENTS[op.kind](w, op, scratch_name)
+    return FORMS[OPERATORS[op.kind].form](w, op, scratch_name)

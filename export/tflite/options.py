@@ -10,58 +10,8 @@ from typing import Any
 import numpy as np
 
 from ...models.errors import StapesError
+from ...quantize.operators import OPERATORS
 from .schema import enum_name
-
-# The option table of each operator; None where it has none.
-TABLES: dict[str, str | None] = {
-    "ABS": "AbsOptions",
-    "ADD": "AddOptions",
-    "BATCH_MATMUL": "BatchMatMulOptions",
-    "CONCATENATION": "ConcatenationOptions",
-    "CONV_2D": "Conv2DOptions",
-    "DEPTHWISE_CONV_2D": "DepthwiseConv2DOptions",
-    "FULLY_CONNECTED": "FullyConnectedOptions",
-    "LEAKY_RELU": "LeakyReluOptions",
-    "LOGISTIC": None,
-    "MEAN": "ReducerOptions",
-    "MUL": "MulOptions",
-    "PAD": "PadOptions",
-    "QUANTIZE": "QuantizeOptions",
-    "RELU": None,
-    "RESHAPE": "ReshapeOptions",
-    "SLICE": "SliceOptions",
-    "SPLIT": "SplitOptions",
-    "STRIDED_SLICE": "StridedSliceOptions",
-    "SUB": "SubOptions",
-    "TANH": None,
-    "TRANSPOSE": "TransposeOptions",
-}
-
-# Version of the operator in the file, by the dtype of its first output: the lowest that has every form written here.
-# Source: `GetBuiltinOperatorVersion` of TensorFlow Lite.
-VERSIONS: dict[str, dict[str, int]] = {
-    "ABS": {"int8": 2, "int16": 3},
-    "ADD": {"int8": 2, "int16": 3},
-    "BATCH_MATMUL": {"int16": 3},
-    "CONCATENATION": {"int8": 2, "int16": 3, "int32": 1},
-    "CONV_2D": {"int8": 6, "int16": 6},
-    "DEPTHWISE_CONV_2D": {"int8": 3, "int16": 5},
-    "FULLY_CONNECTED": {"int8": 6, "int16": 7},
-    "LEAKY_RELU": {"int8": 1, "int16": 2},
-    "LOGISTIC": {"int8": 2, "int16": 3},
-    "MEAN": {"int8": 2, "int16": 3},
-    "MUL": {"int8": 3, "int16": 4},
-    "PAD": {"int8": 2, "int16": 3, "int32": 1},
-    "QUANTIZE": {"int8": 1, "int16": 2, "int32": 1},
-    "RELU": {"int8": 2, "int16": 3},
-    "RESHAPE": {"int8": 1, "int16": 1, "int32": 1},
-    "SLICE": {"int8": 2, "int16": 4, "int32": 1},
-    "SPLIT": {"int8": 2, "int16": 4, "int32": 3},
-    "STRIDED_SLICE": {"int8": 2, "int16": 1, "int32": 1},
-    "SUB": {"int8": 2, "int16": 5},
-    "TANH": {"int8": 2, "int16": 3},
-    "TRANSPOSE": {"int8": 2, "int16": 5},
-}
 
 _ENUMS = {
     "fused_activation_function": "ActivationFunctionType",
@@ -96,7 +46,7 @@ def plain(value: Any) -> Any:
 
 def _defaults(schema: ModuleType, kind: str) -> tuple[Any, dict[str, str]]:
     """An option table with the project's defaults, and its attribute for each option name; (None, {}) without table."""
-    table = TABLES[kind]
+    table = OPERATORS[kind].options
     if table is None:
         return None, {}
     options = getattr(schema, f"{table}T")()
@@ -130,13 +80,13 @@ def encode(schema: ModuleType, kind: str, label: str, options: Mapping[str, Any]
             setattr(table, attributes[name], _to_schema(schema, name, plain(value)))
         except (AttributeError, TypeError):
             raise StapesError(f"operator '{label}' ({kind}): option {name}={value!r} is not a value of it") from None
-    return (0 if table is None else getattr(schema.BuiltinOptions, TABLES[kind] or "NONE")), table
+    return (0 if table is None else getattr(schema.BuiltinOptions, OPERATORS[kind].options or "NONE")), table
 
 
 def decode(schema: ModuleType, kind: str, table_type: int, table: Any) -> dict[str, Any]:
     """Every option of an operator's table by name; raises `ValueError` for a table of another operator."""
     default, attributes = _defaults(schema, kind)
-    expected = 0 if default is None else getattr(schema.BuiltinOptions, TABLES[kind] or "NONE")
+    expected = 0 if default is None else getattr(schema.BuiltinOptions, OPERATORS[kind].options or "NONE")
     if table_type != expected:
         raise ValueError(f"option table {table_type} does not belong to {kind}")
     if table is None:
@@ -147,5 +97,5 @@ def decode(schema: ModuleType, kind: str, table_type: int, table: Any) -> dict[s
 def defaults(schema: ModuleType, kind: str) -> dict[str, Any]:
     """What `decode` gives for an operator whose options were all left out."""
     table, _ = _defaults(schema, kind)
-    expected = 0 if table is None else getattr(schema.BuiltinOptions, TABLES[kind] or "NONE")
+    expected = 0 if table is None else getattr(schema.BuiltinOptions, OPERATORS[kind].options or "NONE")
     return decode(schema, kind, expected, table)

@@ -13,6 +13,7 @@ import numpy as np
 from ...models.errors import StapesError
 from ...models.schema import STRICT_OPEN, parse_json, validated
 from ...quantize.graph import DTYPES, Graph, Operator, Region, State, Tensor
+from ...quantize.operators import OPERATORS
 from . import options
 from .description import FORMAT, METADATA_NAME, digest
 from .schema import FILE_IDENTIFIER, enum_name, load_schema
@@ -224,7 +225,7 @@ def _tensor(schema: ModuleType, model: Any, made: Any, axis_of_single_scale: int
 def _operator(schema: ModuleType, model: Any, made: Any, extra: _Operator, names: list[str]) -> Operator:
     code = model.operatorCodes[made.opcodeIndex]
     kind = enum_name(schema.BuiltinOperator, max(code.builtinCode, code.deprecatedBuiltinCode))
-    if kind not in options.TABLES:
+    if kind not in OPERATORS:
         raise ValueError(f"operator {kind}")
     given = extra.options
     table = options.decode(schema, kind, made.builtinOptionsType, made.builtinOptions)

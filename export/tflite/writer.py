@@ -12,6 +12,7 @@ import numpy as np
 from ...models.errors import StapesError
 from ...models.files import write_whole
 from ...quantize.graph import DTYPES, Graph, Operator, Tensor
+from ...quantize.operators import OPERATORS
 from . import options
 from .description import METADATA_NAME, constant_bytes, describe, encode
 from .schema import FILE_IDENTIFIER, SCHEMA_VERSION, load_schema
@@ -116,7 +117,7 @@ def _operator_codes(graph: Graph) -> dict[tuple[str, int], int]:
 
 def _code(graph: Graph, op: Operator) -> tuple[str, int]:
     dtype = graph.tensors[op.outputs[0]].dtype
-    versions = options.VERSIONS[op.kind]
+    versions = OPERATORS[op.kind].versions
     if dtype not in versions:
         raise StapesError(f"operator '{op.name}': {op.kind} does not exist in {dtype}; use {' or '.join(versions)}")
     return op.kind, versions[dtype]
@@ -148,8 +149,8 @@ def _check(graph: Graph) -> None:
         _check_tensor(name, tensor)
     used = [*graph.inputs, *graph.outputs, *(name for state in graph.states for name in (state.input, state.output))]
     for op in graph.operators:
-        if op.kind not in options.TABLES:
-            known = ", ".join(options.TABLES)
+        if op.kind not in OPERATORS:
+            known = ", ".join(OPERATORS)
             raise StapesError(f"operator '{op.name}': {op.kind} cannot be exported; use one of {known}")
         if not op.outputs:
             raise StapesError(f"operator '{op.name}' has no output; give it one")

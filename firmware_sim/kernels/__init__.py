@@ -13,52 +13,12 @@ import numpy as np
 
 from ...models.errors import StapesError
 from ...quantize.graph import Graph, Operator
-from ...quantize.prepare import LutParams, Params, SigmoidParams
-from . import copies
-from .abs import absolute
-from .add import add
-from .batch_matmul import batch_matmul
+from ...quantize.operators import OPERATORS, implementation
+from ...quantize.prepare import Params
 from .batching import constant
-from .conv_2d import conv_2d
-from .depthwise_conv_2d import depthwise_conv_2d
-from .fully_connected import fully_connected
-from .leaky_relu import leaky_relu
-from .mean import mean
-from .mul import mul
-from .quantize import quantize
-from .relu import relu
-from .sigmoid import lut, sigmoid
 
-_ONE, _TWO, _ALL = slice(0, 1), slice(0, 2), slice(None)
-
-
-def _lookup(params: LutParams | SigmoidParams, x: np.ndarray) -> np.ndarray:
-    return lut(params, x) if isinstance(params, LutParams) else sigmoid(params, x)
-
-
-# The kernel of each operator, and which of its inputs are operands; the others went into the parameters.
-_KERNELS: dict[str, tuple[Callable[..., Any], slice]] = {
-    "ABS": (absolute, _ONE),
-    "ADD": (add, _TWO),
-    "BATCH_MATMUL": (batch_matmul, _TWO),
-    "CONCATENATION": (copies.concatenation, _ALL),
-    "CONV_2D": (conv_2d, _ONE),
-    "DEPTHWISE_CONV_2D": (depthwise_conv_2d, _ONE),
-    "FULLY_CONNECTED": (fully_connected, _ONE),
-    "LEAKY_RELU": (leaky_relu, _ONE),
-    "LOGISTIC": (_lookup, _ONE),
-    "MEAN": (mean, _ONE),
-    "MUL": (mul, _TWO),
-    "PAD": (copies.pad, _ONE),
-    "QUANTIZE": (quantize, _ONE),
-    "RELU": (relu, _ONE),
-    "RESHAPE": (copies.reshape, _ONE),
-    "SLICE": (copies.strided_slice, _ONE),
-    "SPLIT": (copies.split, slice(1, 2)),
-    "STRIDED_SLICE": (copies.strided_slice, _ONE),
-    "SUB": (add, _TWO),
-    "TANH": (_lookup, _ONE),
-    "TRANSPOSE": (copies.transpose, _ONE),
+_KERNELS: dict[str, Callable[..., Any]] = {
+    kind: implementation(__name__, entry.kernel) for kind, entry in OPERATORS.items()
 }
 
 
@@ -71,7 +31,7 @@ def operands(op: Operator) -> tuple[str, ...]:
     """Names of the tensors that the kernel of an operator reads while it runs."""
     if op.kind not in _KERNELS:
         raise StapesError(f"operator '{op.name}': {op.kind} has no kernel; use one of {', '.join(_KERNELS)}")
-    return op.inputs[_KERNELS[op.kind][1]]
+    return op.inputs[slice(*OPERATORS[op.kind].operands)]
 
 
 def run(graph: Graph, op: Operator, params: Params, inputs: Mapping[str, np.ndarray]) -> tuple[np.ndarray, ...]:
@@ -81,7 +41,7 @@ def run(graph: Graph, op: Operator, params: Params, inputs: Mapping[str, np.ndar
     params: what `quantize.prepare.prepare` made of the operator.
     """
     given = [inputs[name] if name in inputs else constant(_data(graph, name)) for name in operands(op)]
-    result = _KERNELS[op.kind][0](params, *given)
+    result = _KERNELS[op.kind](params, *given)
     return result if isinstance(result, tuple) else (result,)
 
 

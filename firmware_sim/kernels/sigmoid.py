@@ -10,6 +10,11 @@ from ...quantize.prepare import LutParams, SigmoidParams
 from ...quantize.tables import SIGMOID_Q16
 
 
+def lookup(params: LutParams | SigmoidParams, x: np.ndarray) -> np.ndarray:
+    """LOGISTIC and TANH by the table that their dtype has."""
+    return lut(params, x) if isinstance(params, LutParams) else sigmoid(params, x)
+
+
 def lut(params: LutParams, x: np.ndarray) -> np.ndarray:
     """LOGISTIC and TANH of int8: x int64 (B, *shape) -> the same shape."""
     return params.table.astype(np.int64)[x + 128]

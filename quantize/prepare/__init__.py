@@ -10,7 +10,8 @@ from typing import Any
 
 from ...models.errors import StapesError
 from ..graph import Graph, Operator
-from .batch_matmul import BatchMatMulParams, prepare_batch_matmul
+from ..operators import OPERATORS, implementation
+from .batch_matmul import BatchMatMulParams
 from .common import OperatorError
 from .copies import (
     ConcatenationParams,
@@ -19,38 +20,11 @@ from .copies import (
     SliceParams,
     SplitParams,
     TransposeParams,
-    prepare_concatenation,
-    prepare_pad,
-    prepare_reshape,
-    prepare_slice,
-    prepare_split,
-    prepare_strided_slice,
-    prepare_transpose,
 )
-from .elementwise import (
-    AbsParams,
-    AddParams,
-    LeakyReluParams,
-    MulParams,
-    QuantizeParams,
-    ReluParams,
-    prepare_abs,
-    prepare_add,
-    prepare_leaky_relu,
-    prepare_mul,
-    prepare_quantize,
-    prepare_relu,
-)
-from .linear import (
-    Conv2DParams,
-    DepthwiseConv2DParams,
-    FullyConnectedParams,
-    prepare_conv_2d,
-    prepare_depthwise_conv_2d,
-    prepare_fully_connected,
-)
-from .lookup import LutParams, SigmoidParams, prepare_lookup
-from .reduce import MeanParams, prepare_mean
+from .elementwise import AbsParams, AddParams, LeakyReluParams, MulParams, QuantizeParams, ReluParams
+from .linear import Conv2DParams, DepthwiseConv2DParams, FullyConnectedParams
+from .lookup import LutParams, SigmoidParams
+from .reduce import MeanParams
 
 Params = (
     FullyConnectedParams
@@ -75,27 +49,7 @@ Params = (
 )
 
 PREPARE: dict[str, Callable[[Graph, Operator], Any]] = {
-    "FULLY_CONNECTED": prepare_fully_connected,
-    "CONV_2D": prepare_conv_2d,
-    "DEPTHWISE_CONV_2D": prepare_depthwise_conv_2d,
-    "BATCH_MATMUL": prepare_batch_matmul,
-    "ADD": prepare_add,
-    "SUB": prepare_add,
-    "MUL": prepare_mul,
-    "QUANTIZE": prepare_quantize,
-    "RELU": prepare_relu,
-    "LEAKY_RELU": prepare_leaky_relu,
-    "ABS": prepare_abs,
-    "LOGISTIC": prepare_lookup,
-    "TANH": prepare_lookup,
-    "MEAN": prepare_mean,
-    "RESHAPE": prepare_reshape,
-    "TRANSPOSE": prepare_transpose,
-    "SLICE": prepare_slice,
-    "STRIDED_SLICE": prepare_strided_slice,
-    "SPLIT": prepare_split,
-    "CONCATENATION": prepare_concatenation,
-    "PAD": prepare_pad,
+    kind: implementation(__name__, entry.prepare) for kind, entry in OPERATORS.items()
 }
 
 

@@ -7,8 +7,9 @@ from stapes.export.c.program import build_program
 from stapes.export.c.runtime import RUNTIME
 from stapes.firmware_sim.network import NetworkSimulator
 
+from tests.export.device import network
 from tests.export.operator_cases import frames, operator_cases
-from tests.export.programs import BUILDS, CNetwork
+from tests.export.programs import BUILDS
 
 FRAMES = 40
 GRAPH = operator_cases()
@@ -23,11 +24,11 @@ def expected():
     return given, [{name: values[0] for name, values in frame.items()} for frame in made]
 
 
-@pytest.fixture(scope="module", params=list(BUILDS))
+@pytest.fixture(scope="module", params=[*BUILDS, "device"])
 def computed(request, tmp_path_factory, expected):
-    """Outputs of one build of the C."""
-    network = CNetwork(GRAPH, tmp_path_factory.mktemp("kernels"), request.param)
-    return [network.step(frame) for frame in expected[0]]
+    """Outputs of one build of the C, or of the emulated Cortex-M7 with its own kernels."""
+    made = network(GRAPH, tmp_path_factory.mktemp("kernels"), request.param)
+    return [made.step(frame) for frame in expected[0]]
 
 
 @pytest.mark.parametrize("operator", [op.name for op in GRAPH.operators])
