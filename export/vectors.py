@@ -10,8 +10,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ..models.audio import SoundPath
 from ..models.errors import StapesError
-from ..models.frontend import FrontEnd
 from ..quantize.audio_params import AUDIO_IN, AUDIO_OUT
 from ..quantize.graph import DTYPES, Graph
 
@@ -51,7 +51,7 @@ class Vectors:
         return Vectors(network, self.audio_in_q15[:samples], self.audio_out_q15[:samples])
 
     @classmethod
-    def from_arrays(cls, arrays: Mapping[str, np.ndarray], graph: Graph, frontend: FrontEnd | None) -> Vectors:
+    def from_arrays(cls, arrays: Mapping[str, np.ndarray], graph: Graph, sound_path: SoundPath | None) -> Vectors:
         """Arrays by name, as a bundle's `vectors.npz` holds them: `audio_in_q15`, `audio_out_q15`, codes by tensor name.
 
         A last partial hop is left out. Raises `StapesError` unless names, shapes and dtypes are those of the graph.
@@ -69,7 +69,7 @@ class Vectors:
             raise StapesError("the golden vectors are empty; write them again")
         if AUDIO_IN not in arrays:
             return cls(codes)
-        return cls(codes, *_audio(arrays[AUDIO_IN], arrays[AUDIO_OUT], frontend))
+        return cls(codes, *_audio(arrays[AUDIO_IN], arrays[AUDIO_OUT], sound_path))
 
 
 def _codes(graph: Graph, name: str, data: np.ndarray) -> np.ndarray:
@@ -81,15 +81,15 @@ def _codes(graph: Graph, name: str, data: np.ndarray) -> np.ndarray:
     return data.reshape(len(data), tensor.size)
 
 
-def _audio(given: np.ndarray, made: np.ndarray, frontend: FrontEnd | None) -> tuple[np.ndarray, np.ndarray]:
-    if frontend is None:
+def _audio(given: np.ndarray, made: np.ndarray, sound_path: SoundPath | None) -> tuple[np.ndarray, np.ndarray]:
+    if sound_path is None:
         raise StapesError("golden audio, but no audio path; give the front end too")
     for data in (given, made):
-        if data.dtype != np.int16 or data.ndim != 1 or data.size < frontend.hop:
+        if data.dtype != np.int16 or data.ndim != 1 or data.size < sound_path.hop:
             raise StapesError(
-                f"golden audio is {data.dtype} {data.shape}; it must be int16, {frontend.hop} samples or more"
+                f"golden audio is {data.dtype} {data.shape}; it must be int16, {sound_path.hop} samples or more"
             )
     if given.size != made.size:
         raise StapesError(f"golden audio has {given.size} samples in and {made.size} out; they must agree")
-    whole = given.size // frontend.hop * frontend.hop
+    whole = given.size // sound_path.hop * sound_path.hop
     return given[:whole], made[:whole]

@@ -5,7 +5,7 @@ files       files and folders out; archives takes them out of a tar archive
 sound_files files in and out, q15
 schema      documents of others against what they may say
 text        their names, harmless where they are read
-frontend    the constants of the path around the network, and its windows
+sound_path    the constants of the path around the network, and its windows
 stft        analysis and overlap-add, streaming and whole files
 wiener      the 8 ms Wiener gain with its voice activity decision
 features    what the network sees

@@ -18,9 +18,9 @@ import torch
 from torch import Tensor, nn
 
 from . import checkpoint_file
+from .audio import SoundPath, from_front_end
 from .errors import Remark, StapesError
 from .files import write_whole
-from .frontend import FrontEnd
 from .gru_mask import GruMask, GruMaskConfig
 from .gtcrn import Gtcrn, official_onnx
 from .schema import STRICT, validated
@@ -37,18 +37,22 @@ OTHER_NETWORKS = {
 GTCRN_TELLS = ("erb.", "encoder.en_convs", "dpgrnn1.", "decoder.de_convs")
 # Parts of names that only a relative of GTCRN has.
 GTCRN_RELATIVES = {"UL-UNAS": (".ta_fc.", ".fa.fc.", ".pconv2."), "GTCRN-Micro": (".att_lstm.", ".lstm1.", ".lstm2.")}
+# Where a checkpoint says its path: a list of stages, or the flat table of earlier versions.
+_PATHS = {"stages": SoundPath.from_tables, "front_end": from_front_end}
+# Settings of stages that `model_config` says too.
+_TOLD_BY_CONFIG = {"analysis": 0, "synthesis": 0, "hop": 0, "of": 0, "gain_input": 0, "on": 0, "floor_db": 0}.keys()
 _OWN_CODE = "export it from its own code as a streaming ONNX file, one frame a call, and give that"
 
 
 @overload
-def load(path: str | os.PathLike[str], network: Literal["gru-mask"]) -> tuple[GruMask, FrontEnd, dict[str, Any]]: ...
+def load(path: str | os.PathLike[str], network: Literal["gru-mask"]) -> tuple[GruMask, SoundPath, dict[str, Any]]: ...
 @overload
-def load(path: str | os.PathLike[str], network: Literal["gtcrn"]) -> tuple[Gtcrn, FrontEnd, dict[str, Any]]: ...
+def load(path: str | os.PathLike[str], network: Literal["gtcrn"]) -> tuple[Gtcrn, SoundPath, dict[str, Any]]: ...
 @overload
-def load(path: str | os.PathLike[str], network: str = "auto") -> tuple[GruMask | Gtcrn, FrontEnd, dict[str, Any]]: ...
+def load(path: str | os.PathLike[str], network: str = "auto") -> tuple[GruMask | Gtcrn, SoundPath, dict[str, Any]]: ...
 
 
-def load(path: str | os.PathLike[str], network: str = "auto") -> tuple[GruMask | Gtcrn, FrontEnd, dict[str, Any]]:
+def load(path: str | os.PathLike[str], network: str = "auto") -> tuple[GruMask | Gtcrn, SoundPath, dict[str, Any]]:
     """Read a checkpoint -> network in evaluation mode, its front end, and info; `network` is `auto` or one of NETWORKS.
 
     `info`: `network`, `format` (`published`, `bare`, `own`), `model_config` (of the GRU mask), `parameters` (their number).
@@ -58,7 +62,7 @@ def load(path: str | os.PathLike[str], network: str = "auto") -> tuple[GruMask |
     return _network_of(path, checkpoint_file.read(path), network)
 
 
-def load_module(module: nn.Module, network: str = "auto") -> tuple[GruMask | Gtcrn, FrontEnd, bytes]:
+def load_module(module: nn.Module, network: str = "auto") -> tuple[GruMask | Gtcrn, SoundPath, bytes]:
     """A torch module in memory -> a copy of it as a network of ours, on the CPU and in evaluation mode, its front end, and the bytes
     of the checkpoint that stands for it.
 
@@ -70,8 +74,8 @@ def load_module(module: nn.Module, network: str = "auto") -> tuple[GruMask | Gtc
     inner = _unwrapped(module)
     if isinstance(inner, GruMask):
         content = {"model_state_dict": content, "model_config": inner.config.to_dict()}
-    model, frontend, _ = _network_of(label, content, network)
-    return model, frontend, _as_bytes(content)
+    model, sound_path, _ = _network_of(label, content, network)
+    return model, sound_path, _as_bytes(content)
 
 
 def _unwrapped(module: nn.Module) -> nn.Module:
@@ -85,40 +89,40 @@ def _unwrapped(module: nn.Module) -> nn.Module:
 
 def _network_of(
     path: Path | str, content: Mapping[str, Any], network: str
-) -> tuple[GruMask | Gtcrn, FrontEnd, dict[str, Any]]:
+) -> tuple[GruMask | Gtcrn, SoundPath, dict[str, Any]]:
     state = checkpoint_file.state_dict(path, content)
     kind = _recognise(path, state)
     if network not in ("auto", kind):
         raise StapesError(f"{path}: a checkpoint of {kind}, not of {network}; give --model {kind}, or auto")
-    model, frontend, info = _gtcrn(path, content, state) if kind == "gtcrn" else _gru_mask(path, content, state)
+    model, sound_path, info = _gtcrn(path, content, state) if kind == "gtcrn" else _gru_mask(path, content, state)
     info["network"] = kind
     info["parameters"] = sum(parameter.numel() for parameter in model.parameters())
-    return model.eval(), frontend, info
+    return model.eval(), sound_path, info
 
 
 def _gru_mask(
     path: Path | str, content: Mapping[str, Any], state: Mapping[str, Tensor]
-) -> tuple[GruMask, FrontEnd, dict[str, Any]]:
+) -> tuple[GruMask, SoundPath, dict[str, Any]]:
     wrapped = "model_state_dict" in content
     settings = checkpoint_file.settings(path, content) if wrapped else {}
     config = _config(path, settings, state)
-    frontend = _front_end(path, settings, config)
-    _check_front_end(path, frontend, config)
+    sound_path = _front_end(path, settings, config)
+    _check_front_end(path, sound_path, config)
     with torch.device("meta"):  # sizes come from the file: memory is taken when the tensors have them
         expected = GruMask(config).state_dict()
     _check_state(path, expected, state, "model_config asks for", "correct model_config")
     model = GruMask(config)
     model.load_state_dict(state)
-    form = "own" if wrapped and "front_end" in content else "published" if wrapped else "bare"
-    return model, frontend, {"format": form, "model_config": config.to_dict()}
+    form = "own" if wrapped and _PATHS.keys() & content.keys() else "published" if wrapped else "bare"
+    return model, sound_path, {"format": form, "model_config": config.to_dict()}
 
 
 def _gtcrn(
     path: Path | str, content: Mapping[str, Any], state: Mapping[str, Tensor]
-) -> tuple[Gtcrn, FrontEnd, dict[str, Any]]:
+) -> tuple[Gtcrn, SoundPath, dict[str, Any]]:
     model = _sound_gtcrn(path, state)
     form = "bare" if state.keys() == content.keys() else "published"
-    return model, model.front_end(), {"format": form}
+    return model, model.sound_path(), {"format": form}
 
 
 def _sound_gtcrn(label: str | Path, state: Mapping[str, Tensor]) -> Gtcrn:
@@ -133,7 +137,7 @@ def _sound_gtcrn(label: str | Path, state: Mapping[str, Tensor]) -> Gtcrn:
     return model
 
 
-def gtcrn_from_onnx(proto: onnx.ModelProto, label: str) -> tuple[Gtcrn, FrontEnd]:
+def gtcrn_from_onnx(proto: onnx.ModelProto, label: str) -> tuple[Gtcrn, SoundPath]:
     """The network of a streaming ONNX model in the official layout, proved equal to it by onnxruntime, and its front end.
 
     Raises StapesError: not the streaming form, other widths, weights that are NaN or infinite, a network that computes
@@ -146,18 +150,18 @@ def gtcrn_from_onnx(proto: onnx.ModelProto, label: str) -> tuple[Gtcrn, FrontEnd
             f"{label}: looks like GTCRN, but computes something else (spectra differ by {difference:.1g} of full scale); "
             f"{official_onnx.REMEDY}"
         )
-    return model, model.front_end()
+    return model, model.sound_path()
 
 
-def save(path: str | os.PathLike[str], model: GruMask, frontend: FrontEnd) -> None:
+def save(path: str | os.PathLike[str], model: GruMask, sound_path: SoundPath) -> None:
     """Write the own format; equal weights give equal bytes, and a failure leaves no partial file."""
     content = {
         "model_state_dict": {name: _plain(value) for name, value in model.state_dict().items()},
         "model_config": model.config.to_dict(),
-        "frame_samples": frontend.analysis,
-        "sample_rate": frontend.sample_rate,
-        "hop_samples": frontend.hop,
-        "front_end": frontend.to_dict(),
+        "frame_samples": sound_path.transform.analysis,
+        "sample_rate": sound_path.sample_rate,
+        "hop_samples": sound_path.hop,
+        "stages": sound_path.to_tables(),
     }
     _write(path, content)
 
@@ -193,7 +197,7 @@ def _interned(value: Any) -> Any:
 
 @dataclass(frozen=True)
 class _Sizes:
-    """What a checkpoint may say of its front end beside `front_end` itself, in samples and Hz."""
+    """What a checkpoint may say of its front end beside its stages, in samples and Hz."""
 
     frame_samples: int
     sample_rate: int
@@ -248,12 +252,17 @@ def _infer_config(state: Mapping[str, Tensor]) -> GruMaskConfig:
     return GruMaskConfig(n_fft=2 * (bins - 1), hidden_dim=hidden, num_layers=layers)
 
 
-def _front_end(path: Path | str, settings: Mapping[str, Any], config: GruMaskConfig) -> FrontEnd:
+def _front_end(path: Path | str, settings: Mapping[str, Any], config: GruMaskConfig) -> SoundPath:
     try:
-        frontend = FrontEnd.from_dict(settings["front_end"]) if "front_end" in settings else config.front_end()
+        stored = [read(settings[key]) for key, read in _PATHS.items() if key in settings]
+        sound_path = stored[0] if stored else config.sound_path()
     except StapesError as error:
         raise StapesError(f"{path}: {error}") from error
-    expected = {"frame_samples": frontend.analysis, "sample_rate": frontend.sample_rate, "hop_samples": frontend.hop}
+    expected = {
+        "frame_samples": sound_path.transform.analysis,
+        "sample_rate": sound_path.sample_rate,
+        "hop_samples": sound_path.hop,
+    }
     told = {key: settings[key] for key in expected if key in settings}
     sizes = validated(_Sizes, {**expected, **told}, str(path), "save the checkpoint again")
     for key, value in expected.items():
@@ -261,14 +270,21 @@ def _front_end(path: Path | str, settings: Mapping[str, Any], config: GruMaskCon
             raise StapesError(
                 f"{path}: {key} is {getattr(sizes, key)}, this front end needs {value}; retrain with that value"
             )
-    return frontend
+    return sound_path
 
 
-def _check_front_end(path: Path | str, frontend: FrontEnd, config: GruMaskConfig) -> None:
-    derived = config.front_end()
-    for name in ("analysis", "synthesis", "hop", "features", "gain_input", "mask_floor_db", "mask_on"):
-        if getattr(frontend, name) != getattr(derived, name):
-            raise StapesError(f"{path}: front_end and model_config disagree on {name}; save the checkpoint again")
+def _check_front_end(path: Path | str, sound_path: SoundPath, config: GruMaskConfig) -> None:
+    """Refuse stages other than those that `model_config` knows of; what it does not say may differ."""
+    derived = config.sound_path()
+    kinds, expected = ([stage.kind for stage in each.stages] for each in (sound_path, derived))
+    if kinds != expected:
+        raise StapesError(f"{path}: stages and model_config disagree on features; save the checkpoint again")
+    for stage, told in zip(sound_path.stages, derived.stages, strict=True):
+        for name in _TOLD_BY_CONFIG & vars(told).keys():
+            if getattr(stage, name) != getattr(told, name):
+                raise StapesError(
+                    f"{path}: stages and model_config disagree on {stage.kind}.{name}; save the checkpoint again"
+                )
 
 
 def _check_state(

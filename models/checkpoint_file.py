@@ -25,7 +25,7 @@ PREFIXES = ("module.", "_orig_mod.", "model.", "net.", "network.")
 # How the names of the networks' own tensors begin.
 HEADS = ("gru.", "input_norm.", "narrow.", "fc1.", "fc2.", "erb.", "encoder.", "decoder.", "dpgrnn")
 # What may be told of a network beside its weights; in a .safetensors file as JSON in its metadata.
-SETTINGS = ("model_config", "front_end", "frame_samples", "sample_rate", "hop_samples")
+SETTINGS = ("model_config", "stages", "front_end", "frame_samples", "sample_rate", "hop_samples")
 # A description of a network has a few dozen values; a pickle can hold one that grows without end by naming itself again.
 MOST_SETTINGS = 1000
 

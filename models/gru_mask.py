@@ -13,8 +13,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from .audio import SoundPath, from_front_end
 from .errors import StapesError
-from .frontend import FrontEnd
 from .schema import STRICT, validated
 
 # Far beyond what a hearing aid runs, and small enough that a damaged config cannot ask for all memory.
@@ -60,16 +60,18 @@ class GruMaskConfig:
                 f"model_config: sizes are at most {LARGEST} and num_layers {LAYERS}; correct model_config"
             )
 
-    def front_end(self) -> FrontEnd:
-        """The front end that the network was trained behind, other constants at their defaults."""
-        return FrontEnd(
-            analysis=self.n_fft,
-            synthesis=self.synthesis,
-            hop=self.synthesis // 2,
-            features=self.features,
-            gain_input=self.gain_input,
-            mask_floor_db=self.mask_floor_db,
-            mask_on=self.mask_on,
+    def sound_path(self) -> SoundPath:
+        """The path that the network was trained in, other settings at their defaults."""
+        return from_front_end(
+            {
+                "analysis": self.n_fft,
+                "synthesis": self.synthesis,
+                "hop": self.synthesis // 2,
+                "features": self.features,
+                "gain_input": self.gain_input,
+                "mask_floor_db": self.mask_floor_db,
+                "mask_on": self.mask_on,
+            }
         )
 
     def to_dict(self) -> dict[str, Any]:
@@ -89,7 +91,7 @@ class GruMask(nn.Module):
         config = config if isinstance(config, GruMaskConfig) else GruMaskConfig.from_dict(config or {})
         self.config = config
         self.bins = config.n_fft // 2 + 1
-        self.feature_size = self.bins * (2 if config.gain_input else 1)
+        self.feature_size = config.sound_path().feature_size
         self.narrow = nn.Linear(self.feature_size, config.narrow_dim) if config.narrow_dim else None
         self.input_norm = None if config.narrow_dim else nn.LayerNorm(self.feature_size)
         self.gru = nn.GRU(

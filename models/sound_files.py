@@ -14,9 +14,9 @@ import numpy as np
 import soundfile
 import soxr
 
+from .audio.transform import SAMPLE_RATE
 from .errors import Remark, StapesError
 from .files import write_whole
-from .frontend import SAMPLE_RATE
 
 SUFFIXES = (".wav", ".flac", ".ogg", ".aiff", ".aif", ".mp3")
 STREAMED_SIZE = 0xFFFFFFFF

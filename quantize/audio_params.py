@@ -10,13 +10,20 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable
 from dataclasses import dataclass
+from types import SimpleNamespace
 
 import numpy as np
 
+from ..models.audio import SoundPath
+from ..models.audio.compressed import CLIP as COMPRESSED_CLIP
+from ..models.audio.compressed import COMPRESSION
+from ..models.audio.level import FLOOR_RATIO
+from ..models.audio.level import SMOOTHING as LEVEL_SMOOTHING
+from ..models.audio.log import CLIP as LOG_CLIP
+from ..models.audio.log import RANGE as LOG_RANGE
+from ..models.audio.mask import Mask
+from ..models.audio.wiener import CLEAR_RUN_FRAMES, HOLD_SMOOTHING, SIGNAL_SMOOTHING, Wiener
 from ..models.errors import StapesError
-from ..models.features import COMPRESSED_CLIP, COMPRESSION, FLOOR_RATIO, LEVEL_SMOOTHING, LOG_CLIP, LOG_RANGE
-from ..models.frontend import FEATURES, FrontEnd
-from ..models.wiener import CLEAR_RUN_FRAMES, HOLD_SMOOTHING, SIGNAL_SMOOTHING
 from .arithmetic import INT32_MAX, quantize_multiplier
 from .graph import Tensor
 
@@ -31,6 +38,7 @@ LARGEST_GAMMA_MAX = 64.0
 # CMSIS-DSP rounds its split tables, but cuts its twiddles off where their fraction is under 0.95: this gives every entry.
 _TWIDDLE_ROUNDING = 0.05
 # |feature| in Q20 stays below: |X| * G of full-scale audio at N = 1024 is under 2 / pi * 1024, the other modes are clipped.
+FEATURES = ("magnitude", "log", "compressed", "complex")
 _FEATURE_LIMIT_Q20 = {"magnitude": 2**30, "log": 2**23, "compressed": 2**24, "complex": 2**30}
 
 # CMSIS-DSP's real Q31 transform, the only code of others on the path: its files below the folder of CMSIS-DSP. The defines serve for
@@ -122,7 +130,7 @@ class AudioParams:
     hold_step_q16: int
     vad_hold_frames: int
     features: int
-    """index into models.frontend.FEATURES"""
+    """index into FEATURES"""
     gain_input: bool
     log2_floor_q16: int
     bins_reciprocal_q32: int
@@ -201,31 +209,53 @@ _OF_64_BITS = ("noise_floor_q40", "silent_sum_q40", "vad_threshold_sum_q24")
 _UNSIGNED = ("startup_mean_q31",)
 
 
-def _check(frontend: FrontEnd) -> None:
+def flat(sound_path: SoundPath) -> SimpleNamespace:
+    """The settings of all stages side by side."""
+    found = SimpleNamespace(**{**vars(Wiener()), **vars(Mask()), "gain_input": False, "of": "wiener"})
+    for stage in sound_path.stages:
+        vars(found).update({**vars(stage), **({"features": stage.kind} if stage.kind in FEATURES else {})})
+    wiener = next((s for s in sound_path.stages if isinstance(s, Wiener)), Wiener())
+    mask = next((s for s in sound_path.stages if isinstance(s, Mask)), Mask())
+    found.noise_floor, found.xi_min, found.clear_snr_octaves = (
+        wiener.noise_floor,
+        wiener.xi_min,
+        wiener.clear_snr_octaves,
+    )
+    found.mask_floor, found.mask_on, found.complex_mask = mask.floor, mask.on, found.features == "complex"
+    found.bins, found.windows, found.window_power = (
+        sound_path.transform.bins,
+        sound_path.transform.windows,
+        sound_path.transform.window_power,
+    )
+    return found
+
+
+def _check(sound_path: SimpleNamespace) -> None:
     """Refuse what the fixed-point formats cannot hold."""
     longest, where = (
-        (LONGEST_COMPLEX_ANALYSIS, " with a complex mask") if frontend.complex_mask else (LONGEST_ANALYSIS, "")
+        (LONGEST_COMPLEX_ANALYSIS, " with a complex mask") if sound_path.complex_mask else (LONGEST_ANALYSIS, "")
     )
-    if not SHORTEST_ANALYSIS <= frontend.analysis <= longest:
+    if not SHORTEST_ANALYSIS <= sound_path.analysis <= longest:
         raise StapesError(
-            f"analysis {frontend.analysis}: the fixed-point transform takes {SHORTEST_ANALYSIS} to {longest} samples{where}"
+            f"analysis {sound_path.analysis}: the fixed-point transform takes {SHORTEST_ANALYSIS} to {longest} samples{where}"
         )
-    if frontend.gamma_max > LARGEST_GAMMA_MAX:
-        raise StapesError(f"gamma_max {frontend.gamma_max}: the fixed-point path takes at most {LARGEST_GAMMA_MAX:g}")
-    if frontend.startup_frames > LARGEST_STARTUP:
+    if sound_path.gamma_max > LARGEST_GAMMA_MAX:
+        raise StapesError(f"gamma_max {sound_path.gamma_max}: the fixed-point path takes at most {LARGEST_GAMMA_MAX:g}")
+    if sound_path.startup_frames > LARGEST_STARTUP:
         raise StapesError(
-            f"startup_frames {frontend.startup_frames}: the fixed-point path takes at most {LARGEST_STARTUP}"
+            f"startup_frames {sound_path.startup_frames}: the fixed-point path takes at most {LARGEST_STARTUP}"
         )
-    if _round(frontend.noise_floor * 2.0**40) < 16 or frontend.noise_floor > 1.0:
-        raise StapesError(f"noise_floor {frontend.noise_floor:g}: the fixed-point path takes 2^-36 to 1")
-    if not 2.0**-20 <= frontend.xi_min <= LARGEST_GAMMA_MAX:
-        raise StapesError(f"xi_min_db {frontend.xi_min_db:g}: the fixed-point path takes -60 to 18")
+    if _round(sound_path.noise_floor * 2.0**40) < 16 or sound_path.noise_floor > 1.0:
+        raise StapesError(f"noise_floor {sound_path.noise_floor:g}: the fixed-point path takes 2^-36 to 1")
+    if not 2.0**-20 <= sound_path.xi_min <= LARGEST_GAMMA_MAX:
+        raise StapesError(f"xi_min_db {sound_path.xi_min_db:g}: the fixed-point path takes -60 to 18")
 
 
-def audio_params(frontend: FrontEnd) -> AudioParams:
-    """Constants of `frontend`; raises StapesError when a value is out of what the formats hold."""
-    _check(frontend)
-    params = _params(frontend)
+def audio_params(sound_path: SoundPath) -> AudioParams:
+    """Constants of `sound_path`; raises StapesError when a value is out of what the formats hold."""
+    settings = flat(sound_path)
+    _check(settings)
+    params = _params(settings)
     for name, value in vars(params).items():
         bits = 62 if name in _OF_64_BITS else 32 if name in _UNSIGNED else 31
         if type(value) is int and not -(2**bits) <= value < 2**bits:
@@ -235,50 +265,50 @@ def audio_params(frontend: FrontEnd) -> AudioParams:
     return params
 
 
-def _params(frontend: FrontEnd) -> AudioParams:
-    analysis_window, synthesis_window = frontend.windows()
-    log2_analysis = frontend.analysis.bit_length() - 1
-    window_power_log2 = _round(math.log2(frontend.window_power))
-    noise_floor_q40 = _round(frontend.noise_floor * 2.0**40)
-    startup_gain2 = frontend.xi_smoothing / (1.0 + frontend.xi_smoothing)
+def _params(sound_path: SimpleNamespace) -> AudioParams:
+    analysis_window, synthesis_window = sound_path.windows()
+    log2_analysis = sound_path.analysis.bit_length() - 1
+    window_power_log2 = _round(math.log2(sound_path.window_power))
+    noise_floor_q40 = _round(sound_path.noise_floor * 2.0**40)
+    startup_gain2 = sound_path.xi_smoothing / (1.0 + sound_path.xi_smoothing)
     return AudioParams(
-        analysis=frontend.analysis,
-        synthesis=frontend.synthesis,
-        hop=frontend.hop,
-        bins=frontend.bins,
+        analysis=sound_path.analysis,
+        synthesis=sound_path.synthesis,
+        hop=sound_path.hop,
+        bins=sound_path.bins,
         analysis_window_q31=_to_q31(analysis_window),
         synthesis_window_q31=_to_q31(synthesis_window),
-        rfft=rfft_tables(frontend.analysis),
+        rfft=rfft_tables(sound_path.analysis),
         power_shift=20 + window_power_log2 - 2 * log2_analysis,
         window_power_log2=window_power_log2,
         synthesis_shift=log2_analysis - 5,
         feature_shift=10 - log2_analysis,
         noise_floor_q40=noise_floor_q40,
-        silent_sum_q40=noise_floor_q40 * frontend.bins,
-        startup_frames=frontend.startup_frames,
-        startup_mean_q31=_round(2.0**31 / frontend.startup_frames),
+        silent_sum_q40=noise_floor_q40 * sound_path.bins,
+        startup_frames=sound_path.startup_frames,
+        startup_mean_q31=_round(2.0**31 / sound_path.startup_frames),
         startup_gain2_q30=_round(startup_gain2 * 2.0**30),
         startup_gain_q15=_round(math.sqrt(startup_gain2) * 2.0**15),
-        gamma_max_q24=_round(frontend.gamma_max * 2.0**24),
-        xi_min_q24=_round(frontend.xi_min * 2.0**24),
-        prior_weight_q31=min(_round(frontend.xi_smoothing * 2.0**31), INT32_MAX),
-        vad_threshold_sum_q24=_round(frontend.vad_threshold * frontend.bins * 2.0**24),
-        noise_step_q16=_round((1.0 - frontend.noise_smoothing) * 2.0**16),
+        gamma_max_q24=_round(sound_path.gamma_max * 2.0**24),
+        xi_min_q24=_round(sound_path.xi_min * 2.0**24),
+        prior_weight_q31=min(_round(sound_path.xi_smoothing * 2.0**31), INT32_MAX),
+        vad_threshold_sum_q24=_round(sound_path.vad_threshold * sound_path.bins * 2.0**24),
+        noise_step_q16=_round((1.0 - sound_path.noise_smoothing) * 2.0**16),
         hold_step_q16=_round((1.0 - HOLD_SMOOTHING) * 2.0**16),
-        vad_hold_frames=frontend.vad_hold_frames,
-        features=FEATURES.index(frontend.features),
-        gain_input=frontend.gain_input,
-        log2_floor_q16=_round(math.log2(frontend.noise_floor * FLOOR_RATIO) * 2.0**16),
-        bins_reciprocal_q32=_round(2.0**32 / frontend.bins),
+        vad_hold_frames=sound_path.vad_hold_frames,
+        features=FEATURES.index(sound_path.features),
+        gain_input=sound_path.gain_input,
+        log2_floor_q16=_round(math.log2(sound_path.noise_floor * FLOOR_RATIO) * 2.0**16),
+        bins_reciprocal_q32=_round(2.0**32 / sound_path.bins),
         level_shift=_round(-math.log2(LEVEL_SMOOTHING)),
         log_shift=_round(math.log2(LOG_RANGE)),
         log_clip_q20=_round(LOG_CLIP * 2.0**20),
         compression_q31=_round(COMPRESSION * 2.0**31),
         compressed_clip_q20=_round(COMPRESSED_CLIP * 2.0**20),
-        mask_floor_q15=min(_round(frontend.mask_floor * 2.0**15), 2**15 - 1),
-        mask_on_noisy=frontend.mask_on == "noisy",
+        mask_floor_q15=min(_round(sound_path.mask_floor * 2.0**15), 2**15 - 1),
+        mask_on_noisy=sound_path.mask_on == "noisy",
         signal_shift=_round(-math.log2(SIGNAL_SMOOTHING)),
-        clear_octaves_q16=_round(min(frontend.clear_snr_octaves, _OUT_OF_REACH_OCTAVES) * 2.0**16),
+        clear_octaves_q16=_round(min(sound_path.clear_snr_octaves, _OUT_OF_REACH_OCTAVES) * 2.0**16),
         clear_run_shift=15 - _round(math.log2(CLEAR_RUN_FRAMES)),
     )
 
@@ -302,13 +332,12 @@ def _scale_of(tensor: Tensor) -> float:
     return float(tensor.scale[0])
 
 
-def feature_scaling(frontend: FrontEnd, tensor: Tensor) -> TensorScaling:
+def feature_scaling(sound_path: SoundPath, tensor: Tensor) -> TensorScaling:
     """From features_q20 to the network's input `tensor`: limits are those of its dtype."""
-    limit = max(_FEATURE_LIMIT_Q20[frontend.features], 2**20)
+    _, limit = sound_path.features.known_limits
     return _scaling(2.0**-20 / _scale_of(tensor), tensor, *tensor.limits, limit)
 
 
-def mask_scaling(frontend: FrontEnd, tensor: Tensor) -> TensorScaling:
+def mask_scaling(sound_path: SoundPath, tensor: Tensor) -> TensorScaling:
     """From the network's output `tensor` to mask_q15: limits 0 and 32767, those of int16 where the mask is complex."""
-    minimum = -(2**15) if frontend.complex_mask else 0
-    return _scaling(_scale_of(tensor) * 2.0**15, tensor, minimum, 2**15 - 1, 2**16)
+    return _scaling(_scale_of(tensor) * 2.0**15, tensor, *sound_path.mask.known_limits, 2**16)

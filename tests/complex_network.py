@@ -8,12 +8,12 @@ from pathlib import Path
 import numpy as np
 import onnx
 from onnx import helper
-from stapes.models.frontend import FrontEnd
-from stapes.models.onnx_export import FRONT_END_KEY
+from stapes.models.onnx_export import STAGES_KEY
 
+from tests.helpers import sound_path_of
 from tests.quantize.onnx_models import make
 
-FRONTEND = FrontEnd(analysis=512, synthesis=512, hop=256, features="complex")
+FRONTEND = sound_path_of(analysis=512, synthesis=512, hop=256, features="complex")
 HIDDEN = 16
 
 
@@ -32,7 +32,7 @@ def complex_network(path: Path, seed: int = 0) -> Path:
         "flat": np.array([1, HIDDEN], np.int64),
         "W_out": rng.normal(0, 0.8, (HIDDEN, made)),
         "b_out": rng.normal(0, 0.3, made),
-        "rows": np.array([2, FRONTEND.bins], np.int64),
+        "rows": np.array([2, FRONTEND.transform.bins], np.int64),
     }
     nodes = [
         helper.make_node("Reshape", ["features", "row"], ["x0"]),
@@ -52,10 +52,10 @@ def complex_network(path: Path, seed: int = 0) -> Path:
     state = (1, 1, HIDDEN)
     model = make(
         nodes,
-        {"features": (3, FRONTEND.bins), "h": state},
-        {"mask": (2, FRONTEND.bins), "h_out": state},
+        {"features": (3, FRONTEND.transform.bins), "h": state},
+        {"mask": (2, FRONTEND.transform.bins), "h_out": state},
         constants,
     )
-    helper.set_model_props(model, {FRONT_END_KEY: json.dumps(FRONTEND.to_dict())})
+    helper.set_model_props(model, {STAGES_KEY: json.dumps(FRONTEND.to_tables())})
     onnx.save(model, str(path))
     return path

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from stapes.models.audio import SoundPath, from_front_end
 from stapes.models.gru_mask import GruMask
 
 OWN_CONFIG = {
@@ -22,6 +23,11 @@ OWN_CONFIG = {
     "synthesis": 128,
 }
 PUBLISHED_CONFIG = {"n_fft": 128, "hidden_dim": 128, "num_layers": 2, "dropout": 0.2}
+
+
+def sound_path_of(**fields) -> SoundPath:
+    """The path of a flat table with these keys, others at their defaults."""
+    return from_front_end(fields)
 
 
 def random_network(config: dict | None = None, seed: int = 0) -> GruMask:

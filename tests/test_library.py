@@ -91,7 +91,7 @@ def contents(folder: Path) -> dict[str, bytes]:
 
 
 def test_a_module_in_memory_makes_the_bundle_of_its_checkpoint(small, few_clips, tmp_path, capsys):
-    save(tmp_path / "mask.pt", small, small.config.front_end())
+    save(tmp_path / "mask.pt", small, small.config.sound_path())
     options = {"calibration": few_clips[0], "recipe": "w8a8"}
     from_file = library.quantize(tmp_path / "mask.pt", tmp_path / "file", **options)
     training = GruMask(small.config).train()
@@ -106,7 +106,7 @@ def test_a_module_in_memory_makes_the_bundle_of_its_checkpoint(small, few_clips,
 
 
 def test_an_onnx_model_in_memory_makes_the_bundle_of_its_file(small, few_clips, tmp_path):
-    model = to_proto(small, small.config.front_end())
+    model = to_proto(small, small.config.sound_path())
     before = model.SerializeToString(deterministic=True)
     onnx.save(model, tmp_path / "net.onnx")
     pair = [

@@ -73,7 +73,7 @@ def workshop(tmp_path_factory, few_clips):
     for path in DEMO.glob("water_*"):
         shutil.copy(path, folder / "pairs")
     config = GruMaskConfig(hidden_dim=8, num_layers=1, narrow_dim=8, fc_dim=0, features="log", gain_input=True)
-    proto = to_proto(random_network(config.to_dict()), config.front_end())
+    proto = to_proto(random_network(config.to_dict()), config.sound_path())
     for entry in list(proto.metadata_props):
         if entry.key == FRONT_END_KEY:
             proto.metadata_props.remove(entry)

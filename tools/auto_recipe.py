@@ -17,8 +17,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from ..models.audio import SoundPath
 from ..models.errors import StapesError
-from ..models.frontend import FrontEnd
 from ..quantize.bias_correction import MeanErrors
 from ..quantize.build import build
 from ..quantize.calibrate import Observations
@@ -68,7 +68,11 @@ class _Group:
 
 
 def search(
-    lowered: FloatGraph, seen: Observations, frontend: FrontEnd, budget: float, progress: Progress = lambda steps: None
+    lowered: FloatGraph,
+    seen: Observations,
+    sound_path: SoundPath,
+    budget: float,
+    progress: Progress = lambda steps: None,
 ) -> Found:
     """The recipe with the fewest numbers in int16, at most a quarter of all, whose loss of PESQ stays within `budget`.
 
@@ -76,7 +80,7 @@ def search(
 
     Raises StapesError where int16 for every activation, or for a quarter of them, loses more, or the front end does not fit.
     """
-    trial = _Trial(lowered, seen, recordings(lowered, frontend), progress)
+    trial = _Trial(lowered, seen, recordings(lowered, sound_path), progress)
     wide = trial.drop(trial.names())
     if wide > budget:
         raise StapesError(

@@ -25,9 +25,9 @@ from annotated_types import Ge, Le
 from ..export.c.names import require_name
 from ..export.tflite import from_bytes
 from ..export.vectors import Vectors
+from ..models.audio import SoundPath, from_front_end
 from ..models.errors import StapesError
 from ..models.files import locked, write_whole
-from ..models.frontend import FrontEnd
 from ..models.schema import STRICT, STRICT_OPEN, parse_json, validated
 from ..quantize.audio_params import audio_params, feature_scaling, mask_scaling, require_free_tensors
 from ..quantize.graph import Graph
@@ -35,7 +35,11 @@ from ..quantize.recipe import Recipe, load_recipe
 from ..quantize.soundness import require_sound
 from .arrays import read_npz
 
-FORMAT = 1
+# What `format` of a manifest says:
+#   1  the path as a flat table under `frontend`
+#   2  the path as a list of stages under `stages`
+FORMAT = 2
+READABLE = (1, 2)
 MANIFEST = "manifest.json"
 LOCK = "lock.json"
 SEALED = ("model.tflite", "float.onnx", "recipe.toml", "vectors.npz")
@@ -76,7 +80,6 @@ class _Manifest:
     checkpoint: _File
     calibration: _Calibration
     recipe: str
-    frontend: FrontEnd | None
     inputs: tuple[str, ...]
     outputs: tuple[str, ...]
     states: tuple[tuple[str, str], ...]
@@ -85,6 +88,24 @@ class _Manifest:
     quality: dict[str, float]
     files: dict[str, str]
     bundle_sha256: str
+
+    __pydantic_config__ = STRICT_OPEN
+
+
+@dataclass(frozen=True)
+class _Format1:
+    """The path as a flat table."""
+
+    frontend: dict[str, Any] | None
+
+    __pydantic_config__ = STRICT_OPEN
+
+
+@dataclass(frozen=True)
+class _Format2:
+    """The path as a list of stages."""
+
+    stages: list[Any] | None
 
     __pydantic_config__ = STRICT_OPEN
 
@@ -120,7 +141,7 @@ class Bundle:
     folder: Path
     graph: Graph
     recipe: Recipe
-    frontend: FrontEnd | None
+    sound_path: SoundPath | None
     manifest: dict[str, Any]
 
     @property
@@ -149,14 +170,14 @@ class Bundle:
         path = self.folder / "vectors.npz"
         return read_npz(path, str(path), AGAIN)
 
-    def require_frontend(self) -> FrontEnd:
+    def require_sound_path(self) -> SoundPath:
         """The front end; raises StapesError for a network without an audio path."""
-        if self.frontend is None:
+        if self.sound_path is None:
             raise StapesError(
                 f"{self.folder}: this bundle is a network without an audio path; `stapes regress` and `stapes simulate` run "
                 "it over .npz files of frames, for sound quantise it with --front-end"
             )
-        return self.frontend
+        return self.sound_path
 
     def lock(self) -> dict[str, str]:
         """Locked output hashes by key; empty when nothing is locked. Raises StapesError for the lock of another bundle."""
@@ -235,19 +256,20 @@ def load_bundle(folder: str | os.PathLike[str]) -> Bundle:
     manifest = _sealed_manifest(path)
     contents = {name: _sealed_file(folder / name, manifest["files"].get(name)) for name in SEALED}
     told = validated(_Manifest, manifest, str(path), AGAIN)
+    sound_path = _stored_path(path, manifest)
     with _told_of(folder / "model.tflite"):
         graph = from_bytes(contents["model.tflite"])
         require_sound(graph)
-        require_free_tensors(graph.tensors, told.frontend is not None)
+        require_free_tensors(graph.tensors, sound_path is not None)
     recipe = load_recipe(folder / "recipe.toml")
     _require_agreement(path, told, graph, recipe)
     with _told_of(path):
-        _require_audio_path(told.frontend, graph)
+        _require_audio_path(sound_path, graph)
     with _told_of(folder / "vectors.npz"):
-        Vectors.from_arrays(read_npz(contents["vectors.npz"], "its arrays", AGAIN), graph, told.frontend)
+        Vectors.from_arrays(read_npz(contents["vectors.npz"], "its arrays", AGAIN), graph, sound_path)
     with _told_of(folder / "float.onnx"):
         _require_float_network(contents["float.onnx"], graph)
-    return Bundle(folder, graph, recipe, told.frontend, manifest)
+    return Bundle(folder, graph, recipe, sound_path, manifest)
 
 
 def opened(bundle: Bundle | str | os.PathLike[str]) -> Bundle:
@@ -269,11 +291,22 @@ def _sealed_manifest(path: Path) -> dict[str, Any]:
     # The bytes themselves, so that a change which JSON does not see is seen.
     if sha256(canonical_json(body)) != manifest.get("bundle_sha256") or data != canonical_json(manifest):
         raise StapesError(f"{path}: changed since the bundle was made (hash differs); make the bundle again")
-    if manifest.get("format") != FORMAT:
+    if manifest.get("format") not in READABLE:
+        known = " and ".join(str(number) for number in READABLE)
         raise StapesError(
-            f"{path}: bundle format {str(manifest.get('format'))[:20]}, this stapes reads {FORMAT}; make the bundle again"
+            f"{path}: bundle format {str(manifest.get('format'))[:20]}, this stapes reads {known}; make the bundle again"
         )
     return manifest
+
+
+def _stored_path(path: Path, manifest: dict[str, Any]) -> SoundPath | None:
+    """The path of a sealed manifest, in the form of its format."""
+    with _told_of(path):
+        if manifest["format"] == 1:
+            table = validated(_Format1, manifest, "manifest", AGAIN).frontend
+            return from_front_end(table) if table is not None else None
+        stages = validated(_Format2, manifest, "manifest", AGAIN).stages
+        return SoundPath.from_tables(stages) if stages is not None else None
 
 
 def _sealed_file(path: Path, expected: object) -> bytes:
@@ -310,16 +343,16 @@ def _require_agreement(path: Path, told: _Manifest, graph: Graph, recipe: Recipe
             raise StapesError(f"{path}: {key} names {unknown[0][:80]!r}, no tensor of model.tflite; {AGAIN}")
 
 
-def _require_audio_path(frontend: FrontEnd | None, graph: Graph) -> None:
+def _require_audio_path(sound_path: SoundPath | None, graph: Graph) -> None:
     from ..firmware_sim.engines.pipeline import network_ends
 
-    if frontend is None:
+    if sound_path is None:
         return
     try:
-        audio_params(frontend)
-        features, mask = network_ends(graph, frontend)
-        feature_scaling(frontend, features)
-        mask_scaling(frontend, mask)
+        audio_params(sound_path)
+        features, mask = network_ends(graph, sound_path)
+        feature_scaling(sound_path, features)
+        mask_scaling(sound_path, mask)
     except (ArithmeticError, ValueError) as error:
         raise StapesError(f"front end: a constant is out of range ({error}); {AGAIN}") from None
 

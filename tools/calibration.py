@@ -11,8 +11,9 @@ from pathlib import Path
 
 import numpy as np
 
+from ..models.audio import SoundPath
+from ..models.audio.transform import SAMPLE_RATE
 from ..models.errors import Remark, StapesError
-from ..models.frontend import SAMPLE_RATE, FrontEnd
 from ..models.pipeline import FloatPipeline
 from ..models.sound_files import SUFFIXES, as_q15, list_audio, probe_audio, q15_to_float, read_audio
 from ..quantize.calibrate import MAX_FRAMES
@@ -24,6 +25,8 @@ Sequences = list[dict[str, np.ndarray]]
 
 # Files are analysed side by side, padded to the longest: so many frames at a time.
 MOST_PADDED_FRAMES = 2 * MAX_FRAMES
+# Frames with sound in them, where no stage of the path asks for more.
+LEAST_FRAMES = 29
 
 
 @dataclass(frozen=True, eq=False)
@@ -39,13 +42,13 @@ class Calibration:
 
 
 def read_calibration(
-    paths: list[Path], frontend: FrontEnd | None, source: StreamingOnnx, vector_samples: int, label: str
+    paths: list[Path], sound_path: SoundPath | None, source: StreamingOnnx, vector_samples: int, label: str
 ) -> Calibration:
     """The calibration data of a network, by default the clips that come along; at most MAX_FRAMES frames, in the order of the files.
 
     `label` is what the network is called. Raises StapesError before any work: files that cannot be read, are silent or too short, or do not fit the network.
     """
-    if frontend is None:
+    if sound_path is None:
         return _frames(paths, source, label)
     if len(source.inputs) != 1:
         raise StapesError(
@@ -57,21 +60,22 @@ def read_calibration(
     found = list_audio(paths or [CALIBRATION])
     for path in found:
         probe_audio(path)
-    rows = _recordings(found, frontend.hop)
-    if sum(np.count_nonzero(row) for row in rows) < frontend.startup_frames * frontend.hop:
+    rows = _recordings(found, sound_path.hop)
+    heard = (sound_path.startup_frames or LEAST_FRAMES) * sound_path.hop
+    if sum(np.count_nonzero(row) for row in rows) < heard:
         raise StapesError(
             f"calibration: the audio is next to nothing but silence in its first {sum(map(len, rows)) / SAMPLE_RATE:.0f} s; "
             "give audio of at least one second"
         )
     (name,) = source.inputs
     sequences = []
-    for group in _groups(rows, frontend.hop):
+    for group in _groups(rows, sound_path.hop):
         padded = _padded(group)
-        features = FloatPipeline(frontend).analyse(q15_to_float(padded))["features"]
+        features = FloatPipeline(sound_path).analyse(q15_to_float(padded))["features"]
         sequences += [
-            {name: values[: len(row) // frontend.hop].astype(np.float32)}
+            {name: values[: len(row) // sound_path.hop].astype(np.float32)}
             for values, row in zip(features, group, strict=True)
-            if len(row) >= frontend.hop
+            if len(row) >= sound_path.hop
         ]
     if not sequences:
         raise StapesError("calibration: no recording is as long as one frame; give audio of at least one second")

@@ -59,12 +59,12 @@ def inspect_device(
         raise StapesError(
             f"instructions per cycle {instructions_per_cycle:g}: a Cortex-M7 starts two at most; give 0.1 to 2"
         )
-    frontend = bundle.require_frontend()
+    sound_path = bundle.require_sound_path()
     recording = demo_recordings()[:1]
-    speech = read_batch(recording).audio_q15[0, : int(SECONDS * frontend.sample_rate)]
-    audio = np.concatenate([speech, *_loudest(HOPS_AT_FULL_SCALE, frontend.hop)])
+    speech = read_batch(recording).audio_q15[0, : int(SECONDS * sound_path.sample_rate)]
+    audio = np.concatenate([speech, *_loudest(HOPS_AT_FULL_SCALE, sound_path.hop)])
     with exported_c(bundle, target) as folder:
-        report = measure(folder, bundle.graph, frontend, audio, kernels=target.kernels)
+        report = measure(folder, bundle.graph, sound_path, audio, kernels=target.kernels)
     return DeviceInspection(
         name=bundle.name,
         bundle_sha256=bundle.hash,

@@ -12,8 +12,8 @@ from collections.abc import Callable
 
 import numpy as np
 
+from ..models.audio.transform import SAMPLE_RATE
 from ..models.errors import StapesError
-from ..models.frontend import SAMPLE_RATE
 
 # Figure -> what speechmos calls it.
 FIGURES = {"p808": "p808_mos", "sig": "sig_mos", "bak": "bak_mos", "ovrl": "ovrl_mos"}

@@ -20,37 +20,37 @@ from .library.export import exported_c
 
 
 def _numpy(bundle: Bundle) -> Engine:
-    return NumpyEngine(bundle.graph, bundle.require_frontend())
+    return NumpyEngine(bundle.graph, bundle.require_sound_path())
 
 
 def _native(bundle: Bundle) -> Engine:
     find_compiler()
     with exported_c(bundle) as folder:
-        return NativeEngine(folder, bundle.graph, bundle.require_frontend())
+        return NativeEngine(folder, bundle.graph, bundle.require_sound_path())
 
 
 def _cortex_m7(bundle: Bundle) -> Engine:
     require_unicorn()
     with exported_c(bundle) as folder:
-        return CortexM7Engine(folder, bundle.graph, bundle.require_frontend())
+        return CortexM7Engine(folder, bundle.graph, bundle.require_sound_path())
 
 
 def _cortex_m7_qemu(bundle: Bundle) -> Engine:
     require_qemu()
     with exported_c(bundle) as folder:
-        return CortexM7Engine(folder, bundle.graph, bundle.require_frontend(), qemu=True)
+        return CortexM7Engine(folder, bundle.graph, bundle.require_sound_path(), qemu=True)
 
 
 def _tflm(bundle: Bundle) -> Engine:
-    return TflmEngine(bundle.tflite, bundle.graph, bundle.require_frontend())
+    return TflmEngine(bundle.tflite, bundle.graph, bundle.require_sound_path())
 
 
 def _litert(bundle: Bundle) -> Engine:
-    return LitertEngine(bundle.tflite, bundle.graph, bundle.require_frontend())
+    return LitertEngine(bundle.tflite, bundle.graph, bundle.require_sound_path())
 
 
 def _float(bundle: Bundle) -> Engine:
-    return FloatEngine(bundle.float_onnx, bundle.require_frontend())
+    return FloatEngine(bundle.float_onnx, bundle.require_sound_path())
 
 
 MAKERS: dict[str, Callable[[Bundle], Engine]] = {

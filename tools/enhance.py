@@ -8,10 +8,10 @@ import numpy as np
 
 from ..firmware_sim.engines.base import Engine
 from ..firmware_sim.engines.float_engine import FloatEngine
-from ..models.frontend import FrontEnd
+from ..models.audio import SoundPath, from_front_end
+from ..models.audio.inverse import istft
 from ..models.pipeline import FloatPipeline
 from ..models.sound_files import q15_to_float
-from ..models.stft import istft
 from . import rnnoise
 from .metrics import aligned, with_tail
 
@@ -36,12 +36,12 @@ def enhance(
 
     `progress` is called with the frames done, `frames_to_do` in all.
     """
-    frontend = float_engine.frontend
-    delay = frontend.delay
+    sound_path = float_engine.sound_path
+    delay = sound_path.delay
     made: list[dict[str, np.ndarray]] = [{"noisy": q15_to_float(row)} for row in noisy_q15]
     for rows, batch in _batches(noisy_q15, FLOAT_BATCH, delay):
         trace = float_engine.trace_float(q15_to_float(batch), progress)
-        _hand_out(made, rows, "wiener", _wiener(trace, batch, frontend))
+        _hand_out(made, rows, "wiener", _wiener(trace, batch, sound_path))
         _hand_out(made, rows, "float", aligned(trace["output"], delay))
     for rows, batch in _batches(noisy_q15, INTEGER_BATCH, delay):
         output = integer_engine.run(batch, progress=progress)
@@ -49,12 +49,12 @@ def enhance(
     return made
 
 
-def _wiener(trace: dict[str, np.ndarray], batch_q15: np.ndarray, frontend: FrontEnd) -> np.ndarray:
+def _wiener(trace: dict[str, np.ndarray], batch_q15: np.ndarray, sound_path: SoundPath) -> np.ndarray:
     """The Wiener filter alone, in time with the input: the one before the network, or the device's own where there is none."""
-    if frontend.complex_mask:
-        usual = FrontEnd()
+    if "gain" not in trace:
+        usual = from_front_end({})
         return aligned(FloatPipeline(usual).run(q15_to_float(batch_q15)), usual.delay)
-    return aligned(istft(trace["spectrum"] * trace["gain"], frontend), frontend.delay)
+    return aligned(istft(trace["spectrum"] * trace["gain"], sound_path.transform), sound_path.delay)
 
 
 def enhance_by_peer(made: list[dict[str, np.ndarray]], peer: str, progress: Progress = lambda n: None) -> None:
@@ -65,12 +65,12 @@ def enhance_by_peer(made: list[dict[str, np.ndarray]], peer: str, progress: Prog
         progress(1)
 
 
-def frames_to_do(noisy_q15: Sequence[np.ndarray], frontend: FrontEnd) -> int:
+def frames_to_do(noisy_q15: Sequence[np.ndarray], sound_path: SoundPath) -> int:
     """What `enhance` will have told its progress in the end."""
     return sum(
-        len(rows) * -(-batch.shape[1] // frontend.hop)
+        len(rows) * -(-batch.shape[1] // sound_path.hop)
         for size in (FLOAT_BATCH, INTEGER_BATCH)
-        for rows, batch in _batches(noisy_q15, size, frontend.delay)
+        for rows, batch in _batches(noisy_q15, size, sound_path.delay)
     )
 
 

@@ -15,8 +15,8 @@ from types import SimpleNamespace
 
 import numpy as np
 
+from ..models.audio.transform import SAMPLE_RATE
 from ..models.errors import StapesError
-from ..models.frontend import SAMPLE_RATE
 
 LEVEL_DB_SPL = 65.0
 FREQUENCIES_HZ = (250, 500, 1000, 2000, 4000, 6000)

@@ -17,11 +17,11 @@ from ..firmware_sim.engines.base import Engine
 from ..firmware_sim.engines.native import NativeEngine
 from ..firmware_sim.engines.numpy_engine import NumpyEngine
 from ..firmware_sim.engines.tflm import TflmEngine
+from ..models.audio import SoundPath
+from ..models.audio.transform import stft
 from ..models.errors import StapesError
-from ..models.frontend import FrontEnd
-from ..models.pipeline import FloatPipeline, apply_mask
+from ..models.pipeline import FloatPipeline, synthesise
 from ..models.sound_files import float_to_q15, q15_to_float, read_audio
-from ..models.stft import istft, stft
 from ..quantize.calibrate import run_float
 from ..quantize.float_graph import FloatGraph
 from ..quantize.float_onnx import to_onnx
@@ -42,7 +42,7 @@ QUICKLY = ("-O1", "-march=native")
 class Listening:
     """Recordings (B, S): clean, noisy in q15, what the float pipeline makes of it, and the PESQ of that (B,)."""
 
-    frontend: FrontEnd
+    sound_path: SoundPath
     clean: np.ndarray
     noisy_q15: np.ndarray
     output: np.ndarray
@@ -50,34 +50,33 @@ class Listening:
 
     def through(self, graph: Graph) -> np.ndarray:
         """The recordings through the integers: float (B, S)."""
-        return q15_to_float(_engine(graph, self.frontend).run(self.noisy_q15).audio_q15)
+        return q15_to_float(_engine(graph, self.sound_path).run(self.noisy_q15).audio_q15)
 
     def error(self, output: np.ndarray) -> tuple[float, float]:
         """Error against float, relative, of the spectrum and of the compressed spectrum: means over the recordings."""
-        exact, made = stft(self.output, self.frontend), stft(output, self.frontend)
+        exact, made = (stft(audio, self.sound_path.transform) for audio in (self.output, output))
         plain, heard = _relative(exact, made), _relative(_compressed(exact), _compressed(made))
         return float(plain.mean()), float(heard.mean())
 
     def pesq_drop(self, output: np.ndarray) -> float:
         """Loss of PESQ against float, the mean over the recordings."""
-        return float(np.mean(self.pesq - _pesq(self.frontend, self.clean, output)))
+        return float(np.mean(self.pesq - _pesq(self.sound_path, self.clean, output)))
 
 
-def recordings(lowered: FloatGraph, frontend: FrontEnd) -> Listening:
+def recordings(lowered: FloatGraph, sound_path: SoundPath) -> Listening:
     """The demonstration recordings, and the shipped clips mixed at several ratios, loud and soft."""
     pairs = [
         _at_level(*pair, level)
         for turn, level in enumerate(LEVELS_DBFS)
         for pair in (*_demonstrations(), *_mixtures(turn))
     ]
-    samples = round(SECONDS * frontend.sample_rate)
+    samples = round(SECONDS * sound_path.sample_rate)
     clean, noisy = (np.stack([np.resize(pair[side], samples) for pair in pairs]) for side in (0, 1))
     noisy_q15 = float_to_q15(noisy)
-    before = FloatPipeline(frontend).analyse(q15_to_float(noisy_q15))
+    before = FloatPipeline(sound_path).analyse(q15_to_float(noisy_q15))
     mask = _float_masks(lowered, before["features"].astype(np.float32))
-    enhanced = apply_mask(frontend, before["spectrum"], before["gain"], before["clarity"], mask)
-    output = istft(enhanced, frontend)[:, :samples]
-    return Listening(frontend, clean, noisy_q15, output, _pesq(frontend, clean, output))
+    output = synthesise(sound_path, {**before, "mask": mask})[:, :samples]
+    return Listening(sound_path, clean, noisy_q15, output, _pesq(sound_path, clean, output))
 
 
 def _demonstrations() -> list[tuple[np.ndarray, np.ndarray]]:
@@ -106,24 +105,24 @@ def _float_masks(lowered: FloatGraph, features: np.ndarray) -> np.ndarray:
     return np.stack([run[made] for run in run_float(to_onnx(lowered), lowered.states, sequences, [made])])
 
 
-def _engine(graph: Graph, frontend: FrontEnd) -> Engine:
+def _engine(graph: Graph, sound_path: SoundPath) -> Engine:
     """The fastest engine that this machine has; all of them give the same bits."""
     work = Path(tempfile.mkdtemp(prefix="stapes-"))
     try:
-        export_c(graph, work / "trial", name="trial", frontend=frontend, stamp=Stamp("0" * 16, "0", "trial"))
-        return NativeEngine(work / "trial", graph, frontend, flags=QUICKLY)
+        export_c(graph, work / "trial", name="trial", sound_path=sound_path, stamp=Stamp("0" * 16, "0", "trial"))
+        return NativeEngine(work / "trial", graph, sound_path, flags=QUICKLY)
     except StapesError:
         pass
     finally:
         shutil.rmtree(work, ignore_errors=True)
     try:
-        return TflmEngine(to_bytes(graph), graph, frontend)
+        return TflmEngine(to_bytes(graph), graph, sound_path)
     except StapesError:
-        return NumpyEngine(graph, frontend)
+        return NumpyEngine(graph, sound_path)
 
 
-def _pesq(frontend: FrontEnd, clean: np.ndarray, output: np.ndarray) -> np.ndarray:
-    heard = output[:, frontend.delay :]
+def _pesq(sound_path: SoundPath, clean: np.ndarray, output: np.ndarray) -> np.ndarray:
+    heard = output[:, sound_path.delay :]
     return np.array([pesq_wb(c, y) for c, y in zip(clean[:, : heard.shape[1]], heard, strict=True)])
 
 

@@ -13,8 +13,8 @@ from pesq import BufferTooShortError, NoUtterancesError, OutOfMemoryError, PesqE
 from pystoi import stoi as pystoi
 from torchmetrics.functional.audio import scale_invariant_signal_distortion_ratio
 
+from ..models.audio.transform import SAMPLE_RATE
 from ..models.errors import StapesError
-from ..models.frontend import SAMPLE_RATE
 from . import dnsmos, hearing
 
 # PESQ's reference code holds 50 utterances and writes past them; shorter than this no recording has more.

@@ -15,9 +15,9 @@ from matplotlib.figure import Figure
 from scipy.signal import ShortTimeFFT
 from scipy.signal.windows import hann
 
+from ..models.audio.transform import SAMPLE_RATE
 from ..models.errors import StapesError
 from ..models.files import write_whole
-from ..models.frontend import SAMPLE_RATE
 
 WINDOW, HOP = 512, 64
 RANGE_DB = 70.0

@@ -7,8 +7,8 @@ import ctypes
 import numpy as np
 import soxr
 
+from ..models.audio.transform import SAMPLE_RATE
 from ..models.errors import StapesError
-from ..models.frontend import SAMPLE_RATE
 
 RATE, FRAME = 48_000, 480
 # Two frames: the overlap-add, and the frame that version 0.2 looks ahead.

@@ -11,9 +11,9 @@ import torch
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from ..models.audio import SoundPath
 from ..models.errors import StapesError
 from ..models.files import staging
-from ..models.frontend import FrontEnd
 from .corpus.manifest import FILE_NAME, load_manifest
 from .training import networks
 from .training.networks import Network
@@ -78,13 +78,13 @@ class Training:
         torch.backends.mkldnn.matmul.fp32_precision = "bf16" if recipe.optimiser.bfloat16_products else "ieee"  # type: ignore[attr-defined]
         model = networks.make(recipe.model) if start is None else networks.started(start, recipe.model)
         self.model = model.to(device)
-        self.frontend: FrontEnd = recipe.model.front_end()
+        self.sound_path: SoundPath = recipe.model.sound_path()
         o = recipe.optimiser
         self.optimiser = torch.optim.AdamW(self.model.parameters(), o.learning_rate, weight_decay=o.weight_decay)
-        self.pool = Pool(corpus, recipe, self.frontend)
+        self.pool = Pool(corpus, recipe, self.sound_path)
         self.objective = make_objective(recipe, self.model)
         self.pruner = Pruner(recipe.pruning, self.model) if recipe.pruning is not None else None
-        self.validator = Validator(corpus, recipe, self.frontend)
+        self.validator = Validator(corpus, recipe, self.sound_path)
         self.terms: list[dict[str, float]] = []
         self.step, kept = folder.resume(self.model, self.optimiser)
         self.average = networks.make(recipe.model).to(device)
@@ -172,7 +172,7 @@ class Training:
 
     def _write(self, name: str) -> None:
         with staging() as work:
-            networks.save(work / name, self._stored(), self.frontend, self.recipe.deployment, self.step)
+            networks.save(work / name, self._stored(), self.sound_path, self.recipe.deployment, self.step)
             self.folder.write(name, (work / name).read_bytes())
 
     def _stored(self) -> Network:

@@ -13,12 +13,11 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
+from ...models.audio import SoundPath
 from ...models.files import write_folder
-from ...models.frontend import FrontEnd
 from ...quantize.graph import Graph
 from ..cmsis_dsp import CmsisDsp
 from ..stamp import Stamp
@@ -34,7 +33,7 @@ def export_c(
     folder: str | os.PathLike[str],
     *,
     name: str,
-    frontend: FrontEnd | Mapping[str, Any] | None,
+    sound_path: SoundPath | None,
     stamp: Stamp,
     vectors: Mapping[str, np.ndarray] | None = None,
     fuse: bool = True,
@@ -43,36 +42,34 @@ def export_c(
 ) -> list[Path]:
     """Write the program `name` of a graph into `folder` and return the paths of its files.
 
-    `frontend` (or its `to_dict()`) adds the audio path around the network; `vectors` (see `export.vectors`) add a
+    `sound_path` adds the path of the sound around the network; `vectors` (see `export.vectors`) add a
     self-test on their first `SELF_TEST_FRAMES` frames, and its runner; `fuse` False runs every region operator by operator; `target` chooses the kernels (see `export.targets`);
     `cmsis_dsp` is a folder of CMSIS-DSP, of which what the audio path needs comes along. The same arguments give the same bytes.
     Raises `StapesError` for a name that is no C identifier, for what C cannot run, for vectors and a front end that do
     not fit the graph, and for a folder that cannot be written.
     """
-    if isinstance(frontend, Mapping):
-        frontend = FrontEnd.from_dict(frontend)
-    golden = golden_vectors(vectors, graph, frontend) if vectors is not None else None
+    golden = golden_vectors(vectors, graph, sound_path) if vectors is not None else None
     files = {
         name: text.encode()
-        for name, text in render(c_program(graph, name, frontend, fuse, target), stamp, golden).items()
+        for name, text in render(c_program(graph, name, sound_path, fuse, target), stamp, golden).items()
     }
-    if cmsis_dsp is not None and frontend is not None:
+    if cmsis_dsp is not None and sound_path is not None:
         files |= CmsisDsp.read(Path(cmsis_dsp)).beside()
     return write_folder(folder, files, part=f"c {name}")
 
 
 def c_program(
-    graph: Graph, name: str, frontend: FrontEnd | None, fuse: bool = True, target: Target = CORTEX_M7
+    graph: Graph, name: str, sound_path: SoundPath | None, fuse: bool = True, target: Target = CORTEX_M7
 ) -> Program:
     """The program `name` of a graph as data; raises `StapesError` as `export_c` does."""
     require_name(name, "name")
-    return build_program(graph, name, frontend, fuse, target)
+    return build_program(graph, name, sound_path, fuse, target)
 
 
-def golden_vectors(vectors: Mapping[str, np.ndarray], graph: Graph, frontend: FrontEnd | None) -> Vectors:
+def golden_vectors(vectors: Mapping[str, np.ndarray], graph: Graph, sound_path: SoundPath | None) -> Vectors:
     """What the self-test of a program keeps of a bundle's vectors; raises `StapesError` where they do not fit the graph."""
-    whole = Vectors.from_arrays(vectors, graph, frontend)
-    return whole.first(SELF_TEST_FRAMES, frontend.hop if frontend is not None else 0)
+    whole = Vectors.from_arrays(vectors, graph, sound_path)
+    return whole.first(SELF_TEST_FRAMES, sound_path.hop if sound_path is not None else 0)
 
 
 __all__ = ["Stamp", "c_program", "export_c", "golden_vectors"]

@@ -6,8 +6,8 @@ from dataclasses import asdict, dataclass, fields
 
 import numpy as np
 
+from ...models.audio import SoundPath
 from ...models.errors import StapesError
-from ...models.frontend import FrontEnd
 from ...quantize.audio_params import (
     CMSIS_DEFINES,
     CMSIS_SOURCES,
@@ -15,6 +15,7 @@ from ...quantize.audio_params import (
     TensorScaling,
     audio_params,
     feature_scaling,
+    flat,
     mask_scaling,
 )
 from ...quantize.graph import Graph, Tensor
@@ -49,12 +50,16 @@ class Quantity:
 class AudioProgram:
     """Constants and wiring of the audio path; `array_bytes` and `scratch_bytes` are its part of the context."""
 
-    frontend: FrontEnd
+    sound_path: SoundPath
     structs: tuple[Struct, ...]
     input: Tensor
     output: Tensor
     before: tuple[Quantity, ...]
     after: tuple[Quantity, ...]
+
+    @property
+    def flat(self):
+        return flat(self.sound_path)
 
     @property
     def sources(self) -> tuple[str, ...]:
@@ -63,17 +68,17 @@ class AudioProgram:
     @property
     def analyse(self) -> str:
         """The runtime's function from a hop to features."""
-        return "stapes_audio_analyse_complex" if self.frontend.complex_mask else "stapes_audio_analyse"
+        return "stapes_audio_analyse_complex" if (self.flat.features == "complex") else "stapes_audio_analyse"
 
     @property
     def synthesise(self) -> str:
         """The runtime's function from a mask to a hop."""
-        return "stapes_audio_synthesise_complex" if self.frontend.complex_mask else "stapes_audio_synthesise"
+        return "stapes_audio_synthesise_complex" if (self.flat.features == "complex") else "stapes_audio_synthesise"
 
     @property
     def macro(self) -> str:
         """What the runtime's macros _ARRAYS and _BIND begin with."""
-        return "STAPES_AUDIO_COMPLEX" if self.frontend.complex_mask else "STAPES_AUDIO"
+        return "STAPES_AUDIO_COMPLEX" if (self.flat.features == "complex") else "STAPES_AUDIO"
 
     @property
     def cmsis(self) -> tuple[str, ...]:
@@ -94,18 +99,18 @@ class AudioProgram:
     @property
     def array_bytes(self) -> int:
         """Bytes of STAPES_AUDIO_ARRAYS or STAPES_AUDIO_COMPLEX_ARRAYS."""
-        f = self.frontend
+        f = self.flat
         wiener = 0 if f.complex_mask else 14 * f.bins
         return wiener + 4 * (f.analysis + 2) + 4 * f.hop + 2 * (f.analysis - f.hop)
 
     @property
     def scratch_bytes(self) -> int:
         """Bytes of STAPES_AUDIO_SCRATCH."""
-        f = self.frontend
+        f = self.flat
         return max(4 * f.analysis, 8 * f.bins) + 8 * f.analysis
 
 
-def _ends(graph: Graph, frontend: FrontEnd) -> tuple[Tensor, Tensor]:
+def _ends(graph: Graph, sound_path: SoundPath) -> tuple[Tensor, Tensor]:
     """The one input and the one output that the audio path feeds and reads."""
     if len(graph.inputs) != 1 or len(graph.outputs) != 1:
         raise StapesError(
@@ -114,8 +119,8 @@ def _ends(graph: Graph, frontend: FrontEnd) -> tuple[Tensor, Tensor]:
         )
     features, mask = graph.tensors[graph.inputs[0]], graph.tensors[graph.outputs[0]]
     for tensor, size, what in (
-        (features, frontend.feature_size, "features"),
-        (mask, frontend.mask_size, "mask values"),
+        (features, sound_path.feature_size, "features"),
+        (mask, sound_path.mask_size, "mask values"),
     ):
         if tensor.size != size:
             raise StapesError(
@@ -150,25 +155,25 @@ def _tensor(name: str, scaling: TensorScaling) -> Struct:
     return Struct("stapes_audio_tensor", name, initialiser(asdict(scaling)))
 
 
-def build_audio(graph: Graph, frontend: FrontEnd, arrays: Constants, entries: Names) -> AudioProgram:
-    """The audio path of `frontend` around a graph.
+def build_audio(graph: Graph, sound_path: SoundPath, arrays: Constants, entries: Names) -> AudioProgram:
+    """The audio path of `sound_path` around a graph.
 
     Raises `StapesError` where the graph does not fit the front end, or the front end not the fixed-point formats.
     """
-    features, mask = _ends(graph, frontend)
+    features, mask = _ends(graph, sound_path)
     structs = (
-        *_params(audio_params(frontend), arrays),
-        _tensor("audio_input", feature_scaling(frontend, features)),
-        _tensor("audio_output", mask_scaling(frontend, mask)),
+        *_params(audio_params(sound_path), arrays),
+        _tensor("audio_input", feature_scaling(sound_path, features)),
+        _tensor("audio_output", mask_scaling(sound_path, mask)),
     )
-    bins = frontend.bins
+    bins = sound_path.transform.bins
 
     def quantity(name: str, expression: str, size: int) -> Quantity:
         return Quantity(name, code(expression), size, entries.take(name))
 
     wiener = (
         ()
-        if frontend.complex_mask
+        if not sound_path.makes("power_q40")
         else (
             quantity("power_q40", "ctx->audio.power_q40", 8 * bins),
             quantity("noise_q40", "ctx->audio.noise_q40", 8 * bins),
@@ -180,7 +185,7 @@ def build_audio(graph: Graph, frontend: FrontEnd, arrays: Constants, entries: Na
         quantity("exponent", "&ctx->audio.exponent", 4),
         quantity("spectrum_q31", "ctx->audio.spectrum_q31", 8 * bins),
         *wiener,
-        quantity("features_q20", "ctx->frame.features_q20", 4 * frontend.feature_size),
+        quantity("features_q20", "ctx->frame.features_q20", 4 * sound_path.feature_size),
     )
-    after = (quantity("mask_q15", "ctx->frame.mask_q15", 2 * frontend.mask_size),)
-    return AudioProgram(frontend, structs, features, mask, before, after)
+    after = (quantity("mask_q15", "ctx->frame.mask_q15", 2 * sound_path.mask_size),)
+    return AudioProgram(sound_path, structs, features, mask, before, after)

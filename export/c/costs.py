@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ...models.frontend import FrontEnd
+from ...models.audio import SoundPath
 from ...quantize.graph import Graph
 from ..memory import aligned
 from ..targets import CORTEX_M7, Target
@@ -41,10 +41,10 @@ class Costs:
         return sum(self.ram_by_part.values())
 
 
-def costs(graph: Graph, name: str, frontend: FrontEnd | None, target: Target = CORTEX_M7) -> Costs:
+def costs(graph: Graph, name: str, sound_path: SoundPath | None, target: Target = CORTEX_M7) -> Costs:
     """Costs of the C program of a graph, with its audio path when there is one."""
     alone = build_program(graph, name, None, target=target)
-    whole = build_program(graph, name, frontend, target=target)
+    whole = build_program(graph, name, sound_path, target=target)
     flash = {"network": alone.weight_bytes, "audio path": whole.weight_bytes - alone.weight_bytes}
     return Costs(whole.multiplies, whole.kernels, flash, ram_by_part(whole))
 
@@ -66,8 +66,8 @@ def ram_by_part(program: Program) -> dict[str, int]:
 def _ends(program: Program) -> tuple[int, int, int]:
     """Bytes of features_q20 or mask_q15, of the network's input and of its output."""
     assert program.audio is not None
-    frontend = program.audio.frontend
-    frame = max(4 * frontend.feature_size, 2 * frontend.mask_size)
+    sound_path = program.audio.sound_path
+    frame = max(4 * sound_path.feature_size, 2 * sound_path.mask_size)
     return frame, program.audio.input.bytes, program.audio.output.bytes
 
 

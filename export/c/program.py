@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ...models.audio import SoundPath
 from ...models.errors import StapesError
-from ...models.frontend import FrontEnd
 from ...quantize.graph import DTYPES, Graph, Operator, Region
 from ..targets import CORTEX_M7, Target
 from ..template import Code
@@ -167,11 +167,11 @@ def multiplies(graph: Graph, op: Operator) -> int:
 def build_program(
     graph: Graph,
     name: str,
-    frontend: FrontEnd | None = None,
+    sound_path: SoundPath | None = None,
     fuse: bool = True,
     target: Target = CORTEX_M7,
 ) -> Program:
-    """The program of a graph, with the audio path of `frontend` around it; `fuse` False runs every region operator by operator (the bits are the same).
+    """The program of a graph, with the audio path of `sound_path` around it; `fuse` False runs every region operator by operator (the bits are the same).
 
     Raises `StapesError` for what C cannot run: unknown operators, scales too far apart, states that exchange values.
     """
@@ -204,7 +204,7 @@ def build_program(
         lines = tuple(statements(writer, step, scope.scratch.get(index, "")))
         traces = tuple(trace(tensor) for tensor in step.writes)
         paragraphs.append(Paragraph(heading, lines, traces, _path(step), frozenset(written)))
-    audio = build_audio(graph, frontend, arrays, entries) if frontend is not None else None
+    audio = build_audio(graph, sound_path, arrays, entries) if sound_path is not None else None
     closing_copies = _closing_copies(graph, layout, writer, scope)
     if closing_copies:
         lines = tuple(Code(f"    (void)memcpy({to}, {source}, {size});") for to, source, size in closing_copies)

@@ -12,9 +12,9 @@ from pathlib import Path
 
 import numpy as np
 
+from ...models.audio import SoundPath
 from ...models.errors import StapesError
 from ...models.files import write_folder
-from ...models.frontend import FrontEnd
 from ...quantize.graph import Graph
 from ..c import c_program, golden_vectors
 from ..cmsis_dsp import CmsisDsp
@@ -42,7 +42,7 @@ def export_package(
     *,
     kind: str,
     name: str,
-    frontend: FrontEnd | None,
+    sound_path: SoundPath | None,
     stamp: Stamp,
     vectors: Mapping[str, np.ndarray],
     target: Target = CORTEX_M7,
@@ -57,13 +57,13 @@ def export_package(
     if kind not in PACKAGES:
         raise StapesError(f"package '{kind}' is not known; choose one of {', '.join(PACKAGES)}")
     carried = None
-    if frontend is not None and kind in CARRIES_CMSIS_DSP:
+    if sound_path is not None and kind in CARRIES_CMSIS_DSP:
         if cmsis_dsp is None:
             raise StapesError(f"package '{kind}' carries CMSIS-DSP's transform; give the folder of CMSIS-DSP")
         carried = CmsisDsp.read(Path(cmsis_dsp))
-    program = c_program(graph, name, frontend, target=target)
-    golden = golden_vectors(vectors, graph, frontend)
-    if (frontend is None) != (golden.audio_in_q15 is None):
+    program = c_program(graph, name, sound_path, target=target)
+    golden = golden_vectors(vectors, graph, sound_path)
+    if (sound_path is None) != (golden.audio_in_q15 is None):
         raise StapesError("the golden vectors have no audio for the example to stream; make the bundle again")
     contents = Contents(program, stamp, golden, carried)
     files = {name: as_bytes(content) for name, content in {**PACKAGES[kind](contents), "LICENSE": licence()}.items()}

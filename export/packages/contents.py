@@ -115,7 +115,7 @@ class Contents:
         audio = self.program.audio
         if audio is None:
             return parts
-        halves = 8 * audio.frontend.hop
+        halves = 8 * audio.sound_path.hop
         stream = aligned(halves, _CACHE_LINE) + context_bytes(self.program) + _STREAM_COUNTERS
         parts["halves of both DMAs"] = halves
         parts["counters and padding"] = aligned(stream, _CACHE_LINE) - sum(parts.values())

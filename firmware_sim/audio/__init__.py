@@ -1,6 +1,6 @@
 """The fixed-point audio path of the device in Python, bit for bit the C of `export/runtime/stapes_audio.h`.
 
-In the order in which samples meet them: `frontend` (the whole path), `spectrum`, `wiener`, `features`, `tensors` (to the
+In the order in which samples meet them: `sound_path` (the whole path), `spectrum`, `wiener`, `features`, `tensors` (to the
 network and back), `synthesis`; `complex_mask` where the network sees and turns the spectrum itself; beneath them `rfft_q31` and `scalar`. Constants: `quantize.audio_params`.
 
 Formats. N = analysis samples, F = N / 2 + 1 bins, S = synthesis samples, e = exponent of the frame; audio lies in [-1, 1).

@@ -7,8 +7,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from ...models.frontend import FEATURES
-from ...quantize.audio_params import AudioParams
+from ...quantize.audio_params import FEATURES, AudioParams
 from .scalar import exp2_q20, isqrt, normalise, octaves_q16, round_right, shift_round
 from .wiener import WienerFilter
 

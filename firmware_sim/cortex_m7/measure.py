@@ -13,8 +13,8 @@ from typing import Any
 
 import numpy as np
 
+from ...models.audio import SoundPath
 from ...models.errors import StapesError
-from ...models.frontend import FrontEnd
 from ...quantize.graph import Graph
 from ..engines.numpy_engine import NumpyEngine
 from ..engines.program import streams
@@ -69,7 +69,7 @@ class DeviceReport:
 def measure(
     folder: Path,
     graph: Graph,
-    frontend: FrontEnd,
+    sound_path: SoundPath,
     audio_q15: np.ndarray,
     *,
     program: str = "",
@@ -83,18 +83,18 @@ def measure(
     StapesError where the machine lacks the compiler or the emulator, and where the device's bits are not those of the graph.
     """
     name = program or Path(folder).name
-    samples = streams(audio_q15, frontend.hop)[0]
+    samples = streams(audio_q15, sound_path.hop)[0]
     with tempfile.TemporaryDirectory(prefix="stapes-m7-") as work:
         chain = find_toolchain(toolchain)
         built = build(folder, name, Path(work), toolchain=chain)
         firmware = Firmware(built.elf)
         usage = stack_usage(built)
         sizes = footprint(firmware, built)
-    hops = len(samples) // frontend.hop
+    hops = len(samples) // sound_path.hop
     chosen = sorted({int(hop) for hop in np.linspace(0, hops - 1, min(hops, counted_hops))})
-    streamed = _stream(firmware, f"{name}_process", samples, frontend.hop, chosen)
-    _require_same_bits(streamed.audio_q15, samples, graph, frontend)
-    counts = _count(firmware, f"{name}_process", streamed, samples, frontend.hop, usage)
+    streamed = _stream(firmware, f"{name}_process", samples, sound_path.hop, chosen)
+    _require_same_bits(streamed.audio_q15, samples, graph, sound_path)
+    counts = _count(firmware, f"{name}_process", streamed, samples, sound_path.hop, usage)
     worst = max(counts, key=lambda count: count.instructions)
     network = sum(count for stage, count in worst.by_stage.items() if stage.startswith(NETWORK))
     macs = _macs(folder, name)
@@ -103,7 +103,7 @@ def measure(
         compiler=f"{chain.version}, {OPTIMISATION}",
         hops=hops,
         counted_hops=len(counts),
-        hop_seconds=frontend.hop / frontend.sample_rate,
+        hop_seconds=sound_path.hop / sound_path.sample_rate,
         macs=macs,
         instructions_per_hop=worst.instructions,
         instructions_per_hop_mean=round(float(np.mean([count.instructions for count in counts])), 1),
@@ -185,8 +185,8 @@ def _count(
     return counts
 
 
-def _require_same_bits(made: np.ndarray, samples: np.ndarray, graph: Graph, frontend: FrontEnd) -> None:
-    expected = NumpyEngine(graph, frontend).run(samples[None]).audio_q15[0]
+def _require_same_bits(made: np.ndarray, samples: np.ndarray, graph: Graph, sound_path: SoundPath) -> None:
+    expected = NumpyEngine(graph, sound_path).run(samples[None]).audio_q15[0]
     if (expected != made).any():
         first = int(np.argmax(expected != made))
         raise StapesError(

@@ -11,8 +11,8 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from ...models.audio import SoundPath
 from ...models.errors import StapesError
-from ...models.frontend import FrontEnd
 
 Progress = Callable[[int], None]
 
@@ -23,7 +23,7 @@ def no_progress(frames: int) -> None:
 
 @dataclass(frozen=True)
 class Run:
-    """What an engine computed: audio_q15 int16 (B, S), `frontend.delay` samples behind the input.
+    """What an engine computed: audio_q15 int16 (B, S), `sound_path.delay` samples behind the input.
 
     `tensors` maps names to arrays (B, T, ...) in the order in which the pipeline makes them; empty unless asked for.
     """
@@ -38,8 +38,8 @@ class Engine(ABC):
     name: str
     exact: bool = True
 
-    def __init__(self, frontend: FrontEnd) -> None:
-        self.frontend = frontend
+    def __init__(self, sound_path: SoundPath) -> None:
+        self.sound_path = sound_path
 
     @abstractmethod
     def run(self, audio_q15: np.ndarray, trace: bool = False, progress: Progress = no_progress) -> Run:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ...models.frontend import FrontEnd
+from ...models.audio import SoundPath
 from ...quantize.graph import Graph
 from ..cortex_m7.firmware import Firmware, import_elftools
 from ..cortex_m7.network_stream import NetworkStream
@@ -63,7 +63,7 @@ class CortexM7Engine(Engine):
         self,
         folder: Path,
         graph: Graph,
-        frontend: FrontEnd,
+        sound_path: SoundPath,
         *,
         program: str = "",
         toolchain: str | None = None,
@@ -71,7 +71,7 @@ class CortexM7Engine(Engine):
         trace: bool = False,
         portable: bool = False,
     ) -> None:
-        super().__init__(frontend)
+        super().__init__(sound_path)
         (require_qemu if qemu else require_unicorn)()
         self.name = "cortex-m7-qemu" if qemu else "cortex-m7"
         self._graph = graph
@@ -90,7 +90,7 @@ class CortexM7Engine(Engine):
     def run(self, audio_q15: np.ndarray, trace: bool = False, progress: Progress = no_progress) -> Run:
         audio_q15 = np.atleast_2d(audio_q15)
         image = self._image(trace)
-        rows = [self._stream(image, row, progress) for row in streams(audio_q15, self.frontend.hop)]
+        rows = [self._stream(image, row, progress) for row in streams(audio_q15, self.sound_path.hop)]
         audio = np.stack([made for made, _ in rows])[:, : audio_q15.shape[1]]
         frames = np.stack([frames for _, frames in rows])
         return Run(audio, unpack_frames(frames, image.tensors, self._graph) if trace else {})
@@ -98,9 +98,9 @@ class CortexM7Engine(Engine):
     def _stream(self, image: _Image, samples: np.ndarray, progress: Progress) -> tuple[np.ndarray, np.ndarray]:
         if self._qemu:
             done = run_in_qemu(image.elf, samples)
-            progress(len(samples) // self.frontend.hop)
+            progress(len(samples) // self.sound_path.hop)
             return done.audio_q15, done.frames
-        return unicorn_run(image.firmware, samples, self.frontend.hop, image.tensors, progress)
+        return unicorn_run(image.firmware, samples, self.sound_path.hop, image.tensors, progress)
 
 
 class CortexM7Network(NetworkEngine):

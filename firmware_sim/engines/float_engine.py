@@ -9,11 +9,10 @@ from pathlib import Path
 
 import numpy as np
 
+from ...models.audio import SoundPath
 from ...models.errors import StapesError
-from ...models.frontend import FrontEnd
-from ...models.pipeline import FloatPipeline, apply_mask
+from ...models.pipeline import FloatPipeline, synthesise
 from ...models.sound_files import float_to_q15, q15_to_float
-from ...models.stft import istft
 from ...quantize.calibrate import run_float, stream
 from ...quantize.graph import Graph, to_codes, to_real
 from ...quantize.onnx_reader import read_onnx
@@ -27,12 +26,12 @@ class FloatEngine(Engine):
     name = "float"
     exact = False
 
-    def __init__(self, onnx_path: Path, frontend: FrontEnd) -> None:
-        super().__init__(frontend)
+    def __init__(self, onnx_path: Path, sound_path: SoundPath) -> None:
+        super().__init__(sound_path)
         self._model, self._source = read_onnx(onnx_path)
         for what, names, size in (
-            ("input", self._source.inputs, frontend.feature_size),
-            ("output", self._source.outputs, frontend.mask_size),
+            ("input", self._source.inputs, sound_path.feature_size),
+            ("output", self._source.outputs, sound_path.mask_size),
         ):
             sizes = [math.prod(self._source.shapes[name]) for name in names]
             if sizes != [size]:
@@ -42,15 +41,14 @@ class FloatEngine(Engine):
                 )
 
     def trace_float(self, audio: np.ndarray, progress: Progress = no_progress) -> dict[str, np.ndarray]:
-        """Float audio (B, S) in [-1, 1) -> spectrum, features, gain, clarity, mask (B, T, ...) and output (B, S) float64."""
+        """Float audio (B, S) in [-1, 1) -> what the stages make by plain name, mask (B, T, ...) and output (B, S) float64."""
         audio = np.atleast_2d(audio)
-        out = FloatPipeline(self.frontend).analyse(audio)
+        out = FloatPipeline(self.sound_path).analyse(audio)
         (feature_name,), (mask_name,) = self._source.inputs, self._source.outputs
         sequences = [{feature_name: features.astype(np.float32)} for features in out["features"]]
         masks = run_float(self._model, self._source.states, sequences, [mask_name], progress)
         out["mask"] = np.stack([result[mask_name] for result in masks]).astype(np.float64)
-        enhanced = apply_mask(self.frontend, *(out[name] for name in ("spectrum", "gain", "clarity", "mask")))
-        out["output"] = istft(enhanced, self.frontend)[:, : audio.shape[1]]
+        out["output"] = synthesise(self.sound_path, out)[:, : audio.shape[1]]
         return out
 
     def run(self, audio_q15: np.ndarray, trace: bool = False, progress: Progress = no_progress) -> Run:

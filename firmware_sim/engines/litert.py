@@ -6,8 +6,8 @@ from collections.abc import Mapping
 
 import numpy as np
 
+from ...models.audio import SoundPath
 from ...models.errors import StapesError
-from ...models.frontend import FrontEnd
 from ...quantize.graph import DTYPES, Graph
 from .network import NetworkEngine
 from .pipeline import PipelineEngine
@@ -76,5 +76,5 @@ class LitertNetwork(NetworkEngine):
 class LitertEngine(PipelineEngine):
     """The audio path around `LitertNetwork`."""
 
-    def __init__(self, tflite: bytes, graph: Graph, frontend: FrontEnd) -> None:
-        super().__init__(LitertNetwork(tflite, graph), frontend)
+    def __init__(self, tflite: bytes, graph: Graph, sound_path: SoundPath) -> None:
+        super().__init__(LitertNetwork(tflite, graph), sound_path)

@@ -12,8 +12,8 @@ from pathlib import Path
 
 import numpy as np
 
+from ...models.audio import SoundPath
 from ...models.errors import StapesError
-from ...models.frontend import FrontEnd
 from ...quantize.graph import DTYPES, Graph
 from ..cmsis_dsp import sources
 from .base import Engine, Progress, Run, no_progress
@@ -123,13 +123,13 @@ class NativeEngine(Engine):
         self,
         folder: Path,
         graph: Graph,
-        frontend: FrontEnd,
+        sound_path: SoundPath,
         *,
         program: str = "",
         flags: tuple[str, ...] = FAST,
         cc: str | None = None,
     ) -> None:
-        super().__init__(frontend)
+        super().__init__(sound_path)
         self._graph = graph
         self._source = ProgramSource(folder, program)
         self._flags = flags
@@ -150,7 +150,7 @@ class NativeEngine(Engine):
         if trace and self._traced is None:
             self._traced = self._make(trace=True)
         library = self._traced if trace and self._traced else self._fast
-        rows = [self._stream(library, row, trace, progress) for row in streams(audio_q15, self.frontend.hop)]
+        rows = [self._stream(library, row, trace, progress) for row in streams(audio_q15, self.sound_path.hop)]
         audio = np.stack([samples for samples, _ in rows])[:, : audio_q15.shape[1]]
         frames = np.stack([frames for _, frames in rows])
         return Run(audio, unpack_frames(frames, library.tensors, self._graph) if trace else {})
@@ -158,7 +158,7 @@ class NativeEngine(Engine):
     def _stream(
         self, library: _Library, given: np.ndarray, trace: bool, progress: Progress
     ) -> tuple[np.ndarray, np.ndarray]:
-        hop = self.frontend.hop
+        hop = self.sound_path.hop
         hops = len(given) // hop
         made = np.zeros_like(given)
         frame_bytes = sum(tensor.bytes for tensor in library.tensors)

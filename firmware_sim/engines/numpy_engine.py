@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from ...models.frontend import FrontEnd
+from ...models.audio import SoundPath
 from ...quantize.graph import DTYPES, Graph
 from ..network import NetworkSimulator
 from .network import NetworkEngine
@@ -33,5 +33,5 @@ class NumpyNetwork(NetworkEngine):
 class NumpyEngine(PipelineEngine):
     """The audio path around `NumpyNetwork`."""
 
-    def __init__(self, graph: Graph, frontend: FrontEnd) -> None:
-        super().__init__(NumpyNetwork(graph), frontend)
+    def __init__(self, graph: Graph, sound_path: SoundPath) -> None:
+        super().__init__(NumpyNetwork(graph), sound_path)

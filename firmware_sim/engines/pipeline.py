@@ -6,10 +6,10 @@ from collections.abc import Collection
 
 import numpy as np
 
+from ...models.audio import SoundPath
 from ...models.errors import StapesError
-from ...models.frontend import FrontEnd
 from ...quantize.graph import Graph, Tensor
-from ..audio.frontend import AudioPath
+from ..audio.path import AudioPath
 from .base import Engine, Progress, Run, from_blocks, no_progress, to_blocks
 from .network import NetworkEngine
 
@@ -17,7 +17,7 @@ from .network import NetworkEngine
 BEFORE = ("exponent", "spectrum_q31", "power_q40", "noise_q40", "gain_q15", "speech", "features_q20")
 
 
-def network_ends(graph: Graph, frontend: FrontEnd) -> tuple[Tensor, Tensor]:
+def network_ends(graph: Graph, sound_path: SoundPath) -> tuple[Tensor, Tensor]:
     """The feature tensor and the mask tensor of a graph; raises StapesError when it does not fit the audio path."""
     if len(graph.inputs) != 1 or len(graph.outputs) != 1:
         raise StapesError(
@@ -25,10 +25,10 @@ def network_ends(graph: Graph, frontend: FrontEnd) -> tuple[Tensor, Tensor]:
             "the audio path needs one feature vector and one mask"
         )
     features, mask = graph.tensors[graph.inputs[0]], graph.tensors[graph.outputs[0]]
-    if features.size != frontend.feature_size or mask.size != frontend.mask_size:
+    if features.size != sound_path.feature_size or mask.size != sound_path.mask_size:
         raise StapesError(
             f"network {graph.name!r} takes {features.size} features and gives {mask.size} mask values; the front end has "
-            f"{frontend.feature_size} and {frontend.mask_size}: quantise it with the front end it was trained with"
+            f"{sound_path.feature_size} and {sound_path.mask_size}: quantise it with the front end it was trained with"
         )
     return features, mask
 
@@ -36,20 +36,20 @@ def network_ends(graph: Graph, frontend: FrontEnd) -> tuple[Tensor, Tensor]:
 class PipelineEngine(Engine):
     """The audio path in numpy around any engine of its network."""
 
-    def __init__(self, network: NetworkEngine, frontend: FrontEnd) -> None:
-        super().__init__(frontend)
+    def __init__(self, network: NetworkEngine, sound_path: SoundPath) -> None:
+        super().__init__(sound_path)
         self.name, self.exact = network.name, network.exact
         self.network, self.graph = network, network.graph
-        self.features, self.mask = network_ends(network.graph, frontend)
+        self.features, self.mask = network_ends(network.graph, sound_path)
 
     def run(
         self, audio_q15: np.ndarray, trace: bool | Collection[str] = False, progress: Progress = no_progress
     ) -> Run:
         """As `Engine.run`; names instead of True trace only these of the audio path, such as mask_q15."""
         audio_q15 = np.atleast_2d(audio_q15)
-        blocks = to_blocks(audio_q15, self.frontend.hop)
+        blocks = to_blocks(audio_q15, self.sound_path.hop)
         batch = blocks.shape[1]
-        path = AudioPath(self.frontend, batch)
+        path = AudioPath(self.sound_path, batch)
         self.network.start(batch, trace is True)
         made: list[np.ndarray] = []
         kept: dict[str, list[np.ndarray]] = {}

@@ -7,8 +7,8 @@ from collections.abc import Mapping
 import flatbuffers
 import numpy as np
 
+from ...models.audio import SoundPath
 from ...models.errors import StapesError
-from ...models.frontend import FrontEnd
 from ...quantize.graph import DTYPES, Graph
 from .network import NetworkEngine
 from .pipeline import PipelineEngine
@@ -34,8 +34,8 @@ def import_runtime():
 class TflmEngine(PipelineEngine):
     """What a TFLM user gets, with the audio path around it."""
 
-    def __init__(self, tflite: bytes, graph: Graph, frontend: FrontEnd) -> None:
-        super().__init__(TflmNetworks(tflite, graph), frontend)
+    def __init__(self, tflite: bytes, graph: Graph, sound_path: SoundPath) -> None:
+        super().__init__(TflmNetworks(tflite, graph), sound_path)
 
 
 class TflmNetworks(NetworkEngine):

@@ -11,8 +11,8 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from ..features import MAGNITUDE_FLOOR
-from ..frontend import FrontEnd
+from ..audio import SoundPath, from_front_end
+from ..audio.complex import MAGNITUDE_FLOOR
 from .blocks import ATTENTION_HIDDEN, CHANNELS, WIDTH, ConvBlock, DualPathGru, GTConvBlock, neighbours
 from .erb import BINS, N_FFT, Erb
 
@@ -97,7 +97,7 @@ class Decoder(nn.Module):
 
 
 def features_of(real: Tensor, imaginary: Tensor) -> Tensor:
-    """Parts of spectra (..., K) -> what the network takes, (..., 3 K); as `models.features.complex_features`."""
+    """Parts of spectra (..., K) -> what the network takes, (..., 3 K); as `models.audio.complex.complex_features`."""
     return torch.cat([torch.sqrt(real**2 + imaginary**2 + MAGNITUDE_FLOOR), real, imaginary], dim=-1)
 
 
@@ -117,9 +117,9 @@ class Gtcrn(nn.Module):
         self.decoder = Decoder()
 
     @staticmethod
-    def front_end() -> FrontEnd:
-        """The front end that the network was trained behind: frames of 32 ms every 16 ms, no Wiener filter."""
-        return FrontEnd(analysis=N_FFT, synthesis=N_FFT, hop=N_FFT // 2, features="complex")
+    def sound_path() -> SoundPath:
+        """The path that the network was trained in: frames of 32 ms every 16 ms, no Wiener filter."""
+        return from_front_end({"analysis": N_FFT, "synthesis": N_FFT, "hop": N_FFT // 2, "features": "complex"})
 
     def forward(self, features: Tensor, states: GtcrnStates | None = None) -> tuple[Tensor, GtcrnStates]:
         """`features` (B, T, 3 K) float32, `states` or None for zeros -> mask (B, T, 2 K) and states."""

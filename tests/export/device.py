@@ -18,5 +18,5 @@ def network(graph: Graph, folder: Path, build: str) -> CNetwork | NetworkDevice:
     if build != "device":
         return CNetwork(graph, folder, build)
     require("cortex-m7", "device gcc")
-    export_c(graph, folder / "net", name="net", frontend=None, stamp=STAMP)
+    export_c(graph, folder / "net", name="net", sound_path=None, stamp=STAMP)
     return NetworkDevice(folder / "net", graph, find_toolchain("gcc"))

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 from stapes.firmware_sim.engines.base import Run
 from stapes.firmware_sim.engines.numpy_engine import NumpyEngine
-from stapes.models.frontend import FrontEnd
+from stapes.models.audio import SoundPath
 from stapes.models.onnx_export import export_onnx
 from stapes.models.pipeline import FloatPipeline
 from stapes.models.sound_files import float_to_q15
@@ -38,7 +38,7 @@ class Network:
     """An integer graph with its front end, and half a second of what the numpy engine makes of it."""
 
     graph: Graph
-    frontend: FrontEnd
+    sound_path: SoundPath
     audio_in_q15: np.ndarray
     run: Run
 
@@ -59,14 +59,14 @@ def network(config: str = "own", recipe: str = "w8a16") -> Network:
         path = Path(folder) / "float.onnx"
         if config == "complex":
             complex_network(path)
-            frontend = COMPLEX_FRONTEND
+            sound_path = COMPLEX_FRONTEND
         else:
             model = random_network(CONFIGS[config])
-            frontend = model.config.front_end
-            frontend = frontend() if callable(frontend) else frontend
-            export_onnx(model, frontend, path)
+            sound_path = model.config.sound_path
+            sound_path = sound_path() if callable(sound_path) else sound_path
+            export_onnx(model, sound_path, path)
         _, source = read_onnx(path)
-    features = np.asarray(FloatPipeline(frontend).analyse(speech_like(1.0)[None])["features"], np.float32)
+    features = np.asarray(FloatPipeline(sound_path).analyse(speech_like(1.0)[None])["features"], np.float32)
     graph = quantise(source, load_recipe(recipe), [{source.inputs[0]: features[0]}]).graph
     audio = np.asarray(float_to_q15(speech_like(SECONDS, seed=4, level_db=0.0)), np.int16)
-    return Network(graph, frontend, audio, NumpyEngine(graph, frontend).run(audio[None], trace=True))
+    return Network(graph, sound_path, audio, NumpyEngine(graph, sound_path).run(audio[None], trace=True))

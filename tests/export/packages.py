@@ -33,16 +33,16 @@ WARNINGS = [
 
 
 def write(kind: str, folder: Path, net: Network | None = None, **changes: object) -> Path:
-    """Write the package `kind` of a network, without an audio path when `frontend=None` is among the changes."""
+    """Write the package `kind` of a network, without an audio path when `sound_path=None` is among the changes."""
     net = net or network()
     arguments = {
         "name": NAME,
-        "frontend": net.frontend,
+        "sound_path": net.sound_path,
         "stamp": STAMP,
         "vectors": net.vectors,
         "cmsis_dsp": cmsis_dsp().include_dirs[0].parent,
     } | changes
-    if arguments["frontend"] is None:
+    if arguments["sound_path"] is None:
         arguments["vectors"] = {key: data for key, data in net.vectors.items() if not key.startswith("audio_")}
     export_package(net.graph, folder, kind=kind, **arguments)
     return folder
@@ -53,7 +53,7 @@ def package(kind: str, audio: bool = True) -> Path:
     """A package that is only to be read."""
     parent = Path(tempfile.mkdtemp(prefix="stapes-package-"))
     atexit.register(shutil.rmtree, parent, ignore_errors=True)
-    return write(kind, parent / NAME, **({} if audio else {"frontend": None}))
+    return write(kind, parent / NAME, **({} if audio else {"sound_path": None}))
 
 
 def texts(folder: Path) -> dict[str, bytes]:

@@ -50,7 +50,7 @@ class CNetwork:
         command = compiler(build)
         self.graph = graph
         self.folder = folder / "net"
-        export_c(graph, self.folder, name="net", frontend=None, stamp=STAMP, fuse=fuse)
+        export_c(graph, self.folder, name="net", sound_path=None, stamp=STAMP, fuse=fuse)
         size = folder / "size.c"
         size.write_text(
             '#include "net/net.h"\nsize_t net_size(void);\nsize_t net_size(void) { return sizeof(net_context); }\n'

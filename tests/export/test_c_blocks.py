@@ -24,7 +24,7 @@ POINTER = re.compile(r"\*const (\w+) = ")
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
     made = tmp_path_factory.mktemp("blocks")
-    export_c(gtcrn("w8a16")[0], made, name="gtcrn", frontend=None, stamp=STAMP)
+    export_c(gtcrn("w8a16")[0], made, name="gtcrn", sound_path=None, stamp=STAMP)
     return made
 
 

@@ -17,6 +17,7 @@ from stapes.export.stamp import Stamp
 from stapes.export.vectors import SELF_TEST_FRAMES
 from stapes.firmware_sim.compare import first_difference
 from stapes.firmware_sim.engines.native import NativeEngine
+from stapes.models.audio import read_sound_path
 from stapes.models.errors import StapesError
 from stapes.models.files.owned import LIST
 
@@ -49,7 +50,7 @@ def cmsis_objects(cmsis, cmsis_options, tmp_path_factory):
 
 def export(folder, net=None, stamp=STAMP, **options):
     net = net or network()
-    arguments = {"name": "mask", "frontend": net.frontend, "stamp": stamp, "vectors": net.vectors} | options
+    arguments = {"name": "mask", "sound_path": net.sound_path, "stamp": stamp, "vectors": net.vectors} | options
     return export_c(net.graph, folder, **arguments)
 
 
@@ -110,9 +111,9 @@ def test_every_file_compiles_for_the_device_where_int32_is_long(exported, cortex
 )
 def test_the_ram_told_is_the_size_of_the_context_on_the_device(config, recipe, cortex_m7, tmp_path):
     net = network(config, recipe)
-    for frontend, options in ((net.frontend, {}), (None, {"vectors": None})):
-        export(tmp_path / "mask", net, frontend=frontend, **options)
-        told = sum(ram_by_part(build_program(net.graph, "mask", frontend)).values())
+    for sound_path, options in ((net.sound_path, {}), (None, {"vectors": None})):
+        export(tmp_path / "mask", net, sound_path=sound_path, **options)
+        told = sum(ram_by_part(build_program(net.graph, "mask", sound_path)).values())
         assert f"| all | {told:,} |" in (tmp_path / "mask" / "README.md").read_text()
         probe = tmp_path / "probe.c"
         probe.write_text(f'#include "mask/mask.h"\ntypedef char same[sizeof(mask_context) == {told} ? 1 : -1];\n')
@@ -189,9 +190,9 @@ def test_only_constants_are_global(exported, tmp_path, cmsis_options):
 def test_audio_and_every_tensor_are_those_of_the_numpy_engine(config, recipe, fuse, tmp_path, cmsis):
     net = network(config, recipe)
     export(tmp_path / "mask", net, fuse=fuse)
-    engine = NativeEngine(tmp_path / "mask", net.graph, net.frontend, flags=("-O2",))
+    engine = NativeEngine(tmp_path / "mask", net.graph, net.sound_path, flags=("-O2",))
     traced = engine.run(net.audio_in_q15[None], trace=True)
-    assert first_difference("native", net.run, traced, net.frontend.hop) is None
+    assert first_difference("native", net.run, traced, net.sound_path.hop) is None
     np.testing.assert_array_equal(engine.run(net.audio_in_q15[None]).audio_q15, net.run.audio_q15)
     computed = {name for op in net.graph.operators if op.kind != "RESHAPE" for name in op.outputs}
     missing = computed - set(traced.tensors)
@@ -202,7 +203,7 @@ def test_audio_and_every_tensor_are_those_of_the_numpy_engine(config, recipe, fu
 
 
 def test_two_fusable_cells_are_fused():
-    program = build_program(network().graph, "mask", network().frontend)
+    program = build_program(network().graph, "mask", network().sound_path)
     assert sum("stapes_gru_s16" in line for p in program.paragraphs for line in p.lines) == 2
 
 
@@ -315,7 +316,7 @@ def test_a_network_alone_needs_no_dsp_library(tmp_path):
     codes = random_frames(graph, 10, 1, seed=0)[:, 0].astype(np.int8)
     # Any output will do: the runner must build and find the difference.
     vectors = {"x": codes.reshape(10, 16), "h_out": np.zeros((10, 16), np.int8)}
-    export_c(graph, tmp_path / "cell", name="cell", frontend=None, stamp=STAMP, vectors=vectors)
+    export_c(graph, tmp_path / "cell", name="cell", sound_path=None, stamp=STAMP, vectors=vectors)
     done = subprocess.run(["make", "-C", str(tmp_path / "cell"), "check"], capture_output=True, text=True, check=False)
     assert done.returncode != 0
     assert re.search(r"frame 0: h_out\[\d+\] is -?\d+, expected 0", done.stdout), done.stdout + done.stderr
@@ -414,7 +415,7 @@ def contents(folder):
 def test_the_same_graph_and_stamp_give_the_same_bytes(exported, tmp_path):
     net = network()
     shuffled = replace(net.graph, tensors=dict(reversed(list(net.graph.tensors.items()))))
-    export(tmp_path / "mask", replace(net, graph=shuffled), frontend=net.frontend.to_dict())
+    export(tmp_path / "mask", replace(net, graph=shuffled), sound_path=read_sound_path(net.sound_path.to_tables()))
     assert contents(tmp_path / "mask") == contents(exported)
 
 
@@ -470,15 +471,15 @@ def test_a_folder_that_cannot_be_written_is_named_and_nothing_is_left(tmp_path):
 
 def test_what_does_not_fit_together_is_refused_before_anything_is_written(tmp_path):
     net = network()
-    narrow = replace(net.frontend, gain_input=False)
+    narrow = replace(net.sound_path, gain_input=False)
     short = net.vectors | {"mask": net.vectors["mask"][:, :64]}
     for options, message in (
-        ({"frontend": narrow}, "'features' has shape 1 x 130; the front end has 65 features"),
+        ({"sound_path": narrow}, "'features' has shape 1 x 130; the front end has 65 features"),
         ({"vectors": short}, "golden vector 'mask' is int16"),
         ({"vectors": {"audio_in_q15": net.audio_in_q15}}, "one side only"),
         ({"vectors": {}}, "are empty"),
-        ({"vectors": net.vectors, "frontend": None}, "no audio path"),
-        ({"frontend": {"hop": 64, "sparkle": 1}}, "unknown key 'sparkle'"),
+        ({"vectors": net.vectors, "sound_path": None}, "no audio path"),
+        ({"sound_path": {"hop": 64, "sparkle": 1}}, "unknown key 'sparkle'"),
     ):
         with pytest.raises(StapesError, match=message):
             export(tmp_path / "mask", **options)

@@ -24,7 +24,7 @@ def programs(tmp_path_factory):
     for name, recipe, digit in (("one", "w8a16", "1"), ("two", "w8a8", "2")):
         net = network("own", recipe)
         stamp = replace(STAMP, bundle_hash=digit * 64)
-        export_c(net.graph, folder / name, name=name, frontend=net.frontend, stamp=stamp)
+        export_c(net.graph, folder / name, name=name, sound_path=net.sound_path, stamp=stamp)
     # Exported into one folder, the second would take away the kernels that it does not need.
     shutil.copytree(folder / "one", folder / "both")
     shutil.copytree(folder / "two", folder / "both", dirs_exist_ok=True)

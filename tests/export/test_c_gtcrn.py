@@ -29,9 +29,9 @@ FRAMES = 24
 def gtcrn(recipe: str) -> tuple[Graph, np.ndarray]:
     """The integer graph of a network with random weights, and a second of features (T, 3 * 257)."""
     model = random_gtcrn(0)
-    frontend = model.front_end()
-    source = check_model(to_proto(model, frontend), "test")
-    features = np.asarray(FloatPipeline(frontend, model).trace(speech_like(1.0)[None])["features"], np.float32)[0]
+    sound_path = model.sound_path()
+    source = check_model(to_proto(model, sound_path), "test")
+    features = np.asarray(FloatPipeline(sound_path, model).trace(speech_like(1.0)[None])["features"], np.float32)[0]
     return quantise(source, load_recipe(recipe), [{"features": features}]).graph, features
 
 

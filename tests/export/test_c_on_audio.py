@@ -118,7 +118,7 @@ def test_no_sanitiser_complains_at_the_extremes_and_every_bit_is_that_of_numpy(
     assert done.stderr == ""
 
     audio = np.stack(list(signals.values()))
-    hops = audio.shape[1] // bundle.frontend.hop
+    hops = audio.shape[1] // bundle.sound_path.hop
     done = subprocess.run([tmp_path / "stream", str(hops)], input=audio.tobytes(), capture_output=True, check=False)
     assert done.returncode == 0, done.stderr.decode()
     assert done.stderr == b""

@@ -25,7 +25,7 @@ HEADER = """\
 def program(tmp_path_factory):
     net = network("small")
     folder = tmp_path_factory.mktemp("config") / NAME
-    export_c(net.graph, folder, name=NAME, frontend=net.frontend, stamp=STAMP, vectors=net.vectors)
+    export_c(net.graph, folder, name=NAME, sound_path=net.sound_path, stamp=STAMP, vectors=net.vectors)
     return folder
 
 

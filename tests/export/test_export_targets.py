@@ -20,7 +20,7 @@ from tests.machine import cmsis_dsp, require
 def export(folder, target=CORTEX_M7):
     net = network()
     cmsis = cmsis_dsp().include_dirs[0].parent
-    arguments = {"name": NAME, "frontend": net.frontend, "stamp": STAMP, "vectors": net.vectors, "cmsis_dsp": cmsis}
+    arguments = {"name": NAME, "sound_path": net.sound_path, "stamp": STAMP, "vectors": net.vectors, "cmsis_dsp": cmsis}
     export_c(net.graph, folder, target=target, **arguments)
     return texts(folder)
 

@@ -120,11 +120,11 @@ def hostile(shift: int) -> Network:
     graph = renamed(net.graph, shift)
     names = dict(zip(net.graph.tensors, graph.tensors, strict=True))
     run = dataclasses.replace(net.run, tensors={names.get(key, key): data for key, data in net.run.tensors.items()})
-    return Network(graph, net.frontend, net.audio_in_q15, run)
+    return Network(graph, net.sound_path, net.audio_in_q15, run)
 
 
 def export(net: Network, folder: Path, stamp: Stamp, **changes: object) -> Path:
-    arguments = {"name": NAME, "frontend": net.frontend, "stamp": stamp, "vectors": net.vectors} | changes
+    arguments = {"name": NAME, "sound_path": net.sound_path, "stamp": stamp, "vectors": net.vectors} | changes
     export_c(net.graph, folder, **arguments)
     return folder
 
@@ -249,7 +249,7 @@ def test_every_file_name_becomes_a_name_that_is_free(name):
 @pytest.mark.parametrize("name", ["I", "INT32", "a" * LONGEST])
 def test_a_name_that_is_free_gives_c_that_compiles(name, tmp_path):
     net = network("own", "w8a8")
-    folder = export(net, tmp_path / "c", STAMPS["harmless"], name=name, vectors=None, frontend=None)
+    folder = export(net, tmp_path / "c", STAMPS["harmless"], name=name, vectors=None, sound_path=None)
     compiled(folder, "-O0")
 
 

@@ -49,10 +49,10 @@ def findings(tmp_path_factory):
     work = tmp_path_factory.mktemp("misra")
     for name, (config, recipe) in PROGRAMS.items():
         net = network(config, recipe)
-        export_c(net.graph, work, name=name, frontend=net.frontend, stamp=STAMP, vectors=net.vectors)
+        export_c(net.graph, work, name=name, sound_path=net.sound_path, stamp=STAMP, vectors=net.vectors)
     graph = gru_graph("int8", 16, 16)
     codes = random_frames(graph, 10, 1, seed=0)[:, 0].astype(np.int8).reshape(10, 16)
-    export_c(graph, work, name=SMALL, frontend=None, stamp=STAMP, vectors={"x": codes, "h_out": codes})
+    export_c(graph, work, name=SMALL, sound_path=None, stamp=STAMP, vectors={"x": codes, "h_out": codes})
     shutil.copytree(RUNTIME, work / "runtime", dirs_exist_ok=True)
     left_out = ["*_runner.c", *(f"{name}_{data}.c" for name in PROGRAMS for data in ("weights", "vectors"))]
     files = [path.relative_to(work).as_posix() for path in sorted(work.rglob("*.c"))]

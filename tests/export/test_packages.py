@@ -115,7 +115,7 @@ def stream_test(tmp_path_factory):
 @pytest.fixture(scope="module")
 def recording():
     net = network()
-    whole = len(net.audio_in_q15) // net.frontend.hop * net.frontend.hop
+    whole = len(net.audio_in_q15) // net.sound_path.hop * net.sound_path.hop
     return net.audio_in_q15[:whole], net.run.audio_q15[0][:whole]
 
 

@@ -246,6 +246,6 @@ def test_the_functions_of_a_boards_own_cmsis_dsp_can_be_linked_as_well(tmp_path)
 
 
 def test_a_library_without_audio_has_no_transform(tmp_path):
-    folder = write("arduino", tmp_path / NAME, frontend=None)
+    folder = write("arduino", tmp_path / NAME, sound_path=None)
     assert not (folder / "src" / exported_path("stapes_rfft_q31.c")).exists()
     assert [path.name for path in (folder / "examples").iterdir()] == ["SelfTest"]

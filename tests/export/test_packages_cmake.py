@@ -64,10 +64,10 @@ def test_a_file_is_streamed_with_the_bits_of_the_numpy_engine(example, tmp_path)
     soundfile.write(tmp_path / "in.wav", net.audio_in_q15[:4001], 16000, subtype="PCM_16")
     assert " 0 overruns, status 0" in example(["in.wav", "out.wav"], tmp_path)
     sent, rate = soundfile.read(tmp_path / "out.wav", dtype="int16")
-    lag = 2 * net.frontend.hop + net.frontend.delay
+    lag = 2 * net.sound_path.hop + net.sound_path.delay
     assert rate == 16000
     assert len(sent) >= 4001 + lag
-    assert not sent[: 2 * net.frontend.hop].any()
+    assert not sent[: 2 * net.sound_path.hop].any()
     whole = 4001 // 64 * 64  # the engine heard the rest of the last block, the file ends there
     np.testing.assert_array_equal(sent[128:][:whole], net.run.audio_q15[0][:whole])
 
@@ -96,7 +96,7 @@ def test_the_exit_code_is_the_status_of_a_failed_self_test(programs):
 
 
 def test_a_network_without_an_audio_path_is_packaged_too(tmp_path):
-    folder = write("cmake", tmp_path / NAME, frontend=None)
+    folder = write("cmake", tmp_path / NAME, sound_path=None)
     assert not (folder / "third_party").exists()
     said = call([build(folder, "host")])
     assert "network: 100 frames, 0 values differ" in said

@@ -114,7 +114,7 @@ def test_the_example_builds_as_its_project_says_and_every_bit_is_right(audio, tm
 
 
 def test_a_network_alone_needs_no_other_pack(tmp_path):
-    folder = write("cmsis-pack", tmp_path / NAME, frontend=None)
+    folder = write("cmsis-pack", tmp_path / NAME, sound_path=None)
     root = ElementTree.parse(folder / PDSC).getroot()
     assert root.find("requirements") is None
     assert not [rule for rule in root.iter("require") if rule.get("Cclass") == "CMSIS"]

@@ -91,7 +91,7 @@ def exported(tmp_path_factory):
     def get(recipe):
         folder = tmp_path_factory.mktemp(recipe) / "mask"
         net = network("own", recipe)
-        export_c(net.graph, folder, name="mask", frontend=net.frontend, stamp=STAMP, vectors=net.vectors)
+        export_c(net.graph, folder, name="mask", sound_path=net.sound_path, stamp=STAMP, vectors=net.vectors)
         return folder
 
     return get
@@ -174,5 +174,5 @@ def test_the_vectors_are_the_first_frames_of_the_bundles(exported):
 
 def test_without_vectors_there_is_no_self_test(tmp_path):
     graph = gru_graph("int8", 16, 16)
-    export_c(graph, tmp_path / "cell", name="cell", frontend=None, stamp=STAMP)
+    export_c(graph, tmp_path / "cell", name="cell", sound_path=None, stamp=STAMP)
     assert not [path for path in tmp_path.rglob("*") if "self_test" in path.name or "crc" in path.name]

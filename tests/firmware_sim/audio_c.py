@@ -9,8 +9,7 @@ from pathlib import Path
 
 import numpy as np
 from stapes.export.c.runtime import RUNTIME, runtime_files, runtime_includes
-from stapes.models.frontend import FEATURES
-from stapes.quantize.audio_params import AudioParams, RfftTables, TensorScaling
+from stapes.quantize.audio_params import FEATURES, AudioParams, RfftTables, TensorScaling
 
 from tests.compiling import compile_object
 from tests.machine import cmsis_dsp, require

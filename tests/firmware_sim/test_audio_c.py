@@ -2,39 +2,39 @@
 
 import numpy as np
 import pytest
-from stapes.firmware_sim.audio.frontend import AudioPath
-from stapes.models.frontend import FrontEnd
+from stapes.firmware_sim.audio.path import AudioPath
 from stapes.quantize.audio_params import feature_scaling, mask_scaling
 from stapes.quantize.graph import Tensor
 
 from tests.firmware_sim.audio_c import BUILDS, CAudioPath, c_mask_to_q15, c_quantise_features
 from tests.firmware_sim.audio_signals import extremes
+from tests.helpers import sound_path_of
 
 SECONDS = 1.2
 FRONTENDS = {
-    "magnitude": FrontEnd(),
-    "log and gains": FrontEnd(features="log", gain_input=True, mask_floor_db=-20.0),
-    "mask on the noisy spectrum": FrontEnd(features="log", gain_input=True, mask_floor_db=-15.0, mask_on="noisy"),
-    "magnitude of the noisy spectrum": FrontEnd(mask_on="noisy"),
-    "the Wiener gain under the mask": FrontEnd(mask_floor_db=-25.0, mask_on="noisy", clear_snr_db=3.0),
-    "compressed, short hold": FrontEnd(features="compressed", vad_hold_frames=20),
-    "analysis 256": FrontEnd(analysis=256, features="log"),
-    "analysis 512": FrontEnd(analysis=512, features="compressed", gain_input=True),
-    "analysis 512, magnitude": FrontEnd(analysis=512, startup_frames=1),
-    "analysis 64, hop 32": FrontEnd(analysis=64, synthesis=64, hop=32, gamma_max=64.0, xi_min_db=-60.0),
-    "analysis 32": FrontEnd(analysis=32, synthesis=32, hop=16, features="log"),
-    "complex": FrontEnd(analysis=512, synthesis=512, hop=256, features="complex"),
-    "complex, analysis 128": FrontEnd(features="complex"),
-    "complex, analysis 512, hop 64": FrontEnd(analysis=512, features="complex"),
-    "analysis 1024": FrontEnd(analysis=1024, xi_smoothing=0.9, noise_smoothing=0.9, vad_threshold=0.3),
+    "magnitude": sound_path_of(),
+    "log and gains": sound_path_of(features="log", gain_input=True, mask_floor_db=-20.0),
+    "mask on the noisy spectrum": sound_path_of(features="log", gain_input=True, mask_floor_db=-15.0, mask_on="noisy"),
+    "magnitude of the noisy spectrum": sound_path_of(mask_on="noisy"),
+    "the Wiener gain under the mask": sound_path_of(mask_floor_db=-25.0, mask_on="noisy", clear_snr_db=3.0),
+    "compressed, short hold": sound_path_of(features="compressed", vad_hold_frames=20),
+    "analysis 256": sound_path_of(analysis=256, features="log"),
+    "analysis 512": sound_path_of(analysis=512, features="compressed", gain_input=True),
+    "analysis 512, magnitude": sound_path_of(analysis=512, startup_frames=1),
+    "analysis 64, hop 32": sound_path_of(analysis=64, synthesis=64, hop=32, gamma_max=64.0, xi_min_db=-60.0),
+    "analysis 32": sound_path_of(analysis=32, synthesis=32, hop=16, features="log"),
+    "complex": sound_path_of(analysis=512, synthesis=512, hop=256, features="complex"),
+    "complex, analysis 128": sound_path_of(features="complex"),
+    "complex, analysis 512, hop 64": sound_path_of(analysis=512, features="complex"),
+    "analysis 1024": sound_path_of(analysis=1024, xi_smoothing=0.9, noise_smoothing=0.9, vad_threshold=0.3),
 }
 
 
-def assert_equal_streams(library, frontend, signals, masks=None, reset_at=None):
+def assert_equal_streams(library, sound_path, signals, masks=None, reset_at=None):
     """Stream all signals through both; `masks` (T, mask_size) int64 or None."""
-    python = AudioPath(frontend, len(signals))
+    python = AudioPath(sound_path, len(signals))
     streams = [CAudioPath(library, python.params) for _ in signals]
-    hop = frontend.hop
+    hop = sound_path.hop
     for t in range(signals.shape[1] // hop):
         if t == reset_at:
             for path in (python, *streams):
@@ -42,7 +42,9 @@ def assert_equal_streams(library, frontend, signals, masks=None, reset_at=None):
         block = signals[:, t * hop : (t + 1) * hop]
         expected = python.analyse(block)
         mask = None if masks is None else masks[t]
-        output = python.synthesise(None if mask is None else np.broadcast_to(mask, (len(signals), frontend.mask_size)))
+        output = python.synthesise(
+            None if mask is None else np.broadcast_to(mask, (len(signals), sound_path.mask_size))
+        )
         for row, stream in enumerate(streams):
             frame = stream.analyse(block[row])
             assert set(frame) == set(expected)
@@ -68,19 +70,19 @@ def test_every_quantity_of_every_frame(audio_library, build, name):
 
 @pytest.mark.parametrize("name", FRONTENDS)
 def test_with_a_mask_of_any_values(audio_library, name):
-    frontend, signals = FRONTENDS[name], all_signals()[:, :9600]
+    sound_path, signals = FRONTENDS[name], all_signals()[:, :9600]
     rng = np.random.default_rng(5)
-    lowest = -(2**15) if frontend.complex_mask else 0
-    masks = rng.integers(lowest, 2**15, (signals.shape[1] // frontend.hop, frontend.mask_size))
+    lowest, _ = sound_path.mask.known_limits
+    masks = rng.integers(lowest, 2**15, (signals.shape[1] // sound_path.hop, sound_path.mask_size))
     masks[::3] = rng.choice([lowest, 2**15 - 1], masks[::3].shape)
     masks[1::3] = lowest
-    assert_equal_streams(audio_library("sanitised"), frontend, signals, masks)
+    assert_equal_streams(audio_library("sanitised"), sound_path, signals, masks)
 
 
 @pytest.mark.parametrize("build", BUILDS)
 def test_all_gains_at_one(audio_library, build):
     signals = all_signals()[:, :9600]
-    python = AudioPath(FrontEnd(), len(signals))
+    python = AudioPath(sound_path_of(), len(signals))
     streams = [CAudioPath(audio_library(build), python.params) for _ in signals]
     for t in range(150):
         block = signals[:, t * 64 : (t + 1) * 64]
@@ -98,8 +100,8 @@ def test_a_reset_in_mid_stream(audio_library):
 
 
 def test_a_path_after_reset_is_a_new_path():
-    frontend, signals = FRONTENDS["log and gains"], all_signals()
-    used, new = AudioPath(frontend, len(signals)), AudioPath(frontend, len(signals))
+    sound_path, signals = FRONTENDS["log and gains"], all_signals()
+    used, new = AudioPath(sound_path, len(signals)), AudioPath(sound_path, len(signals))
     for t in range(60):
         used.analyse(signals[:, t * 64 : (t + 1) * 64])
         used.synthesise()
@@ -112,9 +114,9 @@ def test_a_path_after_reset_is_a_new_path():
 
 
 def test_a_batch_is_its_utterances_alone():
-    frontend, signals = FRONTENDS["log and gains"], all_signals()[:, :9600]
-    batch = AudioPath(frontend, len(signals))
-    alone = [AudioPath(frontend, 1, use_wheel=False) for _ in signals]
+    sound_path, signals = FRONTENDS["log and gains"], all_signals()[:, :9600]
+    batch = AudioPath(sound_path, len(signals))
+    alone = [AudioPath(sound_path, 1, use_wheel=False) for _ in signals]
     for t in range(signals.shape[1] // 64):
         block = signals[:, t * 64 : (t + 1) * 64]
         expected = batch.analyse(block)
@@ -130,11 +132,11 @@ def test_a_batch_is_its_utterances_alone():
 @pytest.mark.parametrize(("scale", "zero_point"), [(2.0**-8, 0), (0.0317, -11), (81.5 / 32768, 0), (2.0**-15, 3)])
 def test_quantised_features(audio_library, build, dtype, scale, zero_point):
     tensor = Tensor("x", (1, 65), dtype, np.array([scale], np.float32), zero_point)
-    scaling = feature_scaling(FrontEnd(), tensor)
+    scaling = feature_scaling(sound_path_of(), tensor)
     rng = np.random.default_rng(0)
     features = rng.integers(-(2**30), 2**30, 100_000) >> rng.integers(0, 30, 100_000)
     features[:4] = 0, 1, -1, 2**30 - 1
-    quantised = AudioPath(FrontEnd(), 1).quantise_features(features, tensor)
+    quantised = AudioPath(sound_path_of(), 1).quantise_features(features, tensor)
     assert np.array_equal(c_quantise_features(audio_library(build), features, scaling, np.dtype(dtype)), quantised)
     nearest = np.clip(np.round(features / 2**20 / np.float64(tensor.scale[0])) + zero_point, *tensor.limits)
     assert np.abs(quantised - nearest).max() <= 1
@@ -146,11 +148,11 @@ def test_quantised_features(audio_library, build, dtype, scale, zero_point):
 )
 @pytest.mark.parametrize("name", ["magnitude", "complex"])
 def test_a_mask_from_its_tensor(audio_library, name, build, dtype, scale, zero_point):
-    frontend = FRONTENDS[name]
+    sound_path = FRONTENDS[name]
     tensor = Tensor("mask", (1, 65), dtype, np.array([scale], np.float32), zero_point)
     values = np.arange(tensor.limits[0], tensor.limits[1] + 1).astype(dtype)
-    mask_q15 = AudioPath(frontend, 1).mask_to_q15(values, tensor)
-    assert np.array_equal(c_mask_to_q15(audio_library(build), values, mask_scaling(frontend, tensor)), mask_q15)
-    lowest = -(2**15) if frontend.complex_mask else 0
+    mask_q15 = AudioPath(sound_path, 1).mask_to_q15(values, tensor)
+    assert np.array_equal(c_mask_to_q15(audio_library(build), values, mask_scaling(sound_path, tensor)), mask_q15)
+    lowest, _ = sound_path.mask.known_limits
     real = np.clip((values.astype(int) - zero_point) * np.float64(tensor.scale[0]) * 2**15, lowest, 2**15 - 1)
     assert np.abs(mask_q15 - real).max() <= 1

@@ -126,10 +126,10 @@ def test_one_wrong_weight_in_the_c_is_found_at_its_row(bundle, audio, run, opera
     old = int(graph.tensors[op.inputs[1]].data[row, column])
     new = old - 90 if old > 0 else old + 90
     wrong = replace(bundle, graph=weights_changed(graph, op.inputs[1], row, column, new))
-    predicted = NumpyEngine(wrong.graph, bundle.require_frontend()).run(audio, trace=True)
+    predicted = NumpyEngine(wrong.graph, bundle.require_sound_path()).run(audio, trace=True)
 
     with exported_c(wrong) as folder:
-        native = NativeEngine(folder, graph, bundle.require_frontend(), flags=("-O1",))
+        native = NativeEngine(folder, graph, bundle.require_sound_path(), flags=("-O1",))
         made = native.run(audio, trace=True)
 
     assert first_difference("native", predicted, made, HOP) is None

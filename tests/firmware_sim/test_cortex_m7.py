@@ -60,7 +60,7 @@ def built(once, exported):
 
 
 def expected(bundle, samples):
-    return NumpyEngine(bundle.graph, bundle.frontend).run(samples).audio_q15
+    return NumpyEngine(bundle.graph, bundle.sound_path).run(samples).audio_q15
 
 
 # ---- the bits
@@ -105,11 +105,11 @@ def test_every_tensor_is_that_of_numpy_with_either_compiler(chain, recipe, qemu,
     require(f"device {chain}")
     folder, bundle = exported(recipe)
     engine = CortexM7Engine(
-        folder, bundle.graph, bundle.frontend, program=bundle.name, toolchain=chain, qemu=qemu, trace=True
+        folder, bundle.graph, bundle.sound_path, program=bundle.name, toolchain=chain, qemu=qemu, trace=True
     )
     samples = np.stack([extremes(45 * HOP + 7)[name] for name in ("real speech in noise", "square")])
     mine = engine.run(samples, trace=True)
-    reference = NumpyEngine(bundle.graph, bundle.frontend).run(samples, trace=True)
+    reference = NumpyEngine(bundle.graph, bundle.sound_path).run(samples, trace=True)
     assert first_difference(engine.name, reference, mine, HOP) is None
     assert len(set(mine.tensors) & set(reference.tensors)) >= 14
     assert mine.audio_q15.shape == samples.shape
@@ -119,9 +119,9 @@ def test_every_tensor_is_that_of_numpy_with_either_compiler(chain, recipe, qemu,
 @pytest.mark.parametrize("recipe", RECIPES)
 def test_every_tensor_of_the_kernels_in_plain_c_is_that_of_numpy(recipe, exported):
     folder, bundle = exported(recipe)
-    engine = CortexM7Engine(folder, bundle.graph, bundle.frontend, program=bundle.name, trace=True, portable=True)
+    engine = CortexM7Engine(folder, bundle.graph, bundle.sound_path, program=bundle.name, trace=True, portable=True)
     samples = np.stack([extremes(45 * HOP)[name] for name in ("real speech in noise", "square")])
-    reference = NumpyEngine(bundle.graph, bundle.frontend).run(samples, trace=True)
+    reference = NumpyEngine(bundle.graph, bundle.sound_path).run(samples, trace=True)
     assert first_difference(engine.name, reference, engine.run(samples, trace=True), HOP) is None
 
 
@@ -148,7 +148,7 @@ SAMPLES = slice(16000, 16000 + 45 * HOP)
 def counted(exported, recipe):
     folder, bundle = exported(recipe)
     samples = shipped(NOISY[1])[SAMPLES]
-    return measure(folder, bundle.graph, bundle.frontend, samples, program=bundle.name, counted_hops=len(COUNTED))
+    return measure(folder, bundle.graph, bundle.sound_path, samples, program=bundle.name, counted_hops=len(COUNTED))
 
 
 @needs_unicorn
@@ -186,7 +186,7 @@ def test_the_context_is_all_the_ram_and_the_weights_most_of_the_flash(recipe, re
     from stapes.export.c.costs import costs
 
     bundle, found = exported(recipe)[1], report(recipe)
-    told = costs(bundle.graph, bundle.name, bundle.frontend)
+    told = costs(bundle.graph, bundle.name, bundle.sound_path)
     assert found.ram_by_object == {"context": told.ram_bytes}
     code = 32 if "clang" in found.compiler else 24  # Clang unrolls more
     assert told.flash_bytes < found.flash_bytes < told.flash_bytes + code * 1024
@@ -412,7 +412,7 @@ def test_a_missing_qemu_is_named_with_its_remedy(monkeypatch):
 @needs_unicorn
 def test_audio_that_is_none_is_refused(exported):
     folder, bundle = exported("w8a16")
-    engine = CortexM7Engine(folder, bundle.graph, bundle.frontend, program=bundle.name)
+    engine = CortexM7Engine(folder, bundle.graph, bundle.sound_path, program=bundle.name)
     with pytest.raises(StapesError, match="int16"):
         engine.run(np.zeros((1, 64)))
     with pytest.raises(StapesError, match="no samples"):

@@ -41,7 +41,7 @@ def engines_of(bundle_of):
             if not lacking("native"):
                 flags = FAST if (network, recipe) in MINUTE else ("-O1",)
                 with exported_c(bundle) as folder:
-                    engines.append(NativeEngine(folder, bundle.graph, bundle.require_frontend(), flags=flags))
+                    engines.append(NativeEngine(folder, bundle.graph, bundle.require_sound_path(), flags=flags))
             if not lacking("tflm"):
                 engines.append(make_engine("tflm", bundle))
             made[network, recipe] = engines

@@ -66,7 +66,7 @@ def test_the_device_gives_the_bits_of_numpy_at_the_extremes(bundle_of, recipe):
         "real speech in noise",
     )
     with exported_c(bundle) as folder:
-        device = CortexM7Engine(folder, bundle.graph, bundle.frontend, program=bundle.name, trace=True)
+        device = CortexM7Engine(folder, bundle.graph, bundle.sound_path, program=bundle.name, trace=True)
     hold(bundle, [device], np.stack([given[name] for name in names]))
 
 
@@ -74,9 +74,9 @@ def test_the_device_gives_the_bits_of_numpy_at_the_extremes(bundle_of, recipe):
 def test_what_the_device_takes_is_what_was_stated_and_no_wiener_filter_is_in_it(bundle_of):
     bundle = bundle_of("complex", "w8a16")
     with exported_c(bundle) as folder:
-        report = measure(folder, bundle.graph, bundle.frontend, speech_in_noise(0.4, seed=2), counted_hops=3)
+        report = measure(folder, bundle.graph, bundle.sound_path, speech_in_noise(0.4, seed=2), counted_hops=3)
         sources = {path.name for path in (folder / "runtime").rglob("*.[ch]")}
-    assert report.ram_by_object["context"] == costs(bundle.graph, bundle.name, bundle.frontend).ram_bytes
+    assert report.ram_by_object["context"] == costs(bundle.graph, bundle.name, bundle.sound_path).ram_bytes
     stages = {stage.partition(":")[0] for stage in report.instructions_by_stage}
     assert stages == set(ORDER) - {GAIN, NOISE, POWER}
     assert report.hop_seconds == 0.016

@@ -6,7 +6,7 @@ from stapes.export.tflite import to_bytes
 from stapes.firmware_sim.engines.tflm import TflmNetwork, import_runtime
 from stapes.firmware_sim.network import NetworkSimulator
 from stapes.models import checkpoint
-from stapes.models.features import complex_features
+from stapes.models.audio.complex import complex_features
 from stapes.models.onnx_export import to_proto
 from stapes.quantize.calibrate import run_float
 from stapes.quantize.onnx_reader import check_model
@@ -45,7 +45,7 @@ def run_both(graph, features):
 )
 def test_random_network_has_the_bits_of_tflm_and_the_regions_that_c_fuses(recipe, share):
     network = random_gtcrn(3)
-    source = check_model(to_proto(network, network.front_end()), "m")
+    source = check_model(to_proto(network, network.sound_path()), "m")
     features = complex_features(spectra(8, 1)).astype(np.float32)
     result = quantise(source, load_recipe(recipe), [{"features": features}])
     run_both(result.graph, features)
@@ -68,8 +68,8 @@ def test_random_network_has_the_bits_of_tflm_and_the_regions_that_c_fuses(recipe
     [("gtcrn_w8a16", 29.0), ("gtcrn_mixed", 26.0), ("gtcrn_w8a8", 21.0), ("gtcrn_w8a8_pure", 16.0)],
 )
 def test_official_network_sounds_like_float_on_the_golden_frames(recipe, least_db):
-    network, frontend, _ = checkpoint.load(OFFICIAL)
-    model = to_proto(network, frontend)
+    network, sound_path, _ = checkpoint.load(OFFICIAL)
+    model = to_proto(network, sound_path)
     source = check_model(model, "m")
     with np.load(GOLDEN, allow_pickle=False) as golden:
         spectrum = golden["spec_in"][..., 0] + 1j * golden["spec_in"][..., 1]

@@ -35,7 +35,7 @@ def program(tmp_path_factory):
     """A small network with its audio path as C, and the checksums of what the numpy engine makes of the golden audio."""
     net = network("small")
     folder = tmp_path_factory.mktemp("program") / NAME
-    export_c(net.graph, folder, name=NAME, frontend=net.frontend, stamp=STAMP, vectors=net.vectors)
+    export_c(net.graph, folder, name=NAME, sound_path=net.sound_path, stamp=STAMP, vectors=net.vectors)
     return folder, expected(net)
 
 
@@ -52,7 +52,7 @@ def expected(net):
         known = net.graph.tensors.get(name)
         dtype = DTYPES[known.dtype] if known else np.dtype(AUDIO_TYPES[name])
         sums[name] = zlib.crc32(values.astype(dtype).tobytes())
-    return sums | {"output": zlib.crc32(net.run.audio_q15[0][: frames * net.frontend.hop].astype("<i2").tobytes())}
+    return sums | {"output": zlib.crc32(net.run.audio_q15[0][: frames * net.sound_path.hop].astype("<i2").tobytes())}
 
 
 def sources(folder):

@@ -13,10 +13,18 @@ from tests.models.gtcrn.networks import random_gtcrn
 
 
 def test_published_checkpoint_loads_as_it_is(tmp_path):
-    model, frontend, info = checkpoint.load(published_checkpoint(tmp_path / "a.pt", seed=4))
+    model, sound_path, info = checkpoint.load(published_checkpoint(tmp_path / "a.pt", seed=4))
     assert info["format"] == "published"
     assert info["parameters"] == 198_979
-    assert (frontend.features, frontend.analysis, frontend.hop, frontend.mask_floor_db) == ("magnitude", 128, 64, None)
+    assert [stage.kind for stage in sound_path.stages] == [
+        "transform",
+        "power",
+        "wiener",
+        "magnitude",
+        "mask",
+        "inverse",
+    ]
+    assert (sound_path.transform.analysis, sound_path.hop, sound_path.filter.floor_db) == (128, 64, None)
     expected = random_network(seed=4).state_dict()
     assert all(torch.equal(value, expected[name]) for name, value in model.state_dict().items())
     assert not model.training
@@ -52,10 +60,10 @@ def test_bare_state_dict_loads_with_sizes_from_its_shapes(tmp_path):
 
 def test_own_format_comes_back_with_front_end_and_weights(tmp_path):
     network = random_network(OWN_CONFIG)
-    frontend = network.config.front_end()
-    checkpoint.save(tmp_path / "a.pt", network, frontend)
+    sound_path = network.config.sound_path()
+    checkpoint.save(tmp_path / "a.pt", network, sound_path)
     model, loaded, info = checkpoint.load(tmp_path / "a.pt")
-    assert loaded == frontend
+    assert loaded == sound_path
     assert info["format"] == "own"
     assert info["model_config"] == network.config.to_dict()
     x = torch.randn(2, 5, 130)
@@ -64,9 +72,9 @@ def test_own_format_comes_back_with_front_end_and_weights(tmp_path):
 
 def test_equal_weights_give_equal_bytes_whatever_the_path(tmp_path):
     network = random_network(OWN_CONFIG)
-    checkpoint.save(tmp_path / "a.pt", network, network.config.front_end())
-    model, frontend, _ = checkpoint.load(tmp_path / "a.pt")
-    checkpoint.save(tmp_path / "other.pt", model, frontend)
+    checkpoint.save(tmp_path / "a.pt", network, network.config.sound_path())
+    model, sound_path, _ = checkpoint.load(tmp_path / "a.pt")
+    checkpoint.save(tmp_path / "other.pt", model, sound_path)
     assert (tmp_path / "a.pt").read_bytes() == (tmp_path / "other.pt").read_bytes()
     assert sorted(file.name for file in tmp_path.iterdir()) == ["a.pt", "other.pt"]
 
@@ -152,7 +160,7 @@ def test_own_network_without_its_config_cannot_be_guessed(tmp_path):
 def test_failed_save_leaves_nothing(tmp_path):
     network = random_network()
     with pytest.raises(StapesError, match="cannot be written"):
-        checkpoint.save(tmp_path / "absent" / "a.pt", network, network.config.front_end())
+        checkpoint.save(tmp_path / "absent" / "a.pt", network, network.config.sound_path())
     assert list(tmp_path.iterdir()) == []
 
 
@@ -167,9 +175,9 @@ def test_gtcrn_loads_in_the_official_form_and_bare(tmp_path):
     expected = random_gtcrn().state_dict()
     torch.save(expected, tmp_path / "bare.pth")
     for path, form in ((gtcrn_checkpoint(tmp_path / "a.tar"), "published"), (tmp_path / "bare.pth", "bare")):
-        model, frontend, info = checkpoint.load(path)
+        model, sound_path, info = checkpoint.load(path)
         assert (info["network"], info["format"], info["parameters"]) == ("gtcrn", form, 48_245)
-        assert (frontend.analysis, frontend.hop, frontend.features) == (512, 256, "complex")
+        assert (sound_path.transform.analysis, sound_path.hop, sound_path.before[-1].kind) == (512, 256, "complex")
         assert all(torch.equal(value, expected[name]) for name, value in model.state_dict().items())
         assert not model.training
 

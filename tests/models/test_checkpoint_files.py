@@ -90,8 +90,8 @@ def test_safetensors_are_read_with_their_settings(tmp_path):
     metadata = {"model_config": json.dumps(own.config.to_dict()), "format": "pt"}
     save_file(own.state_dict(), tmp_path / "own.safetensors", metadata)
     (tmp_path / "own.safetensors").rename(tmp_path / "renamed.pt")  # told by its bytes, not by its name
-    model, frontend, info = checkpoint.load(tmp_path / "renamed.pt")
-    assert frontend == own.config.front_end()
+    model, sound_path, info = checkpoint.load(tmp_path / "renamed.pt")
+    assert sound_path == own.config.sound_path()
     assert info["model_config"] == own.config.to_dict()
     assert all(torch.equal(value, own.state_dict()[name]) for name, value in model.state_dict().items())
     save_file(own.state_dict(), tmp_path / "bad.safetensors", {"model_config": "[" * 99999})

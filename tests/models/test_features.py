@@ -2,21 +2,18 @@
 
 import numpy as np
 import pytest
-from stapes.models.features import FeatureExtractor
-from stapes.models.frontend import FrontEnd
 from stapes.models.pipeline import FloatPipeline
-from stapes.models.wiener import WienerFrame
 
-from tests.helpers import speech_like
+from tests.helpers import sound_path_of, speech_like
 
 
 def features_of(audio, **fields):
-    return FloatPipeline(FrontEnd(**fields)).analyse(audio)["features"]
+    return FloatPipeline(sound_path_of(**fields)).analyse(audio)["features"]
 
 
 def test_magnitudes_are_those_of_the_filtered_spectrum():
     audio = speech_like(1.0)
-    out = FloatPipeline(FrontEnd()).analyse(audio)
+    out = FloatPipeline(sound_path_of()).analyse(audio)
     assert np.abs(out["features"] - np.abs(out["spectrum"]) * out["gain"]).max() < 1e-12
 
 
@@ -30,7 +27,7 @@ def test_level_of_the_input_drops_out(kind):
 
 def test_gains_stand_behind_the_features():
     audio = speech_like(1.0)
-    out = FloatPipeline(FrontEnd(features="log", gain_input=True)).analyse(audio)
+    out = FloatPipeline(sound_path_of(features="log", gain_input=True)).analyse(audio)
     assert out["features"].shape[-1] == 130
     assert np.array_equal(out["features"][..., 65:], out["gain"])
     assert np.array_equal(out["features"][..., :65], features_of(audio, features="log"))
@@ -53,20 +50,19 @@ def test_ranges_hold_for_any_input(kind, low, high):
 
 
 def test_level_is_set_by_the_first_sound_moves_by_a_256th_and_freezes_in_silence():
-    frontend = FrontEnd(features="log")
-    extractor = FeatureExtractor(frontend, 1)
+    sound_path = sound_path_of(features="log")
+    extractor = sound_path.before[-1].start(sound_path.transform, 1)
 
     def step(power, silent):
-        power, zeros = np.full((1, 65), power), np.zeros(1)
         return extractor.step(
-            WienerFrame(power, power, power, np.ones((1, 65)), zeros, zeros > 1, np.array([silent]), zeros)
-        )
+            {"power": np.full((1, 65), power), "gain": np.ones((1, 65)), "silent": np.array([silent])}
+        )["features"]
 
     step(0.0, True)
-    assert extractor.level[0] == -38.0
+    assert extractor.level.octaves[0] == -38.0
     assert np.all(step(2.0**-10, False) == 0)
-    assert extractor.level[0] == -10.0
+    assert extractor.level.octaves[0] == -10.0
     step(2.0**-2, False)
-    assert extractor.level[0] == -10.0 + 8 / 256
+    assert extractor.level.octaves[0] == -10.0 + 8 / 256
     step(0.0, True)
-    assert extractor.level[0] == -10.0 + 8 / 256
+    assert extractor.level.octaves[0] == -10.0 + 8 / 256

@@ -8,8 +8,8 @@ import onnx
 import onnxruntime
 import pytest
 import torch
+from stapes.models.audio import SoundPath
 from stapes.models.errors import StapesError
-from stapes.models.frontend import FrontEnd
 from stapes.models.onnx_export import export_onnx
 
 from tests.helpers import OWN_CONFIG, PUBLISHED_CONFIG, random_network
@@ -33,7 +33,7 @@ RESHAPING = {"Unsqueeze", "Squeeze", "Reshape"}
 def exported(request, tmp_path_factory):
     network = random_network(CONFIGS[request.param], seed=1)
     path = tmp_path_factory.mktemp("onnx") / "a.onnx"
-    export_onnx(network, network.config.front_end(), path)
+    export_onnx(network, network.config.sound_path(), path)
     return network, path
 
 
@@ -75,14 +75,14 @@ def test_inputs_outputs_and_metadata_are_as_promised(exported):
     assert [value.name for value in proto.graph.input] == ["features", *(f"h{i}" for i in layers)]
     assert [value.name for value in proto.graph.output] == ["mask", *(f"h{i}_out" for i in layers)]
     metadata = {item.key: json.loads(item.value) for item in proto.metadata_props}
-    assert FrontEnd.from_dict(metadata["stapes.front_end"]) == network.config.front_end()
+    assert SoundPath.from_tables(metadata["stapes.stages"]) == network.config.sound_path()
     assert metadata["stapes.states"] == [[f"h{i}", f"h{i}_out"] for i in layers]
     assert [(item.domain, item.version) for item in proto.opset_import] == [("", 18)]
 
 
 def test_bytes_are_the_same_every_time_and_tell_nothing_of_the_machine(exported, tmp_path):
     network, path = exported
-    export_onnx(network, network.config.front_end(), tmp_path / "b.onnx")
+    export_onnx(network, network.config.sound_path(), tmp_path / "b.onnx")
     content = (tmp_path / "b.onnx").read_bytes()
     assert content == path.read_bytes()
     assert b".py" not in content
@@ -92,12 +92,12 @@ def test_bytes_are_the_same_every_time_and_tell_nothing_of_the_machine(exported,
 
 def test_exporter_is_silent(tmp_path, capfd):
     network = random_network()
-    export_onnx(network, network.config.front_end(), tmp_path / "a.onnx")
+    export_onnx(network, network.config.sound_path(), tmp_path / "a.onnx")
     assert capfd.readouterr() == ("", "")
 
 
 def test_failed_export_leaves_nothing(tmp_path):
     network = random_network()
     with pytest.raises(StapesError, match="cannot be written"):
-        export_onnx(network, network.config.front_end(), tmp_path / "absent" / "a.onnx")
+        export_onnx(network, network.config.sound_path(), tmp_path / "absent" / "a.onnx")
     assert list(tmp_path.iterdir()) == []

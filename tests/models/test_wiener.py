@@ -1,29 +1,33 @@
 """The Wiener gain: its start, its floors, its escape from a wrong noise estimate, and its independence between utterances."""
 
 import math
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from stapes.models.frontend import FrontEnd
-from stapes.models.stft import stft
-from stapes.models.wiener import WienerFilter
+from stapes.models.audio.transform import stft
+from stapes.models.audio.wiener import Wiener
 
-from tests.helpers import speech_like
+from tests.helpers import sound_path_of, speech_like
 
 
-def frames_of(audio, frontend=None):
-    """Every WienerFrame and the noise after it, for audio (B, S)."""
-    frontend = frontend or FrontEnd()
-    wiener = WienerFilter(frontend, len(audio))
-    spectrum = stft(audio, frontend)
-    return [(wiener.step(spectrum[:, t]), wiener.noise.copy()) for t in range(spectrum.shape[1])]
+def frames_of(audio, sound_path=None):
+    """What the Wiener filter makes of every frame and the noise after it, for audio (B, S)."""
+    sound_path = sound_path or sound_path_of()
+    _, power, wiener = (stage.start(sound_path.transform, len(audio)) for stage in sound_path.before[:3])
+    powers = power.run({"spectrum": stft(audio, sound_path.transform)})["power"]
+    return [
+        (SimpleNamespace(power=powers[:, t], **wiener.step({"power": powers[:, t]})), wiener.noise.copy())
+        for t in range(powers.shape[1])
+    ]
 
 
 def scalar_gains(audio, f):
     """The published rule, one bin at a time in plain Python, after the causal start-up: the oracle of the vectorised one."""
-    spectrum = stft(audio[None], f)[0]
-    power = np.abs(spectrum) ** 2 / f.window_power
-    noise = [max(math.fsum(power[: f.startup_frames, k]) / f.startup_frames, f.noise_floor) for k in range(f.bins)]
+    transform, bins = f.transform, f.transform.bins
+    power = np.abs(stft(audio[None], transform)[0]) ** 2 / transform.window_power
+    f = f.stages[2]
+    noise = [max(math.fsum(power[: f.startup_frames, k]) / f.startup_frames, f.noise_floor) for k in range(bins)]
     gains, prior = [], None
     for frame in power[f.startup_frames :]:
         gamma = [min(p / n, f.gamma_max) for p, n in zip(frame, noise, strict=True)]
@@ -31,7 +35,7 @@ def scalar_gains(audio, f):
         for k, g in enumerate(gamma):
             old = 1.0 if prior is None else prior[k]
             xi.append(max(f.xi_smoothing * old + (1 - f.xi_smoothing) * max(g - 1, 0), f.xi_min))
-        ratio = sum(g * x / (1 + x) - math.log(1 + x) for g, x in zip(gamma, xi, strict=True)) / f.bins
+        ratio = sum(g * x / (1 + x) - math.log(1 + x) for g, x in zip(gamma, xi, strict=True)) / bins
         if ratio < f.vad_threshold:
             mu = f.noise_smoothing
             noise = [max(mu * n + (1 - mu) * p, f.noise_floor) for n, p in zip(noise, frame, strict=True)]
@@ -43,7 +47,7 @@ def scalar_gains(audio, f):
 def test_gain_is_that_of_the_rule_written_out_bin_by_bin():
     audio = speech_like(2.0, seed=3)
     gains = np.stack([frame.gain[0] for frame, _ in frames_of(audio[None])])
-    assert np.abs(gains[29:] - scalar_gains(audio, FrontEnd())).max() < 1e-9
+    assert np.abs(gains[29:] - scalar_gains(audio, sound_path_of())).max() < 1e-9
 
 
 def test_noise_alone_is_attenuated_and_speech_is_not():
@@ -87,10 +91,10 @@ def test_no_input_makes_anything_but_finite_gains_between_the_floor_and_one():
             rng.choice([-1.0, 1.0], 16000),
         ]
     )
-    floor = math.sqrt(FrontEnd().xi_min / (1 + FrontEnd().xi_min))
+    floor = math.sqrt(Wiener().xi_min / (1 + Wiener().xi_min))
     for frame, noise in frames_of(audio):
         assert np.isfinite(frame.gain).all()
-        assert (noise >= FrontEnd().noise_floor).all()
+        assert (noise >= Wiener().noise_floor).all()
         assert (frame.gain >= floor * (1 - 1e-12)).all()
         assert (frame.gain < 1).all()
 
@@ -124,7 +128,7 @@ def test_utterances_of_a_batch_do_not_touch_each_other():
             assert np.array_equal(noise[b], noise_alone[0])
 
 
-CLEAR = FrontEnd(mask_on="noisy", clear_snr_db=12.0)
+CLEAR = sound_path_of(mask_on="noisy", clear_snr_db=12.0)
 
 
 def test_speech_over_soft_noise_becomes_clear_and_noise_does_not():

@@ -2,13 +2,14 @@
 
 import pytest
 from stapes.models.errors import StapesError
-from stapes.models.frontend import FrontEnd
 from stapes.quantize.audio_params import audio_params, require_free_tensors
+
+from tests.helpers import sound_path_of
 
 
 @pytest.mark.parametrize("settings", [{"xi_min_db": 18.0}, {"xi_min_db": -60.0}, {"vad_threshold": 1000.0}])
 def test_settings_at_their_limits_are_taken(settings):
-    assert audio_params(FrontEnd(**settings))
+    assert audio_params(sound_path_of(**settings))
 
 
 @pytest.mark.parametrize(
@@ -16,7 +17,7 @@ def test_settings_at_their_limits_are_taken(settings):
 )
 def test_settings_beyond_are_refused_by_name(name, value):
     with pytest.raises(StapesError, match=name.removesuffix("_db")):
-        audio_params(FrontEnd(**{name: value}))
+        audio_params(sound_path_of(**{name: value}))
 
 
 @pytest.mark.parametrize("name", ["audio_in_q15", "audio_out_q15"])

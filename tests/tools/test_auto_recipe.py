@@ -43,13 +43,13 @@ def test_bisection_finds_the_smallest_number_that_keeps_the_budget(needed):
 def network(tmp_path_factory):
     """The network that was fine-tuned to int8, lowered and calibrated on one clip."""
     path = tmp_path_factory.mktemp("auto") / "float.onnx"
-    model, frontend, _ = checkpoint.load(GRU_MASK_W8A8)
-    export_onnx(model, frontend, path)
+    model, sound_path, _ = checkpoint.load(GRU_MASK_W8A8)
+    export_onnx(model, sound_path, path)
     _, source = read_onnx(path)
     lowered = lower(source)
     audio = read_audio(CALIBRATION / "reader_2_fire.flac")[16_000:48_000]
-    features = FloatPipeline(frontend).analyse(audio)["features"][0].astype(np.float32)
-    return lowered, calibrate(lowered, [{"features": features}]), frontend
+    features = FloatPipeline(sound_path).analyse(audio)["features"][0].astype(np.float32)
+    return lowered, calibrate(lowered, [{"features": features}]), sound_path
 
 
 @pytest.fixture
@@ -66,8 +66,8 @@ def error_as_loss(monkeypatch):
 
 
 def test_the_recipe_keeps_its_budget_and_names_what_it_spent_int16_on(network, short, error_as_loss):
-    lowered, seen, frontend = network
-    heard = recordings(lowered, frontend)
+    lowered, seen, sound_path = network
+    heard = recordings(lowered, sound_path)
 
     def loss(recipe):
         return heard.pesq_drop(heard.through(assemble(lowered, seen, recipe).graph))
@@ -75,7 +75,7 @@ def test_the_recipe_keeps_its_budget_and_names_what_it_spent_int16_on(network, s
     least, most = (loss(parse_recipe({"activations": {"dtype": dtype}}, dtype)) for dtype in ("int16", "int8"))
     budget = least + 0.6 * (most - least)
     taken = []
-    found = search(lowered, seen, frontend, budget, taken.append)
+    found = search(lowered, seen, sound_path, budget, taken.append)
     assert sum(taken) <= steps(lowered)
     assert 0.0 < found.share <= MOST_SHARE
     graph = assemble(lowered, seen, found.recipe).graph
@@ -113,35 +113,35 @@ def test_sets_that_do_not_fit_are_passed_over_and_the_dearest_for_their_size_com
 
 
 def test_more_than_a_quarter_is_refused(network, short, error_as_loss):
-    lowered, seen, frontend = network
-    heard = recordings(lowered, frontend)
+    lowered, seen, sound_path = network
+    heard = recordings(lowered, sound_path)
     least = heard.pesq_drop(
         heard.through(assemble(lowered, seen, parse_recipe({"activations": {"dtype": "int16"}}, "r")).graph)
     )
     with pytest.raises(StapesError, match="a quarter of the activations in int16 loses"):
-        search(lowered, seen, frontend, 1.5 * least)
+        search(lowered, seen, sound_path, 1.5 * least)
 
 
 def test_by_its_sound_a_network_tuned_to_int8_needs_next_to_no_int16(network, short):
-    lowered, seen, frontend = network
-    found = search(lowered, seen, frontend, 0.02)
+    lowered, seen, sound_path = network
+    found = search(lowered, seen, sound_path, 0.02)
     assert found.pesq_drop <= 0.02
     assert found.share < 0.25
 
 
 def test_a_budget_that_nothing_keeps_is_refused(network, short):
-    lowered, seen, frontend = network
+    lowered, seen, sound_path = network
     with pytest.raises(StapesError, match="int16 for every activation already loses"):
-        search(lowered, seen, frontend, -1.0)
+        search(lowered, seen, sound_path, -1.0)
 
 
 def test_every_way_of_running_the_integers_gives_the_same_sound(network, short, monkeypatch):
-    lowered, seen, frontend = network
+    lowered, seen, sound_path = network
     graph = assemble(lowered, seen, parse_recipe({}, "w8a8")).graph
-    heard = recordings(lowered, frontend)
+    heard = recordings(lowered, sound_path)
     heard = replace(heard, noisy_q15=heard.noisy_q15[:2, :4_000])
     expected = heard.through(graph)
-    np.testing.assert_array_equal(q15_to_float(NumpyEngine(graph, frontend).run(heard.noisy_q15).audio_q15), expected)
+    np.testing.assert_array_equal(q15_to_float(NumpyEngine(graph, sound_path).run(heard.noisy_q15).audio_q15), expected)
 
     def missing(*arguments, **choices):
         raise StapesError("not here")
@@ -152,8 +152,8 @@ def test_every_way_of_running_the_integers_gives_the_same_sound(network, short, 
 
 
 def test_the_error_is_none_for_the_float_output_and_grows_with_what_is_wrong(network, short):
-    lowered, _, frontend = network
-    heard = recordings(lowered, frontend)
+    lowered, _, sound_path = network
+    heard = recordings(lowered, sound_path)
     assert heard.error(heard.output) == (0.0, 0.0)
     assert heard.pesq_drop(heard.output) == 0.0
     noise = np.random.default_rng(1).normal(0, 1, heard.output.shape)

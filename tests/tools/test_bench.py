@@ -3,13 +3,13 @@
 import numpy as np
 import pytest
 from stapes.firmware_sim.engines.base import Engine, Run
-from stapes.models.frontend import FrontEnd
 from stapes.tools.bench import network
 from stapes.tools.bench.checks import closeness, equality
 from stapes.tools.bench.material import speech_in_noise
 from stapes.tools.bench.report import KERNEL_PER_MAC, goals
 from stapes.tools.bench.timing import Speed, fastest
 
+from tests.helpers import sound_path_of
 from tests.machine import lacking
 
 
@@ -54,7 +54,7 @@ class Flipped(Engine):
     """Gives back its input, with one bit flipped at `sample`."""
 
     def __init__(self, sample=None):
-        super().__init__(FrontEnd())
+        super().__init__(sound_path_of())
         self.sample = sample
 
     def run(self, audio_q15, trace=False, progress=lambda frames: None):

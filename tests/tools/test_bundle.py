@@ -51,7 +51,7 @@ def test_a_bundle_says_everything_about_itself(original, published, few_clips):
     assert manifest["calibration"]["frames"] == 2 * 500
     assert [tuple(pair) for pair in manifest["states"]] == [(s.input, s.output) for s in original.graph.states]
     assert original.recipe == load_recipe("w8a8")
-    assert original.require_frontend().latency == 128
+    assert original.require_sound_path().latency == 128
     assert original.hash == sha256(canonical_json({k: v for k, v in manifest.items() if k != "bundle_sha256"}))
     assert original.lock() == {}
     assert set(from_bytes(original.tflite).tensors) == set(original.graph.tensors)
@@ -187,15 +187,33 @@ def test_a_bundle_of_another_format_is_told_from_a_damaged_one(copy):
     manifest = json.loads((copy / "manifest.json").read_bytes())
     body = {**{k: v for k, v in manifest.items() if k != "bundle_sha256"}, "format": 99}
     (copy / "manifest.json").write_bytes(canonical_json({**body, "bundle_sha256": sha256(canonical_json(body))}))
-    with pytest.raises(StapesError, match="bundle format 99, this stapes reads 1"):
+    with pytest.raises(StapesError, match="bundle format 99, this stapes reads 1 and 2"):
         load_bundle(copy)
+
+
+def test_a_bundle_of_the_first_format_is_the_same_path(copy):
+    """It held the path as a flat table, with every default written out."""
+    manifest = json.loads((copy / "manifest.json").read_bytes())
+    flat = {
+        "analysis": 128,
+        "hop": 64,
+        "features": "magnitude",
+        "mask_floor_db": None,
+        "mask_on": "wiener",
+        "startup_frames": 29,
+    }
+    body = {k: v for k, v in manifest.items() if k not in ("bundle_sha256", "stages")} | {"format": 1, "frontend": flat}
+    (copy / "manifest.json").write_bytes(canonical_json({**body, "bundle_sha256": sha256(canonical_json(body))}))
+    stages = manifest["stages"]
+    assert load_bundle(copy).require_sound_path().to_tables() == stages
+    assert [stage["kind"] for stage in stages] == ["transform", "power", "wiener", "magnitude", "mask", "inverse"]
 
 
 def test_a_network_without_an_audio_path_has_no_audio_to_run_on(stapes, copy, few_clips, tmp_path):
     manifest = json.loads((copy / "manifest.json").read_bytes())
     network = {k: v for k, v in load_bundle(copy).vectors().items() if not k.startswith("audio_")}
     np.savez(copy / "vectors.npz", **network)
-    seal(copy, {k: v for k, v in manifest.items() if k != "bundle_sha256"} | {"frontend": None})
+    seal(copy, {k: v for k, v in manifest.items() if k != "bundle_sha256"} | {"stages": None})
     error = stapes("simulate", copy, few_clips[0], "-o", tmp_path / "out.wav").error
     assert "without an audio path" in error
     assert "without an audio path" in stapes("regress", copy, few_clips[0], "--json").error

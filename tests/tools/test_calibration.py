@@ -8,20 +8,19 @@ import numpy as np
 import pytest
 import soundfile
 from stapes.models.errors import StapesError
-from stapes.models.frontend import FrontEnd
 from stapes.models.pipeline import FloatPipeline
 from stapes.models.sound_files import write_audio
 from stapes.tools import calibration
 from stapes.tools.calibration import read_calibration
 
-from tests.helpers import speech_like
+from tests.helpers import sound_path_of, speech_like
 
 AUDIO = SimpleNamespace(inputs=("features",))
 FRAMES = SimpleNamespace(inputs=("x", "y"), shapes={"x": (1, 3), "y": (2,)})
 
 
 def read(*paths, vector_samples=16_000):
-    return read_calibration(list(paths), FrontEnd(), AUDIO, vector_samples, "net.onnx")
+    return read_calibration(list(paths), sound_path_of(), AUDIO, vector_samples, "net.onnx")
 
 
 @pytest.fixture

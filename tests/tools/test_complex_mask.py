@@ -49,7 +49,7 @@ def test_quantising_it_tells_how_it_sounds_before_how_far_the_mask_is(bundle_of)
     bundle = bundle_of("complex", "w8a16")
     vectors, quality = bundle.vectors(), bundle.manifest["quality"]
     audio = q15_to_float(vectors["audio_in_q15"])[None]
-    expected = FloatEngine(bundle.float_onnx, bundle.frontend).trace_float(audio)["output"][0]
+    expected = FloatEngine(bundle.float_onnx, bundle.sound_path).trace_float(audio)["output"][0]
     sound = snr_db(expected, q15_to_float(vectors["audio_out_q15"]))
     assert quality["vectors_output_snr_db"] == pytest.approx(sound, abs=0.01)
     assert quality["vectors_output_snr_db"] != quality["vectors_snr_db"]

@@ -88,7 +88,7 @@ class OneBitOff:
 
     def __init__(self, bundle, name, sample):
         self.engine, self.name, self.sample = make_engine("numpy", bundle), name, sample
-        self.frontend = self.engine.frontend
+        self.sound_path = self.engine.sound_path
 
     def run(self, audio_q15, trace=False, progress=lambda frames: None):
         run = self.engine.run(audio_q15, trace, progress)

@@ -2,27 +2,26 @@
 
 import numpy as np
 from stapes.firmware_sim.engines.float_engine import FloatEngine
-from stapes.models.frontend import FrontEnd
 from stapes.models.onnx_export import export_onnx
 from stapes.models.pipeline import FloatPipeline
 from stapes.models.sound_files import float_to_q15, q15_to_float
 from stapes.tools.enhance import SYSTEMS, enhance
 
-from tests.helpers import speech_like
+from tests.helpers import sound_path_of, speech_like
 from tests.models.gtcrn.networks import random_gtcrn
 
 
 def test_a_complex_mask_is_compared_with_the_usual_wiener_filter(tmp_path):
     network = random_gtcrn()
-    frontend = network.front_end()
-    export_onnx(network, frontend, tmp_path / "a.onnx")
-    engine = FloatEngine(tmp_path / "a.onnx", frontend)
+    sound_path = network.sound_path()
+    export_onnx(network, sound_path, tmp_path / "a.onnx")
+    engine = FloatEngine(tmp_path / "a.onnx", sound_path)
     noisy = [float_to_q15(speech_like(0.5, noise_db=-20.0)), float_to_q15(speech_like(0.3, seed=1))]
     for row, outputs in zip(noisy, enhance(noisy, engine, engine), strict=True):
         assert [len(outputs[system]) for system in SYSTEMS] == [len(row)] * 4
-        audio = q15_to_float(np.concatenate([row, np.zeros(frontend.delay, np.int16)]))
-        wiener = FloatPipeline(FrontEnd()).run(audio)[64 : 64 + len(row)]
+        audio = q15_to_float(np.concatenate([row, np.zeros(sound_path.delay, np.int16)]))
+        wiener = FloatPipeline(sound_path_of()).run(audio)[64 : 64 + len(row)]
         np.testing.assert_allclose(outputs["wiener"], wiener, atol=1e-6)
-        expected = FloatPipeline(frontend, network).run(audio)[256 : 256 + len(row)]
+        expected = FloatPipeline(sound_path, network).run(audio)[256 : 256 + len(row)]
         np.testing.assert_allclose(outputs["float"], expected, atol=1e-5)
         np.testing.assert_allclose(outputs["integer"], expected, atol=2.0**-15)

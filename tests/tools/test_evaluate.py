@@ -85,21 +85,21 @@ def test_int16_activations_cost_next_to_nothing(document):
 
 
 def test_every_system_is_in_time_with_its_input(bundle, corpus):
-    network, frontend, _ = checkpoint.load(GRU_MASK)
+    network, sound_path, _ = checkpoint.load(GRU_MASK)
     noisy = [float_to_q15(read_pair(pair)[0]) for pair in find_pairs(corpus)]
     done = []
     engine = make_engine("numpy", bundle)
-    made = enhance(noisy, FloatEngine(bundle.float_onnx, frontend), engine, done.append)
-    assert sum(done) == frames_to_do(noisy, frontend)
+    made = enhance(noisy, FloatEngine(bundle.float_onnx, sound_path), engine, done.append)
+    assert sum(done) == frames_to_do(noisy, sound_path)
     for row, outputs in zip(noisy, made, strict=True):
         assert [len(outputs[system]) for system in SYSTEMS] == [len(row)] * 4
-        longer = np.concatenate([row, np.zeros(frontend.delay, np.int16)])
+        longer = np.concatenate([row, np.zeros(sound_path.delay, np.int16)])
         audio = q15_to_float(longer)
         np.testing.assert_array_equal(outputs["noisy"], q15_to_float(row))
         for system, model in (("wiener", None), ("float", network)):
-            expected = FloatPipeline(frontend, model).run(audio)[frontend.delay :]
+            expected = FloatPipeline(sound_path, model).run(audio)[sound_path.delay :]
             np.testing.assert_allclose(outputs[system], expected, atol=2e-6)
-        alone = q15_to_float(engine.run(longer[None]).audio_q15[0, frontend.delay :])
+        alone = q15_to_float(engine.run(longer[None]).audio_q15[0, sound_path.delay :])
         np.testing.assert_array_equal(outputs["integer"], alone)
 
 

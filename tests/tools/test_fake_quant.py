@@ -30,21 +30,21 @@ AUDIO = Path("tools/audio")
 QUANTISATION = "\n[quantisation]\nsnr_weight = 0.01\n"
 
 
-def features_of(folder: str, frontend, frames: int) -> np.ndarray:
+def features_of(folder: str, sound_path, frames: int) -> np.ndarray:
     """(N, frames, F) float32 of the noisy recordings that come with the project."""
-    audio = [read_audio(path)[: frames * frontend.hop] for path in sorted((AUDIO / folder).glob("*.flac"))[:3]]
-    return FloatPipeline(frontend).analyse(np.stack(audio))["features"].astype(np.float32)
+    audio = [read_audio(path)[: frames * sound_path.hop] for path in sorted((AUDIO / folder).glob("*.flac"))[:3]]
+    return FloatPipeline(sound_path).analyse(np.stack(audio))["features"].astype(np.float32)
 
 
 @pytest.fixture(scope="module")
 def network(tmp_path_factory):
     """The zoo network, its w8a8 graph, features, and the ranges of the graph for the imitation."""
-    model, frontend, _ = checkpoint.load(GRU_MASK_W8A8)
+    model, sound_path, _ = checkpoint.load(GRU_MASK_W8A8)
     path = tmp_path_factory.mktemp("onnx") / "zoo.onnx"
-    export_onnx(model, frontend, path)
-    features = features_of("demo", frontend, 500)
+    export_onnx(model, sound_path, path)
+    features = features_of("demo", sound_path, 500)
     _, source = read_onnx(path)
-    calibration = [{"features": f} for f in features_of("calibration", frontend, 500)]
+    calibration = [{"features": f} for f in features_of("calibration", sound_path, 500)]
     return model, quantise(source, load_recipe("w8a8"), calibration).graph, features
 
 
@@ -88,10 +88,10 @@ def test_snapped_weights_come_back_from_the_quantiser_bit_by_bit():
 def test_graph_of_a_snapped_network_holds_its_weights_exactly(tmp_path):
     model = random_network(OWN_CONFIG, seed=2)
     snap(model)
-    frontend = model.config.front_end()
-    export_onnx(model, frontend, tmp_path / "net.onnx")
+    sound_path = model.config.sound_path()
+    export_onnx(model, sound_path, tmp_path / "net.onnx")
     _, source = read_onnx(tmp_path / "net.onnx")
-    frames = features_of("calibration", frontend, 50)
+    frames = features_of("calibration", sound_path, 50)
     graph = quantise(source, load_recipe("w8a8"), [{"features": f} for f in frames]).graph
     rows = {row.tobytes() for p in model.parameters() if p.ndim == 2 for row in p.detach().numpy()}
     matrices = [t for t in graph.tensors.values() if t.data is not None and t.dtype == "int8"]

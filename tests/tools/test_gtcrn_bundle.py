@@ -45,8 +45,8 @@ def bundles(few_clips, tmp_path_factory):
 
 def test_every_engine_has_the_bits_of_numpy(stapes, bundles, tmp_path):
     bundle = bundles("random")
-    assert bundle.frontend.complex_mask
-    assert (bundle.frontend.latency, bundle.frontend.delay) == (512, 256)
+    assert bundle.sound_path.filter.judged_by_sound
+    assert (bundle.sound_path.latency, bundle.sound_path.delay) == (512, 256)
     assert float(bundle.graph.tensors["mask"].scale[0]) == 2.0**-15
     audio = speech_in_noise(1.0, seed=31)
     soundfile.write(tmp_path / "speech.wav", audio[-4_096:], 16_000)
@@ -79,7 +79,7 @@ def test_the_kernels_in_plain_c_fit_a_small_device(bundles):
     bundle = bundles("random")
     audio = (32767 * speech_in_noise(1.0, seed=31)[-1_536:]).astype(np.int16)
     with exported_c(bundle, PORTABLE) as folder:  # measure holds the device's bits to numpy
-        found = measure(folder, bundle.graph, bundle.frontend, audio, counted_hops=2)
+        found = measure(folder, bundle.graph, bundle.sound_path, audio, counted_hops=2)
     assert found.instructions_per_hop < 2_250_000
     assert found.flash_bytes < 120 * 1024
     assert found.ram_bytes + found.stack_bytes < 64 * 1024
@@ -93,7 +93,7 @@ def test_the_official_checkpoint_sounds_as_in_float(stapes, bundles, tmp_path):
     done = stapes("simulate", bundle.folder, tmp_path / "in.wav", "-o", tmp_path / "out.wav")
     assert done.code == 0, done
     made = q15_to_float(soundfile.read(tmp_path / "out.wav", dtype="int16")[0])
-    wanted = FloatEngine(bundle.float_onnx, bundle.frontend).trace_float(q15_to_float(audio)[None])["output"][0]
+    wanted = FloatEngine(bundle.float_onnx, bundle.sound_path).trace_float(q15_to_float(audio)[None])["output"][0]
     snr_db = 10 * np.log10(np.sum(wanted**2) / np.sum((made - wanted) ** 2))
     assert snr_db >= 28.0
     # The noise is taken away: a float pipeline that changed nothing would be matched by anything that changes nothing.

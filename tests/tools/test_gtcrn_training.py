@@ -72,11 +72,11 @@ def test_result_has_the_official_format_and_needs_no_more_than_its_file(recipe, 
     content = torch.load(out / "model.pt", weights_only=True)
     assert content["epoch"] == 6
     assert list(content["model"]) == list(Gtcrn().state_dict())
-    model, frontend, info = checkpoint.load(out / "model.pt")
+    model, sound_path, info = checkpoint.load(out / "model.pt")
     assert (info["network"], info["format"]) == ("gtcrn", "published")
-    assert (frontend.analysis, frontend.hop, frontend.features) == (512, 256, "complex")
-    export_onnx(model, frontend, tmp_path / "gtcrn.onnx")
-    assert FloatPipeline(frontend, model).run(speech_like(1.0)).shape == (16000,)
+    assert (sound_path.transform.analysis, sound_path.hop, sound_path.before[-1].kind) == (512, 256, "complex")
+    export_onnx(model, sound_path, tmp_path / "gtcrn.onnx")
+    assert FloatPipeline(sound_path, model).run(speech_like(1.0)).shape == (16000,)
 
 
 def test_statistics_of_the_norms_are_learnt_and_averaged_and_the_bank_is_not(recipe, corpus, tmp_path):  # noqa: F811
@@ -107,18 +107,18 @@ def test_output_in_training_is_that_of_the_pipeline(recipe):
     batch = Batch(empty, empty, audio, torch.empty(0))
     objective = make_objective(chosen, model)
     with torch.no_grad():
-        output = Resynthesis(model.front_end())(batch, objective._mask(batch))
-    expected = FloatPipeline(model.front_end(), model).run(noisy)[256:]
+        output = Resynthesis(model.sound_path())(batch, objective._mask(batch))
+    expected = FloatPipeline(model.sound_path(), model).run(noisy)[256:]
     assert output.shape == (1, 59 * 256)
     assert np.abs(output[0].numpy() - expected).max() < 1e-5
 
 
 def test_clean_part_of_a_crop_is_aligned_with_the_noisy_one(recipe, corpus):  # noqa: F811
     chosen = load_recipe(recipe)
-    frontend = chosen.model.front_end()
-    batch = Pool(corpus, chosen, frontend).batch(1)
+    sound_path = chosen.model.sound_path()
+    batch = Pool(corpus, chosen, sound_path).batch(1)
     ones = torch.cat([torch.ones(2, 31, 257), torch.zeros(2, 31, 257)], dim=-1)
-    output = Resynthesis(frontend)(batch, ones)
+    output = Resynthesis(sound_path)(batch, ones)
     assert output.shape == batch.clean.shape
     assert torch.allclose(output, batch.noisy[:, 256:-256], atol=1e-5)
 
@@ -127,7 +127,7 @@ def test_network_learns_one_batch(recipe, corpus):  # noqa: F811
     chosen = load_recipe(recipe)
     torch.manual_seed(0)
     model = Gtcrn().train()
-    batch = Pool(corpus, chosen, chosen.model.front_end()).batch(0)
+    batch = Pool(corpus, chosen, chosen.model.sound_path()).batch(0)
     objective, optimiser = make_objective(chosen, model), torch.optim.Adam(model.parameters(), 5e-3)
     losses = []
     for _ in range(12):
@@ -150,7 +150,7 @@ def test_official_checkpoint_is_a_start(recipe, corpus, tmp_path):  # noqa: F811
 
 def test_start_from_another_network_is_refused(recipe, corpus, tmp_path):  # noqa: F811
     other = random_network()
-    checkpoint.save(tmp_path / "mask.pt", other, other.config.front_end())
+    checkpoint.save(tmp_path / "mask.pt", other, other.config.sound_path())
     with pytest.raises(StapesError, match="another network"):
         run(recipe, corpus, tmp_path / "out", start=tmp_path / "mask.pt")
 
@@ -174,4 +174,4 @@ def test_recipe_that_does_not_fit_is_refused(tmp_path, text, word):
 @pytest.mark.parametrize("path", sorted(ZOO.glob("*.toml")), ids=lambda path: path.stem)
 def test_recipes_that_come_along_are_sound(path):
     chosen = load_recipe(path)
-    assert chosen.model.front_end().complex_mask == path.stem.startswith("gtcrn")
+    assert chosen.model.sound_path().filter.judged_by_sound == path.stem.startswith("gtcrn")

@@ -56,13 +56,25 @@ def refused(original, shared):
     return run
 
 
+def with_stage(index, **settings):
+    return lambda manifest: manifest["stages"][index].update(settings)
+
+
+def in_the_form_of(number, key, value):
+    def change(manifest):
+        del manifest["stages"]
+        manifest.update({"format": number, key: value})
+
+    return change
+
+
 def put(key, value):
     return lambda manifest: manifest.update({key: value})
 
 
 MANIFESTS = {
     **{f"without {key}": (lambda m, key=key: m.pop(key), f"{key} is missing") for key in (
-        "name", "frontend", "version", "saturation", "planned_saturation", "quality", "calibration", "checkpoint",
+        "name", "stages", "version", "saturation", "planned_saturation", "quality", "calibration", "checkpoint",
         "recipe", "inputs", "outputs", "states",
     )},
     "without a format": (lambda m: m.pop("format"), "bundle format None"),
@@ -74,11 +86,16 @@ MANIFESTS = {
     "other states": (put("states", [["h0", "h1_out"]]), "states are not those of model.tflite"),
     "pairs of three": (put("states", [["a", "b", "c"]]), "states[0]"),
     "other recipe": (put("recipe", "w8a16"), "recipe.toml is 'w8a8'"),
-    "no front end of ours": (put("frontend", {"features": "x"}), "features 'x': unknown"),
-    "text for a number": (put("frontend", {"hop": "64"}), "frontend.hop is '64'; it must be a whole number"),
-    "front end of another network": (put("frontend", {"analysis": 256}), "quantise it with the front end"),
-    "endless window": (put("frontend", {"analysis": 2**40}), "analysis 1099511627776"),
-    "a gain without end": (put("frontend", {"xi_min_db": 1e308}), "front end"),
+    "no stage of ours": (put("stages", [{"kind": "x"}]), "stages[0]: kind 'x' is unknown"),
+    "text for a number": (with_stage(0, hop="64"), "stages[0] (transform): hop is '64'; it must be a whole number"),
+    "path of another network": (with_stage(0, analysis=256), "quantise it with the front end"),
+    "endless window": (with_stage(0, analysis=2**40), "analysis 1099511627776"),
+    "a gain without end": (with_stage(2, xi_min_db=1e308), "front end"),
+    "no list of stages": (put("stages", {"features": "log"}), "stages is a table; it must be a list"),
+    "a stage without a kind": (put("stages", [{}]), "a stage is a table with a kind"),
+    "an earlier format's key": (in_the_form_of(2, "frontend", {}), "stages is missing"),
+    "features of no version": (in_the_form_of(1, "frontend", {"features": "x"}), "features 'x': unknown"),
+    "text in an earlier format": (in_the_form_of(1, "frontend", {"hop": "64"}), "hop is '64'; it must be a whole number"),
     "a tensor that is not there": (put("saturation", {"nothing": 0.5}), "saturation names 'nothing'"),
     "more than all": (put("saturation", {"mask": 1.5}), "saturation.mask is 1.5; it must be at most 1"),
     "list for a table": (put("quality", []), "quality is a list; it must be a table"),

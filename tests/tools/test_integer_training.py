@@ -23,8 +23,8 @@ ENGINE = '\n[quantisation]\nimitate = "engine"\n'
 @pytest.fixture(scope="module")
 def shipped():
     """The zoo network, and features of noisy recordings (3, 300, F)."""
-    model, frontend, _ = checkpoint.load(GRU_MASK_W8A8)
-    return model, torch.from_numpy(features_of("demo", frontend, 300))
+    model, sound_path, _ = checkpoint.load(GRU_MASK_W8A8)
+    return model, torch.from_numpy(features_of("demo", sound_path, 300))
 
 
 def test_forward_is_the_quantised_checkpoint_in_every_bit(shipped):

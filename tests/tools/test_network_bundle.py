@@ -160,7 +160,7 @@ def test_what_needs_sound_says_the_way_on(stapes, network, tmp_path):
     (tmp_path / "a.wav").write_bytes(b"RIFF")
     assert "--front-end" in stapes("regress", network / "b", tmp_path / "a.wav").error
     with pytest.raises(StapesError, match=r"\.npz files of frames, for sound .* --front-end"):
-        load_bundle(network / "b").require_frontend()
+        load_bundle(network / "b").require_sound_path()
     text = tmp_path / "text.npz"
     text.write_text("none")
     assert "text.npz" in stapes("regress", network / "b", text).error

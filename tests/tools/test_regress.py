@@ -129,7 +129,7 @@ class Broken:
 
     def __init__(self, engine, length, tensor, frame, index):
         self.engine, self.place = engine, (length, tensor, frame, index)
-        self.name, self.frontend = "tflm", engine.frontend
+        self.name, self.sound_path = "tflm", engine.sound_path
 
     def run(self, audio_q15, trace=False, progress=lambda frames: None):
         length, tensor, frame, index = self.place
@@ -242,8 +242,8 @@ def test_thresholds_take_the_mask_of_the_run_that_is_compared(original, noisy, m
     floats, integers = [], []
     for path in noisy:
         audio = as_q15(path, read_audio(path))[None]
-        floats.append(FloatEngine(original.float_onnx, original.frontend).trace_float(q15_to_float(audio))["mask"])
-        integers.append(NumpyEngine(original.graph, original.frontend).run(audio, trace=True).tensors["mask_q15"])
+        floats.append(FloatEngine(original.float_onnx, original.sound_path).trace_float(q15_to_float(audio))["mask"])
+        integers.append(NumpyEngine(original.graph, original.sound_path).run(audio, trace=True).tensors["mask_q15"])
     joined = (np.concatenate([np.ravel(mask) for mask in masks]) for masks in (floats, integers))
     expected = snr_db(next(joined), next(joined) / 32768.0)
     assert report.thresholds["mask_snr_db"]["value"] == pytest.approx(expected, abs=1e-3)

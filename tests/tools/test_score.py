@@ -15,7 +15,7 @@ from tests.tools.test_training import corpus  # noqa: F401  (a fixture)
 def files(tmp_path):
     """A GRU mask and two GTCRNs."""
     mask = random_network(OWN_CONFIG)
-    checkpoint.save(tmp_path / "mask.pt", mask, mask.config.front_end())
+    checkpoint.save(tmp_path / "mask.pt", mask, mask.config.sound_path())
     for seed in (0, 1):
         checkpoint.save_gtcrn(tmp_path / f"gtcrn{seed}.pt", random_gtcrn(seed), 7)
     return tmp_path

@@ -15,7 +15,7 @@ def test_json_names_each_file_and_the_hash_of_its_samples(stapes, bundle_of, few
     done = stapes("simulate", bundle.folder, clip, "-o", tmp_path / "out.wav", "--engine", "numpy", "--json")
     document = json.loads(done.stdout)
     written, rate = soundfile.read(tmp_path / "out.wav", dtype="int16")
-    expected = NumpyEngine(bundle.graph, bundle.frontend).run(float_to_q15(read_audio(clip))[None]).audio_q15[0]
+    expected = NumpyEngine(bundle.graph, bundle.sound_path).run(float_to_q15(read_audio(clip))[None]).audio_q15[0]
     np.testing.assert_array_equal(written, expected)
     (entry,) = document["files"]
     assert rate == 16000
@@ -31,6 +31,6 @@ def test_aligned_output_lies_over_the_input(stapes, bundle_of, few_clips, tmp_pa
         stapes("simulate", bundle.folder, few_clips[0], "-o", tmp_path / f"{name}.wav", "--engine", "numpy", *option)
     raw, _ = soundfile.read(tmp_path / "raw.wav", dtype="int16")
     aligned, _ = soundfile.read(tmp_path / "aligned.wav", dtype="int16")
-    delay = bundle.frontend.delay
+    delay = bundle.sound_path.delay
     assert len(raw) == len(aligned)
     np.testing.assert_array_equal(aligned[:-delay], raw[delay:])

@@ -8,7 +8,7 @@ import pytest
 import soundfile
 import torch
 from pesq import pesq
-from stapes.firmware_sim.audio.frontend import AudioPath
+from stapes.firmware_sim.audio.path import AudioPath
 from stapes.firmware_sim.engines.base import to_blocks
 from stapes.models import checkpoint
 from stapes.models.errors import StapesError
@@ -110,11 +110,14 @@ def test_interrupted_training_ends_in_the_same_bytes_and_log(recipe, corpus, tmp
 
 
 def test_result_is_a_checkpoint_behind_its_own_front_end(recipe, corpus, tmp_path):
-    model, frontend, info = checkpoint.load(run(recipe, corpus, tmp_path / "out") / "model.pt")
+    model, sound_path, info = checkpoint.load(run(recipe, corpus, tmp_path / "out") / "model.pt")
     assert info["format"] == "own"
-    assert (frontend.features, frontend.gain_input, frontend.mask_floor_db) == ("log", True, -20.0)
+    assert (sound_path.before[-1].to_table(), sound_path.filter.floor_db) == (
+        {"kind": "log", "gain_input": True},
+        -20.0,
+    )
     assert (tmp_path / "out" / "curve.png").stat().st_size > 1000
-    assert FloatPipeline(frontend, model).run(speech_like(1.0)).shape == (16000,)
+    assert FloatPipeline(sound_path, model).run(speech_like(1.0)).shape == (16000,)
 
 
 def test_training_ends_when_patience_is_at_its_end_and_keeps_the_best(recipe, corpus, tmp_path, monkeypatch):
@@ -164,12 +167,12 @@ def test_folder_of_another_training_is_refused(recipe, corpus, tmp_path):
 def test_resynthesis_of_a_crop_is_what_the_pipeline_puts_out(recipe, corpus):
     """A mask of one everywhere: the crop's output must be the Wiener filter's on the whole clip."""
     chosen = load_recipe(recipe)
-    frontend = chosen.model.front_end()
-    pool = Pool(corpus, chosen, frontend)
+    sound_path = chosen.model.sound_path()
+    pool = Pool(corpus, chosen, sound_path)
     batch = pool.batch(0)
-    output = Resynthesis(frontend)(batch, torch.ones_like(batch.gain)).numpy()
+    output = Resynthesis(sound_path)(batch, torch.ones_like(batch.gain)).numpy()
     clips = np.concatenate([pool.chunks[number].noisy_q15 for number in pool.at_step(0)])
-    expected = FloatPipeline(frontend).run(q15_to_float(clips))
+    expected = FloatPipeline(sound_path).run(q15_to_float(clips))
     for crop in output:
         windows = np.lib.stride_tricks.sliding_window_view(expected, len(crop), axis=1)[:, ::64]
         assert np.abs(windows - crop).max(axis=2).min() < 1e-5
@@ -177,12 +180,12 @@ def test_resynthesis_of_a_crop_is_what_the_pipeline_puts_out(recipe, corpus):
 
 def test_validation_scores_what_the_pipeline_puts_out(recipe, corpus):
     chosen = load_recipe(recipe)
-    frontend, model = chosen.model.front_end(), GruMask(chosen.model).eval()
-    validator = Validator(corpus, chosen, frontend)
+    sound_path, model = chosen.model.sound_path(), GruMask(chosen.model).eval()
+    validator = Validator(corpus, chosen, sound_path)
     pairs = make_set(corpus, "validation", 2, 2.0, chosen.validation.snr_db, seed=chosen.seed)
     noisy, clean = np.stack([p.noisy for p in pairs]), np.stack([p.clean for p in pairs])
     for network in (None, model):
-        expected = mean_scores(FloatPipeline(frontend, network).run(noisy), clean, frontend)
+        expected = mean_scores(FloatPipeline(sound_path, network).run(noisy), clean, sound_path)
         assert validator.scores(network) == pytest.approx(expected, rel=1e-6)
 
 
@@ -190,16 +193,16 @@ def test_fixed_front_end_gives_what_the_device_computes(recipe, corpus):
     """Gains of the pool are those of the device, bit for bit, and near those in float."""
     recipe.write_text(RECIPE.replace("[data]", '[data]\nfront_end = "fixed"'))
     chosen = load_recipe(recipe)
-    frontend = chosen.model.front_end()
-    pool = Pool(corpus, chosen, frontend)
+    sound_path = chosen.model.sound_path()
+    pool = Pool(corpus, chosen, sound_path)
     batch = pool.batch(0)
     chunk = pool.chunks[0]
-    path = AudioPath(frontend, len(chunk.noisy_q15))
-    for t, block in enumerate(to_blocks(chunk.noisy_q15, frontend.hop)):
+    path = AudioPath(sound_path, len(chunk.noisy_q15))
+    for t, block in enumerate(to_blocks(chunk.noisy_q15, sound_path.hop)):
         frame = path.analyse(block)
         assert np.array_equal(chunk.gain[:, t] * 2**15, frame["gain_q15"])
         assert np.array_equal(chunk.features[:, t], (frame["features_q20"] / 2**20).astype(np.float32))
-    in_float = FloatPipeline(frontend).analyse(q15_to_float(chunk.noisy_q15))["gain"]
+    in_float = FloatPipeline(sound_path).analyse(q15_to_float(chunk.noisy_q15))["gain"]
     assert 0 < np.abs(chunk.gain - in_float).max() < 0.01
     assert batch.gain.shape == (2, 250, 65)
 
@@ -220,9 +223,9 @@ def test_clean_part_of_a_crop_is_aligned_with_its_output(recipe, corpus):
     chosen = dataclasses.replace(
         chosen, data=dataclasses.replace(chosen.data, quiet_fraction=1.0, pause_fraction=0.0, silence_fraction=0.0)
     )
-    frontend = chosen.model.front_end()
-    batch = Pool(corpus, chosen, frontend).batch(1)
-    output = Resynthesis(frontend)(batch, torch.ones_like(batch.gain)).numpy()
+    sound_path = chosen.model.sound_path()
+    batch = Pool(corpus, chosen, sound_path).batch(1)
+    output = Resynthesis(sound_path)(batch, torch.ones_like(batch.gain)).numpy()
     for y, s in zip(output, batch.clean.numpy(), strict=True):
         lags = range(-80, 81)
         scores = [float(np.dot(np.roll(y, lag), s)) for lag in lags]
@@ -231,8 +234,8 @@ def test_clean_part_of_a_crop_is_aligned_with_its_output(recipe, corpus):
 
 def test_pool_depends_on_the_step_alone(recipe, corpus):
     chosen = load_recipe(recipe)
-    frontend = chosen.model.front_end()
-    steady, fresh = Pool(corpus, chosen, frontend), Pool(corpus, chosen, frontend)
+    sound_path = chosen.model.sound_path()
+    steady, fresh = Pool(corpus, chosen, sound_path), Pool(corpus, chosen, sound_path)
     for step in range(7):
         last = steady.batch(step)
     for a, b in zip(last, fresh.batch(6), strict=True):

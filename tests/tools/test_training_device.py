@@ -6,7 +6,7 @@ from stapes.models.errors import StapesError
 from stapes.tools.training import networks
 from stapes.tools.training.objective import make_objective
 from stapes.tools.training.pool import Batch
-from stapes.tools.training.recipe import load_recipe
+from stapes.tools.training.recipe import GtcrnModel, load_recipe
 
 from tests.tools.test_gtcrn_training import RECIPE as GTCRN
 from tests.tools.test_training import RECIPE, corpus, run  # noqa: F401  (corpus is a fixture)
@@ -47,12 +47,12 @@ def test_no_step_mixes_devices(tmp_path, monkeypatch, model):
     monkeypatch.setattr(torch.Tensor, "__float__", lambda tensor: 1.0)
     monkeypatch.setattr(torch.Tensor, "__bool__", lambda tensor: True)
     monkeypatch.setattr(torch.Tensor, "__getitem__", some_or_all)
-    frontend, network = recipe.model.front_end(), networks.make(recipe.model).to(meta)
-    frames = 8000 // frontend.hop
-    features = torch.rand(8, frames, 0 if frontend.complex_mask else frontend.feature_size)
-    gain = torch.rand(8, frames, 0 if frontend.complex_mask else frontend.bins)
-    noisy = torch.rand(8, frontend.analysis + (frames - 1) * frontend.hop)
-    batch = Batch(features, gain, noisy, torch.rand(8, (frames - 1) * frontend.hop))
+    sound_path, network = recipe.model.sound_path(), networks.make(recipe.model).to(meta)
+    frames = 8000 // sound_path.hop
+    features = torch.rand(8, frames, 0 if isinstance(recipe.model, GtcrnModel) else sound_path.feature_size)
+    gain = torch.rand(8, frames, 0 if isinstance(recipe.model, GtcrnModel) else sound_path.transform.bins)
+    noisy = torch.rand(8, sound_path.transform.analysis + (frames - 1) * sound_path.hop)
+    batch = Batch(features, gain, noisy, torch.rand(8, (frames - 1) * sound_path.hop))
     with pytest.raises(RuntimeError, match="device"):
         make_objective(recipe, network)(batch)
     loss, _ = make_objective(recipe, network)(batch.to(meta))

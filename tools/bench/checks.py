@@ -11,7 +11,7 @@ from ...firmware_sim.compare import sha256_of, snr_db
 from ...firmware_sim.engines.base import Engine
 from ...firmware_sim.engines.float_engine import FloatEngine
 from ...firmware_sim.engines.numpy_engine import NumpyEngine
-from ...models.frontend import SAMPLE_RATE
+from ...models.audio.transform import SAMPLE_RATE
 from ...models.sound_files import q15_to_float
 from ..bundle import Bundle
 from ..progress import progress
@@ -26,7 +26,7 @@ def equality(engines: dict[str, Engine], audio_q15: np.ndarray, label: str) -> d
     """
     outputs, seconds = {}, {}
     for name, engine in engines.items():
-        with progress(f"{label}, {name}, frames", -(-len(audio_q15) // engine.frontend.hop)) as done:
+        with progress(f"{label}, {name}, frames", -(-len(audio_q15) // engine.sound_path.hop)) as done:
             start = time.process_time()
             outputs[name] = engine.run(audio_q15[None], progress=done).audio_q15[0]
             seconds[name] = time.process_time() - start
@@ -43,8 +43,8 @@ def equality(engines: dict[str, Engine], audio_q15: np.ndarray, label: str) -> d
 
 def closeness(bundle: Bundle, audio_q15: np.ndarray) -> dict[str, float]:
     """SNR in dB of the integer mask and of the output against float, over utterances (B, S) int16, each from reset."""
-    frontend = bundle.require_frontend()
-    floats, integers = FloatEngine(bundle.float_onnx, frontend), NumpyEngine(bundle.graph, frontend)
+    sound_path = bundle.require_sound_path()
+    floats, integers = FloatEngine(bundle.float_onnx, sound_path), NumpyEngine(bundle.graph, sound_path)
     pairs: dict[str, list[tuple[np.ndarray, np.ndarray]]] = {"mask_snr_db": [], "output_snr_db": []}
     for start in range(0, len(audio_q15), FLOAT_BATCH):
         rows = audio_q15[start : start + FLOAT_BATCH]

@@ -71,7 +71,7 @@ def _peer(kernel: str) -> float:
 
 def hop_counts(bundle: Bundle, stream: np.ndarray) -> dict[str, Any]:
     """Instructions of each hop of a stream (S,) int16, from reset, the loop around the program included."""
-    hop = bundle.require_frontend().hop
+    hop = bundle.require_sound_path().hop
     with exported_c(bundle) as folder, tempfile.TemporaryDirectory(prefix="stapes-bench-m7-") as work:
         elf = toolchain.build(folder, bundle.name, Path(work)).elf
         counts = run_in_qemu(elf, stream[: len(stream) // hop * hop], counted=True).instructions

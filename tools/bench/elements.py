@@ -31,7 +31,7 @@ def instructions_per_element(toolchain: Toolchain | None = None) -> dict[str, fl
     inputs = {name: _values(rng, graph.tensors[name]) for name in graph.inputs}
     with tempfile.TemporaryDirectory(prefix="stapes-elements-") as work:
         folder = Path(work) / graph.name
-        export_c(graph, folder, name=graph.name, frontend=None, stamp=Stamp("0" * 16, "0", graph.name))
+        export_c(graph, folder, name=graph.name, sound_path=None, stamp=Stamp("0" * 16, "0", graph.name))
         made, count = NetworkDevice(folder, graph, toolchain, counted=True).counted_step(inputs)
     expected = NetworkSimulator(graph, 1).step({name: values[None] for name, values in inputs.items()})
     for name, values in expected.items():

@@ -25,8 +25,8 @@ from typing import IO, NoReturn
 import numpy as np
 import torch
 
+from ...models.audio.transform import SAMPLE_RATE
 from ...models.checkpoint import save
-from ...models.frontend import SAMPLE_RATE
 from ...models.gru_mask import GruMask, GruMaskConfig
 from ...models.onnx_export import export_onnx
 from ...models.sound_files import write_audio
@@ -114,8 +114,8 @@ def _make(folder: Path) -> None:
     config = GruMaskConfig(hidden_dim=8, num_layers=1, features="log", narrow_dim=8, fc_dim=0, dropout=0.0)
     torch.manual_seed(0)
     network = GruMask(config).eval()
-    save(folder / "net.pt", network, config.front_end())
-    export_onnx(network, config.front_end(), folder / "net.onnx")
+    save(folder / "net.pt", network, config.sound_path())
+    export_onnx(network, config.sound_path(), folder / "net.onnx")
     rng = np.random.default_rng(0)
     write_audio(folder / "sound.wav", rng.integers(-3000, 3000, SAMPLE_RATE * 3 // 20).astype(np.int16))
     sys.stdout = open(os.devnull, "w")  # noqa: SIM115

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from ...models.frontend import SAMPLE_RATE
+from ...models.audio.transform import SAMPLE_RATE
 from ...models.sound_files import float_to_q15, read_audio
 from ..audio import CLIPS
 

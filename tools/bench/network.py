@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import onnxruntime
 
-from ...firmware_sim.audio.frontend import AudioPath
+from ...firmware_sim.audio.path import AudioPath
 from ...firmware_sim.engines.base import to_blocks
 from ...firmware_sim.engines.litert import make_interpreter
 from ...firmware_sim.engines.native import build
@@ -29,10 +29,10 @@ Step = Callable[[np.ndarray], np.ndarray]
 
 def feature_codes(bundle: Bundle, audio_q15: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """What a stream (S,) int16 feeds the network: codes (T, *shape) in the input's dtype, and float32 features (T, F)."""
-    frontend = bundle.require_frontend()
-    tensor, _ = network_ends(bundle.graph, frontend)
-    path = AudioPath(frontend, 1)
-    features_q20 = [path.analyse(block)["features_q20"] for block in to_blocks(audio_q15, frontend.hop)]
+    sound_path = bundle.require_sound_path()
+    tensor, _ = network_ends(bundle.graph, sound_path)
+    path = AudioPath(sound_path, 1)
+    features_q20 = [path.analyse(block)["features_q20"] for block in to_blocks(audio_q15, sound_path.hop)]
     codes = [path.quantise_features(row, tensor).reshape(tensor.shape) for row in features_q20]
     floats = np.concatenate(features_q20).astype(np.float32) / np.float32(2**20)
     return np.stack(codes).astype(DTYPES[tensor.dtype]), floats
@@ -97,7 +97,7 @@ def numpy_step(bundle: Bundle) -> Step:
 @contextmanager
 def native_step(bundle: Bundle) -> Iterator[Step]:
     """The exported C of the network, its mask in one array for all frames; raises StapesError where no C compiler is."""
-    _, tensor = network_ends(bundle.graph, bundle.require_frontend())
+    _, tensor = network_ends(bundle.graph, bundle.require_sound_path())
     mask = np.zeros(tensor.shape, DTYPES[tensor.dtype])
     with exported_c(bundle) as folder, tempfile.TemporaryDirectory(prefix="stapes-bench-") as work:
         library_path = Path(work) / f"{bundle.name}.so"

@@ -19,9 +19,9 @@ import typer
 
 from ...firmware_sim.engines.base import Engine
 from ...firmware_sim.fuzz import fuzz
+from ...models.audio.transform import SAMPLE_RATE
 from ...models.errors import StapesError
 from ...models.files import write_whole
-from ...models.frontend import SAMPLE_RATE
 from ...quantize.recipe import load_recipe
 from ..bundle import Bundle, canonical_json
 from ..console import err
@@ -179,7 +179,7 @@ def _frames(samples: int, hop: int) -> int:
 def _pipeline_speeds(
     bundle: Bundle, engines: dict[str, Engine], stream: np.ndarray, measured: dict[str, Any]
 ) -> dict[str, dict[str, Any]]:
-    hop = bundle.require_frontend().hop
+    hop = bundle.require_sound_path().hop
     long = (len(stream) / SAMPLE_RATE, _frames(len(stream), hop))
     speeds = {name: Speed(seconds, *long) for name, seconds in measured["compute_seconds"].items() if name in TIMED}
     if "native" in engines:
@@ -212,7 +212,7 @@ def _network_speeds(bundle: Bundle) -> dict[str, dict[str, Any]]:
         except StapesError as error:
             results[name] = {"skipped": str(error)}
             return
-        hop = bundle.require_frontend().hop
+        hop = bundle.require_sound_path().hop
         results[name] = Speed(taken, len(frames) * hop / SAMPLE_RATE, len(frames)).to_json()
 
     with ExitStack() as stack:

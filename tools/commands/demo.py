@@ -82,7 +82,7 @@ def run_engines(bundle: Bundle, batch: Batch) -> dict[str, dict[str, Any]]:
             entries[name] = {"skipped": str(error)}
             continue
         start = time.process_time()
-        with progress(f"{name} engine, frames", batch.frames(engine.frontend.hop)) as done:
+        with progress(f"{name} engine, frames", batch.frames(engine.sound_path.hop)) as done:
             audio_q15 = engine.run(batch.audio_q15, progress=done).audio_q15
         seconds = time.process_time() - start
         joined = np.concatenate(batch.trimmed(audio_q15))

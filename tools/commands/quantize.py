@@ -9,6 +9,7 @@ from rich.table import Table
 from ...quantize.pipeline import Quantised
 from ..bundle import Bundle
 from ..console import console
+from ..library.networks import judged_by_sound
 from ..library.quantize import quantize as quantize_network
 from ..proof_table import overflow_words, proof_table
 
@@ -62,10 +63,10 @@ def _summary_table(bundle: Bundle, result: Quantised) -> Table:
 
 
 def _against_float(bundle: Bundle) -> str:
-    """A complex mask is free where there is no sound, so what is heard comes first there, and the mask is named as what it is."""
+    """A mask that is free where there is no sound is named as what it is, and what is heard comes first."""
     quality = bundle.manifest["quality"]
     network = quality["vectors_snr_db"]
-    if bundle.frontend is None or not bundle.frontend.complex_mask:
+    if not judged_by_sound(bundle.sound_path):
         return f"{network:.1f} dB SNR of the network's output, golden vectors"
     sound = quality["vectors_output_snr_db"]
     return f"{sound:.1f} dB SNR of the sound, golden vectors ({network:.1f} dB of the mask, which is free where it is silent)"

@@ -13,9 +13,9 @@ import numpy as np
 import soundfile
 
 from ...export.template import Templates
+from ...models.audio.transform import SAMPLE_RATE
 from ...models.errors import StapesError
 from ...models.files import check_file, check_folder, made_folders, whole_folder, write_whole
-from ...models.frontend import SAMPLE_RATE
 from ...models.sound_files import float_to_q15
 from ..bundle import Bundle
 from ..metrics import LABELS

@@ -12,8 +12,8 @@ import numpy as np
 from ...firmware_sim.compare import snr_db
 from ...firmware_sim.engines.base import Engine
 from ...firmware_sim.engines.float_engine import FloatEngine
+from ...models.audio.transform import SAMPLE_RATE
 from ...models.errors import StapesError
-from ...models.frontend import SAMPLE_RATE
 from ..bundle import Bundle
 from ..engines import EXACT, make_engine
 from ..enhance import PEERS, SYSTEMS, enhance, enhance_by_peer, frames_to_do
@@ -43,7 +43,7 @@ class Contest:
     def run(self, recordings: Sequence[Recording]) -> list[dict[str, np.ndarray]]:
         """For each recording: system -> output (S,) float32, in time with the input."""
         noisy = [recording.noisy_q15 for recording in recordings]
-        with progress("enhancing, frames", frames_to_do(noisy, self.float_engine.frontend)) as done:
+        with progress("enhancing, frames", frames_to_do(noisy, self.float_engine.sound_path)) as done:
             outputs = enhance(noisy, self.float_engine, self.integer_engine, done)
         for peer in self.peers:
             with progress(f"{peer}, recordings", len(noisy)) as done:
@@ -142,7 +142,7 @@ def make_contest(bundle: Bundle, engine: str, peers: Sequence[str] = ()) -> Cont
         if peer not in PEERS:
             raise StapesError(f"peer {peer!r} is unknown; choose from {', '.join(PEERS)}")
         PEERS[peer].require()
-    float_engine = FloatEngine(bundle.float_onnx, bundle.require_frontend())
+    float_engine = FloatEngine(bundle.float_onnx, bundle.require_sound_path())
     return Contest(float_engine, make_engine(engine, bundle), tuple(dict.fromkeys(peers)))
 
 

@@ -92,11 +92,11 @@ def write_c(bundle: Bundle, folder: Path, complete: bool = True, target: Process
         bundle.graph,
         folder,
         name=bundle.name,
-        frontend=bundle.frontend,
+        sound_path=bundle.sound_path,
         stamp=_stamp(bundle),
         vectors=bundle.vectors(),
         target=target,
-        cmsis_dsp=_cmsis_dsp() if complete and bundle.frontend is not None else None,
+        cmsis_dsp=_cmsis_dsp() if complete and bundle.sound_path is not None else None,
     )
 
 
@@ -106,13 +106,13 @@ def _cmsis_dsp() -> Path:
 
 def write_package(bundle: Bundle, folder: Path, package: Package, target: Processor = CORTEX_M7) -> list[Path]:
     """Export a firmware package into a folder and return the paths of its files."""
-    carried = package.value in CARRIES_CMSIS_DSP and bundle.frontend is not None
+    carried = package.value in CARRIES_CMSIS_DSP and bundle.sound_path is not None
     return export_package(
         bundle.graph,
         folder,
         kind=package.value,
         name=bundle.name,
-        frontend=bundle.frontend,
+        sound_path=bundle.sound_path,
         stamp=_stamp(bundle),
         vectors=bundle.vectors(),
         target=target,

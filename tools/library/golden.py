@@ -12,7 +12,7 @@ from ...firmware_sim.engines.float_engine import FloatEngine
 from ...firmware_sim.engines.numpy_engine import NumpyEngine
 from ...firmware_sim.engines.pipeline import network_ends
 from ...firmware_sim.network import NetworkSimulator
-from ...models.frontend import FrontEnd
+from ...models.audio import SoundPath
 from ...models.sound_files import q15_to_float
 from ...quantize.audio_params import AUDIO_IN, AUDIO_OUT
 from ...quantize.calibrate import run_float
@@ -28,14 +28,18 @@ MOST_DB = 200.0
 
 
 def golden_vectors(
-    result: Quantised, frontend: FrontEnd | None, data: Calibration, source: StreamingOnnx, float_model: onnx.ModelProto
+    result: Quantised,
+    sound_path: SoundPath | None,
+    data: Calibration,
+    source: StreamingOnnx,
+    float_model: onnx.ModelProto,
 ) -> tuple[dict[str, np.ndarray], dict[str, float]]:
     """Golden arrays, and the output's SNR against float over them.
 
     With an audio path: `audio_in_q15`, `audio_out_q15` (S,), and codes by tensor name (T, size); else codes alone.
     """
     graph = result.graph
-    if frontend is None:
+    if sound_path is None:
         codes = {name: to_codes(graph.tensors[name], data.sequences[0][name][:FRAMES]) for name in graph.inputs}
         simulator = NetworkSimulator(graph, 1)
         frames = len(next(iter(codes.values())))
@@ -44,8 +48,8 @@ def golden_vectors(
         arrays = {name: values.reshape(frames, -1) for name, values in codes.items()} | out
     else:
         audio = data.audio_q15[:1, :SAMPLES]
-        run = NumpyEngine(graph, frontend).run(audio, trace=True)
-        ends = network_ends(graph, frontend)
+        run = NumpyEngine(graph, sound_path).run(audio, trace=True)
+        ends = network_ends(graph, sound_path)
         arrays = {AUDIO_IN: audio[0], AUDIO_OUT: run.audio_q15[0]}
         arrays |= {tensor.name: run.tensors[tensor.name][0] for tensor in ends}
     typed = {

@@ -120,11 +120,11 @@ def inspect(
 
 
 def _described(bundle: Bundle, target: Target) -> Inspection:
-    graph, frontend = bundle.graph, bundle.frontend
+    graph, sound_path = bundle.graph, bundle.sound_path
     bounds = prove(graph)
     seen, planned = bundle.manifest["saturation"], bundle.manifest["planned_saturation"]
-    cost = costs(graph, bundle.name, frontend, target)
-    rate = frontend.sample_rate / 1000.0 if frontend else None
+    cost = costs(graph, bundle.name, sound_path, target)
+    rate = sound_path.sample_rate / 1000.0 if sound_path else None
     return Inspection(
         name=bundle.name,
         bundle_sha256=bundle.hash,
@@ -136,8 +136,8 @@ def _described(bundle: Bundle, target: Target) -> Inspection:
         flash_by_part=cost.flash_by_part,
         ram_bytes=cost.ram_bytes,
         ram_by_part=cost.ram_by_part,
-        latency_ms=frontend.latency / rate if frontend and rate else None,
-        hop_ms=frontend.hop / rate if frontend and rate else None,
+        latency_ms=sound_path.latency / rate if sound_path and rate else None,
+        hop_ms=sound_path.hop / rate if sound_path and rate else None,
         operators=tuple(_operator(graph, op, {**seen, **planned}, cost.kernels.get(op.name)) for op in graph.operators),
         states=tuple((state.input, state.output) for state in graph.states),
         overflow_free=all(bound.holds for bound in bounds),

@@ -12,12 +12,12 @@ from torch import nn
 
 from ...export.c.names import free_name
 from ...models import checkpoint as checkpoints
+from ...models.audio import SoundPath, from_front_end, read_sound_path
 from ...models.errors import StapesError
-from ...models.frontend import FrontEnd
 from ...models.gru_mask import GruMask
 from ...models.gtcrn import Gtcrn
 from ...models.gtcrn.official_onnx import is_gtcrn
-from ...models.onnx_export import FRONT_END_KEY, to_proto
+from ...models.onnx_export import FRONT_END_KEY, STAGES_KEY, to_proto
 from ...models.schema import parse_json, read_toml
 from ...quantize.audio_params import audio_params
 from ...quantize.onnx_reader import OnnxFile, StreamingOnnx, check_model, load_onnx, onnx_of, with_states
@@ -78,8 +78,8 @@ def read_network(network: Network, model: str, states: list[str]) -> Read:
         if isinstance(network, nn.Module):
             return _of_network(*checkpoints.load_module(network, model), label)
         path = Path(_path(network))
-        loaded, frontend, _ = checkpoints.load(path, model)
-        return _of_network(loaded, frontend, path.read_bytes(), label)
+        loaded, sound_path, _ = checkpoints.load(path, model)
+        return _of_network(loaded, sound_path, path.read_bytes(), label)
     if model == "gru-mask" or states or not is_gtcrn(file.model):
         file = with_states(file, states) if states else file
         return Read(file.model, file.content, check_model(file.model, label), file.whole)
@@ -99,35 +99,41 @@ def _path(network: Network) -> str | os.PathLike[str]:
     return network
 
 
-def _of_network(network: GruMask | Gtcrn, frontend: FrontEnd, whole: bytes, label: str) -> Read:
-    content = to_proto(network, frontend).SerializeToString(deterministic=True)
+def _of_network(network: GruMask | Gtcrn, sound_path: SoundPath, whole: bytes, label: str) -> Read:
+    content = to_proto(network, sound_path).SerializeToString(deterministic=True)
     model = onnx.load_model_from_string(content)
     return Read(model, content, check_model(model, label), whole)
 
 
-def front_end_of(source: StreamingOnnx, given: FrontEnd | Path | None, label: str) -> FrontEnd | None:
+def judged_by_sound(sound_path: SoundPath | None) -> bool:
+    """Whether the sound says how good a network is; else its output does."""
+    return sound_path is not None and sound_path.filter.judged_by_sound
+
+
+def front_end_of(source: StreamingOnnx, given: SoundPath | Path | None, label: str) -> SoundPath | None:
     """The front end of a network, whose ends it fits and whose fixed-point formats hold it; None for a network alone.
 
     `given` takes the place of the network's own. Raises StapesError for one that does not fit.
     """
-    text = source.metadata.get(FRONT_END_KEY)
+    key = next((key for key in (STAGES_KEY, FRONT_END_KEY) if source.metadata.get(key)), None)
     try:
-        if isinstance(given, FrontEnd):
-            frontend = given
+        if isinstance(given, SoundPath):
+            sound_path = given
         elif given is not None:
             label = str(given)
-            frontend = FrontEnd.from_dict(read_toml(given, "its keys are the fields of a front end, such as hop = 64"))
-        elif text:
-            frontend = FrontEnd.from_dict(parse_json(text, f"metadata {FRONT_END_KEY!r}", "export the model again"))
+            sound_path = read_sound_path(read_toml(given, "its keys are those of a front end, such as hop = 64"))
+        elif key is not None:
+            stored = parse_json(source.metadata[key], f"metadata {key!r}", "export the model again")
+            sound_path = SoundPath.from_tables(stored) if key == STAGES_KEY else from_front_end(stored)
         else:
             return None
-        audio_params(frontend)
+        audio_params(sound_path)
     except StapesError as error:
         message = str(error)
         raise StapesError(message if message.startswith(f"{label}: ") else f"{label}: {message}") from None
     for what, names, size in (
-        ("input", source.inputs, frontend.feature_size),
-        ("output", source.outputs, frontend.mask_size),
+        ("input", source.inputs, sound_path.feature_size),
+        ("output", source.outputs, sound_path.mask_size),
     ):
         for name in names if len(names) == 1 else ():
             if math.prod(source.shapes[name]) != size:
@@ -135,4 +141,4 @@ def front_end_of(source: StreamingOnnx, given: FrontEnd | Path | None, label: st
                     f"{label}: this front end has {size} values for the network's {what} {name!r}, which has "
                     f"{math.prod(source.shapes[name])}; give the front end that it was trained with"
                 )
-    return frontend
+    return sound_path

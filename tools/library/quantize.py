@@ -11,10 +11,10 @@ from pathlib import Path
 from ...export.c.names import require_name
 from ...export.tflite import to_bytes
 from ...firmware_sim.engines.float_engine import FloatEngine
+from ...models.audio import SoundPath
 from ...models.checkpoint import NETWORKS
 from ...models.errors import Remark, StapesError
 from ...models.files import check_folder, whole_folder
-from ...models.frontend import FrontEnd
 from ...quantize.against_source import hold_to_source, output_error
 from ...quantize.audio_params import require_free_tensors
 from ...quantize.calibrate import Observations, calibrate
@@ -29,7 +29,7 @@ from ..calibration import Calibration, read_calibration
 from ..frames import npz_bytes
 from ..progress import progress
 from . import golden
-from .networks import Network, Read, front_end_of, named, read_network
+from .networks import Network, Read, front_end_of, judged_by_sound, named, read_network
 
 # Of tensors that leave their ranges so many are named; the others mostly follow from these.
 SHOWN = 4
@@ -55,7 +55,7 @@ def quantize(
     budget: float | None = None,
     model: str = "auto",
     calibration: str | os.PathLike[str] | Sequence[str | os.PathLike[str]] = (),
-    front_end: FrontEnd | str | os.PathLike[str] | None = None,
+    front_end: SoundPath | str | os.PathLike[str] | None = None,
     states: Sequence[str] = (),
     name: str = "",
 ) -> QuantizedBundle:
@@ -69,7 +69,7 @@ def quantize(
     model        network of a checkpoint: `auto`, `gru-mask` or `gtcrn`
     calibration  recordings like the device's own, or folders of them; .npz with one array (T, ...) an input for a network without an
                  audio path. Default: eleven clips of speech in noise
-    front_end    a `FrontEnd`, or a TOML file with one, of a network that does not name its own
+    front_end    a `SoundPath`, or a TOML file with one, of a network that does not name its own
     states       of an ONNX network, `INPUT=OUTPUT` each; default: found by wiring and names
     name         in the C code, a C identifier; default: from the file, the class, or the ONNX graph
 
@@ -88,7 +88,7 @@ def quantize(
     called, place, recordings = named(network), Path(output), given_paths(calibration)
     name = name or called.name
     require_name(name, "--name")
-    front_end = front_end if front_end is None or isinstance(front_end, FrontEnd) else Path(front_end)
+    front_end = front_end if front_end is None or isinstance(front_end, SoundPath) else Path(front_end)
     files = [*recordings, *(Path(given) for given in (network, front_end) if isinstance(given, str | os.PathLike))]
     check_folder(place, (*SEALED, MANIFEST), known=written_files, alone=True, inputs=files)
     with whole_folder(place, known=written_files) as folder:
@@ -96,20 +96,20 @@ def quantize(
         for note in read.source.notes:
             warnings.warn(f"{called.label}: {note}", Remark, stacklevel=2)
         require_supported(read.source)
-        frontend = front_end_of(read.source, front_end, called.label)
-        data = read_calibration(recordings, frontend, read.source, golden.SAMPLES, called.label)
+        sound_path = front_end_of(read.source, front_end, called.label)
+        data = read_calibration(recordings, sound_path, read.source, golden.SAMPLES, called.label)
         wanted = chosen if isinstance(chosen, Recipe) else budget
-        used, result, error = _integers(read, called.label, frontend, data, wanted)
+        used, result, error = _integers(read, called.label, sound_path, data, wanted)
         (folder / "float.onnx").write_bytes(read.content)
         (folder / "model.tflite").write_bytes(to_bytes(result.graph))
         (folder / "recipe.toml").write_text(used.to_toml(), encoding="utf-8")
-        vectors, quality = golden.golden_vectors(result, frontend, data, read.source, read.model)
-        if frontend is not None:
-            quality["vectors_output_snr_db"] = golden.sound_snr(FloatEngine(folder / "float.onnx", frontend), vectors)
+        vectors, quality = golden.golden_vectors(result, sound_path, data, read.source, read.model)
+        if sound_path is not None:
+            quality["vectors_output_snr_db"] = golden.sound_snr(FloatEngine(folder / "float.onnx", sound_path), vectors)
         (folder / "vectors.npz").write_bytes(npz_bytes(vectors))
         quality["lowering_error"] = error
         checkpoint = {"file": called.file, "sha256": sha256(read.whole)}
-        seal(folder, _manifest(name, checkpoint, used, frontend, data, result, quality))
+        seal(folder, _manifest(name, checkpoint, used, sound_path, data, result, quality))
         _keep_lock(place, folder)
         made = load_bundle(folder)  # before it takes its place: what cannot be opened is not written
         _warn_of_distance(made)
@@ -117,18 +117,18 @@ def quantize(
 
 
 def _integers(
-    read: Read, label: str, frontend: FrontEnd | None, data: Calibration, wanted: Recipe | float | None
+    read: Read, label: str, sound_path: SoundPath | None, data: Calibration, wanted: Recipe | float | None
 ) -> tuple[Recipe, Quantised, float]:
     """The recipe, what it makes of a network, and the lowering's error; a number is the PESQ that a recipe to be found may lose."""
     if wanted is None:
-        wanted = load_recipe("gtcrn_w8a16" if frontend is not None and frontend.complex_mask else "w8a16")
+        wanted = load_recipe("gtcrn_w8a16" if judged_by_sound(sound_path) else "w8a16")
     frames = sum(len(next(iter(sequence.values()))) for sequence in data.sequences)
     lowered = lower(read.source)
-    require_free_tensors(lowered.tensors, frontend is not None)
+    require_free_tensors(lowered.tensors, sound_path is not None)
     hold_to_source(read.model, read.source, lowered, data.sequences, label)
     with progress("calibrating, frames", frames) as done:
         seen = calibrate(lowered, data.sequences, done)
-    recipe = wanted if isinstance(wanted, Recipe) else _found_recipe(lowered, seen, frontend, wanted)
+    recipe = wanted if isinstance(wanted, Recipe) else _found_recipe(lowered, seen, sound_path, wanted)
     result = assemble(lowered, seen, recipe)
     if isinstance(wanted, Recipe):
         _tell_unmatched(recipe, result.unmatched)
@@ -138,9 +138,9 @@ def _integers(
 
 
 def _warn_of_distance(bundle: Bundle) -> None:
-    """A network whose integers are far from it is told of; a complex mask by its sound, as it is free where it is silent."""
+    """A network whose integers are far from it is told of."""
     quality = bundle.manifest["quality"]
-    heard = bundle.frontend is not None and bundle.frontend.complex_mask
+    heard = judged_by_sound(bundle.sound_path)
     snr = quality["vectors_output_snr_db" if heard else "vectors_snr_db"]
     if snr < FAR_DB:
         worst, fraction = max(bundle.manifest["saturation"].items(), key=lambda item: item[1], default=("none", 0.0))
@@ -159,14 +159,14 @@ def _keep_lock(output: Path, made: Path) -> None:
         (made / LOCK).write_bytes(lock.read_bytes())
 
 
-def _found_recipe(lowered: FloatGraph, seen: Observations, frontend: FrontEnd | None, budget: float) -> Recipe:
+def _found_recipe(lowered: FloatGraph, seen: Observations, sound_path: SoundPath | None, budget: float) -> Recipe:
     # Metrics load slowly, and no other recipe needs them.
     from ..auto_recipe import search, steps
 
-    if frontend is None:
+    if sound_path is None:
         raise StapesError("--recipe auto judges by sound, and this network has no front end: name a recipe")
     with progress("trying recipes", steps(lowered)) as done:
-        return search(lowered, seen, frontend, budget, done).recipe
+        return search(lowered, seen, sound_path, budget, done).recipe
 
 
 def _warn_of_long_runs(result: Quantised, data: Calibration, label: str) -> None:
@@ -194,7 +194,7 @@ def _manifest(
     name: str,
     checkpoint: dict[str, str],
     recipe: Recipe,
-    frontend: FrontEnd | None,
+    sound_path: SoundPath | None,
     data: Calibration,
     result: Quantised,
     quality: dict[str, float],
@@ -205,7 +205,7 @@ def _manifest(
         "checkpoint": checkpoint,
         "calibration": {"files": [{"file": f, "sha256": h} for f, h in data.files], "frames": result.frames},
         "recipe": recipe.name,
-        "frontend": frontend.to_dict() if frontend else None,
+        "stages": sound_path.to_tables() if sound_path else None,
         "inputs": list(graph.inputs),
         "outputs": list(graph.outputs),
         "states": [[state.input, state.output] for state in graph.states],

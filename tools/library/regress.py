@@ -14,8 +14,8 @@ from ...firmware_sim.compare import Difference, first_difference, sha256_of, snr
 from ...firmware_sim.engines.base import Engine
 from ...firmware_sim.engines.float_engine import FloatEngine
 from ...firmware_sim.engines.pipeline import PipelineEngine
+from ...models.audio import SoundPath
 from ...models.errors import Remark
-from ...models.frontend import FrontEnd
 from ...models.sound_files import q15_to_float, read_audio
 from ..audio_files import Batch, demo_recordings, given_paths, in_parts, read_batch
 from ..bundle import Bundle, opened
@@ -54,7 +54,7 @@ def regress(
     """
     of, files = opened(bundle), given_paths(audio)
     names = [engine] if isinstance(engine, str) else list(engine)
-    if of.frontend is None:
+    if of.sound_path is None:
         refuse_sound(files)
         return run_network_regression(of, files, names, update)
     return run_regression(of, read_batch(files or demo_recordings()), names, update)
@@ -72,7 +72,7 @@ def run_regression(bundle: Bundle, batch: Batch, engines: Sequence[str] = (), up
     made = {}
     for name in names:
         made[name] = make_engine(name, bundle)
-        part = batch if engines or name not in DEVICE else _beginning(batch, bundle.require_frontend())
+        part = batch if engines or name not in DEVICE else _beginning(batch, bundle.require_sound_path())
         kept = masks if name == REFERENCE and MASK_SNR in limits else None
         outputs[name] = _timed(name, made[name], part, report, kept)
         expected = [row[: len(got)] for row, got in zip(outputs[REFERENCE], outputs[name], strict=False)]
@@ -85,10 +85,10 @@ def run_regression(bundle: Bundle, batch: Batch, engines: Sequence[str] = (), up
     return report
 
 
-def _beginning(batch: Batch, frontend: FrontEnd) -> Batch:
+def _beginning(batch: Batch, sound_path: SoundPath) -> Batch:
     """The first whole hops of the first file: a stream's output does not depend on what comes after it."""
-    hops = int(DEVICE_SECONDS * frontend.sample_rate) // frontend.hop
-    length = min(batch.lengths[0], hops * frontend.hop)
+    hops = int(DEVICE_SECONDS * sound_path.sample_rate) // sound_path.hop
+    length = min(batch.lengths[0], hops * sound_path.hop)
     return Batch(batch.paths[:1], batch.audio_q15[:1, :length], [length])
 
 
@@ -97,7 +97,7 @@ def _timed(
 ) -> list[np.ndarray]:
     """Outputs by file; their masks (T, size) in q15 go into `masks`, where a list is given."""
     parts = in_parts(batch)
-    hop = engine.frontend.hop
+    hop = engine.sound_path.hop
     total = sum(part.frames(hop) for part in parts)
     rows: list[np.ndarray] = []
     start = time.perf_counter()
@@ -124,7 +124,7 @@ def locate(
     reference: Engine, other: Engine, batch: Batch, expected: list[np.ndarray], got: list[np.ndarray]
 ) -> Difference | None:
     """Run both engines again, traced, over the file that differs first, up to the end of the frame after the difference."""
-    hop = reference.frontend.hop
+    hop = reference.sound_path.hop
     places = [
         (int(np.argmax(a != b)), row) for row, (a, b) in enumerate(zip(expected, got, strict=True)) if (a != b).any()
     ]
@@ -141,9 +141,9 @@ def locate(
 
 
 def _limits(bundle: Bundle) -> dict[str, float]:
-    """What the recipe promises. A complex mask is free where there is no sound: its SNR says nothing, the output's does."""
+    """What the recipe promises; of a mask that is judged by the sound the SNR says nothing."""
     limits = dict(bundle.recipe.thresholds)
-    if bundle.require_frontend().complex_mask:
+    if bundle.require_sound_path().filter.judged_by_sound:
         limits.pop(MASK_SNR, None)
     return limits
 
@@ -171,8 +171,8 @@ def _quality(
     bundle: Bundle, batch: Batch, outputs: list[np.ndarray], masks_q15: list[np.ndarray], wanted: Container[str]
 ) -> dict[str, float]:
     """mask_snr_db, output_snr_db over all files together, and the mean loss of PESQ where clean partners stand beside."""
-    frontend = bundle.require_frontend()
-    reference = FloatEngine(bundle.float_onnx, frontend)
+    sound_path = bundle.require_sound_path()
+    reference = FloatEngine(bundle.float_onnx, sound_path)
     masks, floats, drops = [], [], []
     for row, (path, output) in enumerate(zip(batch.paths, outputs, strict=True)):
         audio = batch.audio_q15[row : row + 1, : batch.lengths[row]]
@@ -183,7 +183,7 @@ def _quality(
         clean = path.with_name(path.name.replace("_noisy", "_clean"))
         if "pesq_drop" in wanted and clean != path and clean.is_file():
             reference_audio = read_audio(clean)
-            before, after = (measure(reference_audio, aligned(x, frontend.delay))["pesq_wb"] for x in floats[-1])
+            before, after = (measure(reference_audio, aligned(x, sound_path.delay))["pesq_wb"] for x in floats[-1])
             if before is not None and after is not None:
                 drops.append(before - after)
     values = {"output_snr_db": _joined_snr(floats)} | ({MASK_SNR: _joined_snr(masks)} if masks else {})

@@ -105,13 +105,13 @@ def simulate(
     """
     of = opened(bundle)
     target = os.fspath(output) if output is not None else None
-    if of.frontend is None:
+    if of.sound_path is None:
         return _of_frames(of, audio, target, engine, align)
     return _of_sound(of, audio, target, engine, align)
 
 
 def _of_sound(bundle: Bundle, audio: Sound, destination: str | None, engine: str, align: bool) -> Simulation:
-    frontend = bundle.require_frontend()
+    sound_path = bundle.require_sound_path()
     if isinstance(audio, Mapping):
         raise StapesError("audio: arrays by name, but this bundle has an audio path; give samples, or a sound file")
     batch = sound_batch(audio) if isinstance(audio, np.ndarray) else read_batch([Path(audio)])
@@ -119,10 +119,10 @@ def _of_sound(bundle: Bundle, audio: Sound, destination: str | None, engine: str
     targets = _places(audio, destination, batch, single) if destination is not None else None
     runner = make_engine(engine, bundle)
     parts = in_parts(batch)
-    shift = frontend.delay if align else 0
+    shift = sound_path.delay if align else 0
     rows: list[np.ndarray] = []
     start = time.perf_counter()
-    with progress(f"{engine} engine, frames", sum(part.frames(frontend.hop) for part in parts)) as done:
+    with progress(f"{engine} engine, frames", sum(part.frames(sound_path.hop) for part in parts)) as done:
         for part in parts:
             run = runner.run(with_tail(part.audio_q15, shift), progress=done).audio_q15
             rows += part.trimmed(run[:, shift:])

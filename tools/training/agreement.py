@@ -70,7 +70,7 @@ def quantised(model: GruMask, features: np.ndarray) -> Graph:
     stored = networks.snapped(model)
     with tempfile.TemporaryDirectory(prefix="stapes-agreement-") as work:
         path = Path(work) / "network.onnx"
-        export_onnx(stored, stored.config.front_end(), path)
+        export_onnx(stored, stored.config.sound_path(), path)
         _, source = read_onnx(path)
     return quantise(source, load_recipe("w8a8"), [{"features": crop} for crop in features]).graph
 
@@ -109,12 +109,12 @@ def main(
       python -m stapes.tools.training.agreement models/zoo/gru_mask.pt
     """
     torch.set_num_threads(1)
-    network, frontend, _ = checkpoint.load(model, "gru-mask")
+    network, sound_path, _ = checkpoint.load(model, "gru-mask")
     files = sorted(path for path in audio.iterdir() if "noisy" in path.stem)
     if not files:
         raise StapesError(f"{audio}: holds no NAME_noisy recording; give another folder")
-    samples = round(seconds * frontend.sample_rate)
-    features = [FloatPipeline(frontend).analyse(read_audio(path)[:samples])["features"][0] for path in files]
+    samples = round(seconds * sound_path.sample_rate)
+    features = [FloatPipeline(sound_path).analyse(read_audio(path)[:samples])["features"][0] for path in files]
     least = min(len(part) for part in features)
     rows = compare(network, np.stack([part[:least] for part in features]).astype(np.float32))
     if as_json:

@@ -7,31 +7,30 @@ from __future__ import annotations
 
 import numpy as np
 
-from ...firmware_sim.audio.frontend import AudioPath
+from ...firmware_sim.audio.path import AudioPath
 from ...firmware_sim.engines.base import to_blocks
-from ...models.frontend import FrontEnd
+from ...models.audio import Quantity, SoundPath
+from ...models.audio.transform import stft
 from ...models.pipeline import FloatPipeline
 from ...models.sound_files import float_to_q15
-from ...models.stft import stft
 
 
-def analyse(audio: np.ndarray, frontend: FrontEnd, arithmetic: str) -> dict[str, np.ndarray]:
+def analyse(audio: np.ndarray, sound_path: SoundPath, arithmetic: str) -> dict[str, np.ndarray]:
     """`audio` (B, S) float in [-1, 1), `arithmetic` one of `recipe.FRONT_ENDS` -> arrays by name, float64.
 
-    spectrum (B, T, K) complex, in float always; features (B, T, F), Wiener gain (B, T, K) and clarity (B, T). The fixed-point path hears
-    the audio in q15.
+    spectrum (B, T, K) complex, in float always; features (B, T, F), and what the filter reads, such as the Wiener gain (B, T, K) and
+    clarity (B, T). The fixed-point path hears the audio in q15.
     """
     if arithmetic == "float":
-        return FloatPipeline(frontend).analyse(audio)
-    path, features_q20, gain_q15, clarity_q15 = AudioPath(frontend, len(audio)), [], [], []
-    for block in to_blocks(float_to_q15(audio), frontend.hop):
-        frame = path.analyse(block)
-        features_q20.append(frame["features_q20"])
-        gain_q15.append(frame["gain_q15"])
-        clarity_q15.append(frame["clarity_q15"])
-    return {
-        "spectrum": stft(audio, frontend),
-        "features": np.stack(features_q20, axis=1) / 2**20,
-        "gain": np.stack(gain_q15, axis=1) / 2**15,
-        "clarity": np.stack(clarity_q15, axis=1) / 2**15,
-    }
+        return FloatPipeline(sound_path).analyse(audio)
+    path = AudioPath(sound_path, len(audio))
+    wanted = [sound_path.features, *(q for q in _read_behind_the_network(sound_path) if q.plain != "spectrum")]
+    frames = [path.analyse(block) for block in to_blocks(float_to_q15(audio), sound_path.hop)]
+    real = {q.plain: np.stack([frame[q.name] for frame in frames], axis=1) / 2**q.fraction_bits for q in wanted}
+    return {"spectrum": stft(audio, sound_path.transform), **real}
+
+
+def _read_behind_the_network(sound_path: SoundPath) -> list[Quantity]:
+    """What stages in front of the network make for those behind it."""
+    read = {name for stage in sound_path.after for name in stage.reads}
+    return [q for stage in sound_path.before for q in stage.makes if q.name in read and q.name != "exponent"]

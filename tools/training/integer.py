@@ -69,7 +69,7 @@ class IntegerForward:
         self.model, self.recipe = model, load_recipe(recipe)
         with tempfile.TemporaryDirectory(prefix="stapes-training-") as work:
             path = Path(work) / "network.onnx"
-            export_onnx(model, model.config.front_end(), path)
+            export_onnx(model, model.config.sound_path(), path)
             self.lowered = lower(read_onnx(path)[1])
         self.known: dict[tuple, Format] = {}
 

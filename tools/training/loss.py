@@ -10,7 +10,7 @@ import math
 import torch
 from torch import Tensor, nn
 
-from ...models.frontend import FrontEnd
+from ...models.audio import SoundPath
 from .loudness import Disturbance
 from .pool import Batch
 from .recipe import Loss
@@ -25,30 +25,27 @@ class Resynthesis(nn.Module):
     analysis_window: Tensor
     synthesis_window: Tensor
 
-    def __init__(self, frontend: FrontEnd) -> None:
+    def __init__(self, sound_path: SoundPath) -> None:
         super().__init__()
-        self.frontend = frontend
-        analysis, synthesis = (torch.from_numpy(window).float() for window in frontend.windows())
+        self.filter, self.transform = sound_path.filter, sound_path.transform
+        analysis, synthesis = (torch.from_numpy(window).float() for window in sound_path.transform.windows())
         self.register_buffer("analysis_window", analysis)
         self.register_buffer("synthesis_window", synthesis)
 
     def forward(self, batch: Batch, mask: Tensor) -> Tensor:
         """`mask` (B, t, mask_size) -> output (B, (t - 1) * hop), aligned with `batch.clean`."""
-        f = self.frontend
+        f = self.transform
         frames = torch.fft.irfft(self.spectrum(batch) * self._factor(batch, mask), f.analysis)
         frames = frames[..., -f.synthesis :] * self.synthesis_window
         return (frames[:, 1:, : f.hop] + frames[:, :-1, f.hop :]).flatten(1)
 
     def spectrum(self, batch: Batch) -> Tensor:
         """Noisy spectra (B, t, K) complex, unnormalised."""
-        f = self.frontend
+        f = self.transform
         return torch.fft.rfft(batch.noisy.unfold(1, f.analysis, f.hop) * self.analysis_window)
 
     def _factor(self, batch: Batch, mask: Tensor) -> Tensor:
-        if self.frontend.complex_mask:
-            return torch.complex(*mask.chunk(2, dim=-1))
-        # Straight through: a mask under its floor must still learn to rise.
-        return batch.gain * (mask + (mask.clamp(min=self.frontend.mask_floor) - mask).detach())
+        return self.filter.in_training(mask, batch.gain)
 
 
 class SpeechLoss(nn.Module):

@@ -12,7 +12,7 @@ import math
 import torch
 from torch import Tensor, nn
 
-from ...models.frontend import SAMPLE_RATE
+from ...models.audio.transform import SAMPLE_RATE
 
 _FFT = 512
 _BANDS = 49

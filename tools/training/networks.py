@@ -9,8 +9,9 @@ from pathlib import Path
 import torch
 
 from ...models import checkpoint
+from ...models.audio import SoundPath
+from ...models.audio.front_end import with_front_end
 from ...models.errors import StapesError
-from ...models.frontend import FrontEnd
 from ...models.gru_mask import GruMask, GruMaskConfig
 from ...models.gtcrn import Gtcrn
 from .fake_quant import snap
@@ -64,21 +65,21 @@ def snapped(model: Network) -> GruMask:
     return stored
 
 
-def save(path: Path, model: Network, frontend: FrontEnd, deployment: Deployment, step: int) -> None:
+def save(path: Path, model: Network, sound_path: SoundPath, deployment: Deployment, step: int) -> None:
     """Write the network for use, as it was after `step` steps.
 
-    The GRU mask in the own format, behind the front end of training with the changes of `deployment`; GTCRN in the official one.
+    The GRU mask in the own format, in the path of training with the changes of `deployment`; GTCRN in the official one.
     """
     if isinstance(model, Gtcrn):
         checkpoint.save_gtcrn(path, model, step)
     else:
-        checkpoint.save(path, *deployed(model, frontend, deployment))
+        checkpoint.save(path, *deployed(model, sound_path, deployment))
 
 
-def deployed(model: GruMask, frontend: FrontEnd, deployment: Deployment) -> tuple[GruMask, FrontEnd]:
-    """The network and the front end that are saved for use; both inputs stay as they are."""
+def deployed(model: GruMask, sound_path: SoundPath, deployment: Deployment) -> tuple[GruMask, SoundPath]:
+    """The network and the path that are saved for use; both inputs stay as they are."""
     changes = {name: value for name, value in vars(deployment).items() if value is not None}
-    frontend = dataclasses.replace(frontend, **changes)
-    used = GruMask(dataclasses.replace(model.config, mask_floor_db=frontend.mask_floor_db))
+    told = {name: value for name, value in changes.items() if name == "mask_floor_db"}
+    used = GruMask(dataclasses.replace(model.config, **told))
     used.load_state_dict(model.state_dict())
-    return used, frontend
+    return used, with_front_end(sound_path, changes)

@@ -27,7 +27,7 @@ class FloatObjective:
     def __init__(self, recipe: Recipe, model: Network) -> None:
         self.model = model
         device = next(model.parameters()).device
-        self.resynthesis = Resynthesis(recipe.model.front_end()).to(device)
+        self.resynthesis = Resynthesis(recipe.model.sound_path()).to(device)
         self.task = SpeechLoss(recipe.loss).to(device)
 
     def __call__(self, batch: Batch) -> tuple[Tensor, dict[str, float]]:

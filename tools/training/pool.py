@@ -12,18 +12,18 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ...models.frontend import FrontEnd
+from ...models.audio import SoundPath
 from ...models.sound_files import q15_to_float
 from ..corpus import make_set
 from .analysis import analyse
 from .augment import pair, source_seconds
-from .recipe import Recipe
+from .recipe import GtcrnModel, Recipe
 
 
 class Chunk(NamedTuple):
     """N pairs: noisy (N, S) int16, clean (N, S) float32, features (N, T, F), and the gain under the mask (N, T, K) float32.
 
-    Where the mask is complex, F and K are 0: what the network sees is in the noisy samples of a crop alone.
+    Of GTCRN F and K are 0: what it sees is in the noisy samples of a crop alone.
     """
 
     noisy_q15: np.ndarray
@@ -35,7 +35,7 @@ class Chunk(NamedTuple):
 class Batch(NamedTuple):
     """B crops of t frames, float32.
 
-    features (B, t, F), gain under the mask (B, t, K), both empty where the mask is complex; noisy (B, analysis - hop + t * hop), which is what the t frames look at;
+    features (B, t, F), gain under the mask (B, t, K), both empty for GTCRN; noisy (B, analysis - hop + t * hop), which is what the t frames look at;
     clean (B, (t - 1) * hop), which is what the output should be once the first hop of it is dropped.
     """
 
@@ -52,8 +52,8 @@ class Batch(NamedTuple):
 class Pool:
     """A ring of chunks: chunk number i (0, 1, 2, ...) depends on the corpus, the recipe and i alone."""
 
-    def __init__(self, corpus: Path, recipe: Recipe, frontend: FrontEnd) -> None:
-        self.corpus, self.recipe, self.frontend = corpus, recipe, frontend
+    def __init__(self, corpus: Path, recipe: Recipe, sound_path: SoundPath) -> None:
+        self.corpus, self.recipe, self.sound_path = corpus, recipe, sound_path
         self.chunks: dict[int, Chunk] = {}
 
     def at_step(self, step: int) -> list[int]:
@@ -85,16 +85,17 @@ class Pool:
 
     def _analyse(self, noisy_q15: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Noisy (N, S) -> features (N, T, F) and gain (N, T, K) float32."""
-        if self.frontend.complex_mask:
-            empty = np.empty((len(noisy_q15), -(-noisy_q15.shape[1] // self.frontend.hop), 0), np.float32)
+        if isinstance(self.recipe.model, GtcrnModel):
+            empty = np.empty((len(noisy_q15), -(-noisy_q15.shape[1] // self.sound_path.hop), 0), np.float32)
             return empty, empty
-        analysed = analyse(q15_to_float(noisy_q15), self.frontend, self.recipe.data.front_end)
-        gain = self.frontend.under_mask(analysed["gain"])
+        analysed = analyse(q15_to_float(noisy_q15), self.sound_path, self.recipe.data.front_end)
+        gain = self.sound_path.filter.under(analysed["gain"])
         return analysed["features"].astype(np.float32), gain.astype(np.float32)
 
     def _crop(self, chunk: Chunk, rng: np.random.Generator) -> tuple[np.ndarray, ...]:
-        hop, before = self.frontend.hop, self.frontend.analysis - self.frontend.hop
-        frames = round(self.recipe.data.crop_seconds * self.frontend.sample_rate) // hop
+        hop = self.sound_path.hop
+        before = self.sound_path.transform.analysis - hop
+        frames = round(self.recipe.data.crop_seconds * self.sound_path.sample_rate) // hop
         index = int(rng.integers(len(chunk.clean)))
         start = int(rng.integers(chunk.gain.shape[1] - frames + 1))
         noisy = np.pad(q15_to_float(chunk.noisy_q15[index]), (before, 0))

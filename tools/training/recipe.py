@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, get_args, get_origin, get_type_hints
 
+from ...models.audio import SoundPath
 from ...models.errors import StapesError
-from ...models.frontend import FrontEnd
 from ...models.gru_mask import GruMaskConfig
 from ...models.gtcrn import Gtcrn
 from ...models.schema import read_toml
@@ -27,9 +27,9 @@ class GtcrnModel:
 
     kind: str = "gtcrn"
 
-    def front_end(self) -> FrontEnd:
+    def sound_path(self) -> SoundPath:
         """The front end that the network is trained behind."""
-        return Gtcrn.front_end()
+        return Gtcrn.sound_path()
 
 
 @dataclass(frozen=True)

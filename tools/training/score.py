@@ -61,12 +61,12 @@ def score(
 
 def _outputs(path: Path, mixes: list[Mix], level_db: float) -> dict[str, np.ndarray]:
     """What the network makes of the pairs, and the Wiener filter before it if there is one: (N, S) in time with the clean speech."""
-    network, frontend, _ = checkpoint.load(path)
+    network, sound_path, _ = checkpoint.load(path)
     noisy = 10.0 ** (level_db / 20.0) * np.stack([mix.noisy for mix in mixes]).astype(np.float64)
-    systems = {"network": FloatPipeline(frontend, network)}
-    if not frontend.complex_mask:
-        systems = {"Wiener": FloatPipeline(frontend), **systems}
-    return {name: pipeline.run(noisy)[:, frontend.delay :] for name, pipeline in systems.items()}
+    systems = {"network": FloatPipeline(sound_path, network)}
+    if sound_path.makes("gain_q15"):
+        systems = {"Wiener": FloatPipeline(sound_path), **systems}
+    return {name: pipeline.run(noisy)[:, sound_path.delay :] for name, pipeline in systems.items()}
 
 
 def _plain(whole: dict[str, dict[str, Mean]]) -> dict[str, dict[str, dict[str, float | int | None]]]:

@@ -4,13 +4,14 @@ import numpy as np
 import pytest
 import torch
 from stapes.models import checkpoint
-from stapes.models.features import complex_features
-from stapes.models.frontend import FrontEnd
+from stapes.models.audio.complex import complex_features
+from stapes.models.audio.inverse import istft
+from stapes.models.audio.transform import stft
 from stapes.models.gtcrn.blocks import neighbours
 from stapes.models.gtcrn.erb import erb_matrix
-from stapes.models.pipeline import apply_mask
-from stapes.models.stft import istft, stft
+from stapes.models.pipeline import synthesise
 
+from tests.helpers import sound_path_of
 from tests.models.gtcrn.networks import GOLDEN, OFFICIAL, needs_official
 
 pytestmark = needs_official
@@ -44,9 +45,9 @@ def test_every_tensor_of_the_checkpoint_is_loaded(network):
 
 
 def test_checkpoint_is_recognised_by_its_names():
-    _, frontend, info = checkpoint.load(OFFICIAL)
+    _, sound_path, info = checkpoint.load(OFFICIAL)
     assert (info["network"], info["format"], info["parameters"]) == ("gtcrn", "published", 48_245)
-    assert frontend == FrontEnd(analysis=512, synthesis=512, hop=256, features="complex")
+    assert sound_path == sound_path_of(analysis=512, synthesis=512, hop=256, features="complex")
     assert checkpoint.load(OFFICIAL, "gtcrn")[2] == info
 
 
@@ -136,23 +137,23 @@ def test_features_and_mask(network, golden, k):
 
 
 def test_the_path_around_the_network(golden):
-    frontend = FrontEnd(analysis=512, synthesis=512, hop=256, features="complex")
-    assert np.abs(frontend.windows()[0] - golden["window"]).max() < 1e-6  # float32 loses that much beside a root of 0
+    sound_path = sound_path_of(analysis=512, synthesis=512, hop=256, features="complex")
+    assert (
+        np.abs(sound_path.transform.windows()[0] - golden["window"]).max() < 1e-6
+    )  # float32 loses that much beside a root of 0
     # The first frame of the official transform holds reflected samples, ours holds zeros; the rest is the same.
-    spectrum = stft(golden["wave_in"][None], frontend)[0]
+    spectrum = stft(golden["wave_in"][None], sound_path.transform)[0]
     expected = golden["wave_spec_in"][..., 0] + 1j * golden["wave_spec_in"][..., 1]
     assert np.abs(spectrum[1:187] - expected[1:187]).max() < TOLERANCE
     enhanced = golden["wave_spec_out"][..., 0] + 1j * golden["wave_spec_out"][..., 1]
-    audio = istft(enhanced[None], frontend)[0]
+    audio = istft(enhanced[None], sound_path.transform)[0]
     assert np.abs(audio[256 : 256 + 47_872] - golden["wave_out"]).max() < 1e-6
 
 
 def test_the_official_audio_comes_out_of_the_complex_mask(network, golden):
-    frontend = network.front_end()
+    sound_path = network.sound_path()
     spectrum = (golden["wave_spec_in"][..., 0] + 1j * golden["wave_spec_in"][..., 1]).astype(np.complex128)[None]
     with torch.inference_mode():
         mask, _ = network(torch.from_numpy(complex_features(spectrum)).float())
-    audio = istft(
-        apply_mask(frontend, spectrum, np.ones(spectrum.shape), np.zeros(spectrum.shape[:2]), mask.numpy()), frontend
-    )[0]
+    audio = synthesise(sound_path, {"spectrum": spectrum, "mask": mask.numpy()})[0]
     assert np.abs(audio[256 : 256 + 47_872] - golden["wave_out"]).max() < TOLERANCE

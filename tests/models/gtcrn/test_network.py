@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import torch
-from stapes.models.features import complex_features
+from stapes.models.audio.complex import complex_features
 from stapes.models.gtcrn import GtcrnStates
 from stapes.models.gtcrn.erb import band_edges, erb_matrix
 

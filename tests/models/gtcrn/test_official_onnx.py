@@ -77,8 +77,8 @@ def changed(model, change):
 def test_the_weights_come_back(tmp_path, network, opset):
     model = exported(tmp_path / "a.onnx", network, opset)
     assert is_gtcrn(model)
-    recovered, frontend = checkpoint.gtcrn_from_onnx(model, "a.onnx")
-    assert frontend == network.front_end()
+    recovered, sound_path = checkpoint.gtcrn_from_onnx(model, "a.onnx")
+    assert sound_path == network.sound_path()
     assert largest_difference(model, recovered, "a.onnx") < 1e-5
     expected = network.state_dict()
     kept = [name for name, value in recovered.state_dict().items() if torch.equal(value, expected[name])]
@@ -102,7 +102,7 @@ def test_the_official_file_is_the_official_checkpoint():
 
 
 def test_own_streaming_onnx_is_not_taken_for_the_official_one(network):
-    assert not is_gtcrn(to_proto(network, network.front_end()))
+    assert not is_gtcrn(to_proto(network, network.sound_path()))
 
 
 def refusal(model):

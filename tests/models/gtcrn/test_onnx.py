@@ -7,8 +7,8 @@ import onnx
 import pytest
 import torch
 from stapes.models import checkpoint
+from stapes.models.audio.complex import complex_features
 from stapes.models.errors import StapesError
-from stapes.models.features import complex_features
 from stapes.models.gtcrn.onnx_graph import state_shapes
 from stapes.models.onnx_export import export_onnx, to_proto
 from stapes.models.pipeline import FloatPipeline
@@ -44,7 +44,7 @@ def in_official_layout(states):
 def test_frame_by_frame_it_is_the_network(seed):
     network = random_gtcrn(seed)
     x = complex_features(spectra(FRAMES, seed))
-    mask, states = streamed(to_proto(network, network.front_end()), x)
+    mask, states = streamed(to_proto(network, network.sound_path()), x)
     with torch.inference_mode():
         expected, end = network.double()(torch.from_numpy(x)[None])
     assert np.abs(mask - expected[0].numpy()).max() < 2e-5
@@ -56,10 +56,10 @@ def test_frame_by_frame_it_is_the_network(seed):
 
 @needs_official
 def test_the_official_spectra_and_states_come_out():
-    network, frontend, _ = checkpoint.load(OFFICIAL)
+    network, sound_path, _ = checkpoint.load(OFFICIAL)
     with np.load(GOLDEN, allow_pickle=False) as golden:
         spectrum = golden["spec_in"].astype(np.float64) @ [1, 1j]
-        mask, states = streamed(to_proto(network, frontend), complex_features(spectrum))
+        mask, states = streamed(to_proto(network, sound_path), complex_features(spectrum))
         real, imaginary = np.split(mask, 2, axis=1)
         assert np.abs(spectrum * (real + 1j * imaginary) - golden["spec_out"] @ [1, 1j]).max() < 1e-5
         conv, tra, inter = in_official_layout(states)
@@ -70,7 +70,7 @@ def test_the_official_spectra_and_states_come_out():
 
 def test_inputs_outputs_and_states():
     network = random_gtcrn()
-    source = check_model(to_proto(network, network.front_end()), "test")
+    source = check_model(to_proto(network, network.sound_path()), "test")
     assert (source.inputs, source.outputs) == (("features",), ("mask",))
     assert (source.shapes["features"], source.shapes["mask"]) == ((3, 257), (2, 257))
     shapes = {state.input: source.shapes[state.input] for state in source.states}
@@ -89,7 +89,7 @@ def test_inputs_outputs_and_states():
 def test_the_nodes_are_those_that_lowering_knows():
     """And the reader's own folding leaves them alone."""
     network = random_gtcrn()
-    nodes = check_model(to_proto(network, network.front_end()), "test").nodes
+    nodes = check_model(to_proto(network, network.sound_path()), "test").nodes
     kinds = collections.Counter(node.op_type for node in nodes)
     assert not set(kinds) & {"ConvTranspose", "BatchNormalization", "PRelu", "Einsum", "Gather", "Where"}
     assert (kinds["Conv"], kinds["GRU"], kinds["LayerNormalization"], kinds["LeakyRelu"]) == (16, 10, 4, 15)
@@ -112,16 +112,16 @@ def test_the_nodes_are_those_that_lowering_knows():
 def test_equal_weights_give_equal_bytes_and_the_front_end_comes_along(tmp_path):
     for name in ("a.onnx", "b.onnx"):
         network = random_gtcrn(5)
-        export_onnx(network, network.front_end(), tmp_path / name)
+        export_onnx(network, network.sound_path(), tmp_path / name)
     assert (tmp_path / "a.onnx").read_bytes() == (tmp_path / "b.onnx").read_bytes()
     _, source = read_onnx(tmp_path / "a.onnx")
-    assert '"features": "complex"' in source.metadata["stapes.front_end"]
+    assert '{"kind": "complex"}' in source.metadata["stapes.stages"]
 
 
 def test_failed_export_leaves_nothing(tmp_path):
     network = random_gtcrn()
     with pytest.raises(StapesError, match="cannot be written"):
-        export_onnx(network, network.front_end(), tmp_path / "absent" / "a.onnx")
+        export_onnx(network, network.sound_path(), tmp_path / "absent" / "a.onnx")
     assert list(tmp_path.iterdir()) == []
 
 
@@ -129,11 +129,11 @@ def test_the_float_engine_plays_it(tmp_path):
     from stapes.firmware_sim.engines.float_engine import FloatEngine
 
     network = random_gtcrn(6)
-    frontend = network.front_end()
-    export_onnx(network, frontend, tmp_path / "a.onnx")
+    sound_path = network.sound_path()
+    export_onnx(network, sound_path, tmp_path / "a.onnx")
     audio = speech_like(0.5)[: 256 * 30]
-    trace = FloatEngine(tmp_path / "a.onnx", frontend).trace_float(audio)
-    expected = FloatPipeline(frontend, network).trace(audio)
+    trace = FloatEngine(tmp_path / "a.onnx", sound_path).trace_float(audio)
+    expected = FloatPipeline(sound_path, network).trace(audio)
     assert trace["mask"].shape == (1, 30, 514)
     assert np.abs(trace["mask"] - expected["mask"]).max() < 2e-5
     assert np.abs(trace["output"] - expected["output"]).max() < 1e-5

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from ...models.audio import SoundPath
 from ...models.errors import StapesError
-from ...models.frontend import FrontEnd
 from ...quantize.audio_params import audio_params, feature_scaling, mask_scaling
 from ...quantize.graph import Tensor
 from . import tensors
@@ -26,10 +26,11 @@ class AudioPath:
     Where the mask is complex there is no Wiener filter: `wiener` and `features` stand still and nobody reads them. Raises StapesError when the front end is outside of what the fixed-point formats hold.
     """
 
-    def __init__(self, frontend: FrontEnd, batch: int, use_wheel: bool = True) -> None:
-        self.frontend = frontend
+    def __init__(self, sound_path: SoundPath, batch: int, use_wheel: bool = True) -> None:
+        self.sound_path = sound_path
         self.batch = batch
-        self.params = audio_params(frontend)
+        self.params = audio_params(sound_path)
+        self.complex_mask = self.params.features == 3
         rfft = RfftQ31(self.params.rfft, use_wheel)
         self.spectrum = Spectrum(self.params, batch, rfft)
         self.wiener = WienerFilter(self.params, batch)
@@ -56,7 +57,7 @@ class AudioPath:
                 f"analyse takes ({self.batch}, {self.params.hop}) samples a call, not an array of shape {np.shape(block_q15)}"
             )
         self.spectrum_q31, self.exponent = self.spectrum.step(block_q15)
-        if self.frontend.complex_mask:
+        if self.complex_mask:
             return {
                 "exponent": self.exponent,
                 "spectrum_q31": self.spectrum_q31,
@@ -83,11 +84,11 @@ class AudioPath:
         }
 
     def synthesise(self, mask_q15: np.ndarray | None = None) -> np.ndarray:
-        """The hop that this frame completes, (B, hop) int16, `FrontEnd.delay` samples behind the input.
+        """The hop that this frame completes, (B, hop) int16, `SoundPath.delay` samples behind the input.
 
         `mask_q15` (B, mask_size) is the network's; None leaves the Wiener gain, or the spectrum, alone.
         """
-        if self.frontend.complex_mask:
+        if self.complex_mask:
             filtered = apply_complex_mask(self.spectrum_q31, mask_q15)
         else:
             filtered = apply_mask(self.params, self.spectrum_q31, self.wiener, mask_q15)
@@ -95,8 +96,8 @@ class AudioPath:
 
     def quantise_features(self, features_q20: np.ndarray, tensor: Tensor) -> np.ndarray:
         """features_q20 -> values of the network's input tensor, int64 within its dtype, same shape."""
-        return tensors.quantise_features(features_q20, feature_scaling(self.frontend, tensor))
+        return tensors.quantise_features(features_q20, feature_scaling(self.sound_path, tensor))
 
     def mask_to_q15(self, mask: np.ndarray, tensor: Tensor) -> np.ndarray:
         """Values of the network's output tensor -> mask_q15, same shape."""
-        return tensors.mask_to_q15(mask, mask_scaling(self.frontend, tensor))
+        return tensors.mask_to_q15(mask, mask_scaling(self.sound_path, tensor))

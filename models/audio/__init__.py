@@ -1,0 +1,26 @@
+"""The path of the sound around a network, in float: a chain of stages, in the order in which a sample meets them.
+
+stage          what every stage is: settings with a kind, and the named quantities that it reads and makes
+sound_path     an ordered tuple of stages, checked; tables in, tables out
+front_end      the flat table in which paths were stored before, read into a chain
+
+transform      a hop of samples to the spectrum of its frame
+power          its power
+wiener         the gain of the Wiener filter, and what its voice activity decision knows
+magnitude, log, compressed    features of the power, with the Wiener gain or without (power_features, level: what they share)
+complex        features of the spectrum itself
+               the NETWORK stands here: features in, mask out
+mask           a real mask on the spectrum
+complex_mask   a complex one
+inverse        the spectrum to a hop of samples
+
+A kind is one file here (settings and float definition) and one of the same name in `quantize/audio` (integer constants),
+`firmware_sim/audio` (integer twin), `export/runtime/audio` (integer twin in C) and `export/c/audio` (what the exporter prints).
+Files are found by their names: a new kind changes no other file.
+"""
+
+from .front_end import from_front_end, read_sound_path
+from .sound_path import SoundPath
+from .stage import Quantity, Stage, kinds
+
+__all__ = ["Quantity", "SoundPath", "Stage", "from_front_end", "kinds", "read_sound_path"]
