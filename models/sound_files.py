@@ -1,4 +1,4 @@
-"""Audio files in and out: mono, 16 kHz, float32 in [-1, 1), and the device's q15."""
+"""Audio files in and out: mono, at the rate of a path, float32 in [-1, 1), and the device's q15."""
 
 from __future__ import annotations
 
@@ -52,9 +52,9 @@ def q15_to_float(samples_q15: np.ndarray) -> np.ndarray:
     return np.asarray(samples_q15, dtype=np.float32) / np.float32(32768.0)
 
 
-def read_audio(path: str | os.PathLike[str], most: int | None = None) -> np.ndarray:
-    """Samples of a file: (S,) float32, mono, 16 kHz, no more than its first `most`; a warning says when channels were averaged or
-    the rate was changed. Memory and time go with what is read, not with the file.
+def read_audio(path: str | os.PathLike[str], most: int | None = None, rate: int = SAMPLE_RATE) -> np.ndarray:
+    """Samples of a file: (S,) float32, mono, at `rate` Hz, no more than its first `most`; a warning says when channels were averaged
+    or the rate was changed. Memory and time go with what is read, not with the file.
 
     Raises StapesError when the file is missing, empty, cut off, not audio, or holds NaN or Inf.
     """
@@ -62,10 +62,10 @@ def read_audio(path: str | os.PathLike[str], most: int | None = None) -> np.ndar
     _require_sound_file(path)
     try:
         with soundfile.SoundFile(path) as file:
-            rate, expected = file.samplerate, file.frames
+            own_rate, expected = file.samplerate, file.frames
             if most is not None:
                 # A resampled sample sees a few milliseconds of what follows.
-                expected = min(expected, math.ceil(most * rate / SAMPLE_RATE) + rate // 10)
+                expected = min(expected, math.ceil(most * own_rate / rate) + own_rate // 10)
             audio = file.read(-1 if most is None else expected, dtype="float32", always_2d=True)
     except (soundfile.SoundFileError, RuntimeError, MemoryError, ValueError, OverflowError) as error:
         raise _no_audio(path) from error
@@ -75,7 +75,7 @@ def read_audio(path: str | os.PathLike[str], most: int | None = None) -> np.ndar
         raise StapesError(f"{path}: holds no samples; record or copy it again")
     if not np.isfinite(audio).all():
         raise StapesError(f"{path}: holds NaN or Inf samples; write it again as 16-bit PCM")
-    return _to_mono_16k(path, audio, rate)[:most]
+    return _to_mono(path, audio, own_rate, rate)[:most]
 
 
 def probe_audio(path: str | os.PathLike[str]) -> None:
@@ -108,15 +108,15 @@ def _require_sound_file(path: Path) -> None:
     _refuse_truncated_wav(path)
 
 
-def _to_mono_16k(path: Path, audio: np.ndarray, rate: int) -> np.ndarray:
+def _to_mono(path: Path, audio: np.ndarray, own_rate: int, rate: int) -> np.ndarray:
     if audio.shape[1] > 1:
         warnings.warn(f"{path}: {audio.shape[1]} channels averaged to one", Remark, stacklevel=3)
     mono = audio.mean(axis=1, dtype=np.float32)
-    if rate != SAMPLE_RATE:
-        warnings.warn(f"{path}: resampled from {rate} to {SAMPLE_RATE} Hz", Remark, stacklevel=3)
-        mono = soxr.resample(mono, rate, SAMPLE_RATE, quality="HQ")
+    if own_rate != rate:
+        warnings.warn(f"{path}: resampled from {own_rate} to {rate} Hz", Remark, stacklevel=3)
+        mono = soxr.resample(mono, own_rate, rate, quality="HQ")
         if len(mono) == 0:
-            raise StapesError(f"{path}: too short to be resampled to {SAMPLE_RATE} Hz; give a longer recording")
+            raise StapesError(f"{path}: too short to be resampled to {rate} Hz; give a longer recording")
     return np.ascontiguousarray(mono, dtype=np.float32)
 
 
@@ -139,16 +139,16 @@ def _refuse_truncated_wav(path: Path) -> None:
             file.seek(length + (length & 1), os.SEEK_CUR)
 
 
-def write_audio(path: str | os.PathLike[str], audio: np.ndarray) -> None:
-    """Write (S,) float in [-1, 1) or int16 q15 as a 16-bit mono 16 kHz WAV file; a failure leaves no partial file."""
-    write_whole(path, audio_bytes(audio))
+def write_audio(path: str | os.PathLike[str], audio: np.ndarray, rate: int = SAMPLE_RATE) -> None:
+    """Write (S,) float in [-1, 1) or int16 q15 as a 16-bit mono WAV file of `rate` Hz; a failure leaves no partial file."""
+    write_whole(path, audio_bytes(audio, rate=rate))
 
 
-def audio_bytes(audio: np.ndarray, kind: str = "WAV") -> bytes:
-    """(S,) float in [-1, 1) or int16 q15 -> a 16-bit mono 16 kHz file, of `kind` WAV or FLAC."""
+def audio_bytes(audio: np.ndarray, kind: str = "WAV", rate: int = SAMPLE_RATE) -> bytes:
+    """(S,) float in [-1, 1) or int16 q15 -> a 16-bit mono file of `rate` Hz, of `kind` WAV or FLAC."""
     samples_q15 = audio if audio.dtype == np.int16 else float_to_q15(audio)
     buffer = io.BytesIO()
-    soundfile.write(buffer, samples_q15, SAMPLE_RATE, subtype="PCM_16", format=kind)
+    soundfile.write(buffer, samples_q15, rate, subtype="PCM_16", format=kind)
     return buffer.getvalue()
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from ..firmware_sim.compare import sha256_of
+from ..models.audio.transform import SAMPLE_RATE
 from ..models.errors import StapesError
 from ..models.sound_files import as_q15, float_to_q15, list_audio, read_audio
 
@@ -22,11 +23,12 @@ BATCH = 64
 
 @dataclass(frozen=True, eq=False)
 class Batch:
-    """Files as rows: audio_q15 int16 (B, S), zeros after `lengths[b]` samples."""
+    """Files as rows: audio_q15 int16 (B, S) at `rate` Hz, zeros after `lengths[b]` samples."""
 
     paths: list[Path]
     audio_q15: np.ndarray
     lengths: list[int]
+    rate: int = SAMPLE_RATE
 
     def trimmed(self, audio_q15: np.ndarray) -> list[np.ndarray]:
         """Rows of an output, each as long as its input."""
@@ -43,7 +45,7 @@ class Batch:
 
     @property
     def seconds(self) -> float:
-        return sum(self.lengths) / 16000.0
+        return sum(self.lengths) / self.rate
 
 
 def demo_recordings() -> list[Path]:
@@ -56,28 +58,28 @@ def given_paths(paths: str | os.PathLike[str] | Iterable[str | os.PathLike[str]]
     return [Path(path) for path in ([paths] if isinstance(paths, str | os.PathLike) else paths)]
 
 
-def sound_batch(samples: np.ndarray) -> Batch:
-    """Samples (S,) at 16 kHz, int16 or float in [-1, 1), as a batch of one row without a file; raises StapesError for others."""
+def sound_batch(samples: np.ndarray, rate: int = SAMPLE_RATE) -> Batch:
+    """Samples (S,) at `rate` Hz, int16 or float in [-1, 1), as a batch of one row without a file; raises StapesError for others."""
     kind = samples.dtype.kind
     if samples.ndim != 1 or not len(samples) or (samples.dtype != np.int16 and kind != "f"):
         raise StapesError(
-            f"audio: an array of {samples.dtype} of shape {samples.shape}; give samples (S,) at 16 kHz, int16 or float in [-1, 1)"
+            f"audio: an array of {samples.dtype} of shape {samples.shape}; give samples (S,) at {rate} Hz, int16 or float in [-1, 1)"
         )
     if kind == "f" and not (np.abs(samples) <= 1.0).all():
         raise StapesError("audio: samples that are NaN or beyond 1; scale them to [-1, 1)")
     row = samples if kind == "i" else float_to_q15(samples)
-    return Batch([], row[None].astype(np.int16), [len(row)])
+    return Batch([], row[None].astype(np.int16), [len(row)], rate)
 
 
-def read_batch(arguments: Sequence[Path]) -> Batch:
-    """Read wav or flac files, or folders of them; raises StapesError for what is not sound audio."""
+def read_batch(arguments: Sequence[Path], rate: int = SAMPLE_RATE) -> Batch:
+    """Read wav or flac files, or folders of them, at `rate` Hz; raises StapesError for what is not sound audio."""
     paths = list_audio(arguments)
-    rows = [as_q15(path, read_audio(path)) for path in paths]
+    rows = [as_q15(path, read_audio(path, rate=rate)) for path in paths]
     longest = max(len(row) for row in rows)
     audio = np.zeros((len(rows), longest), np.int16)
     for index, row in enumerate(rows):
         audio[index, : len(row)] = row
-    return Batch(paths, audio, [len(row) for row in rows])
+    return Batch(paths, audio, [len(row) for row in rows], rate)
 
 
 def in_parts(batch: Batch, size: int = BATCH) -> list[Batch]:
@@ -85,7 +87,6 @@ def in_parts(batch: Batch, size: int = BATCH) -> list[Batch]:
     parts = []
     for start in range(0, len(batch.lengths), size):
         lengths = batch.lengths[start : start + size]
-        parts.append(
-            Batch(batch.paths[start : start + size], batch.audio_q15[start : start + size, : max(lengths)], lengths)
-        )
+        audio = batch.audio_q15[start : start + size, : max(lengths)]
+        parts.append(Batch(batch.paths[start : start + size], audio, lengths, batch.rate))
     return parts

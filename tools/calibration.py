@@ -12,7 +12,6 @@ from pathlib import Path
 import numpy as np
 
 from ..models.audio import SoundPath
-from ..models.audio.transform import SAMPLE_RATE
 from ..models.errors import Remark, StapesError
 from ..models.pipeline import FloatPipeline
 from ..models.sound_files import SUFFIXES, as_q15, list_audio, probe_audio, q15_to_float, read_audio
@@ -60,11 +59,11 @@ def read_calibration(
     found = list_audio(paths or [CALIBRATION])
     for path in found:
         probe_audio(path)
-    rows = _recordings(found, sound_path.hop)
+    rows = _recordings(found, sound_path.hop, sound_path.sample_rate)
     heard = (sound_path.startup_frames or LEAST_FRAMES) * sound_path.hop
     if sum(np.count_nonzero(row) for row in rows) < heard:
         raise StapesError(
-            f"calibration: the audio is next to nothing but silence in its first {sum(map(len, rows)) / SAMPLE_RATE:.0f} s; "
+            f"calibration: the audio is next to nothing but silence in its first {sum(map(len, rows)) / sound_path.sample_rate:.0f} s; "
             "give audio of at least one second"
         )
     (name,) = source.inputs
@@ -85,19 +84,19 @@ def read_calibration(
     return Calibration(sequences, [(path.name, _sha256(path)) for path in found], first)
 
 
-def _recordings(paths: list[Path], hop: int) -> list[np.ndarray]:
-    """int16 (S,) each, until MAX_FRAMES hops are there; a note says what was not used."""
+def _recordings(paths: list[Path], hop: int, rate: int) -> list[np.ndarray]:
+    """int16 (S,) at `rate` Hz each, until MAX_FRAMES hops are there; a note says what was not used."""
     rows: list[np.ndarray] = []
     left = MAX_FRAMES
     for path in paths:
         if left == 0:
             break
-        audio = read_audio(path, most=(left + 1) * hop)
+        audio = read_audio(path, most=(left + 1) * hop, rate=rate)
         row = as_q15(path, audio)
         if len(row) // hop > left:
             row = row[: left * hop]
             warnings.warn(
-                f"{path}: calibration uses its first {len(row) / SAMPLE_RATE:.0f} s, {MAX_FRAMES} frames in all are enough",
+                f"{path}: calibration uses its first {len(row) / rate:.0f} s, {MAX_FRAMES} frames in all are enough",
                 Remark,
                 stacklevel=3,
             )

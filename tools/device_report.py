@@ -61,7 +61,7 @@ def inspect_device(
         )
     sound_path = bundle.require_sound_path()
     recording = demo_recordings()[:1]
-    speech = read_batch(recording).audio_q15[0, : int(SECONDS * sound_path.sample_rate)]
+    speech = read_batch(recording, sound_path.sample_rate).audio_q15[0, : int(SECONDS * sound_path.sample_rate)]
     audio = np.concatenate([speech, *_loudest(HOPS_AT_FULL_SCALE, sound_path.hop)])
     with exported_c(bundle, target) as folder:
         report = measure(folder, bundle.graph, sound_path, audio, kernels=target.kernels)

@@ -10,13 +10,14 @@ from ..firmware_sim.engines.base import Engine
 from ..firmware_sim.engines.float_engine import FloatEngine
 from ..models.audio import SoundPath, from_front_end
 from ..models.audio.inverse import istft
+from ..models.audio.transform import SAMPLE_RATE
 from ..models.pipeline import FloatPipeline
 from ..models.sound_files import q15_to_float
 from . import rnnoise
 from .metrics import aligned, with_tail
 
 SYSTEMS = ("noisy", "wiener", "float", "integer")
-# Each module has `require`, and a function of its own name: (S,) float32 -> (S,) float32 in time with it.
+# Each module has `require`, and a function of its own name: (S,) float32 and its rate -> (S,) float32 in time with it.
 PEERS = {"rnnoise": rnnoise}
 
 # The float trace keeps about 5 KB a frame, the integer engines next to nothing.
@@ -57,11 +58,13 @@ def _wiener(trace: dict[str, np.ndarray], batch_q15: np.ndarray, sound_path: Sou
     return aligned(istft(trace["spectrum"] * trace["gain"], sound_path.transform), sound_path.delay)
 
 
-def enhance_by_peer(made: list[dict[str, np.ndarray]], peer: str, progress: Progress = lambda n: None) -> None:
-    """Add a peer's output for the noisy recordings of `enhance`'s result; raises StapesError when the peer is not installed."""
+def enhance_by_peer(
+    made: list[dict[str, np.ndarray]], peer: str, progress: Progress = lambda n: None, rate: int = SAMPLE_RATE
+) -> None:
+    """Add a peer's output for the noisy recordings of `enhance`'s result, at `rate` Hz; raises StapesError when the peer is not installed."""
     function = getattr(PEERS[peer], peer)
     for outputs in made:
-        outputs[peer] = function(outputs["noisy"])
+        outputs[peer] = function(outputs["noisy"], rate)
         progress(1)
 
 

@@ -27,7 +27,7 @@ from ..quantize.float_graph import FloatGraph
 from ..quantize.float_onnx import to_onnx
 from ..quantize.graph import Graph
 from .audio import CLIPS, DEMO
-from .metrics import pesq_wb
+from .metrics import pesq_wb, to_16k
 from .pairs import find_pairs
 
 SECONDS = 3.0
@@ -68,7 +68,7 @@ def recordings(lowered: FloatGraph, sound_path: SoundPath) -> Listening:
     pairs = [
         _at_level(*pair, level)
         for turn, level in enumerate(LEVELS_DBFS)
-        for pair in (*_demonstrations(), *_mixtures(turn))
+        for pair in (*_demonstrations(sound_path.sample_rate), *_mixtures(turn, sound_path.sample_rate))
     ]
     samples = round(SECONDS * sound_path.sample_rate)
     clean, noisy = (np.stack([np.resize(pair[side], samples) for pair in pairs]) for side in (0, 1))
@@ -79,14 +79,14 @@ def recordings(lowered: FloatGraph, sound_path: SoundPath) -> Listening:
     return Listening(sound_path, clean, noisy_q15, output, _pesq(sound_path, clean, output))
 
 
-def _demonstrations() -> list[tuple[np.ndarray, np.ndarray]]:
-    return [(read_audio(pair.clean), read_audio(pair.noisy)) for pair in find_pairs(DEMO)]
+def _demonstrations(rate: int) -> list[tuple[np.ndarray, np.ndarray]]:
+    return [(read_audio(pair.clean, rate=rate), read_audio(pair.noisy, rate=rate)) for pair in find_pairs(DEMO)]
 
 
-def _mixtures(turn: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+def _mixtures(turn: int, rate: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     """Clean and noisy, one of each voice; each turn has other noises."""
-    speech = [read_audio(path) for path in sorted(CLIPS.glob("speech_*.flac"))]
-    noises = [read_audio(path) for path in sorted(CLIPS.glob("noise_*.flac"))]
+    speech = [read_audio(path, rate=rate) for path in sorted(CLIPS.glob("speech_*.flac"))]
+    noises = [read_audio(path, rate=rate) for path in sorted(CLIPS.glob("noise_*.flac"))]
     for index, voice in enumerate(speech):
         noise = np.resize(noises[(index + turn) % len(noises)], len(voice))
         snr = MIX_SNR_DB[(index + turn) % len(MIX_SNR_DB)]
@@ -123,7 +123,8 @@ def _engine(graph: Graph, sound_path: SoundPath) -> Engine:
 
 def _pesq(sound_path: SoundPath, clean: np.ndarray, output: np.ndarray) -> np.ndarray:
     heard = output[:, sound_path.delay :]
-    return np.array([pesq_wb(c, y) for c, y in zip(clean[:, : heard.shape[1]], heard, strict=True)])
+    rows = zip(clean[:, : heard.shape[1]], heard, strict=True)
+    return np.array([pesq_wb(*(to_16k(audio, sound_path.sample_rate) for audio in row)) for row in rows])
 
 
 def _compressed(spectrum: np.ndarray) -> np.ndarray:

@@ -1,4 +1,8 @@
-"""Quality of processed speech: PESQ (wide band), STOI, ESTOI, SI-SDR against the clean speech, and the slow ones; all at 16 kHz."""
+"""Quality of processed speech: PESQ (wide band), STOI, ESTOI, SI-SDR against the clean speech, and the slow ones.
+
+All are of 16 kHz: what has another rate is resampled to it first, so that no figure hears what lies above 8 kHz. PESQ of the wide
+band is not measured below 16 kHz.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +12,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import soxr
 import torch
 from pesq import BufferTooShortError, NoUtterancesError, OutOfMemoryError, PesqError, pesq
 from pystoi import stoi as pystoi
@@ -112,15 +117,17 @@ LABELS = {
 DIGITS = {**dict.fromkeys(LABELS, 3), "stoi": 4, "estoi": 4, "si_sdr": 2}
 
 
-def scores(clean: np.ndarray, processed: np.ndarray, names: Sequence[str] = tuple(METRICS)) -> dict[str, Score]:
-    """The metrics `names` for clean (S,) and processed (S,) float in [-1, 1), 16 kHz, aligned.
+def scores(
+    clean: np.ndarray, processed: np.ndarray, names: Sequence[str] = tuple(METRICS), rate: int = SAMPLE_RATE
+) -> dict[str, Score]:
+    """The metrics `names` for clean (S,) and processed (S,) float in [-1, 1) at `rate` Hz, aligned.
 
-    The end of `processed` may be missing, at most LONGEST_DELAY samples, as `aligned` leaves it.
+    The end of `processed` may be missing, at most LONGEST_DELAY samples of 16 kHz, as `aligned` leaves it.
     Raises StapesError for other lengths; what a metric cannot measure is a Score without value.
     """
     clean, processed = np.asarray(clean, np.float64), np.asarray(processed, np.float64)
     missing = len(clean) - len(processed) if clean.ndim == processed.ndim == 1 else -1
-    if not 0 <= missing <= LONGEST_DELAY:
+    if not 0 <= missing * SAMPLE_RATE <= LONGEST_DELAY * max(rate, SAMPLE_RATE):
         raise StapesError(
             f"metrics: shapes {clean.shape} and {processed.shape}; give two recordings of the same length"
         )
@@ -128,8 +135,12 @@ def scores(clean: np.ndarray, processed: np.ndarray, names: Sequence[str] = tupl
     reason = _unmeasurable(clean, processed)
     if reason:
         return {name: Score(None, reason) for name in names}
+    clean, processed = to_16k(clean, rate), to_16k(processed, rate)
     out = {}
     for name in names:
+        if name == "pesq_wb" and rate < SAMPLE_RATE:
+            out[name] = Score(None, f"recordings of {rate} Hz hold no wide band")
+            continue
         try:
             value = (METRICS.get(name) or SLOW_METRICS[name])(clean, processed)
             out[name] = Score(round(value, DECIMALS)) if math.isfinite(value) else Score(None, f"the figure is {value}")
@@ -138,9 +149,14 @@ def scores(clean: np.ndarray, processed: np.ndarray, names: Sequence[str] = tupl
     return out
 
 
-def measure(clean: np.ndarray, processed: np.ndarray) -> dict[str, float | None]:
+def measure(clean: np.ndarray, processed: np.ndarray, rate: int = SAMPLE_RATE) -> dict[str, float | None]:
     """The values of `scores`: metric -> figure, or None where it is not defined."""
-    return {name: score.value for name, score in scores(clean, processed).items()}
+    return {name: score.value for name, score in scores(clean, processed, rate=rate).items()}
+
+
+def to_16k(audio: np.ndarray, rate: int) -> np.ndarray:
+    """(S,) at `rate` Hz -> at 16 kHz."""
+    return audio if rate == SAMPLE_RATE else soxr.resample(audio, rate, SAMPLE_RATE, quality="VHQ")
 
 
 def _unmeasurable(clean: np.ndarray, processed: np.ndarray) -> str:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
+from ..models.audio.transform import SAMPLE_RATE
 from ..models.errors import StapesError
 from ..models.sound_files import SUFFIXES, read_audio
 
@@ -79,22 +80,22 @@ def _match(folder: Path, noisy: dict[str, Path], clean: dict[str, Path]) -> list
     return [Pair(name, noisy[name], clean[name]) for name in sorted(noisy)]
 
 
-def read_pair(pair: Pair) -> tuple[np.ndarray, np.ndarray]:
-    """Noisy and clean samples, (S,) float32 each; raises StapesError when their lengths differ or one cannot be read."""
-    noisy, clean = read_audio(pair.noisy), read_audio(pair.clean)
+def read_pair(pair: Pair, rate: int = SAMPLE_RATE) -> tuple[np.ndarray, np.ndarray]:
+    """Noisy and clean samples, (S,) float32 each at `rate` Hz; raises StapesError when their lengths differ or one cannot be read."""
+    noisy, clean = read_audio(pair.noisy, rate=rate), read_audio(pair.clean, rate=rate)
     if len(noisy) != len(clean):
         raise StapesError(
-            f"{pair.noisy}: {len(noisy)} samples at 16 kHz, its partner {pair.clean} has {len(clean)}; "
+            f"{pair.noisy}: {len(noisy)} samples at {rate} Hz, its partner {pair.clean} has {len(clean)}; "
             "cut both to the same stretch"
         )
     return noisy, clean
 
 
-def read_pairs(pairs: Sequence[Pair]) -> list[tuple[np.ndarray, np.ndarray]]:
+def read_pairs(pairs: Sequence[Pair], rate: int = SAMPLE_RATE) -> list[tuple[np.ndarray, np.ndarray]]:
     """`read_pair` of each; what is said of many files, such as a conversion, is said once, as a warning."""
     with warnings.catch_warnings(record=True) as remarks:
         warnings.simplefilter("always")
-        recordings = [read_pair(pair) for pair in pairs]
+        recordings = [read_pair(pair, rate) for pair in pairs]
     # A remark of `read_audio` begins with the file's name.
     by_words: dict[str, list[warnings.WarningMessage]] = {}
     for remark in remarks:

@@ -68,19 +68,19 @@ def draw_comparison(path: Path, title: str, signals: Mapping[str, np.ndarray], r
         FigureCanvasAgg(figure)
         axes = figure.subplots(rows, 1, sharex=True)
         figure.suptitle(title, x=0.01, ha="left", fontsize=12, fontweight="bold")
-        _draw_spectrograms(figure, list(axes[:-1]), arrays)
+        _draw_spectrograms(figure, list(axes[:-1]), arrays, SAMPLE_RATE)
         _draw_difference(axes[-1], arrays[reference], arrays[other], reference, other)
         write_whole(path, png_bytes(figure))
 
 
-def spectrograms_png(signals: Mapping[str, np.ndarray]) -> bytes:
-    """A PNG with a spectrogram of each signal (S,), all of one length; the same signals give the same bytes."""
+def spectrograms_png(signals: Mapping[str, np.ndarray], rate: int = SAMPLE_RATE) -> bytes:
+    """A PNG with a spectrogram of each signal (S,) at `rate` Hz, all of one length; the same signals give the same bytes."""
     arrays = {name: np.pad(np.asarray(x, np.float64), (0, max(0, WINDOW - len(x)))) for name, x in signals.items()}
     with matplotlib.rc_context(STYLE):
         figure = Figure(figsize=(10, 1.5 * len(arrays) + 0.4), dpi=80, layout="constrained")
         FigureCanvasAgg(figure)
         axes = list(figure.subplots(len(arrays), 1, sharex=True, squeeze=False)[:, 0])
-        _draw_spectrograms(figure, axes, arrays)
+        _draw_spectrograms(figure, axes, arrays, rate)
         axes[-1].set_xlabel("time, s")
         return png_bytes(figure)
 
@@ -93,17 +93,17 @@ def png_bytes(figure: Figure) -> bytes:
     return buffer.getvalue()
 
 
-def _draw_spectrograms(figure: Figure, axes: list[Axes], arrays: dict[str, np.ndarray]) -> None:
+def _draw_spectrograms(figure: Figure, axes: list[Axes], arrays: dict[str, np.ndarray], rate: int) -> None:
     levels = {name: spectrogram_db(audio) for name, audio in arrays.items()}
     top = 5.0 * np.ceil(max(float(np.percentile(level, 99.9)) for level in levels.values()) / 5.0)
     for axis, (name, level) in zip(axes, levels.items(), strict=True):
-        extent = (0.0, len(arrays[name]) / SAMPLE_RATE, 0.0, SAMPLE_RATE / 2000.0)
+        extent = (0.0, len(arrays[name]) / rate, 0.0, rate / 2000.0)
         image = axis.imshow(
             level, origin="lower", aspect="auto", extent=extent, cmap="magma", vmin=top - RANGE_DB, vmax=top
         )
         axis.set_title(name)
         axis.set_ylabel("frequency, kHz")
-        axis.set_yticks([0, 2, 4, 6, 8])
+        axis.set_yticks(range(0, rate // 2000 + 1, 2 if rate <= SAMPLE_RATE else 4))
     figure.colorbar(image, ax=axes, label="level, dB re full scale", pad=0.01, aspect=40)
 
 

@@ -1,4 +1,4 @@
-"""RNNoise, for comparison: the same 16 kHz recordings through the published 48 kHz library, in time with their input."""
+"""RNNoise, for comparison: the same recordings through the published 48 kHz library, in time with their input."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ def require() -> None:
     _package()
 
 
-def rnnoise(noisy: np.ndarray) -> np.ndarray:
-    """RNNoise's output (S,) float32 for a recording (S,) float32 in [-1, 1), its delay removed."""
+def rnnoise(noisy: np.ndarray, rate: int = SAMPLE_RATE) -> np.ndarray:
+    """RNNoise's output (S,) float32 for a recording (S,) float32 in [-1, 1) at `rate` Hz, its delay removed."""
     package = _package()
-    samples = soxr.resample(np.asarray(noisy, np.float32), SAMPLE_RATE, RATE, quality="VHQ") * np.float32(FULL_SCALE)
+    samples = soxr.resample(np.asarray(noisy, np.float32), rate, RATE, quality="VHQ") * np.float32(FULL_SCALE)
     length = len(samples)
     padded = np.pad(samples, (0, DELAY + -length % FRAME)).astype(np.float32)
     pointer = ctypes.POINTER(ctypes.c_float)
@@ -36,7 +36,7 @@ def rnnoise(noisy: np.ndarray) -> np.ndarray:
             package.lib.rnnoise_process_frame(state, at, at)
     finally:
         package.destroy(state)
-    output = soxr.resample(padded[DELAY : DELAY + length] / np.float32(FULL_SCALE), RATE, SAMPLE_RATE, quality="VHQ")
+    output = soxr.resample(padded[DELAY : DELAY + length] / np.float32(FULL_SCALE), RATE, rate, quality="VHQ")
     fitted = np.zeros(len(noisy), np.float32)
     fitted[: len(output)] = output[: len(noisy)]
     return fitted

@@ -17,6 +17,7 @@ import numpy as np
 import torch
 
 from ..models import children, stopping
+from ..models.audio.transform import SAMPLE_RATE
 from ..models.errors import StapesError
 from .metrics import METRICS, Score, scores
 
@@ -38,12 +39,13 @@ def score_all(
     jobs: int,
     progress: Callable[[int], None] = lambda done: None,
     names: Sequence[str] = tuple(METRICS),
+    rate: int = SAMPLE_RATE,
 ) -> list[dict[str, Score]]:
-    """`scores` of (clean, processed) pairs, in order; raises StapesError when a process dies.
+    """`scores` of (clean, processed) pairs at `rate` Hz, in order; raises StapesError when a process dies.
 
     `jobs` is the largest number of processes; few tasks are scored here.
     """
-    score = functools.partial(_score, names=tuple(names))
+    score = functools.partial(_score, names=tuple(names), rate=rate)
     jobs = min(jobs, len(tasks) // (TASKS_A_PROCESS if set(names) <= set(METRICS) else SLOW_TASKS_A_PROCESS))
     if jobs < 2:
         return _collect(map(score, tasks), progress)
@@ -108,5 +110,5 @@ def _end_processes() -> None:
         os.kill(server, signal.SIGKILL)
 
 
-def _score(task: Task, names: tuple[str, ...]) -> dict[str, Score]:
-    return scores(*task, names)
+def _score(task: Task, names: tuple[str, ...], rate: int) -> dict[str, Score]:
+    return scores(*task, names, rate)

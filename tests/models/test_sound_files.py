@@ -28,6 +28,17 @@ def test_written_samples_are_read_back_bit_for_bit_without_a_warning(tmp_path):
     assert np.array_equal(float_to_q15(audio), samples)
 
 
+@pytest.mark.parametrize("rate", [8000, 24000, 44100, 48000])
+def test_a_file_of_the_rate_of_the_path_is_taken_as_it_is(tmp_path, rate):
+    samples = np.random.default_rng(0).integers(-32768, 32768, 5000).astype(np.int16)
+    write_audio(tmp_path / "a.wav", samples, rate)
+    assert soundfile.info(tmp_path / "a.wav").samplerate == rate
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert np.array_equal(float_to_q15(read_audio(tmp_path / "a.wav", rate=rate)), samples)
+        assert len(read_audio(tmp_path / "a.wav", most=100, rate=rate)) == 100
+
+
 def test_stereo_at_another_rate_is_averaged_and_resampled_with_a_word(tmp_path):
     time = np.arange(48000) / 48000
     left = 0.5 * np.sin(2 * np.pi * 500 * time)

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+import soxr
 from stapes.models.errors import StapesError
 from stapes.models.sound_files import read_audio
 from stapes.tools import metrics
@@ -121,3 +122,19 @@ def test_alignment_undoes_a_delay(clean, delay):
 def test_alignment_works_on_batches(clean):
     batch = np.stack([clean, -clean])
     assert metrics.aligned(metrics.with_tail(batch, 64), 64).shape == batch.shape
+
+
+@pytest.mark.parametrize("rate", [24000, 44100, 48000])
+def test_recordings_of_other_rates_are_heard_at_16_khz(clean, noisy, rate):
+    heard = [soxr.resample(audio, RATE, rate, quality="VHQ") for audio in (clean, noisy)]
+    found, expected = metrics.measure(*heard, rate), metrics.measure(clean, noisy)
+    assert found["pesq_wb"] == pytest.approx(expected["pesq_wb"], abs=0.02)
+    assert found["stoi"] == pytest.approx(expected["stoi"], abs=0.001)
+    assert found["si_sdr"] == pytest.approx(expected["si_sdr"], abs=0.1)
+
+
+def test_no_wide_band_is_measured_at_8_khz(clean, noisy):
+    heard = [soxr.resample(audio, RATE, 8000, quality="VHQ") for audio in (clean, noisy)]
+    found = metrics.scores(*heard, ("pesq_wb", "stoi"), 8000)
+    assert found["pesq_wb"] == metrics.Score(None, "recordings of 8000 Hz hold no wide band")
+    assert found["stoi"].value > 0.5

@@ -45,7 +45,8 @@ def demo(*, output: Path, recipe: str, json: bool) -> None:
         bundle = quantize(network_for(chosen), folder / "bundle", recipe=chosen).bundle
         write_c(bundle, folder / "c" / bundle.name)
         pairs = find_pairs(DEMO)
-        engines = run_engines(bundle, read_batch([pair.noisy for pair in pairs]))
+        rate = bundle.require_sound_path().sample_rate
+        engines = run_engines(bundle, read_batch([pair.noisy for pair in pairs], rate))
         result = evaluate_pairs(bundle, pairs, "numpy", jobs=1)
         _write_sound(folder, pairs, result)
         document = _document(bundle, engines, result, folder)
@@ -103,7 +104,7 @@ def _write_sound(folder: Path, pairs: Sequence[Pair], result: Evaluation) -> Non
     (folder / "audio").mkdir()
     for pair, outputs in zip(pairs, result.outputs, strict=True):
         for system in SHOWN:
-            write_audio(folder / "audio" / f"{pair.name}_{system}.wav", float_to_q15(outputs[system]))
+            write_audio(folder / "audio" / f"{pair.name}_{system}.wav", float_to_q15(outputs[system]), result.rate)
     pair, outputs = pairs[0], result.outputs[0]
     signals = {"noisy": outputs["noisy"], "float pipeline": outputs["float"], "integer pipeline": outputs["integer"]}
     signals["clean"] = result.cleans[0]

@@ -13,7 +13,6 @@ import numpy as np
 import soundfile
 
 from ...export.template import Templates
-from ...models.audio.transform import SAMPLE_RATE
 from ...models.errors import StapesError
 from ...models.files import check_file, check_folder, made_folders, whole_folder, write_whole
 from ...models.sound_files import float_to_q15
@@ -167,6 +166,7 @@ def _render(
         files=_files(result),
         slow=[name for name in result.metrics if name.startswith(("dnsmos", "haspi", "hasqi"))],
         clip_seconds=CLIP_SECONDS,
+        rate=result.rate,
     )
     return TEMPLATES.render(TEMPLATE, values)
 
@@ -229,7 +229,7 @@ def _pictures(put: Put, result: Evaluation) -> dict[str, str]:
 
 
 def _example(put: Put, result: Evaluation, place: int, why: str) -> Example:
-    file, length = result.files[place], round(CLIP_SECONDS * SAMPLE_RATE)
+    file, length = result.files[place], round(CLIP_SECONDS * result.rate)
     signals = {"clean": result.cleans[place], **result.outputs[place]}
     clips = {system: np.asarray(audio[:length]) for system, audio in signals.items()}
     stem = f"{place}_{re.sub(r'[^A-Za-z0-9._-]+', '_', file['name'])}"
@@ -239,12 +239,12 @@ def _example(put: Put, result: Evaluation, place: int, why: str) -> Example:
     return Example(
         f"{file['name']}: {why}{ratio}{noise}",
         Grid("", ["system", *(LABELS[m] for m in result.metrics)], rows),
-        put(f"{stem}.png", spectrograms_png(clips)),
-        {system: put(f"{stem}_{system}.flac", _flac(audio)) for system, audio in clips.items()},
+        put(f"{stem}.png", spectrograms_png(clips, result.rate)),
+        {system: put(f"{stem}_{system}.flac", _flac(audio, result.rate)) for system, audio in clips.items()},
     )
 
 
-def _flac(audio: np.ndarray) -> bytes:
+def _flac(audio: np.ndarray, rate: int) -> bytes:
     buffer = io.BytesIO()
-    soundfile.write(buffer, float_to_q15(audio), SAMPLE_RATE, subtype="PCM_16", format="FLAC")
+    soundfile.write(buffer, float_to_q15(audio), rate, subtype="PCM_16", format="FLAC")
     return buffer.getvalue()

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
+from ...models.audio.transform import SAMPLE_RATE
 from ...models.errors import StapesError
 from ...models.sound_files import as_q15, float_to_q15, q15_to_float
 from ..pairs import Pair, read_pairs
@@ -24,13 +25,14 @@ LOUDEST = 0.999
 
 @dataclass(frozen=True, eq=False)
 class Recording:
-    """A pair at 16 kHz: noisy_q15 (S,) int16, clean (S,) float32; `snr_db` as measured, None where it is not finite; `noise` or ""."""
+    """A pair at `rate` Hz: noisy_q15 (S,) int16, clean (S,) float32; `snr_db` as measured, None where it is not finite; `noise` or ""."""
 
     name: str
     noisy_q15: np.ndarray
     clean: np.ndarray
     snr_db: float | None = None
     noise: str = ""
+    rate: int = SAMPLE_RATE
 
     def at_level(self, peak_dbfs: float) -> Recording:
         """The same with the noisy recording's peak at `peak_dbfs`."""
@@ -50,15 +52,15 @@ class Recording:
         return replace(self, noisy_q15=float_to_q15(noisy * fit), clean=self.clean * fit, snr_db=snr_db)
 
 
-def read_recordings(pairs: Sequence[Pair], folder: Path | None = None) -> list[Recording]:
-    """The pairs' samples; `folder` is the corpus, whose pairs.tsv, if there, names the noises. Raises StapesError as `read_pairs`."""
+def read_recordings(pairs: Sequence[Pair], folder: Path | None = None, rate: int = SAMPLE_RATE) -> list[Recording]:
+    """The pairs' samples at `rate` Hz; `folder` is the corpus, whose pairs.tsv, if there, names the noises. Raises StapesError as `read_pairs`."""
     noises = read_noises(folder) if folder else {}
     out = []
-    for pair, (noisy, clean) in zip(pairs, read_pairs(pairs), strict=True):
+    for pair, (noisy, clean) in zip(pairs, read_pairs(pairs, rate), strict=True):
         noisy_q15 = as_q15(pair.noisy, noisy)
         snr_db = measured_snr(noisy_q15, clean)
         shown = round(snr_db, 1) + 0.0 if math.isfinite(snr_db) else None
-        out.append(Recording(pair.name, noisy_q15, clean, shown, noises.get(pair.name, "")))
+        out.append(Recording(pair.name, noisy_q15, clean, shown, noises.get(pair.name, ""), rate))
     return out
 
 

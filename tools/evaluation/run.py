@@ -12,7 +12,6 @@ import numpy as np
 from ...firmware_sim.compare import snr_db
 from ...firmware_sim.engines.base import Engine
 from ...firmware_sim.engines.float_engine import FloatEngine
-from ...models.audio.transform import SAMPLE_RATE
 from ...models.errors import StapesError
 from ..bundle import Bundle
 from ..engines import EXACT, make_engine
@@ -47,7 +46,7 @@ class Contest:
             outputs = enhance(noisy, self.float_engine, self.integer_engine, done)
         for peer in self.peers:
             with progress(f"{peer}, recordings", len(noisy)) as done:
-                enhance_by_peer(outputs, peer, done)
+                enhance_by_peer(outputs, peer, done, self.float_engine.sound_path.sample_rate)
         return outputs
 
 
@@ -67,6 +66,11 @@ class Evaluation:
     @property
     def cleans(self) -> list[np.ndarray]:
         return [recording.clean for recording in self.recordings]
+
+    @property
+    def rate(self) -> int:
+        """Samples a second of all recordings."""
+        return self.recordings[0].rate
 
     @cached_property
     def means(self) -> dict[str, dict[str, Mean]]:
@@ -157,7 +161,7 @@ def evaluate_recordings(
         for system in contest.systems
     ]
     with progress("scoring, recordings", len(tasks)) as done:
-        scored = iter(score_all(tasks, jobs, done, metrics))
+        scored = iter(score_all(tasks, jobs, done, metrics, contest.float_engine.sound_path.sample_rate))
     files: list[dict[str, Any]] = []
     for recording, made in zip(recordings, outputs, strict=True):
         by_system = {system: next(scored) for system in contest.systems}
@@ -168,7 +172,7 @@ def evaluate_recordings(
         files.append(
             {
                 "name": recording.name,
-                "seconds": len(recording.noisy_q15) / SAMPLE_RATE,
+                "seconds": len(recording.noisy_q15) / recording.rate,
                 "snr_db": recording.snr_db,
                 "noise": recording.noise,
                 "systems": {s: {name: score.value for name, score in row.items()} for s, row in by_system.items()},
@@ -181,4 +185,5 @@ def evaluate_recordings(
 
 def evaluate_pairs(bundle: Bundle, pairs: list[Pair], engine: str, jobs: int) -> Evaluation:
     """Run a bundle over pairs and score it; raises StapesError for audio or engines that cannot be used."""
-    return evaluate_recordings(make_contest(bundle, engine), read_recordings(pairs), jobs)
+    recordings = read_recordings(pairs, rate=bundle.require_sound_path().sample_rate)
+    return evaluate_recordings(make_contest(bundle, engine), recordings, jobs)

@@ -96,7 +96,7 @@ def evaluate(
     if target is not None:
         check_target(target)
     of = opened(bundle)
-    recordings = read_recordings(find_pairs(folder), folder)
+    recordings = read_recordings(find_pairs(folder), folder, of.require_sound_path().sample_rate)
     contest = make_contest(of, engine, against)
     if examples and target is None:
         raise StapesError("--example: names what --html shows; give --html too")

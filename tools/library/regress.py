@@ -57,7 +57,7 @@ def regress(
     if of.sound_path is None:
         refuse_sound(files)
         return run_network_regression(of, files, names, update)
-    return run_regression(of, read_batch(files or demo_recordings()), names, update)
+    return run_regression(of, read_batch(files or demo_recordings(), of.sound_path.sample_rate), names, update)
 
 
 def run_regression(bundle: Bundle, batch: Batch, engines: Sequence[str] = (), update: bool = False) -> Report:
@@ -182,8 +182,10 @@ def _quality(
         floats.append((out["output"][0], output / 32768.0))
         clean = path.with_name(path.name.replace("_noisy", "_clean"))
         if "pesq_drop" in wanted and clean != path and clean.is_file():
-            reference_audio = read_audio(clean)
-            before, after = (measure(reference_audio, aligned(x, sound_path.delay))["pesq_wb"] for x in floats[-1])
+            reference_audio = read_audio(clean, rate=batch.rate)
+            before, after = (
+                measure(reference_audio, aligned(x, sound_path.delay), batch.rate)["pesq_wb"] for x in floats[-1]
+            )
             if before is not None and after is not None:
                 drops.append(before - after)
     values = {"output_snr_db": _joined_snr(floats)} | ({MASK_SNR: _joined_snr(masks)} if masks else {})

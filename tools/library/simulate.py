@@ -90,7 +90,7 @@ def simulate(
     """Run the device's pipeline over sound and give, or write, what the device would play.
 
     bundle  a `Bundle`, or its folder
-    audio   a wav or flac file, a folder of them, or samples (S,) at 16 kHz: int16, or float in [-1, 1). For a network without an
+    audio   a wav or flac file, a folder of them, or samples (S,) at the rate of the path: int16, or float in [-1, 1). For a network without an
             audio path an .npz file of frames, or a mapping input name -> (T, ...) of floats, or of codes in the tensor's dtype
     output  a wav or flac file, a folder where `audio` is one, .npz for frames; None writes nothing
     engine  `numpy`, `native`, `tflm`, `litert`, `float`, `cortex-m7` or `cortex-m7-qemu`
@@ -114,7 +114,8 @@ def _of_sound(bundle: Bundle, audio: Sound, destination: str | None, engine: str
     sound_path = bundle.require_sound_path()
     if isinstance(audio, Mapping):
         raise StapesError("audio: arrays by name, but this bundle has an audio path; give samples, or a sound file")
-    batch = sound_batch(audio) if isinstance(audio, np.ndarray) else read_batch([Path(audio)])
+    rate = sound_path.sample_rate
+    batch = sound_batch(audio, rate) if isinstance(audio, np.ndarray) else read_batch([Path(audio)], rate)
     single = isinstance(audio, np.ndarray) or not Path(audio).is_dir()
     targets = _places(audio, destination, batch, single) if destination is not None else None
     runner = make_engine(engine, bundle)
@@ -128,7 +129,7 @@ def _of_sound(bundle: Bundle, audio: Sound, destination: str | None, engine: str
             rows += part.trimmed(run[:, shift:])
     seconds = time.perf_counter() - start
     if targets is not None:
-        _write(Path(destination or ""), dict(zip(targets, rows, strict=True)), single)
+        _write(Path(destination or ""), dict(zip(targets, rows, strict=True)), single, rate)
     made = tuple(
         Simulated(given, target, sha256_of(row), row)
         for given, target, row in zip_longest(batch.paths, targets or (), rows)
@@ -151,8 +152,8 @@ def _places(audio: str | os.PathLike[str] | np.ndarray, destination: str, batch:
     return targets
 
 
-def _write(output: Path, rows: dict[Path, np.ndarray], single: bool) -> None:
-    made = {target: audio_bytes(row, KINDS[target.suffix.lower()]) for target, row in rows.items()}
+def _write(output: Path, rows: dict[Path, np.ndarray], single: bool, rate: int) -> None:
+    made = {target: audio_bytes(row, KINDS[target.suffix.lower()], rate) for target, row in rows.items()}
     if single:
         with made_folders([output.parent]):
             write_all(made)
