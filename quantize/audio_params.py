@@ -35,6 +35,7 @@ LARGEST_STARTUP = 4096
 # No SNR that the powers' formats hold is as many octaves.
 _OUT_OF_REACH_OCTAVES = 64.0
 LARGEST_GAMMA_MAX = 64.0
+LARGEST_VAD_THRESHOLD = 2.0**20
 # CMSIS-DSP rounds its split tables, but cuts its twiddles off where their fraction is under 0.95: this gives every entry.
 _TWIDDLE_ROUNDING = 0.05
 # |feature| in Q20 stays below: |X| * G of full-scale audio at N = 1024 is under 2 / pi * 1024, the other modes are clipped.
@@ -245,10 +246,14 @@ def _check(sound_path: SimpleNamespace) -> None:
         raise StapesError(
             f"startup_frames {sound_path.startup_frames}: the fixed-point path takes at most {LARGEST_STARTUP}"
         )
-    if _round(sound_path.noise_floor * 2.0**40) < 16 or sound_path.noise_floor > 1.0:
+    if sound_path.noise_floor > 1.0 or _round(sound_path.noise_floor * 2.0**40) < 16:
         raise StapesError(f"noise_floor {sound_path.noise_floor:g}: the fixed-point path takes 2^-36 to 1")
     if not 2.0**-20 <= sound_path.xi_min <= LARGEST_GAMMA_MAX:
         raise StapesError(f"xi_min_db {sound_path.xi_min_db:g}: the fixed-point path takes -60 to 18")
+    if abs(sound_path.vad_threshold) > LARGEST_VAD_THRESHOLD:
+        raise StapesError(
+            f"vad_threshold {sound_path.vad_threshold:g}: the fixed-point path takes at most {LARGEST_VAD_THRESHOLD:g}"
+        )
 
 
 def audio_params(sound_path: SoundPath) -> AudioParams:

@@ -170,7 +170,9 @@ def load_recipe(name_or_path: str | os.PathLike[str]) -> Recipe:
     path = builtin_recipes().get(str(name_or_path), Path(name_or_path))
     if not path.is_file():
         known = ", ".join(builtin_recipes())
-        raise StapesError(f"recipe {str(name_or_path)!r}: not built in ({known}) and no such file")
+        raise StapesError(
+            f"recipe {str(name_or_path)!r}: not built in, and no such file; give one of {known}, or a TOML file"
+        )
     return parse_recipe(read_toml(path, REMEDY), str(path))
 
 

@@ -184,23 +184,18 @@ class Bundle:
         path = self.folder / LOCK
         if not path.is_file():
             return {}
-        remedy = "lock again with: stapes regress --update"
         data = path.read_bytes()
-        try:
-            outputs = validated(_Lock, parse_json(data, "", ""), "", "").outputs
-        except StapesError:
-            outputs = {}
-        if data != canonical_json(self._lock_document(outputs)):
-            raise StapesError(f"{path}: damaged, or of another bundle; {remedy}")
+        outputs = _locked_outputs(data)
+        if outputs is None or data != canonical_json(self._lock_document(outputs)):
+            told = "damaged, or not written by stapes" if outputs is None else "of another bundle"
+            raise StapesError(f"{path}: {told}; move it away, and lock again with: stapes regress --update")
         return outputs
 
     def write_lock(self, outputs: dict[str, str]) -> None:
-        """Lock outputs; raises StapesError for a file in its place that is not a lock, or was changed by hand."""
-        path = self.folder / LOCK
+        """Lock outputs; raises StapesError for a file in its place that is not this bundle's lock, or was changed by hand."""
         with locked(self.folder):
-            if path.exists() and not is_lock(path.read_bytes()):
-                raise StapesError(f"{path}: damaged, or not written by stapes; move it away, and lock again")
-            write_whole(path, canonical_json(self._lock_document(outputs)))
+            self.lock()
+            write_whole(self.folder / LOCK, canonical_json(self._lock_document(outputs)))
 
     def _lock_document(self, outputs: dict[str, str]) -> dict[str, Any]:
         hashed = sha256(canonical_json(outputs))
@@ -218,12 +213,18 @@ def seal(folder: Path, manifest: dict[str, Any]) -> dict[str, Any]:
 
 def is_lock(data: bytes) -> bool:
     """Whether these are the bytes of a lock as it was written, of this bundle or another."""
+    return _locked_outputs(data) is not None
+
+
+def _locked_outputs(data: bytes) -> dict[str, str] | None:
+    """The outputs that a lock holds, of this bundle or another; None for other bytes, and for those that were changed."""
     try:
         document = parse_json(data, "", "")
         outputs = validated(_Lock, document, "", "").outputs
     except StapesError:
-        return False
-    return data == canonical_json(document) and document.get("outputs_sha256") == sha256(canonical_json(outputs))
+        return None
+    whole = data == canonical_json(document) and document.get("outputs_sha256") == sha256(canonical_json(outputs))
+    return outputs if whole else None
 
 
 def written_files(folder: Path) -> dict[str, str]:

@@ -33,8 +33,7 @@ def run_network_regression(
     names = chosen(engines, KNOWN, KNOWN, unavailable(), report)
     vectors = {} if files else bundle.vectors()
     stretches = [read_frames(path, bundle.graph) for path in files] or [as_frames(GOLDEN, vectors, bundle.graph)]
-    if not update:
-        bundle.lock()
+    bundle.lock()  # what is no lock of this bundle is told before the work
     outputs: dict[str, list[Codes]] = {}
     for name in names:
         engine = make_network_engine(name, bundle)

@@ -70,19 +70,12 @@ def settle_lock(bundle: Bundle, key: str, value: str, report: Report, update: bo
 
     Raises StapesError where they are to be locked while engines disagree.
     """
+    lock = bundle.lock()
     if not update:
-        lock = bundle.lock()
         if key in lock:
             report.locked = "equal" if lock[key] == value else "differs"
         return
     if not report.identical:
         raise StapesError("engines disagree; nothing was locked. Run without --update to see where")
-    bundle.write_lock({**_old_lock(bundle), key: value})
+    bundle.write_lock({**lock, key: value})
     report.locked = "updated"
-
-
-def _old_lock(bundle: Bundle) -> dict[str, str]:
-    try:
-        return bundle.lock()
-    except StapesError:
-        return {}

@@ -27,6 +27,8 @@ CLARITY_OCTAVES = 2.0
 # A noise that has begun in mid-stream passes for speech: after one second without a pause the clarity fades, after two it is gone.
 CLEAR_RUN_FRAMES = 256
 NOISE_FLOOR = 2.0**-30
+# Beyond what any format holds, and far from where floats end.
+LARGEST_DB = 1000.0
 
 
 @dataclass(frozen=True)
@@ -58,6 +60,8 @@ class Wiener(Stage):
             0 < self.noise_smoothing < 1 and 0 < self.xi_smoothing < 1 and self.noise_floor > 0 and self.gamma_max > 1
         ):
             raise StapesError("wiener: noise_smoothing and xi_smoothing lie in (0, 1), noise_floor > 0, gamma_max > 1")
+        if abs(self.xi_min_db) > LARGEST_DB:
+            raise StapesError(f"xi_min_db {self.xi_min_db:g}: give at most {LARGEST_DB:g} dB, either way")
         if self.startup_frames < 1 or self.vad_hold_frames < 1:
             raise StapesError("wiener: startup_frames and vad_hold_frames are at least 1")
         if self.clear_snr_db is not None and not 0 <= self.clear_snr_db <= 60:

@@ -74,6 +74,11 @@ def _refuse_inputs(path: Path, inputs: Iterable[Path]) -> None:
 
 def _require_room(path: Path) -> None:
     """The nearest folder above that is there lets files be made in it."""
+    for step in path.parents:
+        if step.name == ".." and not step.exists():
+            raise StapesError(
+                f"{step.parent}: no such folder, so .. leads nowhere from there; give the path without it"
+            )
     real = Path(os.path.realpath(path))
     try:
         above = next(folder for folder in real.parents if folder.exists())

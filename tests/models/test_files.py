@@ -41,6 +41,15 @@ def test_link_stays_and_what_it_points_to_is_written(tmp_path):
     assert texts(tmp_path / "far") == {"old.wav": b"sound", "new.wav": b"sound"}
 
 
+@pytest.mark.parametrize("check", [check_file, check_folder])
+def test_a_path_that_goes_up_from_a_folder_that_is_not_there_is_refused(check, tmp_path):
+    (tmp_path / "there").mkdir()
+    check(tmp_path / "there" / ".." / "new")
+    with pytest.raises(StapesError, match=f"^{tmp_path}/missing/a: no such folder, so .. leads nowhere from there"):
+        check(tmp_path / "missing" / "a" / ".." / "new")
+    assert [path.name for path in tmp_path.iterdir()] == ["there"]
+
+
 def test_device_and_pipe_are_written_to_and_stay_what_they_are(tmp_path):
     fifo = tmp_path / "pipe"
     os.mkfifo(fifo)

@@ -24,3 +24,17 @@ def test_settings_beyond_are_refused_by_name(name, value):
 def test_no_tensor_takes_the_name_of_golden_audio(name):
     with pytest.raises(StapesError, match=name):
         require_free_tensors([name], True)
+
+
+NUMBERS = ["noise_smoothing", "xi_smoothing", "vad_threshold", "xi_min_db", "gamma_max", "noise_floor", "mask_floor_db"]
+
+
+@pytest.mark.parametrize("value", [1e300, -1e300, 5e-324, 1e18])
+@pytest.mark.parametrize("name", NUMBERS)
+def test_a_number_that_no_format_holds_is_refused_by_its_key(name, value):
+    try:
+        audio_params(sound_path_of(**{name: value}))
+    except StapesError as error:
+        assert name in str(error)  # noqa: PT017
+    else:
+        assert abs(value) < 1 or (name == "mask_floor_db" and value < 0)

@@ -248,14 +248,21 @@ def test_one_changed_bit_in_the_lock_is_refused(locked):
     for place in range(len(data)):
         path.write_bytes(data)
         flip(path, place, place % 8)
-        with pytest.raises(StapesError, match=r"lock.json: damaged, or of another bundle; lock again"):
+        with pytest.raises(
+            StapesError, match=r"lock.json: (damaged|of another bundle).*; move it away, and lock again"
+        ):
             bundle.lock()
 
 
-def test_regress_refuses_a_damaged_lock_and_update_makes_a_new_one(stapes, locked, blip):
-    flip(locked / "lock.json", 30)
-    line = ("regress", locked, blip, "--engine", "numpy", "--json")
-    assert "lock.json: damaged" in stapes(*line).error
+@pytest.mark.parametrize("place", [30, -30], ids=["bundle", "outputs"])
+def test_regress_refuses_a_changed_lock_and_locks_again_when_it_has_been_moved_away(stapes, locked, blip, place):
+    path = locked / "lock.json"
+    flip(path, len(path.read_bytes()) + place if place < 0 else place)
+    line, changed = ("regress", locked, blip, "--engine", "numpy", "--json"), path.read_bytes()
+    for update in ([], ["--update"]):
+        assert "lock again with: stapes regress --update" in stapes(*line, *update).error
+    assert path.read_bytes() == changed
+    path.rename(locked / "mine.json")
     assert json.loads(stapes(*line, "--update").stdout)["locked"] == "updated"
     assert json.loads(stapes(*line).stdout)["locked"] == "equal"
 
@@ -264,4 +271,4 @@ def test_the_lock_of_another_bundle_is_refused(stapes, locked, bundle_of, blip, 
     other = shutil.copytree(bundle_of("published", "w8a16").folder, tmp_path / "other")
     shutil.copy(locked / "lock.json", other / "lock.json")
     error = stapes("regress", other, blip, "--engine", "numpy", "--json").error
-    assert "of another bundle; lock again with: stapes regress --update" in error
+    assert "of another bundle; move it away, and lock again with: stapes regress --update" in error

@@ -64,8 +64,7 @@ def run_regression(bundle: Bundle, batch: Batch, engines: Sequence[str] = (), up
     """Compare engines, lock and thresholds over a batch."""
     report = Report(files=len(batch.paths))
     names = chosen(engines, (*EXACT, DEVICE_ENGINE), (*EXACT, *DEVICE), unavailable(), report)
-    if not update:
-        bundle.lock()
+    bundle.lock()  # what is no lock of this bundle is told before the work
     limits = _limits(bundle)
     outputs: dict[str, list[np.ndarray]] = {}
     masks: list[np.ndarray] = []
