@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass
 
 import numpy as np
 
-from .engines.base import Run
+from .engines.audio import Run
 
 
 @dataclass(frozen=True)

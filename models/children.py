@@ -21,13 +21,8 @@ _PR_SET_PDEATHSIG = 1
 _running: set[subprocess.Popen[str]] = set()
 
 
-def run(
-    command: Sequence[str], *, cwd: str | os.PathLike[str] | None = None, timeout: float | None = None
-) -> subprocess.CompletedProcess[str]:
-    """Run a program to its end and return its exit code and what it said. It has no standard input.
-
-    Raises subprocess.TimeoutExpired after `timeout` seconds, and OSError where the program cannot be started.
-    """
+def start(command: Sequence[str], *, cwd: str | os.PathLike[str] | None = None) -> subprocess.Popen[str]:
+    """Start a program that has no standard input; whoever calls this calls `end` too. Raises OSError where it cannot be started."""
     with stopping.held():
         child = subprocess.Popen(
             command,
@@ -40,6 +35,27 @@ def run(
             start_new_session=True,
         )
         _running.add(child)
+    return child
+
+
+def end(child: subprocess.Popen[str]) -> tuple[str, str]:
+    """End a program that `start` gave, where it still runs, and return what it said on both streams."""
+    try:
+        if child.poll() is None:
+            _end(child)
+        return child.communicate()
+    finally:
+        _running.discard(child)
+
+
+def run(
+    command: Sequence[str], *, cwd: str | os.PathLike[str] | None = None, timeout: float | None = None
+) -> subprocess.CompletedProcess[str]:
+    """Run a program to its end and return its exit code and what it said. It has no standard input.
+
+    Raises subprocess.TimeoutExpired after `timeout` seconds, and OSError where the program cannot be started.
+    """
+    child = start(command, cwd=cwd)
     try:
         said, complained = child.communicate(timeout=timeout)
     except BaseException:

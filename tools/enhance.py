@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 
-from ..firmware_sim.engines.base import Engine
+from ..firmware_sim.engines.audio import AudioEngine
 from ..firmware_sim.engines.float_engine import FloatEngine
 from ..models.audio import SoundPath, from_front_end
 from ..models.audio.inverse import istft
@@ -30,7 +30,7 @@ Progress = Callable[[int], None]
 def enhance(
     noisy_q15: Sequence[np.ndarray],
     float_engine: FloatEngine,
-    integer_engine: Engine,
+    integer_engine: AudioEngine,
     progress: Progress = lambda n: None,
 ) -> list[dict[str, np.ndarray]]:
     """For each recording (S,) int16: system -> its output (S,) float32 in [-1, 1), in time with the input.

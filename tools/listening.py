@@ -13,10 +13,12 @@ import numpy as np
 from ..export.c import export_c
 from ..export.stamp import Stamp
 from ..export.tflite import to_bytes
-from ..firmware_sim.engines.base import Engine
-from ..firmware_sim.engines.native import NativeEngine
-from ..firmware_sim.engines.numpy_engine import NumpyEngine
-from ..firmware_sim.engines.tflm import TflmEngine
+from ..firmware_sim.engines.audio import AudioEngine
+from ..firmware_sim.engines.compiled import CompiledPipeline
+from ..firmware_sim.engines.native import Native
+from ..firmware_sim.engines.numpy_engine import NumpyNetwork
+from ..firmware_sim.engines.pipeline import Pipeline
+from ..firmware_sim.engines.tflm import TflmNetwork
 from ..models.audio import SoundPath
 from ..models.audio.transform import stft
 from ..models.errors import StapesError
@@ -105,20 +107,20 @@ def _float_masks(lowered: FloatGraph, features: np.ndarray) -> np.ndarray:
     return np.stack([run[made] for run in run_float(to_onnx(lowered), lowered.states, sequences, [made])])
 
 
-def _engine(graph: Graph, sound_path: SoundPath) -> Engine:
+def _engine(graph: Graph, sound_path: SoundPath) -> AudioEngine:
     """The fastest engine that this machine has; all of them give the same bits."""
     work = Path(tempfile.mkdtemp(prefix="stapes-"))
     try:
         export_c(graph, work / "trial", name="trial", sound_path=sound_path, stamp=Stamp("0" * 16, "0", "trial"))
-        return NativeEngine(work / "trial", graph, sound_path, flags=QUICKLY)
+        return CompiledPipeline(Native(QUICKLY), work / "trial", graph, sound_path)
     except StapesError:
         pass
     finally:
         shutil.rmtree(work, ignore_errors=True)
     try:
-        return TflmEngine(to_bytes(graph), graph, sound_path)
+        return Pipeline(sound_path, TflmNetwork(to_bytes(graph), graph))
     except StapesError:
-        return NumpyEngine(graph, sound_path)
+        return Pipeline(sound_path, NumpyNetwork(graph))
 
 
 def _pesq(sound_path: SoundPath, clean: np.ndarray, output: np.ndarray) -> np.ndarray:

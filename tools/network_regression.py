@@ -14,13 +14,12 @@ from ..firmware_sim.engines.network import NetworkEngine, run_network
 from ..models.errors import Remark, StapesError
 from .bundle import Bundle
 from .defaults import DEVICE_ENGINE
-from .engines import EXACT, make_network_engine, unavailable
+from .engines import DEVICE, EXACT, make_network_engine, unavailable
 from .frames import Frames, as_frames, read_frames, sha256_of_codes
 from .progress import progress
 from .regression import REFERENCE, Report, chosen, settle_lock
 
 GOLDEN = "golden vectors"
-KNOWN = (*EXACT, DEVICE_ENGINE)
 
 Codes = Mapping[str, np.ndarray]
 
@@ -30,7 +29,7 @@ def run_network_regression(
 ) -> Report:
     """Compare engines and lock over .npz files, or over the bundle's golden vectors, whose outputs numpy is held to."""
     report = Report(files=len(files))
-    names = chosen(engines, KNOWN, KNOWN, unavailable(), report)
+    names = chosen(engines, (*EXACT, DEVICE_ENGINE), (*EXACT, *DEVICE), unavailable(), report)
     vectors = {} if files else bundle.vectors()
     stretches = [read_frames(path, bundle.graph) for path in files] or [as_frames(GOLDEN, vectors, bundle.graph)]
     bundle.lock()  # what is no lock of this bundle is told before the work

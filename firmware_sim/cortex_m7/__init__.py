@@ -1,5 +1,5 @@
-"""An exported program on an emulated Cortex-M7: `toolchain` (compile), `firmware` (the ELF), `unicorn_device` and
-`qemu_device` (run), `counting` and `stages` (executed instructions), `measure` (the report), `network_device` (a network
-alone, without an audio path), `self_test` (the program's own). `c/` is what stands around the program: start-up, linker
-script, semihosting.
+"""An exported program on an emulated Cortex-M7: `toolchain` (compile), `firmware` (the ELF), `unicorn_device` and `qemu_device`
+(the emulators), `unicorn_run` and `qemu_stream` (hops and frames through them), `counting` and `stages` (executed instructions),
+`calls` (what is counted, sound or frames), `measure` (the report), `self_test` (the program's own). `c/` is what stands around the
+program: start-up, linker script, semihosting.
 """

@@ -13,17 +13,14 @@ from typing import Any
 
 import numpy as np
 
-from ...models.audio import SoundPath
 from ...models.errors import StapesError
-from ...quantize.graph import Graph
-from ..engines.numpy_engine import NumpyEngine
-from ..engines.program import streams
+from .calls import Calls
 from .counting import Count, InstructionCounter
 from .firmware import Firmware
 from .footprint import footprint, stack_usage
 from .stages import NETWORK
 from .toolchain import OPTIMISATION, build, find_toolchain
-from .unicorn_device import EXCHANGE, UnicornDevice
+from .unicorn_device import UnicornDevice
 from .unicorn_run import CONTEXT, started
 
 COUNTED_HOPS = 125
@@ -32,9 +29,10 @@ COUNTED_HOPS = 125
 @dataclass(frozen=True)
 class DeviceReport:
     """Counted costs; sizes in bytes. `instructions_by_stage` and `instructions_by_function` are those of the hop with
-    the most instructions among `counted_hops`, and sum up to `instructions_per_hop`.
+    the most instructions among `counted_hops`, and sum up to `instructions_per_hop`. A hop is a frame where the program is a
+    network alone; `hop_seconds` is then None.
 
-    `instructions_per_mac` sets the network's instructions against its multiply-accumulates. `stack_bytes` is the depth
+    `instructions_per_mac` sets the network's instructions against its multiply-accumulates, None where it has none. `stack_bytes` is the depth
     that was reached over all hops, `stack_bytes_by_compiler` the sum of the compiler's figures along the deepest chain
     of calls (None where it gives none). The stack is not part of `ram_bytes`.
     """
@@ -43,14 +41,14 @@ class DeviceReport:
     compiler: str
     hops: int
     counted_hops: int
-    hop_seconds: float
+    hop_seconds: float | None
     macs: int
     instructions_per_hop: int
     instructions_per_hop_mean: float
     instructions_per_hop_least: int
     instructions_network: int
     instructions_audio: int
-    instructions_per_mac: float
+    instructions_per_mac: float | None
     instructions_by_stage: dict[str, int]
     instructions_by_function: dict[str, int]
     stack_bytes: int
@@ -68,49 +66,45 @@ class DeviceReport:
 
 def measure(
     folder: Path,
-    graph: Graph,
-    sound_path: SoundPath,
-    audio_q15: np.ndarray,
+    calls: Calls,
     *,
     program: str = "",
     toolchain: str | None = None,
     counted_hops: int = COUNTED_HOPS,
     kernels: str = "Cortex-M7",
 ) -> DeviceReport:
-    """Run audio int16 (S,) through the exported program on the emulated device and count what it costs.
+    """Run the calls through the exported program on the emulated device and count what they cost.
 
-    `counted_hops` hops, evenly spread over the audio, are counted; `kernels` says in words what was exported. Raises
-    StapesError where the machine lacks the compiler or the emulator, and where the device's bits are not those of the graph.
+    `counted_hops` of them, evenly spread, are counted; `kernels` says in words what was exported. Raises StapesError where the
+    machine lacks the compiler or the emulator, and where the device's bits are not those of the graph.
     """
     name = program or Path(folder).name
-    samples = streams(audio_q15, sound_path.hop)[0]
     with tempfile.TemporaryDirectory(prefix="stapes-m7-") as work:
         chain = find_toolchain(toolchain)
-        built = build(folder, name, Path(work), toolchain=chain)
+        built = build(folder, name, Path(work), toolchain=chain, ports=calls.ports)
         firmware = Firmware(built.elf)
         usage = stack_usage(built)
         sizes = footprint(firmware, built)
-    hops = len(samples) // sound_path.hop
-    chosen = sorted({int(hop) for hop in np.linspace(0, hops - 1, min(hops, counted_hops))})
-    streamed = _stream(firmware, f"{name}_process", samples, sound_path.hop, chosen)
-    _require_same_bits(streamed.audio_q15, samples, graph, sound_path)
-    counts = _count(firmware, f"{name}_process", streamed, samples, sound_path.hop, usage)
+    chosen = sorted({int(index) for index in np.linspace(0, len(calls) - 1, min(len(calls), counted_hops))})
+    streamed = _stream(firmware, f"{name}_{calls.function}", calls, chosen)
+    calls.require_same(streamed.made)
+    counts = _count(firmware, f"{name}_{calls.function}", streamed, calls, usage)
     worst = max(counts, key=lambda count: count.instructions)
-    network = sum(count for stage, count in worst.by_stage.items() if stage.startswith(NETWORK))
+    network = _of_network(worst, calls)
     macs = _macs(folder, name)
     return DeviceReport(
         kernels=kernels,
         compiler=f"{chain.version}, {OPTIMISATION}",
-        hops=hops,
+        hops=len(calls),
         counted_hops=len(counts),
-        hop_seconds=sound_path.hop / sound_path.sample_rate,
+        hop_seconds=calls.seconds,
         macs=macs,
         instructions_per_hop=worst.instructions,
         instructions_per_hop_mean=round(float(np.mean([count.instructions for count in counts])), 1),
         instructions_per_hop_least=min(count.instructions for count in counts),
         instructions_network=network,
         instructions_audio=worst.instructions - network,
-        instructions_per_mac=round(network / macs, 3),
+        instructions_per_mac=round(network / macs, 3) if macs else None,
         instructions_by_stage=worst.by_stage,
         instructions_by_function=worst.by_function,
         stack_bytes=streamed.stack_bytes,
@@ -124,72 +118,58 @@ def measure(
     )
 
 
+def _of_network(count: Count, calls: Calls) -> int:
+    """Instructions of the network: of its operators, or all of them where nothing else runs."""
+    if calls.ports is not None:
+        return count.instructions
+    return sum(taken for stage, taken in count.by_stage.items() if stage.startswith(NETWORK))
+
+
 def _macs(folder: Path, name: str) -> int:
     """Multiply-accumulates of a frame, as the program's own header states them."""
     found = re.search(rf"^#define {name.upper()}_MACS (\d+)", (folder / f"{name}.h").read_text(), re.MULTILINE)
-    if found is None or not int(found[1]):
+    if found is None:
         raise StapesError(f"{folder / f'{name}.h'}: states no multiply-accumulates; export the bundle again")
     return int(found[1])
 
 
 @dataclass(frozen=True)
 class _Streamed:
-    """A run at full speed, with the context as it was before each chosen hop."""
+    """What each call made at full speed, and the context as it was before each chosen one."""
 
-    audio_q15: np.ndarray
+    made: list[bytes]
     contexts: dict[int, bytes]
     stack_bytes: int
 
 
-def _stream(firmware: Firmware, process: str, samples: np.ndarray, hop: int, chosen: list[int]) -> _Streamed:
+def _stream(firmware: Firmware, function: str, calls: Calls, chosen: list[int]) -> _Streamed:
     device = UnicornDevice(firmware)
     context, size = started(device), firmware.symbol(CONTEXT).size
     device.paint_stack()
-    made, contexts = np.zeros_like(samples), {}
-    for index in range(len(samples) // hop):
+    made, contexts = [], {}
+    for index in range(len(calls)):
         if index in chosen:
             contexts[index] = device.read(context, size)
-        made[index * hop : (index + 1) * hop] = _process(device, process, context, samples, hop, index)
+        _require_ok(calls, device.call(function, context, *calls.write(device, index)))
+        made.append(calls.read(device))
     return _Streamed(made, contexts, device.stack_bytes())
 
 
-def _process(
-    device: UnicornDevice, process: str, context: int, samples: np.ndarray, hop: int, index: int
-) -> np.ndarray:
-    device.write(EXCHANGE, samples[index * hop : (index + 1) * hop].astype("<i2").tobytes())
-    _require_ok(device.call(process, context, EXCHANGE, EXCHANGE + 2 * hop))
-    return np.frombuffer(device.read(EXCHANGE + 2 * hop, 2 * hop), "<i2")
-
-
-def _require_ok(status: int) -> None:
+def _require_ok(calls: Calls, status: int) -> None:
     if status:
-        raise StapesError(f"engine cortex-m7: process returned status {status}")
+        raise StapesError(f"engine cortex-m7: {calls.function} returned status {status}")
 
 
-def _count(
-    firmware: Firmware, process: str, streamed: _Streamed, samples: np.ndarray, hop: int, usage: dict[str, int]
-) -> list[Count]:
+def _count(firmware: Firmware, function: str, streamed: _Streamed, calls: Calls, usage: dict[str, int]) -> list[Count]:
     counter = InstructionCounter(firmware, usage)
     device = counter.device
     context = started(device)
     counts = []
     for index, state in streamed.contexts.items():
-        here = slice(index * hop, (index + 1) * hop)
         device.write(context, state)
-        device.write(EXCHANGE, samples[here].astype("<i2").tobytes())
-        status, count = counter.count(process, context, EXCHANGE, EXCHANGE + 2 * hop)
-        _require_ok(status)
-        if device.read(EXCHANGE + 2 * hop, 2 * hop) != streamed.audio_q15[here].astype("<i2").tobytes():
-            raise StapesError(f"engine cortex-m7: hop {index} gives other bits when it is counted")
+        status, count = counter.count(function, context, *calls.write(device, index))
+        _require_ok(calls, status)
+        if calls.read(device) != streamed.made[index]:
+            raise StapesError(f"engine cortex-m7: {calls.function} {index} gives other bits when it is counted")
         counts.append(count)
     return counts
-
-
-def _require_same_bits(made: np.ndarray, samples: np.ndarray, graph: Graph, sound_path: SoundPath) -> None:
-    expected = NumpyEngine(graph, sound_path).run(samples[None]).audio_q15[0]
-    if (expected != made).any():
-        first = int(np.argmax(expected != made))
-        raise StapesError(
-            f"engine cortex-m7: sample {first} is {made[first]} instead of {expected[first]}; "
-            "find the tensor with: stapes regress --engine cortex-m7"
-        )

@@ -32,6 +32,11 @@ def find_qemu() -> str:
     return found
 
 
+def qemu_command(elf: Path, *options: str) -> list[str]:
+    """The emulator with a linked program, whose files are those of the folder that it is started in."""
+    return [find_qemu(), *CORTEX_M7.emulator[1:], *_SEMIHOSTING, *options, "-kernel", str(elf)]
+
+
 @dataclass(frozen=True)
 class QemuRun:
     """int16 (S,), traced bytes uint8 (T, bytes), instructions of each hop (T,), exact to about one, or zeros uncounted."""
@@ -43,14 +48,7 @@ class QemuRun:
 
 def run_in_qemu(elf: Path, audio_q15: np.ndarray, *, counted: bool = False) -> QemuRun:
     """Stream whole hops through a linked program, from reset; raises StapesError where it faults or fails."""
-    command = [
-        find_qemu(),
-        *CORTEX_M7.emulator[1:],
-        *_SEMIHOSTING,
-        *(_COUNTING if counted else ()),
-        "-kernel",
-        str(elf),
-    ]
+    command = qemu_command(elf, *(_COUNTING if counted else ()))
     with tempfile.TemporaryDirectory(prefix="stapes-qemu-") as folder:
         work = Path(folder)
         audio_q15.astype("<i2").tofile(work / "audio.in")
@@ -59,7 +57,7 @@ def run_in_qemu(elf: Path, audio_q15: np.ndarray, *, counted: bool = False) -> Q
         except subprocess.TimeoutExpired:
             raise StapesError(f"engine cortex-m7-qemu: no end after {_TIMEOUT_S} s; give less audio") from None
         if done.returncode:
-            raise StapesError(f"engine cortex-m7-qemu: {_reason(done.returncode, done.stderr)}")
+            raise StapesError(f"engine cortex-m7-qemu: {reason(done.returncode, done.stderr)}")
         ticks = np.fromfile(work / "ticks.out", "<u4")
         frames = np.fromfile(work / "frames.out", np.uint8).reshape(len(ticks), -1)
         audio = np.fromfile(work / "audio.out", "<i2")
@@ -69,7 +67,8 @@ def run_in_qemu(elf: Path, audio_q15: np.ndarray, *, counted: bool = False) -> Q
     return QemuRun(audio, frames, instructions)
 
 
-def _reason(status: int, said: str) -> str:
+def reason(status: int, said: str) -> str:
+    """Why the emulator ended with this status, in words."""
     if status > _FAULT:
         return f"the program faults (exception {status - _FAULT})"
     return f"the program ends with status {status} {(said.strip().splitlines() or [''])[-1]}".rstrip()

@@ -16,7 +16,9 @@ from ..device.targets import CORTEX_M7
 from ..engines.program import (
     SHIM,
     STRICT,
+    Ports,
     call_compiler,
+    needs_transform,
     program_defines,
     program_files,
     runtime_of,
@@ -116,13 +118,13 @@ def build(
     trace: bool = False,
     self_test: bool = False,
     portable: bool = False,
-    ports: int = 0,
+    ports: Ports | None = None,
 ) -> Build:
     """Compile and link an exported folder, the shim and the start-up code into `work`; its self-test too where asked.
 
-    `ports`: inputs and outputs together of a network without an audio path, which needs no CMSIS-DSP.
-    `portable` takes the kernels in plain C99 instead of those with the DSP instructions of the Cortex-M7. The project's own C is compiled with all of its warnings as errors, CMSIS-DSP without. Raises StapesError with the
-    compiler's first complaint.
+    With `ports` what runs is the network, frame by frame, else the whole, hop by hop. `portable` takes the kernels in plain C99
+    instead of those with the DSP instructions of the Cortex-M7. The project's own C is compiled with all of its warnings as
+    errors, CMSIS-DSP, where the program calls it, without. Raises StapesError with the compiler's first complaint.
     """
     chain = toolchain or find_toolchain()
     cmsis = sources()
@@ -142,7 +144,7 @@ def build(
         else:
             objects[path.name] = work / f"{path.stem}.o"
             call_compiler([*own, "-c", str(path), "-o", str(objects[path.name])])
-    for path in () if ports else cmsis.c_files:
+    for path in cmsis.c_files if needs_transform(folder) else ():
         objects[path.name] = shared_object([*common, "-w"], path)
     elf = work / f"{name}.elf"
     link = [*linker_script(work), "-Wl,--gc-sections", *map(str, objects.values()), "-o", str(elf)]

@@ -16,11 +16,11 @@ from ...models.sound_files import float_to_q15, q15_to_float
 from ...quantize.calibrate import run_float, stream
 from ...quantize.graph import Graph, to_codes, to_real
 from ...quantize.onnx_reader import read_onnx
-from .base import Engine, Progress, Run, no_progress
-from .network import NetworkEngine
+from .audio import AudioEngine, Run
+from .network import NetworkEngine, Progress, no_progress
 
 
-class FloatEngine(Engine):
+class FloatEngine(AudioEngine):
     """Float reference; `run` rounds its output to q15, `trace_float` gives everything unrounded."""
 
     name = "float"
@@ -66,7 +66,7 @@ class FloatNetwork(NetworkEngine):
         super().__init__(graph)
         self._model, self._source = read_onnx(onnx_path)
 
-    def start(self, batch: int, trace: bool = False) -> None:
+    def _start(self, batch: int, trace: bool) -> None:
         outputs = list(self.graph.outputs)
         # Each stream takes its next frame from its queue when its next values are asked for.
         self._queues: list[deque[Mapping[str, np.ndarray]]] = [deque() for _ in range(batch)]
@@ -74,7 +74,7 @@ class FloatNetwork(NetworkEngine):
             stream(self._model, self._source.states, iter(queue.popleft, None), outputs) for queue in self._queues
         ]
 
-    def step(self, inputs: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+    def _step(self, inputs: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
         real = {name: to_real(self.graph.tensors[name], codes) for name, codes in inputs.items()}
         rows = []
         for row, queue in enumerate(self._queues):

@@ -6,11 +6,9 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from ...models.audio import SoundPath
 from ...models.errors import StapesError
 from ...quantize.graph import DTYPES, Graph
 from .network import NetworkEngine
-from .pipeline import PipelineEngine
 
 
 def make_interpreter(tflite: bytes):
@@ -44,7 +42,7 @@ class LitertNetwork(NetworkEngine):
         self._inputs = [detail["index"] for detail in self._interpreter.get_input_details()]
         self._outputs = [detail["index"] for detail in self._interpreter.get_output_details()]
 
-    def start(self, batch: int, trace: bool = False) -> None:
+    def _start(self, batch: int, trace: bool) -> None:
         tensors = self.graph.tensors
         self._states = [
             {
@@ -54,10 +52,10 @@ class LitertNetwork(NetworkEngine):
             for _ in range(batch)
         ]
 
-    def step(self, inputs: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+    def _step(self, inputs: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
         made: dict[str, list[np.ndarray]] = {name: [] for name in self.graph.outputs}
         for row, state in enumerate(self._states):
-            given = [self._narrow(name, inputs[name][row]) for name in self.graph.inputs]
+            given = [values[row] for values in inputs.values()]
             for index, value in zip(self._inputs, [*given, *state.values()], strict=True):
                 self._interpreter.set_tensor(index, value)
             self._interpreter.invoke()
@@ -67,14 +65,3 @@ class LitertNetwork(NetworkEngine):
             new = out[len(self.graph.outputs) :]
             state.update(zip((s.input for s in self.graph.states), new, strict=True))
         return {name: np.stack(values) for name, values in made.items()}
-
-    def _narrow(self, name: str, codes: np.ndarray) -> np.ndarray:
-        tensor = self.graph.tensors[name]
-        return np.asarray(codes).astype(DTYPES[tensor.dtype]).reshape(tensor.shape)
-
-
-class LitertEngine(PipelineEngine):
-    """The audio path around `LitertNetwork`."""
-
-    def __init__(self, tflite: bytes, graph: Graph, sound_path: SoundPath) -> None:
-        super().__init__(LitertNetwork(tflite, graph), sound_path)

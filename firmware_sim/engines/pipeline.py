@@ -1,4 +1,4 @@
-"""The audio path in numpy around an engine of a network: what the engines numpy, tflm and litert are."""
+"""The audio path in numpy around an engine of a network, whichever it is."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from ...models.audio import SoundPath
 from ...models.errors import StapesError
 from ...quantize.graph import Graph, Tensor
 from ..audio.path import AudioPath
-from .base import Engine, Progress, Run, from_blocks, no_progress, to_blocks
-from .network import NetworkEngine
+from .audio import AudioEngine, Run, from_blocks, to_blocks
+from .network import NetworkEngine, Progress, no_progress
 
 # What the audio path makes before the network, in order, as far as it has it; the C trace uses the same names.
 BEFORE = ("exponent", "spectrum_q31", "power_q40", "noise_q40", "gain_q15", "speech", "features_q20")
@@ -33,10 +33,13 @@ def network_ends(graph: Graph, sound_path: SoundPath) -> tuple[Tensor, Tensor]:
     return features, mask
 
 
-class PipelineEngine(Engine):
-    """The audio path in numpy around any engine of its network."""
+class Pipeline(AudioEngine):
+    """The audio path of a front end, in numpy, around any engine of its network, whose name it bears.
 
-    def __init__(self, network: NetworkEngine, sound_path: SoundPath) -> None:
+    Raises StapesError where the network does not fit the path.
+    """
+
+    def __init__(self, sound_path: SoundPath, network: NetworkEngine) -> None:
         super().__init__(sound_path)
         self.name, self.exact = network.name, network.exact
         self.network, self.graph = network, network.graph
@@ -45,7 +48,7 @@ class PipelineEngine(Engine):
     def run(
         self, audio_q15: np.ndarray, trace: bool | Collection[str] = False, progress: Progress = no_progress
     ) -> Run:
-        """As `Engine.run`; names instead of True trace only these of the audio path, such as mask_q15."""
+        """As `AudioEngine.run`; names instead of True trace only these of the audio path, such as mask_q15."""
         audio_q15 = np.atleast_2d(audio_q15)
         blocks = to_blocks(audio_q15, self.sound_path.hop)
         batch = blocks.shape[1]

@@ -1,4 +1,4 @@
-"""What every engine that runs an exported program needs: its sources, the shim around it, and its traced tensors.
+"""An exported program as its machines compile it: its sources, the shim around it, its network's arrays, its traced tensors.
 
 B utterances, S samples, T frames.
 """
@@ -22,7 +22,7 @@ from ...models import children
 from ...models.errors import StapesError
 from ...quantize.audio_params import TRACED
 from ...quantize.graph import DTYPES, Graph
-from .base import to_blocks
+from .audio import to_blocks
 
 SHIM = Path(__file__).with_name("program_shim.c")
 STRICT = (
@@ -46,6 +46,28 @@ class TracedTensor:
 
     name: str
     bytes: int
+
+
+@dataclass(frozen=True)
+class Ports:
+    """Bytes of each input and each output of a network, in the order of the program's arguments."""
+
+    inputs: tuple[int, ...]
+    outputs: tuple[int, ...]
+
+    @classmethod
+    def of(cls, graph: Graph) -> Ports:
+        sizes = [[graph.tensors[name].bytes for name in names] for names in (graph.inputs, graph.outputs)]
+        return cls(*map(tuple, sizes))
+
+    @property
+    def count(self) -> int:
+        return len(self.inputs) + len(self.outputs)
+
+    def split(self, data: bytes) -> list[bytes]:
+        """The outputs, one behind the other, taken apart."""
+        ends = np.cumsum(self.outputs)
+        return [data[end - size : end] for end, size in zip(ends, self.outputs, strict=True)]
 
 
 class ProgramSource:
@@ -78,20 +100,24 @@ def self_test_files(folder: Path, name: str) -> list[Path]:
     return files
 
 
-def program_defines(folder: Path, name: str, trace: bool, ports: int = 0) -> list[str]:
+def needs_transform(folder: Path) -> bool:
+    """Whether an exported program calls CMSIS-DSP: one without an audio path does not."""
+    return any(path.name == "stapes_rfft_q31.c" for path in program_files(folder))
+
+
+def program_defines(folder: Path, name: str, trace: bool, ports: Ports | None = None) -> list[str]:
     """Compiler options under which the program and the shim see each other.
 
-    `ports`: the inputs and outputs of a network without an audio path, together.
+    With `ports` the shim runs frames through the network, else hops of audio through the whole.
     """
     names = [f"-DSTAPES_NAME={name}", f"-DSTAPES_NAME_UPPER={name.upper()}", f'-DSTAPES_HEADER="{name}.h"']
     if ports:
-        names.append("-DSTAPES_PORTS=" + ",".join(f"ports[{index}]" for index in range(ports)))
+        names += [
+            "-DSTAPES_PORTS=" + ",".join(f"ports[{index}]" for index in range(ports.count)),
+            f"-DSTAPES_INPUT_BYTES={','.join(map(str, ports.inputs))}",
+            f"-DSTAPES_OUTPUT_BYTES={','.join(map(str, ports.outputs))}",
+        ]
     return [*names, *(["-DSTAPES_TRACE"] if trace else []), f"-I{folder}"]
-
-
-def ports_of(graph: Graph) -> int:
-    """Inputs and outputs of a graph besides its states."""
-    return len(graph.inputs) + len(graph.outputs)
 
 
 def call_compiler(command: Sequence[str]) -> None:

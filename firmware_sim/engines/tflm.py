@@ -1,4 +1,4 @@
-"""Engine `tflm`: the .tflite in TFLite Micro's own interpreter, the audio path, where there is one, in numpy."""
+"""Engine `tflm`: the .tflite in TFLite Micro's own interpreter, what a user of it gets."""
 
 from __future__ import annotations
 
@@ -7,11 +7,9 @@ from collections.abc import Mapping
 import flatbuffers
 import numpy as np
 
-from ...models.audio import SoundPath
 from ...models.errors import StapesError
 from ...quantize.graph import DTYPES, Graph
 from .network import NetworkEngine
-from .pipeline import PipelineEngine
 
 # Large enough for every tensor of a frame at once, which is what a trace needs.
 ARENA_BYTES = 1 << 23
@@ -31,14 +29,7 @@ def import_runtime():
     return runtime
 
 
-class TflmEngine(PipelineEngine):
-    """What a TFLM user gets, with the audio path around it."""
-
-    def __init__(self, tflite: bytes, graph: Graph, sound_path: SoundPath) -> None:
-        super().__init__(TflmNetworks(tflite, graph), sound_path)
-
-
-class TflmNetworks(NetworkEngine):
+class TflmNetwork(NetworkEngine):
     """One interpreter an utterance, so a batch costs as much as its utterances in a row."""
 
     name = "tflm"
@@ -47,23 +38,22 @@ class TflmNetworks(NetworkEngine):
         super().__init__(graph)
         self._tflite = tflite
         self._runtime = import_runtime()
-        self._pool: list[TflmNetwork] = []
+        self._pool: list[TflmStream] = []
 
-    def start(self, batch: int, trace: bool = False) -> None:
-        self._pool = [TflmNetwork(self._runtime, self._tflite, self.graph, trace) for _ in range(batch)]
+    def _start(self, batch: int, trace: bool) -> None:
+        self._pool = [TflmStream(self._runtime, self._tflite, self.graph, trace) for _ in range(batch)]
 
-    def step(self, inputs: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+    def _step(self, inputs: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
         results = [
-            network.step({name: values[row] for name, values in inputs.items()})
-            for row, network in enumerate(self._pool)
+            stream.step({name: values[row] for name, values in inputs.items()}) for row, stream in enumerate(self._pool)
         ]
         return {name: np.stack([result[name] for result in results]) for name in results[0]}
 
 
-class TflmNetwork:
+class TflmStream:
     """One stream through the interpreter: inputs and states in, outputs and states out.
 
-    With `trace` the interpreter preserves every tensor and `step` returns all activations, else the outputs.
+    With `trace` the interpreter preserves every tensor and `step` returns all activations too.
     """
 
     def __init__(self, runtime, tflite: bytes, graph: Graph, trace: bool = False) -> None:
@@ -92,7 +82,7 @@ class TflmNetwork:
         }
 
     def step(self, inputs: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
-        """One frame: codes by input name -> codes by output name."""
+        """One frame: codes by input name -> codes by output name, with `trace` those of all other tensors before them."""
         for index, name in enumerate(self._inputs):
             tensor = self._graph.tensors[name]
             value = self._states[name] if name in self._states else inputs[name]
@@ -100,8 +90,12 @@ class TflmNetwork:
         self._interpreter.invoke()
         out = {name: self._interpreter.get_output(index) for index, name in enumerate(self._outputs)}
         self._states = {state.input: out[state.output].copy() for state in self._graph.states}
+        return self._traced() | {name: out[name] for name in self._graph.outputs}
+
+    def _traced(self) -> dict[str, np.ndarray]:
+        """What the operators made, in their order; {} where nobody asked for it."""
         if not self._trace:
-            return out
+            return {}
         if not self._preserved:
             return {
                 name: self._interpreter.get_output(index) for index, name in enumerate(self._made, len(self._outputs))

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from stapes.firmware_sim.engines.base import Run
-from stapes.firmware_sim.engines.numpy_engine import NumpyEngine
+from stapes.firmware_sim.engines.audio import Run
+from stapes.firmware_sim.engines.numpy_engine import NumpyNetwork
+from stapes.firmware_sim.engines.pipeline import Pipeline
 from stapes.models.audio import SoundPath
 from stapes.models.onnx_export import export_onnx
 from stapes.models.pipeline import FloatPipeline
@@ -69,4 +70,4 @@ def network(config: str = "own", recipe: str = "w8a16") -> Network:
     features = np.asarray(FloatPipeline(sound_path).analyse(speech_like(1.0)[None])["features"], np.float32)
     graph = quantise(source, load_recipe(recipe), [{source.inputs[0]: features[0]}]).graph
     audio = np.asarray(float_to_q15(speech_like(SECONDS, seed=4, level_db=0.0)), np.int16)
-    return Network(graph, sound_path, audio, NumpyEngine(graph, sound_path).run(audio[None], trace=True))
+    return Network(graph, sound_path, audio, Pipeline(sound_path, NumpyNetwork(graph)).run(audio[None], trace=True))

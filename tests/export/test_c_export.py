@@ -16,7 +16,8 @@ from stapes.export.c.program import build_program
 from stapes.export.stamp import Stamp
 from stapes.export.vectors import SELF_TEST_FRAMES
 from stapes.firmware_sim.compare import first_difference
-from stapes.firmware_sim.engines.native import NativeEngine
+from stapes.firmware_sim.engines.compiled import CompiledPipeline
+from stapes.firmware_sim.engines.native import Native
 from stapes.models.audio import read_sound_path
 from stapes.models.errors import StapesError
 from stapes.models.files.owned import LIST
@@ -190,7 +191,7 @@ def test_only_constants_are_global(exported, tmp_path, cmsis_options):
 def test_audio_and_every_tensor_are_those_of_the_numpy_engine(config, recipe, fuse, tmp_path, cmsis):
     net = network(config, recipe)
     export(tmp_path / "mask", net, fuse=fuse)
-    engine = NativeEngine(tmp_path / "mask", net.graph, net.sound_path, flags=("-O2",))
+    engine = CompiledPipeline(Native(("-O2",)), tmp_path / "mask", net.graph, net.sound_path)
     traced = engine.run(net.audio_in_q15[None], trace=True)
     assert first_difference("native", net.run, traced, net.sound_path.hop) is None
     np.testing.assert_array_equal(engine.run(net.audio_in_q15[None]).audio_q15, net.run.audio_q15)

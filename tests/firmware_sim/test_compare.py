@@ -5,9 +5,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from stapes.firmware_sim.compare import Difference, first_difference, sha256_of, snr_db
-from stapes.firmware_sim.engines.base import Run
-from stapes.firmware_sim.engines.native import NativeEngine
-from stapes.firmware_sim.engines.numpy_engine import NumpyEngine
+from stapes.firmware_sim.engines.audio import Run
+from stapes.firmware_sim.engines.compiled import CompiledPipeline
+from stapes.firmware_sim.engines.native import Native
+from stapes.firmware_sim.engines.numpy_engine import NumpyNetwork
+from stapes.firmware_sim.engines.pipeline import Pipeline
 from stapes.quantize.graph import Graph
 from stapes.tools.bench.material import speech_in_noise
 from stapes.tools.engines import make_engine
@@ -126,10 +128,10 @@ def test_one_wrong_weight_in_the_c_is_found_at_its_row(bundle, audio, run, opera
     old = int(graph.tensors[op.inputs[1]].data[row, column])
     new = old - 90 if old > 0 else old + 90
     wrong = replace(bundle, graph=weights_changed(graph, op.inputs[1], row, column, new))
-    predicted = NumpyEngine(wrong.graph, bundle.require_sound_path()).run(audio, trace=True)
+    predicted = Pipeline(bundle.require_sound_path(), NumpyNetwork(wrong.graph)).run(audio, trace=True)
 
     with exported_c(wrong) as folder:
-        native = NativeEngine(folder, graph, bundle.require_sound_path(), flags=("-O1",))
+        native = CompiledPipeline(Native(("-O1",)), folder, graph, bundle.require_sound_path())
         made = native.run(audio, trace=True)
 
     assert first_difference("native", predicted, made, HOP) is None

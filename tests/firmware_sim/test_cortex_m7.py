@@ -8,15 +8,18 @@ import numpy as np
 import pytest
 from stapes.firmware_sim.compare import first_difference
 from stapes.firmware_sim.cortex_m7 import toolchain
+from stapes.firmware_sim.cortex_m7.calls import Hops
 from stapes.firmware_sim.cortex_m7.firmware import Firmware
 from stapes.firmware_sim.cortex_m7.measure import measure
 from stapes.firmware_sim.cortex_m7.qemu_device import find_qemu, run_in_qemu
 from stapes.firmware_sim.cortex_m7.stages import ORDER, in_order, layer_stage, own_name
 from stapes.firmware_sim.cortex_m7.unicorn_device import EXCHANGE, RAM, UnicornDevice
 from stapes.firmware_sim.cortex_m7.unicorn_run import CONTEXT, started, unicorn_run
-from stapes.firmware_sim.engines.cortex_m7 import CortexM7Engine, require_unicorn
+from stapes.firmware_sim.engines.compiled import CompiledPipeline
+from stapes.firmware_sim.engines.cortex_m7 import CortexM7, require_unicorn
 from stapes.firmware_sim.engines.native import build as build_for_host
-from stapes.firmware_sim.engines.numpy_engine import NumpyEngine
+from stapes.firmware_sim.engines.numpy_engine import NumpyNetwork
+from stapes.firmware_sim.engines.pipeline import Pipeline
 from stapes.models.errors import StapesError
 
 from tests.firmware_sim.audio_signals import NOISY, extremes, shipped
@@ -60,7 +63,7 @@ def built(once, exported):
 
 
 def expected(bundle, samples):
-    return NumpyEngine(bundle.graph, bundle.sound_path).run(samples).audio_q15
+    return Pipeline(bundle.sound_path, NumpyNetwork(bundle.graph)).run(samples).audio_q15
 
 
 # ---- the bits
@@ -104,12 +107,12 @@ def test_extremes_are_the_bits_of_numpy_on_both_emulators(recipe, exported, buil
 def test_every_tensor_is_that_of_numpy_with_either_compiler(chain, recipe, qemu, exported):
     require(f"device {chain}")
     folder, bundle = exported(recipe)
-    engine = CortexM7Engine(
-        folder, bundle.graph, bundle.sound_path, program=bundle.name, toolchain=chain, qemu=qemu, trace=True
+    engine = CompiledPipeline(
+        CortexM7(qemu=qemu, toolchain=chain), folder, bundle.graph, bundle.sound_path, program=bundle.name, trace=True
     )
     samples = np.stack([extremes(45 * HOP + 7)[name] for name in ("real speech in noise", "square")])
     mine = engine.run(samples, trace=True)
-    reference = NumpyEngine(bundle.graph, bundle.sound_path).run(samples, trace=True)
+    reference = Pipeline(bundle.sound_path, NumpyNetwork(bundle.graph)).run(samples, trace=True)
     assert first_difference(engine.name, reference, mine, HOP) is None
     assert len(set(mine.tensors) & set(reference.tensors)) >= 14
     assert mine.audio_q15.shape == samples.shape
@@ -119,9 +122,11 @@ def test_every_tensor_is_that_of_numpy_with_either_compiler(chain, recipe, qemu,
 @pytest.mark.parametrize("recipe", RECIPES)
 def test_every_tensor_of_the_kernels_in_plain_c_is_that_of_numpy(recipe, exported):
     folder, bundle = exported(recipe)
-    engine = CortexM7Engine(folder, bundle.graph, bundle.sound_path, program=bundle.name, trace=True, portable=True)
+    engine = CompiledPipeline(
+        CortexM7(portable=True), folder, bundle.graph, bundle.sound_path, program=bundle.name, trace=True
+    )
     samples = np.stack([extremes(45 * HOP)[name] for name in ("real speech in noise", "square")])
-    reference = NumpyEngine(bundle.graph, bundle.sound_path).run(samples, trace=True)
+    reference = Pipeline(bundle.sound_path, NumpyNetwork(bundle.graph)).run(samples, trace=True)
     assert first_difference(engine.name, reference, engine.run(samples, trace=True), HOP) is None
 
 
@@ -148,7 +153,9 @@ SAMPLES = slice(16000, 16000 + 45 * HOP)
 def counted(exported, recipe):
     folder, bundle = exported(recipe)
     samples = shipped(NOISY[1])[SAMPLES]
-    return measure(folder, bundle.graph, bundle.sound_path, samples, program=bundle.name, counted_hops=len(COUNTED))
+    return measure(
+        folder, Hops(bundle.graph, bundle.sound_path, samples), program=bundle.name, counted_hops=len(COUNTED)
+    )
 
 
 @needs_unicorn
@@ -412,7 +419,7 @@ def test_a_missing_qemu_is_named_with_its_remedy(monkeypatch):
 @needs_unicorn
 def test_audio_that_is_none_is_refused(exported):
     folder, bundle = exported("w8a16")
-    engine = CortexM7Engine(folder, bundle.graph, bundle.sound_path, program=bundle.name)
+    engine = CompiledPipeline(CortexM7(), folder, bundle.graph, bundle.sound_path, program=bundle.name)
     with pytest.raises(StapesError, match="int16"):
         engine.run(np.zeros((1, 64)))
     with pytest.raises(StapesError, match="no samples"):

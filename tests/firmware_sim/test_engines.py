@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 from stapes.firmware_sim.compare import first_difference
 from stapes.firmware_sim.engines import native, program
-from stapes.firmware_sim.engines.base import Run, from_blocks, to_blocks
-from stapes.firmware_sim.engines.native import FAST, NativeEngine
+from stapes.firmware_sim.engines.audio import Run, from_blocks, to_blocks
+from stapes.firmware_sim.engines.compiled import CompiledPipeline
+from stapes.firmware_sim.engines.native import FAST, Native
 from stapes.firmware_sim.engines.program import call_compiler
 from stapes.models.errors import StapesError
 from stapes.tools.bench.material import speech_in_noise
@@ -41,7 +42,7 @@ def engines_of(bundle_of):
             if not lacking("native"):
                 flags = FAST if (network, recipe) in MINUTE else ("-O1",)
                 with exported_c(bundle) as folder:
-                    engines.append(NativeEngine(folder, bundle.graph, bundle.require_sound_path(), flags=flags))
+                    engines.append(CompiledPipeline(Native(flags), folder, bundle.graph, bundle.require_sound_path()))
             if not lacking("tflm"):
                 engines.append(make_engine("tflm", bundle))
             made[network, recipe] = engines

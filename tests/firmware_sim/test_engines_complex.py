@@ -4,9 +4,11 @@ import numpy as np
 import pytest
 from stapes.export.c.costs import costs
 from stapes.firmware_sim.compare import first_difference
+from stapes.firmware_sim.cortex_m7.calls import Hops
 from stapes.firmware_sim.cortex_m7.measure import measure
 from stapes.firmware_sim.cortex_m7.stages import GAIN, NOISE, ORDER, POWER
-from stapes.firmware_sim.engines.cortex_m7 import CortexM7Engine
+from stapes.firmware_sim.engines.compiled import CompiledPipeline
+from stapes.firmware_sim.engines.cortex_m7 import CortexM7
 from stapes.tools.bench.material import speech_in_noise
 from stapes.tools.engines import make_engine
 from stapes.tools.library.export import exported_c
@@ -66,7 +68,7 @@ def test_the_device_gives_the_bits_of_numpy_at_the_extremes(bundle_of, recipe):
         "real speech in noise",
     )
     with exported_c(bundle) as folder:
-        device = CortexM7Engine(folder, bundle.graph, bundle.sound_path, program=bundle.name, trace=True)
+        device = CompiledPipeline(CortexM7(), folder, bundle.graph, bundle.sound_path, program=bundle.name, trace=True)
     hold(bundle, [device], np.stack([given[name] for name in names]))
 
 
@@ -74,7 +76,7 @@ def test_the_device_gives_the_bits_of_numpy_at_the_extremes(bundle_of, recipe):
 def test_what_the_device_takes_is_what_was_stated_and_no_wiener_filter_is_in_it(bundle_of):
     bundle = bundle_of("complex", "w8a16")
     with exported_c(bundle) as folder:
-        report = measure(folder, bundle.graph, bundle.sound_path, speech_in_noise(0.4, seed=2), counted_hops=3)
+        report = measure(folder, Hops(bundle.graph, bundle.sound_path, speech_in_noise(0.4, seed=2)), counted_hops=3)
         sources = {path.name for path in (folder / "runtime").rglob("*.[ch]")}
     assert report.ram_by_object["context"] == costs(bundle.graph, bundle.name, bundle.sound_path).ram_bytes
     stages = {stage.partition(":")[0] for stage in report.instructions_by_stage}

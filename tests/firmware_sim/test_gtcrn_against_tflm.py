@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 from stapes.export.tflite import to_bytes
-from stapes.firmware_sim.engines.tflm import TflmNetwork, import_runtime
+from stapes.firmware_sim.engines.tflm import TflmStream, import_runtime
 from stapes.firmware_sim.network import NetworkSimulator
 from stapes.models import checkpoint
 from stapes.models.audio.complex import complex_features
@@ -28,7 +28,7 @@ def codes(tensor, values):
 def run_both(graph, features):
     """Masks (T, 514) in real numbers, after every tensor of every frame was found equal."""
     simulator = NetworkSimulator(graph, 1)
-    interpreter = TflmNetwork(import_runtime(), to_bytes(graph), graph, trace=True)
+    interpreter = TflmStream(import_runtime(), to_bytes(graph), graph, trace=True)
     masks = []
     for t, frame in enumerate(features):
         given = codes(graph.tensors["features"], frame)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from onnx import helper
 from stapes.export.tflite import to_bytes
-from stapes.firmware_sim.engines.tflm import MAX_PRESERVED, TflmNetwork, import_runtime
+from stapes.firmware_sim.engines.tflm import MAX_PRESERVED, TflmStream, import_runtime
 from stapes.firmware_sim.network import NetworkSimulator
 from stapes.quantize.calibrate import run_float
 from stapes.quantize.onnx_reader import check_model
@@ -100,7 +100,7 @@ def test_every_tensor_of_every_frame_is_that_of_tflm(case, recipe, tmp_path):
     }
     graph = quantise(source, load_recipe(recipe), [sequence]).graph
     simulator = NetworkSimulator(graph, 1)
-    interpreter = TflmNetwork(import_runtime(), to_bytes(graph), graph, trace=True)
+    interpreter = TflmStream(import_runtime(), to_bytes(graph), graph, trace=True)
     network = CNetwork(graph, tmp_path) if recipe in FOR_CMSIS_NN else None
     outputs = []
     for t in range(frames):
@@ -134,4 +134,4 @@ def test_a_graph_of_more_tensors_than_the_planner_preserves_is_traced_too():
     made = [name for op in graph.operators for name in op.outputs]
     assert len(made) > MAX_PRESERVED
     zeros = {name: np.zeros(graph.tensors[name].shape, np.int64) for name in graph.inputs}
-    assert list(TflmNetwork(import_runtime(), to_bytes(graph), graph, trace=True).step(zeros)) == made
+    assert list(TflmStream(import_runtime(), to_bytes(graph), graph, trace=True).step(zeros)) == made

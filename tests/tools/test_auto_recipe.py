@@ -6,7 +6,8 @@ from dataclasses import replace
 import numpy as np
 import onnx
 import pytest
-from stapes.firmware_sim.engines.numpy_engine import NumpyEngine
+from stapes.firmware_sim.engines.numpy_engine import NumpyNetwork
+from stapes.firmware_sim.engines.pipeline import Pipeline
 from stapes.models import checkpoint
 from stapes.models.errors import StapesError
 from stapes.models.onnx_export import export_onnx
@@ -141,12 +142,14 @@ def test_every_way_of_running_the_integers_gives_the_same_sound(network, short, 
     heard = recordings(lowered, sound_path)
     heard = replace(heard, noisy_q15=heard.noisy_q15[:2, :4_000])
     expected = heard.through(graph)
-    np.testing.assert_array_equal(q15_to_float(NumpyEngine(graph, sound_path).run(heard.noisy_q15).audio_q15), expected)
+    np.testing.assert_array_equal(
+        q15_to_float(Pipeline(sound_path, NumpyNetwork(graph)).run(heard.noisy_q15).audio_q15), expected
+    )
 
     def missing(*arguments, **choices):
         raise StapesError("not here")
 
-    for name in ("NativeEngine", "TflmEngine"):
+    for name in ("Native", "TflmNetwork"):
         monkeypatch.setattr(listening, name, missing)
         np.testing.assert_array_equal(heard.through(graph), expected)
 

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from stapes.firmware_sim.engines.base import Engine, Run
+from stapes.firmware_sim.engines.audio import AudioEngine, Run
 from stapes.tools.bench import network
 from stapes.tools.bench.checks import closeness, equality
 from stapes.tools.bench.material import speech_in_noise
@@ -50,7 +50,7 @@ def test_fastest_counts_the_work_of_one_call():
     assert 0 < once < thrice < 30 * once
 
 
-class Flipped(Engine):
+class Flipped(AudioEngine):
     """Gives back its input, with one bit flipped at `sample`."""
 
     def __init__(self, sample=None):

@@ -19,7 +19,7 @@ LIMITS = {"add int16": 20, "add int8": 24, "leaky relu int16": 18, "leaky relu i
 def test_every_kernel_gives_the_integers_of_numpy_in_fewer_instructions_than_its_peer(name):
     require(f"device {name}")
     chain = toolchain.find_toolchain(name)
-    found = instructions_per_element(chain) | instructions_per_number(chain)
+    found = instructions_per_element(name) | instructions_per_number(chain)
     assert set(ELEMENTS) | set(LIMITS) == set(found)
     for kind, limit in (ELEMENTS | LIMITS).items():
         assert found[kind] < limit, kind

@@ -6,7 +6,7 @@ from functools import partial
 import numpy as np
 import pytest
 from stapes.firmware_sim.cortex_m7.measure import measure
-from stapes.firmware_sim.engines.base import Run
+from stapes.firmware_sim.engines.audio import Run
 from stapes.models.sound_files import write_audio
 from stapes.tools import device_report
 from stapes.tools.engines import make_engine

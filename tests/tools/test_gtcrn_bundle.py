@@ -7,6 +7,7 @@ import pytest
 import soundfile
 import torch
 from stapes.export.targets import PORTABLE
+from stapes.firmware_sim.cortex_m7.calls import Hops
 from stapes.firmware_sim.cortex_m7.measure import measure
 from stapes.firmware_sim.engines.float_engine import FloatEngine
 from stapes.models.sound_files import q15_to_float
@@ -79,7 +80,7 @@ def test_the_kernels_in_plain_c_fit_a_small_device(bundles):
     bundle = bundles("random")
     audio = (32767 * speech_in_noise(1.0, seed=31)[-1_536:]).astype(np.int16)
     with exported_c(bundle, PORTABLE) as folder:  # measure holds the device's bits to numpy
-        found = measure(folder, bundle.graph, bundle.sound_path, audio, counted_hops=2)
+        found = measure(folder, Hops(bundle.graph, bundle.sound_path, audio), counted_hops=2)
     assert found.instructions_per_hop < 2_250_000
     assert found.flash_bytes < 120 * 1024
     assert found.ram_bytes + found.stack_bytes < 64 * 1024

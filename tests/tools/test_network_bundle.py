@@ -8,11 +8,13 @@ import onnx
 import pytest
 from onnx import helper
 from stapes.firmware_sim.compare import snr_db
+from stapes.firmware_sim.cortex_m7.measure import measure
 from stapes.firmware_sim.engines.network import NetworkEngine
 from stapes.models.errors import StapesError
-from stapes.tools import network_regression
+from stapes.tools import device_report, network_regression
 from stapes.tools.bundle import load_bundle
 from stapes.tools.engines import make_network_engine
+from stapes.tools.library.export import exported_c
 
 from tests.machine import lacking
 from tests.quantize.onnx_models import make
@@ -20,6 +22,7 @@ from tests.quantize.onnx_models import make
 FRAMES = np.random.default_rng(5)
 INPUTS = {name: FRAMES.normal(0, 1, (40, size)).astype(np.float32) for name, size in (("x", 12), ("side", 6))}
 SIZES = {"y": 8, "level": 6}
+ENGINES = ["numpy", "native", "tflm", "cortex-m7", "cortex-m7-qemu"]
 
 
 def two_ends():
@@ -72,11 +75,11 @@ class OneOff(NetworkEngine):
         super().__init__(bundle.graph)
         self.inner, self.tensor, self.frame = make_network_engine("numpy", bundle), tensor, frame
 
-    def start(self, batch, trace=False):
+    def _start(self, batch, trace):
         self.inner.start(batch, trace)
         self.at = 0
 
-    def step(self, inputs):
+    def _step(self, inputs):
         made = {name: values.copy() for name, values in self.inner.step(inputs).items()}
         if self.at >= self.frame:
             for name in {self.tensor, "level"} & set(made):
@@ -105,7 +108,7 @@ def test_outputs_are_locked_and_held_to_it(stapes, network, tmp_path):
     assert json.loads(stapes(*run, "--json").stdout)["locked"] == "equal"
 
 
-@pytest.mark.parametrize("engine", ["numpy", "native", "tflm", "cortex-m7"])
+@pytest.mark.parametrize("engine", ENGINES)
 def test_real_numbers_in_give_real_numbers_and_codes_give_codes(engine, stapes, network, tmp_path):
     if engine != "numpy" and (reason := lacking(engine)):
         pytest.skip(reason)
@@ -164,3 +167,66 @@ def test_what_needs_sound_says_the_way_on(stapes, network, tmp_path):
     text = tmp_path / "text.npz"
     text.write_text("none")
     assert "text.npz" in stapes("regress", network / "b", text).error
+
+
+# ---- on the device
+
+
+@pytest.mark.needs("cortex-m7")
+def test_inspect_counts_what_the_network_takes_on_the_device(stapes, network, monkeypatch):
+    monkeypatch.setattr(device_report, "HOPS_AT_FULL_SCALE", 3)
+    done = stapes("inspect", network / "b", "--device", "--json")
+    assert done.code == 0, done.stderr
+    document = json.loads(done.stdout)
+    frame = document["instructions_per_hop"]
+    assert sum(document["instructions_by_stage"].values()) == frame == document["instructions_network"]
+    assert sum(document["instructions_by_function"].values()) == frame
+    assert {stage.partition(":")[0] for stage in document["instructions_by_stage"]} == {
+        "network",
+        "calls between stages",
+    }
+    assert document["macs"] == 24 * 12 + 24 * 8 + 6 * 6
+    assert document["instructions_per_mac"] == pytest.approx(frame / document["macs"], abs=1e-3)
+    assert document["hops"] == 40 + 3 + 3
+    assert document["flash_bytes"] > document["ram_bytes"] > document["ram_by_object"]["context"] / 2 > 0
+    assert document["stack_bytes"] > 0
+    assert (document["hop_seconds"], document["audio"], document["instructions_audio"]) == (None, None, 0)
+    assert "golden vectors" in document["frames"]
+    assert [row["load"] for row in document["deadline"]] == [None] * 4
+    assert document["deadline"][0]["ms"] == pytest.approx(frame / 216e3, abs=1e-4)
+
+
+@pytest.mark.needs("cortex-m7")
+def test_the_tables_of_the_device_speak_of_frames(stapes, network, monkeypatch):
+    monkeypatch.setattr(device_report, "HOPS_AT_FULL_SCALE", 1)
+    done = stapes("inspect", network / "b", "--device", "--compare", network / "b")
+    assert (done.code, done.stderr) == (0, "")
+    for words in (
+        "one frame on the device",
+        "instructions, longest frame",
+        "time of a frame",
+        "216 MHz",
+        "golden vectors",
+    ):
+        assert words in done.stdout, words
+    assert "hop" not in done.stdout
+
+
+@pytest.mark.needs("cortex-m7")
+def test_a_device_with_other_bits_is_told_with_the_output_the_frame_and_the_value(network):
+    bundle = load_bundle(network / "b")
+    calls, _ = device_report._frames(bundle)
+    with exported_c(bundle) as folder:
+        source = folder / f"{bundle.name}.c"
+        source.write_text(source.read_text().replace("run_network(ctx, x, side, y, level);", "run_network(ctx, x, side, y, level);\n    level[2] ^= 1;"))  # fmt: skip
+        with pytest.raises(StapesError, match=r"tensor 'level', utterance 0, frame 0, index 2: .* regress"):
+            measure(folder, calls, counted_hops=1)
+
+
+@pytest.mark.needs("cortex-m7-qemu")
+def test_regress_runs_a_network_on_the_board_where_it_is_asked_for(stapes, network):
+    done = stapes("regress", network / "b", "--engine", "cortex-m7-qemu", "--json")
+    assert done.code == 0, done.stderr
+    engines = json.loads(done.stdout)["engines"]
+    assert set(engines) == {"numpy", "cortex-m7-qemu"}
+    assert engines["cortex-m7-qemu"]["bits"] == "equal"

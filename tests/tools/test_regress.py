@@ -6,9 +6,10 @@ import shutil
 import numpy as np
 import pytest
 from stapes.firmware_sim.compare import sha256_of, snr_db
-from stapes.firmware_sim.engines.base import Run
+from stapes.firmware_sim.engines.audio import Run
 from stapes.firmware_sim.engines.float_engine import FloatEngine
-from stapes.firmware_sim.engines.numpy_engine import NumpyEngine
+from stapes.firmware_sim.engines.numpy_engine import NumpyNetwork
+from stapes.firmware_sim.engines.pipeline import Pipeline
 from stapes.models import checkpoint
 from stapes.models.sound_files import as_q15, q15_to_float, read_audio, write_audio
 from stapes.quantize.recipe import load_recipe
@@ -228,12 +229,12 @@ def test_a_missed_threshold_fails_the_run(stapes, published, few_clips, noisy, t
 def test_thresholds_take_the_mask_of_the_run_that_is_compared(original, noisy, monkeypatch):
     runs = []
 
-    class Counting(NumpyEngine):
+    class Counting(Pipeline):
         def run(self, audio_q15, trace=False, progress=lambda frames: None):
             runs.append(trace)
             return super().run(audio_q15, trace, progress)
 
-    monkeypatch.setattr(engines, "NumpyEngine", Counting)
+    monkeypatch.setattr(engines, "Pipeline", Counting)
     report = command.run_regression(original, read_batch(noisy), ["numpy"])
     assert len(runs) == 1
     assert runs[0] is not True
@@ -243,7 +244,9 @@ def test_thresholds_take_the_mask_of_the_run_that_is_compared(original, noisy, m
     for path in noisy:
         audio = as_q15(path, read_audio(path))[None]
         floats.append(FloatEngine(original.float_onnx, original.sound_path).trace_float(q15_to_float(audio))["mask"])
-        integers.append(NumpyEngine(original.graph, original.sound_path).run(audio, trace=True).tensors["mask_q15"])
+        integers.append(
+            Pipeline(original.sound_path, NumpyNetwork(original.graph)).run(audio, trace=True).tensors["mask_q15"]
+        )
     joined = (np.concatenate([np.ravel(mask) for mask in masks]) for masks in (floats, integers))
     expected = snr_db(next(joined), next(joined) / 32768.0)
     assert report.thresholds["mask_snr_db"]["value"] == pytest.approx(expected, abs=1e-3)

@@ -5,7 +5,8 @@ import json
 import numpy as np
 import soundfile
 from stapes.firmware_sim.compare import sha256_of
-from stapes.firmware_sim.engines.numpy_engine import NumpyEngine
+from stapes.firmware_sim.engines.numpy_engine import NumpyNetwork
+from stapes.firmware_sim.engines.pipeline import Pipeline
 from stapes.models.sound_files import float_to_q15, read_audio
 
 
@@ -15,7 +16,9 @@ def test_json_names_each_file_and_the_hash_of_its_samples(stapes, bundle_of, few
     done = stapes("simulate", bundle.folder, clip, "-o", tmp_path / "out.wav", "--engine", "numpy", "--json")
     document = json.loads(done.stdout)
     written, rate = soundfile.read(tmp_path / "out.wav", dtype="int16")
-    expected = NumpyEngine(bundle.graph, bundle.sound_path).run(float_to_q15(read_audio(clip))[None]).audio_q15[0]
+    expected = (
+        Pipeline(bundle.sound_path, NumpyNetwork(bundle.graph)).run(float_to_q15(read_audio(clip))[None]).audio_q15[0]
+    )
     np.testing.assert_array_equal(written, expected)
     (entry,) = document["files"]
     assert rate == 16000

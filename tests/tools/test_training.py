@@ -9,7 +9,7 @@ import soundfile
 import torch
 from pesq import pesq
 from stapes.firmware_sim.audio.path import AudioPath
-from stapes.firmware_sim.engines.base import to_blocks
+from stapes.firmware_sim.engines.audio import to_blocks
 from stapes.models import checkpoint
 from stapes.models.errors import StapesError
 from stapes.models.gru_mask import GruMask

@@ -8,9 +8,10 @@ from typing import Any
 import numpy as np
 
 from ...firmware_sim.compare import sha256_of, snr_db
-from ...firmware_sim.engines.base import Engine
+from ...firmware_sim.engines.audio import AudioEngine
 from ...firmware_sim.engines.float_engine import FloatEngine
-from ...firmware_sim.engines.numpy_engine import NumpyEngine
+from ...firmware_sim.engines.numpy_engine import NumpyNetwork
+from ...firmware_sim.engines.pipeline import Pipeline
 from ...models.audio.transform import SAMPLE_RATE
 from ...models.sound_files import q15_to_float
 from ..bundle import Bundle
@@ -19,7 +20,7 @@ from ..progress import progress
 FLOAT_BATCH = 8
 
 
-def equality(engines: dict[str, Engine], audio_q15: np.ndarray, label: str) -> dict[str, Any]:
+def equality(engines: dict[str, AudioEngine], audio_q15: np.ndarray, label: str) -> dict[str, Any]:
     """All engines over one stream (S,) int16 from reset, against the first of them.
 
     identical; sha256 and compute_seconds (processor time) by engine; first_differing_sample of those engines that differ.
@@ -44,7 +45,7 @@ def equality(engines: dict[str, Engine], audio_q15: np.ndarray, label: str) -> d
 def closeness(bundle: Bundle, audio_q15: np.ndarray) -> dict[str, float]:
     """SNR in dB of the integer mask and of the output against float, over utterances (B, S) int16, each from reset."""
     sound_path = bundle.require_sound_path()
-    floats, integers = FloatEngine(bundle.float_onnx, sound_path), NumpyEngine(bundle.graph, sound_path)
+    floats, integers = FloatEngine(bundle.float_onnx, sound_path), Pipeline(sound_path, NumpyNetwork(bundle.graph))
     pairs: dict[str, list[tuple[np.ndarray, np.ndarray]]] = {"mask_snr_db": [], "output_snr_db": []}
     for start in range(0, len(audio_q15), FLOAT_BATCH):
         rows = audio_q15[start : start + FLOAT_BATCH]

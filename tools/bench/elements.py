@@ -9,9 +9,8 @@ import numpy as np
 
 from ...export.c import export_c
 from ...export.stamp import Stamp
-from ...firmware_sim.cortex_m7.network_device import NetworkDevice
-from ...firmware_sim.cortex_m7.toolchain import Toolchain
-from ...firmware_sim.network import NetworkSimulator
+from ...firmware_sim.cortex_m7.calls import Frames
+from ...firmware_sim.cortex_m7.measure import measure
 from ...quantize.graph import LIMITS, Graph, Operator, Tensor
 
 ELEMENTS = 512
@@ -21,22 +20,19 @@ _INPUT, _OUTPUT, _TERMS, _RESULTS = 6.0, 4.2, (1.0, 0.7), {"ADD": 1.5, "MUL": 0.
 _CURVES = {"LOGISTIC": {"int16": (2.0**-15, 0), "int8": (2.0**-8, -128)}, "TANH": {"int16": (2.0**-15, 0), "int8": (2.0**-7, 0)}}  # fmt: skip
 
 
-def instructions_per_element(toolchain: Toolchain | None = None) -> dict[str, float]:
+def instructions_per_element(toolchain: str | None = None) -> dict[str, float]:
     """Operator and dtype -> instructions an element of ELEMENTS, the call included; `toolchain` None is the first that is here.
 
-    Raises AssertionError where the device gives other integers than numpy.
+    Raises StapesError where the device gives other integers than numpy.
     """
     graph = _graph()
     rng = np.random.default_rng(0)
-    inputs = {name: _values(rng, graph.tensors[name]) for name in graph.inputs}
+    codes = {name: _values(rng, graph.tensors[name])[None] for name in graph.inputs}
     with tempfile.TemporaryDirectory(prefix="stapes-elements-") as work:
         folder = Path(work) / graph.name
         export_c(graph, folder, name=graph.name, sound_path=None, stamp=Stamp("0" * 16, "0", graph.name))
-        made, count = NetworkDevice(folder, graph, toolchain, counted=True).counted_step(inputs)
-    expected = NetworkSimulator(graph, 1).step({name: values[None] for name, values in inputs.items()})
-    for name, values in expected.items():
-        np.testing.assert_array_equal(made[name], values[0], err_msg=name)
-    taken = {stage.removeprefix("network: "): total for stage, total in count.by_stage.items()}
+        found = measure(folder, Frames(graph, codes), toolchain=toolchain)
+    taken = {stage.removeprefix("network: "): total for stage, total in found.instructions_by_stage.items()}
     return {op.name.replace("_", " "): round(taken[op.name] / ELEMENTS, 1) for op in graph.operators}
 
 

@@ -12,11 +12,11 @@ import numpy as np
 import onnxruntime
 
 from ...firmware_sim.audio.path import AudioPath
-from ...firmware_sim.engines.base import to_blocks
+from ...firmware_sim.engines.audio import to_blocks
 from ...firmware_sim.engines.litert import make_interpreter
 from ...firmware_sim.engines.native import build
 from ...firmware_sim.engines.pipeline import network_ends
-from ...firmware_sim.engines.tflm import TflmNetwork, import_runtime
+from ...firmware_sim.engines.tflm import TflmStream, import_runtime
 from ...firmware_sim.network import NetworkSimulator
 from ...quantize.graph import DTYPES
 from ...quantize.onnx_reader import read_onnx
@@ -61,7 +61,7 @@ def onnxruntime_step(bundle: Bundle) -> Step:
 
 def tflm_step(bundle: Bundle) -> Step:
     """TFLite Micro on this host, without optimised kernels; raises StapesError where it is not installed."""
-    network = TflmNetwork(import_runtime(), bundle.tflite, bundle.graph)
+    network = TflmStream(import_runtime(), bundle.tflite, bundle.graph)
     name, mask = bundle.graph.inputs[0], bundle.graph.outputs[0]
     return lambda codes: network.step({name: codes})[mask]
 

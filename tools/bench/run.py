@@ -17,7 +17,7 @@ from typing import Annotated, Any
 import numpy as np
 import typer
 
-from ...firmware_sim.engines.base import Engine
+from ...firmware_sim.engines.audio import AudioEngine
 from ...firmware_sim.fuzz import fuzz
 from ...models.audio.transform import SAMPLE_RATE
 from ...models.errors import StapesError
@@ -144,7 +144,7 @@ def _counted(bundles: dict[str, Bundle], work: Path, gtcrn: Path | None) -> dict
     return counted
 
 
-def _engines(bundle: Bundle) -> dict[str, Engine]:
+def _engines(bundle: Bundle) -> dict[str, AudioEngine]:
     missing = unavailable()
     return {name: make_engine(name, bundle) for name in (*EXACT, *DEVICE) if name not in missing}
 
@@ -177,7 +177,7 @@ def _frames(samples: int, hop: int) -> int:
 
 
 def _pipeline_speeds(
-    bundle: Bundle, engines: dict[str, Engine], stream: np.ndarray, measured: dict[str, Any]
+    bundle: Bundle, engines: dict[str, AudioEngine], stream: np.ndarray, measured: dict[str, Any]
 ) -> dict[str, dict[str, Any]]:
     hop = bundle.require_sound_path().hop
     long = (len(stream) / SAMPLE_RATE, _frames(len(stream), hop))
@@ -224,12 +224,12 @@ def _network_speeds(bundle: Bundle) -> dict[str, dict[str, Any]]:
     return results
 
 
-def _drift(engines: dict[str, dict[str, Engine]], minutes: float) -> dict[str, dict[str, Any]]:
+def _drift(engines: dict[str, dict[str, AudioEngine]], minutes: float) -> dict[str, dict[str, Any]]:
     """One long stream, natively and in numpy, from one reset on."""
     audio = speech_in_noise(60.0 * minutes, seed=3)
     results = {}
     for recipe, named in engines.items():
-        pair: dict[str, Engine] = {name: engine for name, engine in named.items() if name in ("numpy", "native")}
+        pair: dict[str, AudioEngine] = {name: engine for name, engine in named.items() if name in ("numpy", "native")}
         if len(pair) == 2:
             results[recipe] = {"minutes": minutes, **equality(pair, audio, f"{recipe}, {minutes:g} min")}
     return results

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from ...firmware_sim.compare import snr_db
-from ...firmware_sim.engines.base import Engine
+from ...firmware_sim.engines.audio import AudioEngine
 from ...firmware_sim.engines.float_engine import FloatEngine
 from ...models.errors import StapesError
 from ..bundle import Bundle
@@ -32,7 +32,7 @@ class Contest:
     """Everything that is compared: the two engines of a bundle, and peers by name."""
 
     float_engine: FloatEngine
-    integer_engine: Engine
+    integer_engine: AudioEngine
     peers: tuple[str, ...] = ()
 
     @property

@@ -9,8 +9,8 @@ import onnx
 
 from ...firmware_sim.compare import snr_db
 from ...firmware_sim.engines.float_engine import FloatEngine
-from ...firmware_sim.engines.numpy_engine import NumpyEngine
-from ...firmware_sim.engines.pipeline import network_ends
+from ...firmware_sim.engines.numpy_engine import NumpyNetwork
+from ...firmware_sim.engines.pipeline import Pipeline, network_ends
 from ...firmware_sim.network import NetworkSimulator
 from ...models.audio import SoundPath
 from ...models.sound_files import q15_to_float
@@ -48,7 +48,7 @@ def golden_vectors(
         arrays = {name: values.reshape(frames, -1) for name, values in codes.items()} | out
     else:
         audio = data.audio_q15[:1, :SAMPLES]
-        run = NumpyEngine(graph, sound_path).run(audio, trace=True)
+        run = Pipeline(sound_path, NumpyNetwork(graph)).run(audio, trace=True)
         ends = network_ends(graph, sound_path)
         arrays = {AUDIO_IN: audio[0], AUDIO_OUT: run.audio_q15[0]}
         arrays |= {tensor.name: run.tensors[tensor.name][0] for tensor in ends}

@@ -107,7 +107,7 @@ def inspect(
     instructions_per_cycle  with `device`: what the load at a clock assumes, 0.1 to 2
 
     `to_json` of the result is what `stapes inspect --json` prints. Raises StapesError: no bundle; with `device` also where the
-    machine lacks the compiler or the emulator, and for a bundle without an audio path.
+    machine lacks the compiler or the emulator.
 
     >>> found = inspect(bundle)
     >>> found.overflow_free, found.latency_ms

@@ -11,9 +11,9 @@ from typing import Any
 import numpy as np
 
 from ...firmware_sim.compare import Difference, first_difference, sha256_of, snr_db
-from ...firmware_sim.engines.base import Engine
+from ...firmware_sim.engines.audio import AudioEngine
 from ...firmware_sim.engines.float_engine import FloatEngine
-from ...firmware_sim.engines.pipeline import PipelineEngine
+from ...firmware_sim.engines.pipeline import Pipeline
 from ...models.audio import SoundPath
 from ...models.errors import Remark
 from ...models.sound_files import q15_to_float, read_audio
@@ -92,7 +92,7 @@ def _beginning(batch: Batch, sound_path: SoundPath) -> Batch:
 
 
 def _timed(
-    name: str, engine: Engine, batch: Batch, report: Report, masks: list[np.ndarray] | None = None
+    name: str, engine: AudioEngine, batch: Batch, report: Report, masks: list[np.ndarray] | None = None
 ) -> list[np.ndarray]:
     """Outputs by file; their masks (T, size) in q15 go into `masks`, where a list is given."""
     parts = in_parts(batch)
@@ -105,7 +105,7 @@ def _timed(
             if masks is None:
                 run = engine.run(part.audio_q15, progress=done)
             else:
-                assert isinstance(engine, PipelineEngine)
+                assert isinstance(engine, Pipeline)
                 run = engine.run(part.audio_q15, trace=("mask_q15",), progress=done)
                 traced = run.tensors["mask_q15"]
                 masks += [mask[: -(-length // hop)] for mask, length in zip(traced, part.lengths, strict=True)]
@@ -120,7 +120,7 @@ def _timed(
 
 
 def locate(
-    reference: Engine, other: Engine, batch: Batch, expected: list[np.ndarray], got: list[np.ndarray]
+    reference: AudioEngine, other: AudioEngine, batch: Batch, expected: list[np.ndarray], got: list[np.ndarray]
 ) -> Difference | None:
     """Run both engines again, traced, over the file that differs first, up to the end of the frame after the difference."""
     hop = reference.sound_path.hop

@@ -8,7 +8,7 @@ from __future__ import annotations
 import numpy as np
 
 from ...firmware_sim.audio.path import AudioPath
-from ...firmware_sim.engines.base import to_blocks
+from ...firmware_sim.engines.audio import to_blocks
 from ...models.audio import Quantity, SoundPath
 from ...models.audio.transform import stft
 from ...models.pipeline import FloatPipeline

@@ -19,7 +19,7 @@
 #define EXCHANGE __attribute__((section(".exchange")))
 #define KEPT __attribute__((section(".kept"), used))
 
-enum { HOPS_A_READ = 256 };
+enum { HOPS_A_READ = 256, TRACE_BYTES = 8 * 1024 * 1024 };
 enum { FAILED_FILE = 100, FAILED_INIT = 110, FAILED_PROCESS = 120 };
 
 int shim_init(CONTEXT *ctx);
@@ -46,7 +46,7 @@ EXCHANGE static uint32_t ticks[HOPS_A_READ];
 int shim_tensors(void);
 int shim_tensor_bytes(int tensor);
 
-EXCHANGE static unsigned char frame[64 * 1024];
+EXCHANGE static unsigned char frame[TRACE_BYTES];
 
 /* Nothing on the device reads the names, but the emulator's side does. */
 KEPT static const char *const *const names = JOIN(STAPES_NAME, _tensor_names);
@@ -121,7 +121,7 @@ int main(void)
     if (status != 0) {
         return FAILED_INIT + status;
     }
-    if (file.in < 0 || file.out < 0 || file.ticks < 0 || file.frames < 0) {
+    if (file.in < 0 || file.out < 0 || file.ticks < 0 || file.frames < 0 || frame_size() > TRACE_BYTES) {
         return FAILED_FILE;
     }
     status = stream(&file);

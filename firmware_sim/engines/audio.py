@@ -1,4 +1,4 @@
-"""What every engine is: audio in, audio out, and on request every tensor in between.
+"""What runs sound through a whole pipeline: audio in, audio out, and on request every tensor in between.
 
 B utterances, S samples, T frames.
 """
@@ -6,19 +6,13 @@ B utterances, S samples, T frames.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import numpy as np
 
 from ...models.audio import SoundPath
 from ...models.errors import StapesError
-
-Progress = Callable[[int], None]
-
-
-def no_progress(frames: int) -> None:
-    """Progress that nobody watches."""
+from .network import Progress, no_progress
 
 
 @dataclass(frozen=True)
@@ -32,8 +26,14 @@ class Run:
     tensors: dict[str, np.ndarray] = field(default_factory=dict)
 
 
-class Engine(ABC):
-    """One way to run the pipeline. `exact` engines must agree in every bit; the others are for comparison."""
+class AudioEngine(ABC):
+    """One way to run path and network over sound. `exact` engines must agree in every bit; the others are for comparison.
+
+    There are three. `Pipeline` is the path in numpy around any `NetworkEngine`, frame by frame. `CompiledPipeline` is an exported
+    program that runs path and network in one call a hop: the wall between the two is inside the C, where it costs nothing, and
+    `CompiledNetwork` is the same program entered at that wall. `FloatEngine` is the float path around the float network,
+    with nothing rounded in between.
+    """
 
     name: str
     exact: bool = True
