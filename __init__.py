@@ -87,7 +87,7 @@ _PLACES = {
 
 
 class _Quantize(ModuleType):
-    def __call__(self, *args, **kwargs):
+    def __call__(self, *args: "Any", **kwargs: "Any") -> "Any":
         """See `stapes.tools.library.quantize.quantize`."""
         from .tools.library.quantize import quantize
 
@@ -95,7 +95,7 @@ class _Quantize(ModuleType):
 
 
 class _Export(ModuleType):
-    def __call__(self, *args, **kwargs):
+    def __call__(self, *args: "Any", **kwargs: "Any") -> "Any":
         """See `stapes.tools.library.export.export`."""
         from .tools.library.export import export
 
@@ -108,7 +108,7 @@ _CALLED = {"quantize": _Quantize, "export": _Export}
 class _Root(ModuleType):
     """This module. A folder that is a function as well can be called as soon as the import system hands it over."""
 
-    def __setattr__(self, name, value):
+    def __setattr__(self, name: str, value: "Any") -> None:
         if name in _CALLED and type(value) is ModuleType:
             value.__class__ = _CALLED[name]
         super().__setattr__(name, value)
@@ -117,7 +117,7 @@ class _Root(ModuleType):
 sys.modules[__name__].__class__ = _Root
 
 
-def __getattr__(name):
+def __getattr__(name: str) -> "Any":
     from importlib import import_module
 
     if name in _CALLED:
@@ -131,5 +131,5 @@ def __getattr__(name):
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
-def __dir__():
+def __dir__() -> list[str]:
     return sorted({*globals(), *__all__, "__version__"})

@@ -38,7 +38,7 @@ class MeanErrors:
         for op in graph.operators:
             for name in op.inputs:
                 self._readers[name] = self._readers.get(name, 0) + 1
-        self._means: dict[tuple, tuple[np.ndarray, np.ndarray]] = {}
+        self._means: dict[tuple[object, ...], tuple[np.ndarray, np.ndarray]] = {}
 
     def of(self, op: Operator, x: Tensor, copy: Tensor, weights: Tensor) -> np.ndarray:
         """Mean error (O,) of `op` of the float graph where it reads x, as `copy` in another format, and rounded weights.

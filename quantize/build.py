@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -10,7 +11,7 @@ from .arithmetic import INT32_MAX
 from .bias_correction import MeanErrors
 from .float_graph import FloatGraph
 from .formats import Assigner, Format
-from .graph import DTYPES, LIMITS, Graph, Operator, Tensor
+from .graph import DTYPES, LIMITS, Graph, Operator, Region, Tensor
 from .int8_states import with_int8_states
 from .recipe import Recipe
 
@@ -199,7 +200,7 @@ def build(source: FloatGraph, recipe: Recipe, assigner: Assigner, errors: MeanEr
     return with_int8_states(graph)
 
 
-def _with_real_inputs(source: FloatGraph, builder: Builder):
+def _with_real_inputs(source: FloatGraph, builder: Builder) -> Iterator[Region]:
     """Regions whose role `x` names the tensor that their operators read, after any QUANTIZE."""
     for region in source.regions:
         inside = [op for op in builder.operators if op.region == region.name]

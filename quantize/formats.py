@@ -34,7 +34,11 @@ class Assigner:
     """Chooses a `Format` for any activation of a float graph in any dtype, and the dtype the recipe wants."""
 
     def __init__(
-        self, graph: FloatGraph, recipe: Recipe, seen: Observations, known: dict[tuple, Format] | None = None
+        self,
+        graph: FloatGraph,
+        recipe: Recipe,
+        seen: Observations,
+        known: dict[tuple[object, ...], Format] | None = None,
     ) -> None:
         """`known`: formats found for other recipes on the same graph and observations; grows."""
         self._graph, self._recipe, self._seen = graph, recipe, seen

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 
@@ -136,7 +137,7 @@ class _Trial:
 
     def equalise(self, strength: float) -> None:
         self._lowered, self._seen = equalise(*self._original, strength)
-        self._known: dict[tuple, Format] = {}
+        self._known: dict[tuple[object, ...], Format] = {}
         self._errors = MeanErrors(self._lowered, self._seen)
 
     def names(self) -> list[str]:
@@ -251,7 +252,7 @@ def _fewest(most: int, budget: float, drop: Callable[[int], float]) -> tuple[int
     return high, drop(high) if found is None else found
 
 
-def _recipe_of(overrides: Sequence[Override], clips: dict[str, float], **choices) -> Recipe:
+def _recipe_of(overrides: Sequence[Override], clips: dict[str, float], **choices: Any) -> Recipe:
     narrow = [
         Override((_literal(name),), clip=clip, reason="finer steps are worth more here than the largest values")
         for name, clip in clips.items()

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable
+from types import ModuleType
 
 import numpy as np
 
@@ -40,7 +41,7 @@ def _all_figures(samples: bytes) -> dict[str, float]:
     return {name: float(value) for name, value in _package().run(audio, SAMPLE_RATE).items()}
 
 
-def _package():
+def _package() -> ModuleType:
     try:
         from speechmos import dnsmos
     except ImportError as error:

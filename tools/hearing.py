@@ -12,6 +12,7 @@ import contextlib
 import warnings
 from collections.abc import Callable, Iterator
 from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 
@@ -66,7 +67,7 @@ def _measure(clean: np.ndarray, processed: np.ndarray, listener: str, index: str
     return float(value)
 
 
-def _amplified(package: SimpleNamespace, audio: np.ndarray, audiogram) -> np.ndarray:
+def _amplified(package: SimpleNamespace, audio: np.ndarray, audiogram: Any) -> np.ndarray:
     """NAL-R, its delay removed: (S,) at EAR_RATE -> (S,)."""
     prescription = package.NALR(NAL_R_TAPS, EAR_RATE)
     taps, _ = prescription.build(audiogram)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+from types import ModuleType
 
 import numpy as np
 import soxr
@@ -42,7 +43,7 @@ def rnnoise(noisy: np.ndarray, rate: int = SAMPLE_RATE) -> np.ndarray:
     return fitted
 
 
-def _package():
+def _package() -> ModuleType:
     try:
         from pyrnnoise import rnnoise as package
     except (ImportError, OSError) as error:

@@ -8,7 +8,7 @@ import os
 import signal
 import sys
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from multiprocessing import forkserver, resource_tracker
@@ -64,7 +64,7 @@ def score_all(
         raise StapesError("a scoring process died, perhaps for want of memory; try again with --jobs 1") from None
 
 
-def _collect(results, progress: Callable[[int], None]) -> list[dict[str, Score]]:
+def _collect(results: Iterable[dict[str, Score]], progress: Callable[[int], None]) -> list[dict[str, Score]]:
     collected = []
     for result in results:
         collected.append(result)
@@ -105,7 +105,7 @@ def _in_process() -> None:
 def _end_processes() -> None:
     for process in multiprocessing.active_children():
         process.kill()
-    server = getattr(forkserver._forkserver, "_forkserver_pid", None)  # type: ignore[attr-defined]
+    server = getattr(forkserver._forkserver, "_forkserver_pid", None)
     if server is not None:  # it may be importing, and would notice seconds later that it is alone
         os.kill(server, signal.SIGKILL)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass, fields
+from types import SimpleNamespace
 
 import numpy as np
 
@@ -58,7 +59,7 @@ class AudioProgram:
     after: tuple[Quantity, ...]
 
     @property
-    def flat(self):
+    def flat(self) -> SimpleNamespace:
         return flat(self.sound_path)
 
     @property

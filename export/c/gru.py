@@ -217,7 +217,7 @@ def _is_gate_product(params: Params) -> bool:
 def vector_sizes(graph: Graph, region: Region) -> tuple[int, int]:
     """Values in an input vector and in a state of the cell, which may run over several rows."""
     by_role = producers(graph, region)
-    return tuple(product(graph, by_role[role]).weights.shape[1] for role in ("xr", "hr"))  # type: ignore[return-value]
+    return tuple(product(graph, by_role[role]).weights.shape[1] for role in ("xr", "hr"))
 
 
 def product(graph: Graph, op: Operator) -> FullyConnectedParams:

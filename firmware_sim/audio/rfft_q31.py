@@ -139,7 +139,9 @@ def _bit_reversed(points: int) -> np.ndarray:
     return np.array([int(f"{place:0{bits}b}"[::-1], 2) for place in range(points)])
 
 
-def _radix_2(real: np.ndarray, imag: np.ndarray, cos: np.ndarray, sin: np.ndarray, sign: int) -> tuple:
+def _radix_2(
+    real: np.ndarray, imag: np.ndarray, cos: np.ndarray, sin: np.ndarray, sign: int
+) -> tuple[np.ndarray, np.ndarray]:
     """(B, 1, L) -> (B, 2, L / 2), a quarter of the sum and of the rotated difference."""
     half = real.shape[2] // 2
     real, imag = real >> 2, imag >> 2
@@ -164,7 +166,9 @@ def _butterfly(real: np.ndarray, imag: np.ndarray, sign: int) -> tuple[list[np.n
     )
 
 
-def _radix_4(real: np.ndarray, imag: np.ndarray, cos: np.ndarray, sin: np.ndarray, sign: int, first: bool) -> tuple:
+def _radix_4(
+    real: np.ndarray, imag: np.ndarray, cos: np.ndarray, sin: np.ndarray, sign: int, first: bool
+) -> tuple[np.ndarray, np.ndarray]:
     """(B, G, n) -> (B, 4 * G, n / 4): a butterfly and three rotations, cut off; all stages but the first divide by 4."""
     batch, groups, size = real.shape
     quarter = size // 4

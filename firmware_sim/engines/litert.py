@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 
@@ -11,7 +12,7 @@ from ...quantize.graph import DTYPES, Graph
 from .network import NetworkEngine
 
 
-def make_interpreter(tflite: bytes):
+def make_interpreter(tflite: bytes) -> Any:
     """LiteRT's interpreter, or TensorFlow's; raises StapesError where neither is installed or the file is refused."""
     try:
         from ai_edge_litert.interpreter import Interpreter

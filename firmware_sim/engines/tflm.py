@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from types import ModuleType
 
 import flatbuffers
 import numpy as np
@@ -17,7 +18,7 @@ ARENA_BYTES = 1 << 23
 MAX_PRESERVED = 1000
 
 
-def import_runtime():
+def import_runtime() -> ModuleType:
     """TFLite Micro's interpreter; raises StapesError where its wheel is not installed."""
     try:
         from tflite_micro import runtime
@@ -56,7 +57,7 @@ class TflmStream:
     With `trace` the interpreter preserves every tensor and `step` returns all activations too.
     """
 
-    def __init__(self, runtime, tflite: bytes, graph: Graph, trace: bool = False) -> None:
+    def __init__(self, runtime: ModuleType, tflite: bytes, graph: Graph, trace: bool = False) -> None:
         self._graph, self._made = graph, [name for op in graph.operators for name in op.outputs]
         preserved = trace and len(self._made) < MAX_PRESERVED
         config = (

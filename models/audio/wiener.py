@@ -49,7 +49,7 @@ class Wiener(Stage):
     xi_min_db: float = -25.0
     gamma_max: float = 40.0
     noise_floor: float = NOISE_FLOOR
-    startup_frames: int = 29  # type: ignore[assignment]
+    startup_frames: int = 29
     vad_hold_frames: int = 750
     clear_snr_db: float | None = None
 

@@ -46,7 +46,9 @@ class _Sequence:
     size: int
     roles: dict[str, str] = field(default_factory=dict)
 
-    def add(self, kind: str, role: str, inputs: tuple[str, ...], width: int, rows: int, hint: Hint, **options) -> str:
+    def add(
+        self, kind: str, role: str, inputs: tuple[str, ...], width: int, rows: int, hint: Hint, **options: object
+    ) -> str:
         self.roles[role] = self.context.graph.add(
             kind, inputs, f"{self.name}/{role}", (rows, width), options=options, region=self.name, hint=hint
         )

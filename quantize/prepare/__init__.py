@@ -61,3 +61,30 @@ def prepare(graph: Graph, op: Operator) -> Params:
         return PREPARE[op.kind](graph, op)
     except (LookupError, ValueError, TypeError, ArithmeticError, AssertionError):  # of shapes that no check foresaw
         raise OperatorError(op, "its tensors or options do not fit one another; write the file again") from None
+
+
+__all__ = [
+    "PREPARE",
+    "AbsParams",
+    "AddParams",
+    "BatchMatMulParams",
+    "ConcatenationParams",
+    "Conv2DParams",
+    "DepthwiseConv2DParams",
+    "FullyConnectedParams",
+    "LeakyReluParams",
+    "LutParams",
+    "MeanParams",
+    "MulParams",
+    "OperatorError",
+    "PadParams",
+    "Params",
+    "QuantizeParams",
+    "ReluParams",
+    "ReshapeParams",
+    "SigmoidParams",
+    "SliceParams",
+    "SplitParams",
+    "TransposeParams",
+    "prepare",
+]

@@ -142,7 +142,7 @@ def _fail(message: str) -> NoReturn:
     sys.exit(BAD_INPUT)
 
 
-def _remark(message, category, filename, lineno, file=None, line=None) -> None:
+def _remark(message: Warning | str, category: type[Warning], *_where: object, **_source: object) -> None:
     """A warning of ours as one line, without the place in the source."""
     if issubclass(category, Remark):
         _say(f"stapes: note: {message}")

@@ -9,6 +9,7 @@ B crops, T frames, F features, K bins, H hidden units, I inputs of a layer; floa
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -173,7 +174,9 @@ class Recurrence(torch.autograd.Function):
     """
 
     @staticmethod
-    def forward(ctx: Any, x_gates, x_candidate, weights, bias, ranges, name):  # type: ignore[override]
+    def forward(
+        ctx: Any, x_gates: Tensor, x_candidate: Tensor, weights: Tensor, bias: Tensor, ranges: Ranges | None, name: str
+    ) -> Tensor:
         size = x_candidate.shape[2]
         if ranges is None:
             hs, gs, gates, ns, ds = _forward_float(x_gates, x_candidate, weights.t(), bias)
@@ -193,7 +196,7 @@ class Recurrence(torch.autograd.Function):
         return hs[1:]
 
     @staticmethod
-    def backward(ctx: Any, grad: Tensor):  # type: ignore[override]
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor, None, None]:
         hs, gs, gates, ns, ds, weights, *inside = ctx.saved_tensors
         size = ds.shape[2]
         r, z, hn = gates[..., :size], gates[..., size:], gs[..., 2 * size :]
@@ -227,7 +230,15 @@ class GivenRecurrence(Recurrence):
     """As `Recurrence`, over a layer whose values are known: `kept` and `inside` as it would have saved them."""
 
     @staticmethod
-    def forward(ctx: Any, x_gates, x_candidate, weights, bias, kept, inside):  # type: ignore[override]
+    def forward(
+        ctx: Any,
+        x_gates: Tensor,
+        x_candidate: Tensor,
+        weights: Tensor,
+        bias: Tensor,
+        kept: Sequence[Tensor],  # type: ignore[override]
+        inside: Sequence[Tensor],  # type: ignore[override]
+    ) -> Tensor:
         ctx.save_for_backward(*kept, weights, *inside)
         return kept[0][1:]
 

@@ -44,12 +44,12 @@ class _Straight(torch.autograd.Function):
     """The given value, with the gradient of x."""
 
     @staticmethod
-    def forward(ctx: Any, x, value, inside):  # type: ignore[override]
+    def forward(ctx: Any, x: Tensor, value: Tensor, inside: Tensor) -> Tensor:
         ctx.save_for_backward(inside)
         return value.clone()
 
     @staticmethod
-    def backward(ctx: Any, grad: Tensor):  # type: ignore[override]
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, None, None]:
         (inside,) = ctx.saved_tensors
         return grad * inside, None, None
 
@@ -71,7 +71,7 @@ class IntegerForward:
             path = Path(work) / "network.onnx"
             export_onnx(model, model.config.sound_path(), path)
             self.lowered = lower(read_onnx(path)[1])
-        self.known: dict[tuple, Format] = {}
+        self.known: dict[tuple[object, ...], Format] = {}
 
     def calibrate(self, features: Tensor) -> None:
         """Choose the formats as `quantize` would, from `features` (B, T, F) and the weights of the moment."""

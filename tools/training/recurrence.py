@@ -45,7 +45,7 @@ class Layer(torch.autograd.Function):
     """x (T, B, 3H): the terms of the input; recurrent weights (3H, H), bias (3H,) -> states (T, B, H)."""
 
     @staticmethod
-    def forward(ctx: Any, x, weights, bias):  # type: ignore[override]
+    def forward(ctx: Any, x: Tensor, weights: Tensor, bias: Tensor) -> Tensor:
         frames, batch, rows = x.shape
         sizes = (frames, batch, rows // 3)
         states = torch.zeros(frames + 1, *sizes[1:])
@@ -55,7 +55,7 @@ class Layer(torch.autograd.Function):
         return states[1:]
 
     @staticmethod
-    def backward(ctx: Any, grad: Tensor):  # type: ignore[override]
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         states, g, n, d, weights = ctx.saved_tensors
         dx, dg, back = torch.empty_like(g), torch.empty_like(g), torch.empty(n.shape[1:])
         _call("gru_backward", tuple(n.shape), grad.contiguous(), _panels(weights), g, n, d, dx, dg, back)
@@ -67,7 +67,7 @@ class QuantisedLayer(torch.autograd.Function):
     """As `Layer` with int8 activations: x quantised, formats (6, 4), bounds (2,) of the states; see recurrence.c."""
 
     @staticmethod
-    def forward(ctx: Any, x, weights, bias, formats, bounds):  # type: ignore[override]
+    def forward(ctx: Any, x: Tensor, weights: Tensor, bias: Tensor, formats: Tensor, bounds: Tensor) -> Tensor:
         frames, batch, rows = x.shape
         sizes = (frames, batch, rows // 3)
         states = torch.zeros(frames + 1, *sizes[1:])
@@ -79,11 +79,11 @@ class QuantisedLayer(torch.autograd.Function):
         return states[1:]
 
     @staticmethod
-    def backward(ctx: Any, grad: Tensor):  # type: ignore[override]
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, Tensor, Tensor, None, None]:
         states, weights, formats, *kept = ctx.saved_tensors
         dx, dg, back = torch.empty_like(kept[0]), torch.empty_like(kept[0]), torch.empty(states.shape[1:])
         arrays = (formats, grad.contiguous(), _panels(weights), *kept, dx, dg, back)
-        _call("gru_backward_quantised", tuple(grad.shape), *arrays)  # type: ignore[arg-type]
+        _call("gru_backward_quantised", (grad.shape[0], grad.shape[1], grad.shape[2]), *arrays)
         flat = dg.flatten(0, 1)
         return dx, flat.t() @ states[:-1].flatten(0, 1), flat.sum(0), None, None
 
