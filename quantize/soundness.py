@@ -16,6 +16,7 @@ from .proof import prove
 MOST_VALUES = 1 << 24
 MOST_AXES = 8
 # Kinds of regions that quantisation makes; C has kernels for others, which it finds for itself.
+_PRODUCTS = ("FULLY_CONNECTED", "CONV_2D", "DEPTHWISE_CONV_2D")
 REGION_KINDS = ("gru", "gru_sequence", "layer_norm", "energy")
 
 
@@ -31,11 +32,21 @@ def require_sound(graph: Graph) -> None:
     _require_regions(graph)
     for op in graph.operators:
         prepare(graph, op)
+        _require_weights(graph, op)
     for bound in prove(graph):
         if not bound.holds:
             raise StapesError(
                 f"operator {bound.operator!r}: the {bound.what} could overflow; quantise the network again"
             )
+
+
+def _require_weights(graph: Graph, op: Operator) -> None:
+    """TensorFlow Lite has weights of int8 from -127 to 127; two of -128 would not fit into the packed form of the C."""
+    weights = graph.tensors[op.inputs[1]] if op.kind in _PRODUCTS else None
+    if weights is not None and weights.dtype == "int8" and weights.data is not None and weights.data.min() < -127:
+        raise StapesError(
+            f"tensor {weights.name[:80]!r} holds weights of -128, TensorFlow Lite has weights from -127 to 127; quantise the network again"
+        )
 
 
 def _require_tensor(name: str, tensor: Tensor) -> None:

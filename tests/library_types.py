@@ -34,4 +34,4 @@ assert issubclass(stapes.StapesError, Exception)
 # Each of these is wrong: without the remark the checker would complain, and with it it complains where it finds nothing.
 stapes.quantize(3, "bundle")  # type: ignore[arg-type]
 stapes.export("bundle")  # type: ignore[call-arg]
-stapes.inspect("bundle", portable=True)  # type: ignore[call-overload]
+stapes.inspect("bundle", instructions_per_cycle=1.0)  # type: ignore[call-overload]

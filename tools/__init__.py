@@ -8,6 +8,7 @@ targets, defaults   names and values that options and commands share
 console         where they speak: tables on standard output, progress on standard error
 proof_table     the overflow proof for people
 bundle          the folder that says all of a quantised model
+float_network   the float network in it, looked at before it is run
 engines         engines by name
 auto_recipe, listening   which activations are worth int16, and the recordings that decide it
 audio_files     audio arguments; audio/ holds the recordings that come along

@@ -34,6 +34,7 @@ from ..quantize.graph import Graph
 from ..quantize.recipe import Recipe, load_recipe
 from ..quantize.soundness import require_sound
 from .arrays import read_npz
+from .float_network import require_float_network
 
 # What `format` of a manifest says:
 #   1  the path as a flat table under `frontend`
@@ -269,7 +270,7 @@ def load_bundle(folder: str | os.PathLike[str]) -> Bundle:
     with _told_of(folder / "vectors.npz"):
         Vectors.from_arrays(read_npz(contents["vectors.npz"], "its arrays", AGAIN), graph, sound_path)
     with _told_of(folder / "float.onnx"):
-        _require_float_network(contents["float.onnx"], graph)
+        require_float_network(contents["float.onnx"], graph)
     return Bundle(folder, graph, recipe, sound_path, manifest)
 
 
@@ -356,44 +357,3 @@ def _require_audio_path(sound_path: SoundPath | None, graph: Graph) -> None:
         mask_scaling(sound_path, mask)
     except (ArithmeticError, ValueError) as error:
         raise StapesError(f"front end: a constant is out of range ({error}); {AGAIN}") from None
-
-
-def _require_float_network(data: bytes, graph: Graph) -> None:
-    """The float network runs by itself and has the ends of the integer one."""
-    import onnx
-    from google.protobuf.message import DecodeError
-
-    try:
-        proto = onnx.load_model_from_string(data)
-        onnx.checker.check_model(proto)
-    except (DecodeError, onnx.checker.ValidationError, ValueError, RuntimeError) as error:
-        raise StapesError(f"no readable ONNX model ({(str(error).splitlines() or [''])[0][:120]}); {AGAIN}") from None
-    if any(tensor.data_location == onnx.TensorProto.EXTERNAL for tensor in proto.graph.initializer):
-        raise StapesError(f"keeps weights in other files; {AGAIN}")
-    if any(node.op_type in ("Loop", "Scan") for node in _nodes(proto)):
-        raise StapesError(f"holds a loop, which could run without end; {AGAIN}")
-    constants = {tensor.name for tensor in proto.graph.initializer}
-    for what, values, names in (
-        ("input", proto.graph.input, (*graph.inputs, *(state.input for state in graph.states))),
-        ("output", proto.graph.output, (*graph.outputs, *(state.output for state in graph.states))),
-    ):
-        sizes = {value.name: _size(value) for value in values if value.name not in constants}
-        for name in names:
-            if name not in sizes or sizes[name] not in (None, graph.tensors[name].size):
-                raise StapesError(f"has no {what} {name[:80]!r} of {graph.tensors[name].size} values; {AGAIN}")
-
-
-def _nodes(proto: Any) -> Iterator[Any]:
-    """Every node of an ONNX model: of the graph, of its branches, of its functions."""
-    waiting = [*proto.graph.node, *(node for function in proto.functions for node in function.node)]
-    while waiting:
-        node = waiting.pop()
-        yield node
-        for field in node.attribute:
-            waiting += [*field.g.node, *(inner for graph in field.graphs for inner in graph.node)]
-
-
-def _size(value: Any) -> int | None:
-    """Values of an ONNX input or output; None where a dimension is not told."""
-    dims = value.type.tensor_type.shape.dim
-    return int(np.prod([dim.dim_value for dim in dims], dtype=object)) if all(d.dim_value > 0 for d in dims) else None

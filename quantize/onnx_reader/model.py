@@ -144,6 +144,11 @@ def _folded(model: onnx.ModelProto, label: str) -> onnx.ModelProto:
         model = shaping.infer_shapes(model)
         shaping.require_small(model.graph, label)
         if shaping.unknown_values(model.graph) and not _control_flow(model.graph):
+            if grown := shaping.open_sizes(model.graph):
+                raise StapesError(
+                    f"{label}: {grown[0].op_type} ({grown[0].name or grown[0].output[0]}) decides at run time how large its "
+                    "result is; a device computes the same in every frame: export the model with fixed sizes"
+                )
             model = fold(shaping.measured(model))
             model = shaping.infer_shapes(model)
             if shaping.unknown_values(model.graph):

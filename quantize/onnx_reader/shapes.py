@@ -13,6 +13,17 @@ from ...models.errors import StapesError
 
 # A frame of a hearing aid holds thousands of numbers; a value with more than this is a mistake or an attack.
 MOST_VALUES = 2**26
+# Operators whose result may be much larger than what they read: from which operand on their sizes stand.
+_ANY_SIZE = {
+    "ConstantOfShape": 0,
+    "Expand": 1,
+    "Tile": 1,
+    "Range": 0,
+    "OneHot": 1,
+    "Resize": 1,
+    "Upsample": 1,
+    "Pad": 1,
+}
 CONTROL_FLOW = ("If", "Loop", "Scan", "SequenceMap")
 
 
@@ -91,6 +102,20 @@ def require_small(graph: onnx.GraphProto, label: str) -> None:
     for name, shape in known_shapes(graph).items():
         if math.prod(shape) > MOST_VALUES:
             raise StapesError(f"{label}: {name!r} of shape {shape} is too large for a device; export one frame a call")
+
+
+def open_sizes(graph: onnx.GraphProto) -> list[onnx.NodeProto]:
+    """The operators whose result may have any size, and whose size no constant says."""
+    known = known_shapes(graph) | {tensor.name: tuple(tensor.dims) for tensor in graph.initializer}
+    fixed = {tensor.name for tensor in graph.initializer}
+    fixed |= {node.output[0] for node in graph.node if node.op_type == "Constant"}
+    return [
+        node
+        for node in graph.node
+        if node.op_type in _ANY_SIZE
+        and node.output[0] not in known
+        and not all(name in fixed for name in node.input[_ANY_SIZE[node.op_type] :] if name)
+    ]
 
 
 def measured(model: onnx.ModelProto) -> onnx.ModelProto:

@@ -90,7 +90,7 @@ MANIFESTS = {
     "text for a number": (with_stage(0, hop="64"), "stages[0] (transform): hop is '64'; it must be a whole number"),
     "path of another network": (with_stage(0, analysis=256), "quantise it with the front end"),
     "endless window": (with_stage(0, analysis=2**40), "analysis 1099511627776"),
-    "a gain without end": (with_stage(2, xi_min_db=1e308), "front end"),
+    "a gain without end": (with_stage(2, xi_min_db=1e308), "xi_min_db 1e+308: give at most"),
     "no list of stages": (put("stages", {"features": "log"}), "stages is a table; it must be a list"),
     "a stage without a kind": (put("stages", [{}]), "a stage is a table with a kind"),
     "an earlier format's key": (in_the_form_of(2, "frontend", {}), "stages is missing"),
@@ -194,7 +194,28 @@ def test_a_float_network_of_other_ends_or_without_weights_is_refused(refused, or
         body = onnx.helper.make_graph([], "body", [], [])
         graph.node.append(onnx.helper.make_node("Loop", ["", ""], ["never"], body=body))
 
+    def grown(kind, *operands, shape=(2**16, 2**17)):
+        def change(graph):
+            graph.initializer.append(onnx.numpy_helper.from_array(np.array(shape, np.int64), "sizes"))
+            graph.node.append(onnx.helper.make_node(kind, [*operands, "sizes"], ["grown"]))
+            graph.node.append(onnx.helper.make_node("ReduceMax", ["grown"], ["most"], keepdims=0))
+            graph.output.append(onnx.helper.make_tensor_value_info("most", onnx.TensorProto.FLOAT, []))
+
+        return changed(change)
+
+    def grown_at_run_time(graph):
+        graph.node.append(onnx.helper.make_node("Cast", [graph.input[0].name], ["whole"], to=onnx.TensorProto.INT64))
+        graph.node.append(onnx.helper.make_node("Abs", ["whole"], ["sizes"]))
+        graph.initializer.append(onnx.numpy_helper.from_array(np.array([-1], np.int64), "one_axis"))
+        graph.node.append(onnx.helper.make_node("Reshape", ["sizes", "one_axis"], ["row"]))
+        graph.node.append(onnx.helper.make_node("ConstantOfShape", ["row"], ["grown"]))
+        graph.node.append(onnx.helper.make_node("ReduceMax", ["grown"], ["most"], keepdims=0))
+        graph.output.append(onnx.helper.make_tensor_value_info("most", onnx.TensorProto.FLOAT, []))
+
     cases = {
+        "a value that fills the memory": grown("ConstantOfShape"),
+        "an input that is spread over it": grown("Expand", original.graph.inputs[0], shape=(2**26, 65)),
+        "a size of the input's": changed(grown_at_run_time),
         "empty": b"",
         "text": b"hello",
         "without weights": changed(lambda graph: graph.ClearField("initializer")),
@@ -224,8 +245,10 @@ def test_a_graph_of_another_order_format_or_region_is_refused(refused, original)
         return dataclasses.replace(graph, operators=tuple(change(list(graph.operators))))
 
     feature, mask = graph.inputs[0], graph.outputs[0]
+    weights = next(graph.tensors[op.inputs[1]] for op in graph.operators if op.kind == "FULLY_CONNECTED")
     huge = (1, 2**30)
     cases = {
+        "weights of -128": tensor(weights.name, data=np.where(np.arange(weights.size).reshape(weights.shape) == 9, -128, weights.data).astype(np.int8)),
         "backwards": operators(lambda ops: ops[::-1]),
         "twice": operators(lambda ops: [*ops, ops[-1]]),
         "a part": operators(lambda ops: ops[:-1]),
