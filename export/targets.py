@@ -1,8 +1,8 @@
-"""For which processors C is exported: a target chooses the kernels that come along.
+"""For which processors C is exported: a target chooses the kernels that come along, and how weights lie for them.
 
-The C of every target computes the same bits, also on processors that are not its own. What a target adds stands in a room of
-the runtime, `export/runtime/<core>`, and behind the macro `STAPES_<CORE>`; the files of a target that has none hold no word
-of the others.
+The C of every target computes the same bits, also on processors that are not its own. What is for one core stands in a room
+of the runtime, `export/runtime/<core>`, and behind the macro `STAPES_<CORE>`; for another target both are left out. A target
+may have a room besides whose files take the place of those of the same name.
 """
 
 from __future__ import annotations
@@ -11,16 +11,22 @@ from dataclasses import dataclass
 
 from ..models.errors import StapesError
 
-# Rooms of the runtime that are for one core.
+# Rooms of the runtime that are for one core, and rooms whose files take the place of others.
 CORES = ("cortex_m7",)
+REPLACING = ("portable",)
 
 
 @dataclass(frozen=True)
 class Target:
-    """`core` is the room of the target's own kernels, "" for none; `kernels` says in words what multiplies."""
+    """`core` is the room of the target's own kernels, `replacing` that of what it has in place of others, "" for none.
+
+    `row_pairs` says whether weights lie in pairs of rows, see `export.c.packing`; `kernels` is in words what multiplies.
+    """
 
     name: str
     core: str
+    replacing: str
+    row_pairs: bool
     kernels: str
     about: str
 
@@ -28,10 +34,14 @@ class Target:
 CORTEX_M7 = Target(
     "cortex-m7",
     "cortex_m7",
+    "",
+    True,
     "Cortex-M7",
     "assembly for the Cortex-M7, which a Cortex-M4, M33 and M55 take too; everything else takes its portable twin",
 )
-PORTABLE = Target("portable", "", "portable C99", "plain C99 for any 32-bit or 64-bit little-endian processor")
+PORTABLE = Target(
+    "portable", "", "portable", False, "portable C99", "plain C99 for any 32-bit or 64-bit little-endian processor"
+)
 TARGETS = {target.name: target for target in (CORTEX_M7, PORTABLE)}
 # Why a target that has a name cannot be chosen yet.
 _PLANNED = {"cortex-m55": "its own kernels (Helium) do not exist yet; use cortex-m7, which gives the same bits on it"}

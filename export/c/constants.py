@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ..targets import CORTEX_M7, Target
 from ..template import Code
 from .text import C_TYPES, Names, code, shape, values
 
@@ -48,9 +49,10 @@ class Array:
 
 
 class Constants:
-    """Collects arrays; a second array with the same dtype and values gets the name of the first."""
+    """Collects arrays for a target; a second array with the same dtype and values gets the name of the first."""
 
-    def __init__(self, prefix: str) -> None:
+    def __init__(self, prefix: str, target: Target = CORTEX_M7) -> None:
+        self.target = target
         self._prefix = prefix
         self._names = Names(_TAKEN, _BEGINNINGS)
         self._arrays: dict[tuple[str, bytes], Array] = {}

@@ -82,7 +82,7 @@ def matrix_of(what: str, params: FullyConnectedParams, x: Tensor) -> Matrix:
 
 def matrix_fields(what: str, label: str, matrix: Matrix, arrays: Constants) -> Fields:
     """Fields of `stapes_matrix`."""
-    packed = pack(what, matrix)
+    packed = pack(what, matrix, target=arrays.target)
     return {
         "inputs": matrix.weights.shape[1],
         "weights": arrays.add(f"{label} weights", packed.weights),

@@ -9,6 +9,9 @@ so that the dual multiply-accumulate of the Cortex-M7 sums a pair of rows at onc
 256 * odd sum + even sum, and with the even sum, summed apart, the odd one follows. In 32 bits that holds while odd sums
 stay below 2^23, in 64 bits always.
 
+For a target without such an instruction the int8 weights of a block lie row by row, in as many halfwords, and likewise those
+of a group of a sparse matrix: none has to be taken apart.
+
 What a row needs besides follows block by block: 4 biases, 4 multipliers, and one word of 4 right shifts (6 bits each)
 and the output's zero point (8 bits) where the rounding has shifts.
 
@@ -25,6 +28,7 @@ import numpy as np
 
 from ...models.errors import StapesError
 from ...quantize.arithmetic import reduced_multiplier_q15
+from ..targets import CORTEX_M7, Target
 from .kernels import PORTABLE, Kernel
 from .sparse import kept_groups, sparse_bytes, sparse_groups
 
@@ -95,7 +99,7 @@ def kernel(what: str, matrix: Matrix, sparse: bool | None = None) -> Kernel:
     return Kernel(form, groups, groups)
 
 
-def pack(what: str, matrix: Matrix, sparse: bool | None = None) -> PackedMatrix:
+def pack(what: str, matrix: Matrix, sparse: bool | None = None, target: Target = CORTEX_M7) -> PackedMatrix:
     """A matrix without its groups of zeros or whole (`sparse`), or, if None is given, as what is cheaper.
 
     Raises StapesError, naming `what`, for weights that a halfword cannot hold.
@@ -105,11 +109,13 @@ def pack(what: str, matrix: Matrix, sparse: bool | None = None) -> PackedMatrix:
     if rounding != ONCE_HIGH:
         shift = np.where(parts[1] == 0, -2, _blocks(matrix.shift))  # any that the kernels take: the product is 0
         parts.append(_shift_words(shift, _blocks(matrix.zero_point)))
-    weights = pack_weights(what, matrix.weights)
+    weights = pack_weights(what, matrix.weights, target)
     found = sparse_groups(weights) if (sparse_pays(weights) if sparse is None else sparse) else None
     if found is not None:
         weights, ends = found
         parts.insert(1, ends)
+    elif not target.row_pairs:
+        weights = _joined_rows(weights)
     return PackedMatrix(weights, np.concatenate(parts, axis=1).astype(np.int32), rounding, sparse=found is not None)
 
 
@@ -121,8 +127,8 @@ def sparse_pays(weights: np.ndarray) -> bool:
     return fewer and sparse_bytes(kept, blocks) <= weights.nbytes
 
 
-def pack_weights(what: str, weights: np.ndarray) -> np.ndarray:
-    """int8 (O, I) -> int16 (blocks, groups, column pair, row pair, column)."""
+def pack_weights(what: str, weights: np.ndarray, target: Target = CORTEX_M7) -> np.ndarray:
+    """int8 (O, I) -> int16 (blocks, groups, column pair, row pair, column), or groups of as many halfwords row by row."""
     rows, columns = weights.shape
     filled = np.zeros((-(-rows // ROWS) * ROWS, padded(columns)), np.int64)
     filled[:rows, :columns] = weights
@@ -130,8 +136,18 @@ def pack_weights(what: str, weights: np.ndarray) -> np.ndarray:
     if pairs.min() < -(2**15):
         raise StapesError(f"operator '{what}': weights of -128; TensorFlow Lite has weights from -127 to 127")
     blocks, groups = len(filled) // ROWS, filled.shape[1] // COLUMNS
+    if not target.row_pairs:
+        by_row = filled.reshape(blocks, ROWS, groups, COLUMNS).transpose(0, 2, 1, 3)
+        return np.ascontiguousarray(by_row, np.int8).view("<i2").astype(np.int16).reshape(blocks, groups, 2, 2, 2)
     shaped = pairs.reshape(blocks, ROWS // 2, groups, COLUMNS // 2, 2)
     return np.ascontiguousarray(shaped.transpose(0, 2, 3, 1, 4), np.int16)
+
+
+def _joined_rows(weights: np.ndarray) -> np.ndarray:
+    """Groups row by row -> blocks row by row, both int16 (blocks, groups, 2, 2, 2)."""
+    blocks, groups = weights.shape[:2]
+    rows = weights.reshape(blocks, groups, ROWS, COLUMNS // 2).transpose(0, 2, 1, 3)
+    return np.ascontiguousarray(rows).reshape(weights.shape)
 
 
 def unpack_weights(packed: np.ndarray, rows: int, columns: int) -> np.ndarray:

@@ -185,7 +185,7 @@ def build_program(
     }
     layout = lay_out(graph, steps, scratch_bytes)
     scope = _name_everything(graph, steps, layout, sizes)
-    arrays = Constants(name)
+    arrays = Constants(name, target)
     writer = Writer(graph, scope.names, arrays, scope.expressions)
 
     entries = Names()

@@ -3,7 +3,7 @@
 The runtime lies in rooms, folders by family, and is exported in the same folders. The header `stapes_ROOM.h` of a room
 declares what a program calls. A file is known by its name alone, which is the name of no other one. Files include each
 other by their relative place, so that no include path is needed. Kernels for one core stand in the room of that core and
-behind its macro; for another target they are left out.
+behind its macro; for another target they are left out. A file in the room of a target may take the place of the one of its name.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-from ..targets import CORES, CORTEX_M7, Target
+from ..targets import CORES, CORTEX_M7, REPLACING, Target
 
 RUNTIME = Path(__file__).parent.parent / "runtime"
 FOLDER = "runtime"  # of an export
@@ -32,7 +32,8 @@ _ALWAYS = ("stapes_status.h", "stapes_config.h")
 @functools.cache
 def _rooms() -> Mapping[str, str]:
     """Name of each file -> its path in the runtime."""
-    return {path.name: path.relative_to(RUNTIME).as_posix() for path in sorted(RUNTIME.rglob("*.[ch]"))}
+    paths = (path for path in sorted(RUNTIME.rglob("*.[ch]")) if path.parent.name not in REPLACING)
+    return {path.name: path.relative_to(RUNTIME).as_posix() for path in paths}
 
 
 def _mentioned(name: str, target: Target) -> list[str]:
@@ -57,9 +58,10 @@ def runtime_files(functions: Iterable[str], sources: Iterable[str] = (), target:
     return sorted(_rooms()[name] for name in found)
 
 
-def runtime_file(name: str) -> Path:
+def runtime_file(name: str, target: Target = CORTEX_M7) -> Path:
     """The runtime file of this name, or of this path in the runtime."""
-    return RUNTIME / _rooms()[Path(name).name]
+    replacing = RUNTIME / target.replacing / Path(name).name
+    return replacing if target.replacing and replacing.is_file() else RUNTIME / _rooms()[Path(name).name]
 
 
 def exported_path(name: str) -> str:
@@ -75,7 +77,7 @@ def exported_headers(functions: Iterable[str]) -> list[str]:
 
 def runtime_text(name: str, target: Target = CORTEX_M7) -> str:
     """The text of one runtime file, by its name or its path, without what is for the core of another target."""
-    text = runtime_file(name).read_text(encoding="utf-8")
+    text = runtime_file(name, target).read_text(encoding="utf-8")
     if not target.core:
         text = re.sub(rf'^#include "[^"]*{_CORE_HEADER}"\n', "", text, flags=re.MULTILINE)
     for core in CORES:

@@ -3,8 +3,9 @@
 import re
 
 from stapes.export.c.runtime import RUNTIME, runtime_file, runtime_files
+from stapes.export.targets import CORES, REPLACING, TARGETS
 
-FILES = sorted(RUNTIME.rglob("*.[ch]"))
+FILES = [path for path in sorted(RUNTIME.rglob("*.[ch]")) if path.parent.name not in REPLACING]
 
 
 def test_a_name_is_that_of_one_file():
@@ -27,3 +28,19 @@ def test_what_a_file_needs_comes_with_it():
             for other in needed:
                 included = re.findall(r'^#include "(?:[^"]*/)?(stapes_[^"/]+)"', other.read_text(), re.MULTILINE)
                 assert {runtime_file(name) for name in included} <= needed, other
+
+
+def test_every_room_has_a_header_of_its_name():
+    rooms = {path.parent for path in FILES} - {RUNTIME}
+    assert all((room / f"stapes_{room.name}.h").is_file() for room in rooms)
+    assert {room.name for room in rooms} >= set(CORES)
+
+
+def test_what_takes_the_place_of_a_file_bears_its_name_and_finds_its_headers_there():
+    for room in REPLACING:
+        for path in (RUNTIME / room).iterdir():
+            place = runtime_file(path.name)
+            assert place != path
+            assert [t.name for t in TARGETS.values() if runtime_file(path.name, t) == path] == [room]
+            for include in re.findall(r'^#include "([^"]+)"', path.read_text(), re.MULTILINE):
+                assert (place.parent / include).resolve() == runtime_file(include.rpartition("/")[2]), include

@@ -14,7 +14,8 @@ import numpy as np
 
 from ...export.c.packing import COLUMNS as COLUMNS_OF_GROUP
 from ...export.c.packing import ONCE_HIGH, ROWS, TWICE_HIGH, Matrix, PackedMatrix, pack, padded
-from ...export.c.runtime import runtime_file
+from ...export.c.runtime import runtime_files, runtime_text
+from ...export.targets import CORTEX_M7, Target
 from ...firmware_sim.cortex_m7.counting import InstructionCounter
 from ...firmware_sim.cortex_m7.firmware import Firmware
 from ...firmware_sim.cortex_m7.unicorn_device import EXCHANGE, EXCHANGE_BYTES, UnicornDevice
@@ -48,6 +49,7 @@ class Case:
     """A matrix, an input vector that is padded with nonsense, and the outputs that numpy gives."""
 
     name: str
+    matrix: Matrix
     packed: PackedMatrix
     vector: np.ndarray
     expected: np.ndarray
@@ -106,7 +108,7 @@ def make_case(columns: int, outputs: int, narrow: bool, data: str, zeros: float 
     vector = np.concatenate([x, rng.integers(low, high + 1, padded(columns) - columns)]).astype(np.int16)
     kind = "int8 activations" if narrow else "int16 activations"
     name = f"{kind} {columns}->{outputs}, {data}" + ("" if zeros is None else f", {100 * zeros:g} % zeros")
-    return Case(name, pack("case", matrix, sparse=zeros is not None), vector, _expected(matrix, x))
+    return Case(name, matrix, pack("case", matrix, sparse=zeros is not None), vector, _expected(matrix, x))
 
 
 def _kept(rng: np.random.Generator, outputs: int, columns: int, zeros: float) -> np.ndarray:
@@ -136,15 +138,17 @@ def _expected(matrix: Matrix, x: np.ndarray) -> np.ndarray:
 
 
 class HostRows:
-    """The portable kernels, compiled for this machine with the flags given."""
+    """The portable kernels of a target, compiled for this machine with the flags given."""
 
-    def __init__(self, flags: Iterable[str] = FAST) -> None:
+    def __init__(self, flags: Iterable[str] = FAST, target: Target = CORTEX_M7) -> None:
+        self._target = target
         with tempfile.TemporaryDirectory(prefix="stapes-rows-") as work:
             library = Path(work) / "rows.so"
-            files = [
-                str(runtime_file(f"{name}.c"))
-                for name in (*KERNELS.values(), "stapes_block_sums", "stapes_sparse_sums")
-            ]
+            names = runtime_files(KERNELS.values(), target=target)
+            for name in names:
+                (Path(work) / name).parent.mkdir(exist_ok=True)
+                (Path(work) / name).write_text(runtime_text(name, target), encoding="utf-8")
+            files = [str(Path(work) / name) for name in names if name.endswith(".c")]
             call_compiler(
                 [*find_compiler().split(), "-std=c99", "-fPIC", "-shared", *flags, *files, "-o", str(library)]
             )
@@ -152,9 +156,10 @@ class HostRows:
 
     def values(self, case: Case) -> np.ndarray:
         made = np.empty(ROWS * case.blocks, np.int16)
+        packed = pack("case", case.matrix, sparse=case.packed.sparse, target=self._target)
         weights, vector, rows, values = (
             np.ascontiguousarray(array).ctypes.data_as(ctypes.c_void_p)
-            for array in (case.packed.weights, case.vector, case.packed.rows, made)
+            for array in (packed.weights, case.vector, packed.rows, made)
         )
         kernel = getattr(self._c, case.kernel)
         kernel(weights, vector, ctypes.c_int32(case.place), rows, values, ctypes.c_int32(case.blocks))

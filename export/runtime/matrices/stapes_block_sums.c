@@ -1,6 +1,7 @@
 #include <string.h>
 
 #include "../stapes_config.h"
+#include "stapes_group.h"
 #include "stapes_rows.h"
 
 #if STAPES_VECTORS
@@ -66,48 +67,19 @@ void stapes_block_sums(const int16_t *weights, const int16_t *x, int32_t groups,
 
 #else
 
-static inline int32_t even(int16_t weight) { return (int8_t)(uint8_t)((uint16_t)weight & 0xFFu); }
-
-/* A weight as it is sums 256 * odd + even, in 64 bits; its lower byte is the even one. Both sums agree in their lowest 8
- * bits, so that each may be shifted before they are subtracted.
- */
-static inline int32_t odd_sum(int64_t pair, int32_t even_sum)
-{
-    return (int32_t)(uint32_t)(((uint64_t)pair >> 8) & 0xFFFFFFFFu) - (even_sum >> 8);
-}
-
 STAPES_HOT
 void stapes_block_sums(const int16_t *weights, const int16_t *x, int32_t groups, const int32_t *rows, int32_t words,
                        int32_t blocks, int32_t *sums)
 {
-    int64_t pair_0 = 0, pair_1 = 0;
-    int32_t even_0 = 0, even_1 = 0;
+    stapes_group_sums block = {0};
     (void)words;
     (void)blocks;
     for (int32_t group = groups; group > 0; group--) {
-        pair_0 += weights[0] * x[0];
-        even_0 += even(weights[0]) * x[0];
-        pair_1 += weights[2] * x[0];
-        even_1 += even(weights[2]) * x[0];
-        pair_0 += weights[1] * x[1];
-        even_0 += even(weights[1]) * x[1];
-        pair_1 += weights[3] * x[1];
-        even_1 += even(weights[3]) * x[1];
-        pair_0 += weights[4] * x[2];
-        even_0 += even(weights[4]) * x[2];
-        pair_1 += weights[6] * x[2];
-        even_1 += even(weights[6]) * x[2];
-        pair_0 += weights[5] * x[3];
-        even_0 += even(weights[5]) * x[3];
-        pair_1 += weights[7] * x[3];
-        even_1 += even(weights[7]) * x[3];
+        stapes_add_group(weights, x, &block);
         weights += 8;
         x += 4;
     }
-    sums[0] = rows[0] + even_0;
-    sums[1] = rows[1] + odd_sum(pair_0, even_0);
-    sums[2] = rows[2] + even_1;
-    sums[3] = rows[3] + odd_sum(pair_1, even_1);
+    stapes_end_groups(&block, rows, sums);
 }
 
 #endif

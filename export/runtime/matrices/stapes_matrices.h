@@ -24,7 +24,7 @@ typedef enum {
 /* A matrix, packed for the kernels: four rows a block, four columns a group, filled up with zeros. */
 typedef struct {
     int32_t inputs;           /* columns */
-    const int16_t *weights;   /* [blocks][groups][2 column pairs][2 row pairs][2 columns]: 256 * odd row + even row */
+    const int16_t *weights;   /* [blocks][groups][8]: four columns of four rows, as stapes_group.h takes them apart */
     const int32_t *rows;      /* [blocks][8 or 9]: 4 biases, which include the input's zero point; 4 multipliers; but for
                                  STAPES_ONCE_HIGH, 4 right shifts of 6 bits each and above them the output's zero point */
     stapes_rounding rounding;

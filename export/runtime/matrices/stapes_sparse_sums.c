@@ -1,6 +1,7 @@
 #include <string.h>
 
 #include "../stapes_config.h"
+#include "stapes_group.h"
 #include "stapes_sparse.h"
 
 /* Halfwords of a group and of two with their distances, and bytes of the four values of x of a group. */
@@ -28,7 +29,7 @@ STAPES_HOT
 static void put_group(const int16_t *weights, int32_t group, int32_t groups, int16_t *filled)
 {
     if (group >= 0 && group < groups) {
-        (void)memcpy(filled + GROUP * group, weights, (size_t)GROUP * sizeof *filled);
+        stapes_put_group(weights, group, groups, filled);
     }
 }
 
@@ -81,39 +82,6 @@ int32_t stapes_sparse_sums(const int16_t *weights, int32_t start, const int16_t 
 
 #else
 
-/* Sums of a block on their way, as those of a whole matrix: see stapes_block_sums.c. */
-typedef struct {
-    int64_t pair_0, pair_1;
-    int32_t even_0, even_1;
-} block_sums;
-
-static inline int32_t even(int16_t weight) { return (int8_t)(uint8_t)((uint16_t)weight & 0xFFu); }
-
-static inline int32_t odd_sum(int64_t pair, int32_t even_sum)
-{
-    return (int32_t)(uint32_t)(((uint64_t)pair >> 8) & 0xFFFFFFFFu) - (even_sum >> 8);
-}
-
-static inline void add_group(const int16_t *weights, const int16_t *x, block_sums *sums)
-{
-    sums->pair_0 += weights[0] * x[0];
-    sums->even_0 += even(weights[0]) * x[0];
-    sums->pair_1 += weights[2] * x[0];
-    sums->even_1 += even(weights[2]) * x[0];
-    sums->pair_0 += weights[1] * x[1];
-    sums->even_0 += even(weights[1]) * x[1];
-    sums->pair_1 += weights[3] * x[1];
-    sums->even_1 += even(weights[3]) * x[1];
-    sums->pair_0 += weights[4] * x[2];
-    sums->even_0 += even(weights[4]) * x[2];
-    sums->pair_1 += weights[6] * x[2];
-    sums->even_1 += even(weights[6]) * x[2];
-    sums->pair_0 += weights[5] * x[3];
-    sums->even_0 += even(weights[5]) * x[3];
-    sums->pair_1 += weights[7] * x[3];
-    sums->even_1 += even(weights[7]) * x[3];
-}
-
 STAPES_HOT
 int32_t stapes_sparse_sums(const int16_t *weights, int32_t start, const int16_t *x, const int32_t *rows, int32_t words,
                            int32_t blocks, int32_t *sums)
@@ -121,23 +89,20 @@ int32_t stapes_sparse_sums(const int16_t *weights, int32_t start, const int16_t 
     const int16_t *group = weights + start / 2;
     const int16_t *const end = weights + rows[4] / 2;
     const int16_t *from = x + (rows[5] & 0xFFFF) / 2;
-    block_sums block = {0, 0, 0, 0};
+    stapes_group_sums block = {0};
     (void)words;
     (void)blocks;
     if ((end - group) % TWO != 0) {
-        add_group(group, from, &block);
+        stapes_add_group(group, from, &block);
         group += GROUP;
     }
     while (group != end) {
-        add_group(group + 2, from + group[0] / 2, &block);
+        stapes_add_group(group + 2, from + group[0] / 2, &block);
         from += group[1] / 2;
-        add_group(group + 2 + GROUP, from, &block);
+        stapes_add_group(group + 2 + GROUP, from, &block);
         group += TWO;
     }
-    sums[0] = rows[0] + block.even_0;
-    sums[1] = rows[1] + odd_sum(block.pair_0, block.even_0);
-    sums[2] = rows[2] + block.even_1;
-    sums[3] = rows[3] + odd_sum(block.pair_1, block.even_1);
+    stapes_end_groups(&block, rows, sums);
     return rows[4];
 }
 
