@@ -1,4 +1,4 @@
-"""The board mps2-an500 (Cortex-M7) in `qemu-system-arm`: the whole firmware from reset, files through semihosting."""
+"""The board of a core in `qemu-system-arm`: the whole firmware from reset, files through semihosting."""
 
 from __future__ import annotations
 
@@ -12,14 +12,11 @@ import numpy as np
 
 from ...models import children
 from ...models.errors import StapesError
-from ..device.targets import CORTEX_M7
+from ..device.targets import CORTEX_M7, COUNTING, Core
 
 QEMU = CORTEX_M7.emulator[0]
 REMEDY = "install qemu-system-arm (Debian), or use the engine cortex-m7, which needs none"
 _SEMIHOSTING = ("-semihosting-config", "enable=on,target=native")
-# One instruction advances the clock by 2^10 ns; the board's counter runs at 25 MHz.
-_COUNTING = ("-icount", "shift=10,sleep=off")
-_TICKS_AN_INSTRUCTION = 1024 / 40
 _FAULT = 128
 _TIMEOUT_S = 1800
 
@@ -32,9 +29,9 @@ def find_qemu() -> str:
     return found
 
 
-def qemu_command(elf: Path, *options: str) -> list[str]:
+def qemu_command(elf: Path, *options: str, core: Core = CORTEX_M7) -> list[str]:
     """The emulator with a linked program, whose files are those of the folder that it is started in."""
-    return [find_qemu(), *CORTEX_M7.emulator[1:], *_SEMIHOSTING, *options, "-kernel", str(elf)]
+    return [find_qemu(), *core.emulator[1:], *_SEMIHOSTING, *options, "-kernel", str(elf)]
 
 
 @dataclass(frozen=True)
@@ -46,9 +43,9 @@ class QemuRun:
     instructions: np.ndarray
 
 
-def run_in_qemu(elf: Path, audio_q15: np.ndarray, *, counted: bool = False) -> QemuRun:
-    """Stream whole hops through a linked program, from reset; raises StapesError where it faults or fails."""
-    command = qemu_command(elf, *(_COUNTING if counted else ()))
+def run_in_qemu(elf: Path, audio_q15: np.ndarray, *, counted: bool = False, core: Core = CORTEX_M7) -> QemuRun:
+    """Stream whole hops through a program linked for a core, from reset; raises StapesError where it faults or fails."""
+    command = qemu_command(elf, *(COUNTING if counted else ()), core=core)
     with tempfile.TemporaryDirectory(prefix="stapes-qemu-") as folder:
         work = Path(folder)
         audio_q15.astype("<i2").tofile(work / "audio.in")
@@ -63,7 +60,9 @@ def run_in_qemu(elf: Path, audio_q15: np.ndarray, *, counted: bool = False) -> Q
         audio = np.fromfile(work / "audio.out", "<i2")
     if len(audio) != len(audio_q15):
         raise StapesError(f"engine cortex-m7-qemu: {len(audio)} samples came back of {len(audio_q15)}")
-    instructions = np.round(ticks / _TICKS_AN_INSTRUCTION).astype(np.int64) if counted else np.zeros(len(ticks), int)
+    instructions = np.zeros(len(ticks), np.int64)
+    if counted and core.counter is not None:
+        instructions = np.round(ticks / core.counter.ticks_an_instruction).astype(np.int64)
     return QemuRun(audio, frames, instructions)
 
 

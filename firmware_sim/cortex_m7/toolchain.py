@@ -1,4 +1,4 @@
-"""Compiles an exported program for the Cortex-M7: GCC for Arm when it is there, else Clang from the package ziglang."""
+"""Compiles an exported program for a device: GCC for Arm when it is there, else Clang from the package ziglang."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from pathlib import Path
 from ...models import children
 from ...models.errors import StapesError
 from ..cmsis_dsp import sources
-from ..device.targets import CORTEX_M7
+from ..device.targets import CORTEX_M7, Core
 from ..engines.program import (
     SHIM,
     STRICT,
@@ -29,7 +29,6 @@ from ..engines.program import (
 HERE = Path(__file__).parent / "c"
 GCC = CORTEX_M7.compiler
 OPTIMISATION = "-O2"
-_SECTIONS = HERE.parents[1] / "device" / "sections.ld"
 _COMMON = (
     "-std=c99",
     OPTIMISATION,
@@ -69,11 +68,11 @@ class Build:
     objects: dict[str, Path]
 
 
-def _gcc() -> Toolchain | None:
+def _gcc(core: Core) -> Toolchain | None:
     if shutil.which(GCC) is None or not _has_newlib():
         return None
-    flags = (*CORTEX_M7.flags, "-fstack-usage")
-    return Toolchain("gcc", (GCC,), flags, (*CORTEX_M7.flags, "-nostartfiles"), stack_usage=True)
+    flags = (*core.flags, "-fstack-usage")
+    return Toolchain("gcc", (GCC,), flags, (*core.flags, "-nostartfiles"), stack_usage=True)
 
 
 def _has_newlib() -> bool:
@@ -82,13 +81,15 @@ def _has_newlib() -> bool:
     return Path(done.stdout.strip()).is_absolute()
 
 
-def _zig() -> Toolchain | None:
+def _zig(core: Core) -> Toolchain | None:
     if importlib.util.find_spec("ziglang") is None:
         return None
-    core = ("-target", "thumb-freestanding-eabihf", "-mcpu=cortex_m7")
-    flags = (*core, "-fno-sanitize=all", "-isystem", str(HERE / "freestanding"))
+    # Its options for a processor have GCC's names, with underscores.
+    processor = next(flag for flag in core.flags if flag.startswith("-mcpu="))
+    own = ("-target", "thumb-freestanding-eabihf", processor.replace("cortex-", "cortex_"))
+    flags = (*own, "-fno-sanitize=all", "-isystem", str(HERE / "freestanding"))
     return Toolchain(
-        "zig", (sys.executable, "-m", "ziglang", "cc"), flags, (*core, "-Wl,-e,Reset_Handler"), stack_usage=False
+        "zig", (sys.executable, "-m", "ziglang", "cc"), flags, (*own, "-Wl,-e,Reset_Handler"), stack_usage=False
     )
 
 
@@ -97,16 +98,16 @@ _FINDERS = {"gcc": _gcc, "zig": _zig}
 
 def available_toolchains() -> tuple[str, ...]:
     """Names of the toolchains that are here, the preferred one first."""
-    return tuple(name for name, find in _FINDERS.items() if find() is not None)
+    return tuple(name for name, find in _FINDERS.items() if find(CORTEX_M7) is not None)
 
 
-def find_toolchain(name: str | None = None) -> Toolchain:
-    """The toolchain `name` ("gcc" or "zig"), else the first that is here; raises StapesError when there is none."""
+def find_toolchain(name: str | None = None, core: Core = CORTEX_M7) -> Toolchain:
+    """The toolchain `name` ("gcc" or "zig") for a core, else the first that is here; raises StapesError when there is none."""
     for finder in [_FINDERS[name]] if name else _FINDERS.values():
-        found = finder()
+        found = finder(core)
         if found is not None:
             return found
-    raise StapesError(f"engine cortex-m7: no compiler for the Cortex-M7 found; {REMEDY}")
+    raise StapesError(f"engine cortex-m7: no compiler for the {core.name} found; {REMEDY}")
 
 
 def build(
@@ -114,6 +115,7 @@ def build(
     name: str,
     work: Path,
     *,
+    core: Core = CORTEX_M7,
     toolchain: Toolchain | None = None,
     trace: bool = False,
     self_test: bool = False,
@@ -126,12 +128,14 @@ def build(
     instead of those with the DSP instructions of the Cortex-M7. The project's own C is compiled with all of its warnings as
     errors, CMSIS-DSP, where the program calls it, without. Raises StapesError with the compiler's first complaint.
     """
-    chain = toolchain or find_toolchain()
+    chain = toolchain or find_toolchain(core=core)
     cmsis = sources()
     system = [option for folder in cmsis.include_dirs for option in ("-isystem", str(folder))]
     common = [*chain.command, *chain.flags, *_COMMON, *system, *(f"-D{name}" for name in cmsis.defines)]
     strict = [*common, *STRICT, "-Werror", *(["-DSTAPES_CORTEX_M7=0"] if portable else [])]
     own = [*strict, *program_defines(folder, name, trace, ports)]
+    if core.counter:
+        own.append(f"-DDEVICE_COUNTER={core.counter.address:#x}u")
     files = program_files(folder)
     if self_test:
         files += self_test_files(folder, name)
@@ -147,15 +151,15 @@ def build(
     for path in cmsis.c_files if needs_transform(folder) else ():
         objects[path.name] = shared_object([*common, "-w"], path)
     elf = work / f"{name}.elf"
-    link = [*linker_script(work), "-Wl,--gc-sections", *map(str, objects.values()), "-o", str(elf)]
+    link = [*linker_script(work, core), "-Wl,--gc-sections", *map(str, objects.values()), "-o", str(elf)]
     call_compiler([*chain.command, *chain.link_flags, *link])
     return Build(elf, objects)
 
 
-def linker_script(work: Path) -> list[str]:
+def linker_script(work: Path, core: Core = CORTEX_M7) -> list[str]:
     """The linker's option for the memory map, written to `work` as one file: zig's linker finds nothing to INCLUDE."""
-    script = work / "m7.ld"
-    script.write_text((HERE / script.name).read_text().replace(f"INCLUDE {_SECTIONS.name}\n", _SECTIONS.read_text()))
+    script = work / "device.ld"
+    script.write_text(core.linker_script)
     return ["-T", str(script)]
 
 

@@ -1,1 +1,3 @@
-"""Where exported programs are run: `targets` describes each core and each host once, `sections.ld` is the memory map of the cores."""
+"""Where exported programs are run: `targets` describes each core and each host once (flags, board, memory map, counter);
+`sections.ld` says where the parts of a program lie on every core.
+"""

@@ -45,9 +45,10 @@ class CortexM7(Machine):
     def load(self, source: ProgramSource, *, trace: bool, ports: Ports | None = None) -> Program:
         work = new_work_folder()
         chain = find_toolchain(self._toolchain)
-        options = {"trace": trace, "portable": self._portable}
         program = _Image(work, self._qemu, ports)
-        built = build(source.folder, source.name, work, toolchain=chain, ports=ports, **options)
+        built = build(
+            source.folder, source.name, work, toolchain=chain, trace=trace, portable=self._portable, ports=ports
+        )
         program.read(built.elf, source.name if trace else "")
         return program
 

@@ -7,8 +7,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 from stapes.export.c import export_c
+from stapes.export.targets import CORTEX_M7, PORTABLE
+from stapes.firmware_sim.cortex_m7.qemu_device import run_in_qemu
+from stapes.firmware_sim.cortex_m7.toolchain import build, find_toolchain
 from stapes.firmware_sim.device import targets
-from stapes.firmware_sim.device.targets import CORES, HOSTS, Core
+from stapes.firmware_sim.device.targets import CORES, DEVICES, HOSTS, Core
 from stapes.quantize.graph import DTYPES
 
 from tests.export.networks import network
@@ -33,9 +36,19 @@ AUDIO_TYPES = {
 @pytest.fixture(scope="module")
 def program(tmp_path_factory):
     """A small network with its audio path as C, and the checksums of what the numpy engine makes of the golden audio."""
+    return exported(tmp_path_factory.mktemp("program"), CORTEX_M7)
+
+
+@pytest.fixture(scope="module")
+def portable(tmp_path_factory):
+    """The same for any processor."""
+    return exported(tmp_path_factory.mktemp("portable"), PORTABLE)
+
+
+def exported(work, target):
     net = network("small")
-    folder = tmp_path_factory.mktemp("program") / NAME
-    export_c(net.graph, folder, name=NAME, sound_path=net.sound_path, stamp=STAMP, vectors=net.vectors)
+    folder = work / NAME
+    export_c(net.graph, folder, name=NAME, sound_path=net.sound_path, stamp=STAMP, vectors=net.vectors, target=target)
     return folder, expected(net)
 
 
@@ -69,10 +82,10 @@ def compiled(target, folder, work, cmsis_defines):
     flags = [*target.flags, "-std=c99", "-O2", "-w", f"-I{folder}", *names, *system]
     files = [MAIN, *sources(folder), *cmsis.c_files]
     if isinstance(target, Core):
-        (work / "board.ld").write_text(f"{target.memory}INCLUDE sections.ld\n")
+        (work / "board.ld").write_text(target.linker_script)
         files += [START / "start.c", START / "semihosting.c"]
         flags += [f"-I{START}", "-ffunction-sections", "-fdata-sections", "-nostartfiles", "-Wl,--gc-sections"]
-        flags += [f"-L{Path(targets.__file__).parent}", f"-T{work / 'board.ld'}"]
+        flags.append(f"-T{work / 'board.ld'}")
     run([target.compiler, *flags, *files, "-o", work / "program"])
     return work / "program"
 
@@ -92,6 +105,27 @@ def command_for(target, elf):
 @pytest.mark.parametrize("target", [*CORES, *HOSTS], ids=lambda target: target.name)
 def test_every_bit_of_every_tensor_is_that_of_numpy(program, target, tmp_path):
     require_same_bits(program, target, tmp_path, cmsis_dsp().defines)
+
+
+@pytest.mark.parametrize("core", DEVICES, ids=lambda core: core.name)
+def test_the_portable_kernels_give_the_same_bits(portable, core, tmp_path):
+    require_same_bits(portable, core, tmp_path, cmsis_dsp().defines)
+
+
+def test_the_assembly_serves_every_device_alike(program, tmp_path):
+    """Instructions of a hop, counted by each board's own counter, differ by what the compiler makes of the C around it."""
+    net, hops = network("small"), 20
+    samples = slice(0, hops * net.sound_path.hop)
+    longest = {}
+    for core in DEVICES:
+        require(core.compiler, core.emulator[0])
+        (tmp_path / core.machine).mkdir()
+        built = build(program[0], NAME, tmp_path / core.machine, core=core, toolchain=find_toolchain("gcc", core))
+        ran = run_in_qemu(built.elf, net.vectors["audio_in_q15"][samples], counted=True, core=core)
+        np.testing.assert_array_equal(ran.audio_q15, net.vectors["audio_out_q15"][samples], err_msg=core.name)
+        assert ran.instructions.shape == (hops,)
+        longest[core.name] = ran.instructions.max()
+    assert max(longest.values()) < 1.03 * min(longest.values()), longest
 
 
 def test_a_build_of_cmsis_dsp_with_helium_does_not_change_a_bit(program, tmp_path):

@@ -1,6 +1,6 @@
 /* Streams a file of samples through the program, hop by hop, from reset.
  *
- * audio.in -> audio.out, int16 little-endian, whole hops; ticks.out: the board's 25 MHz counter over each call, uint32;
+ * audio.in -> audio.out, int16 little-endian, whole hops; ticks.out: the board's counter over each call, uint32;
  * frames.out: every traced tensor of each hop, one behind the other, where the program was built with STAPES_TRACE.
  * Compiled with the defines of the shim. An emulator without files calls the shim itself, on `device_context`.
  */
@@ -65,7 +65,8 @@ static unsigned char *const frame = NULL;
 static size_t frame_size(void) { return 0; }
 #endif
 
-#define COUNTER_25_MHZ (*(volatile const uint32_t *)0x40028018u)
+/* Where the board has a counter that runs by itself. */
+#define COUNTER (*(volatile const uint32_t *)DEVICE_COUNTER)
 
 #define OPEN(name, mode) semihosting_open(name, sizeof(name) - 1u, mode)
 
@@ -76,10 +77,10 @@ typedef struct {
 static int run_hops(const files *file, size_t hops, size_t frame_bytes)
 {
     for (size_t t = 0; t < hops; t++) {
-        const uint32_t before = COUNTER_25_MHZ;
+        const uint32_t before = COUNTER;
         const int status =
             shim_run(&device_context, &samples_in[t * HOP], &samples_out[t * HOP], 1u, frame, frame_bytes);
-        ticks[t] = COUNTER_25_MHZ - before;
+        ticks[t] = COUNTER - before;
         if (status != 0) {
             return FAILED_PROCESS + status;
         }
