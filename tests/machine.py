@@ -72,7 +72,7 @@ _ENGINES = ("native", "tflm", "cortex-m7", "cortex-m7-qemu")
 
 def _engine(name: str) -> str:
     """What the product says of itself; then the programs that the engine starts."""
-    from stapes.firmware_sim.cortex_m7.toolchain import find_toolchain
+    from stapes.firmware_sim.device.toolchain import find_toolchain
     from stapes.tools.engines import unavailable
 
     if reason := unavailable().get(name, ""):
@@ -114,7 +114,7 @@ def _toolchain(name: str) -> Callable[[Path], None]:
     """One of the product's own compilers for the device turns a file into an object."""
 
     def probe(work: Path) -> None:
-        from stapes.firmware_sim.cortex_m7.toolchain import available_toolchains, find_toolchain
+        from stapes.firmware_sim.device.toolchain import available_toolchains, find_toolchain
 
         if name not in available_toolchains():
             raise OSError("it is not installed")

@@ -1,5 +1,4 @@
-"""An exported program on an emulated Cortex-M7: `toolchain` (compile), `firmware` (the ELF), `unicorn_device` and `qemu_device`
-(the emulators), `unicorn_run` and `qemu_stream` (hops and frames through them), `counting` and `stages` (executed instructions),
-`calls` (what is counted, sound or frames), `measure` (the report), `self_test` (the program's own). `c/` is what stands around the
-program: start-up, linker script, semihosting.
+"""What an exported program costs on a Cortex-M7: `unicorn_device` (the emulator), `unicorn_run` (hops and frames through it),
+`counting` and `stages` (executed instructions), `footprint` (flash, RAM, stack), `calls` (what is counted, sound or frames),
+`measure` (the report), `self_test` (the program's own). How a program is compiled and linked stands in `device`.
 """

@@ -12,7 +12,7 @@ from collections import Counter, defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from .firmware import Firmware
+from ..device.firmware import Firmware
 from .stages import CALLS, in_order, is_kernel, layer_stage, own_name, stage_of
 from .unicorn_device import UnicornDevice
 

@@ -7,10 +7,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from ..device.firmware import Firmware, Section, Symbol, import_elftools
+from ..device.toolchain import HERE, Build
 from ..engines.program import SHIM
-from .firmware import Firmware, Section, Symbol, import_elftools
 from .stages import own_name
-from .toolchain import HERE, Build
 from .unicorn_run import CONTEXT
 
 LIBRARY = "C library"

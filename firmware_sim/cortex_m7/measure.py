@@ -14,12 +14,12 @@ from typing import Any
 import numpy as np
 
 from ...models.errors import StapesError
+from ..device.firmware import Firmware
+from ..device.toolchain import OPTIMISATION, build, find_toolchain
 from .calls import Calls
 from .counting import Count, InstructionCounter
-from .firmware import Firmware
 from .footprint import footprint, stack_usage
 from .stages import NETWORK
-from .toolchain import OPTIMISATION, build, find_toolchain
 from .unicorn_device import UnicornDevice
 from .unicorn_run import CONTEXT, started
 

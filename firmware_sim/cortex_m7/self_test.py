@@ -5,7 +5,7 @@ from __future__ import annotations
 import struct
 from dataclasses import dataclass
 
-from .firmware import Firmware
+from ..device.firmware import Firmware
 from .unicorn_device import EXCHANGE, UnicornDevice
 from .unicorn_run import CONTEXT
 

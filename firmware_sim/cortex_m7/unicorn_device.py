@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from ...models.errors import StapesError
-from .firmware import Firmware
+from ..device.firmware import Firmware
 
 FLASH, RAM, EXCHANGE = 0x00000000, 0x20000000, 0x60000000
 FLASH_BYTES, RAM_BYTES, EXCHANGE_BYTES = 4 << 20, 4 << 20, 16 << 20

@@ -7,10 +7,10 @@ from collections.abc import Sequence
 import numpy as np
 
 from ...models.errors import StapesError
+from ..device.firmware import Firmware
 from ..engines.compiled import Stream
 from ..engines.network import Progress, no_progress
 from ..engines.program import Ports, TracedTensor
-from .firmware import Firmware
 from .unicorn_device import EXCHANGE, EXCHANGE_BYTES, UnicornDevice
 
 CONTEXT = "device_context"

@@ -6,12 +6,12 @@ import shutil
 import weakref
 from pathlib import Path
 
-from ..cortex_m7.firmware import Firmware, import_elftools
-from ..cortex_m7.qemu_device import find_qemu
-from ..cortex_m7.qemu_stream import QemuStream
-from ..cortex_m7.toolchain import build, find_toolchain, new_work_folder
 from ..cortex_m7.unicorn_device import import_unicorn
 from ..cortex_m7.unicorn_run import UnicornStream, traced_tensors
+from ..device.firmware import Firmware, import_elftools
+from ..device.qemu_device import find_qemu
+from ..device.qemu_stream import QemuStream
+from ..device.toolchain import build, find_toolchain, new_work_folder
 from .compiled import Machine, Program, Stream
 from .program import Ports, ProgramSource
 

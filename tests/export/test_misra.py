@@ -82,7 +82,9 @@ def findings(tmp_path_factory):
     files = [path.relative_to(work).as_posix() for path in sorted(work.rglob("*.c"))]
     files = [file for file in files if not any(fnmatch.fnmatch(file, pattern) for pattern in left_out)]
     assert len(files) > 60
-    found = check(work, files) | check(portable, write_runtime(portable, PORTABLE, only_other=True))
+    # Which macros nothing uses, rule 2.5, shows over all files alone.
+    others = check(portable, write_runtime(portable, PORTABLE, only_other=True))
+    found = check(work, files) | {finding for finding in others if finding[0] != "2.5"}
     names = "|".join([*PROGRAMS, SMALL])
     return {(rule, re.sub(rf"^({names})\b|^({names})(?=_)", "NAME", file), line) for rule, file, line in found}
 

@@ -8,9 +8,9 @@ from pathlib import Path
 import numpy as np
 from stapes.export.c.constants import Constants
 from stapes.export.c.runtime import RUNTIME, runtime_files, runtime_includes
-from stapes.firmware_sim.cortex_m7 import toolchain
-from stapes.firmware_sim.cortex_m7.firmware import Firmware
 from stapes.firmware_sim.cortex_m7.unicorn_device import EXCHANGE, UnicornDevice
+from stapes.firmware_sim.device import toolchain
+from stapes.firmware_sim.device.firmware import Firmware
 from stapes.firmware_sim.engines.program import call_compiler
 
 

@@ -7,14 +7,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 from stapes.firmware_sim.compare import first_difference
-from stapes.firmware_sim.cortex_m7 import toolchain
 from stapes.firmware_sim.cortex_m7.calls import Hops
-from stapes.firmware_sim.cortex_m7.firmware import Firmware
 from stapes.firmware_sim.cortex_m7.measure import measure
-from stapes.firmware_sim.cortex_m7.qemu_device import find_qemu, run_in_qemu
 from stapes.firmware_sim.cortex_m7.stages import ORDER, in_order, layer_stage, own_name
 from stapes.firmware_sim.cortex_m7.unicorn_device import EXCHANGE, RAM, UnicornDevice
 from stapes.firmware_sim.cortex_m7.unicorn_run import CONTEXT, started, unicorn_run
+from stapes.firmware_sim.device import toolchain
+from stapes.firmware_sim.device.firmware import Firmware
+from stapes.firmware_sim.device.qemu_device import find_qemu, run_in_qemu
 from stapes.firmware_sim.engines.compiled import CompiledPipeline
 from stapes.firmware_sim.engines.cortex_m7 import CortexM7, require_unicorn
 from stapes.firmware_sim.engines.native import build as build_for_host
@@ -411,7 +411,7 @@ def test_a_missing_package_is_named_with_its_remedy(package, monkeypatch):
 
 
 def test_a_missing_qemu_is_named_with_its_remedy(monkeypatch):
-    monkeypatch.setattr("stapes.firmware_sim.cortex_m7.qemu_device.shutil.which", lambda name: None)
+    monkeypatch.setattr("stapes.firmware_sim.device.qemu_device.shutil.which", lambda name: None)
     with pytest.raises(StapesError, match="qemu-system-arm not found; install qemu-system-arm"):
         find_qemu()
 

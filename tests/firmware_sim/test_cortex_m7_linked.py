@@ -4,8 +4,8 @@ import re
 import subprocess
 
 import pytest
-from stapes.firmware_sim.cortex_m7 import toolchain
-from stapes.firmware_sim.cortex_m7.firmware import Firmware
+from stapes.firmware_sim.device import toolchain
+from stapes.firmware_sim.device.firmware import Firmware
 from stapes.tools.library.export import write_c
 
 from tests.machine import require

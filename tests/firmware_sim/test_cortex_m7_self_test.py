@@ -2,10 +2,10 @@
 
 import numpy as np
 import pytest
-from stapes.firmware_sim.cortex_m7 import toolchain
-from stapes.firmware_sim.cortex_m7.firmware import Firmware
 from stapes.firmware_sim.cortex_m7.self_test import SelfTestReport, constant_arrays, run_self_test
 from stapes.firmware_sim.cortex_m7.unicorn_device import UnicornDevice
+from stapes.firmware_sim.device import toolchain
+from stapes.firmware_sim.device.firmware import Firmware
 from stapes.tools.library.export import write_c
 
 from tests.machine import require

@@ -8,17 +8,17 @@ import numpy as np
 import pytest
 from stapes.export.c import export_c
 from stapes.export.targets import CORTEX_M7, PORTABLE
-from stapes.firmware_sim.cortex_m7.qemu_device import run_in_qemu
-from stapes.firmware_sim.cortex_m7.toolchain import build, find_toolchain
 from stapes.firmware_sim.device import targets
+from stapes.firmware_sim.device.qemu_device import run_in_qemu
 from stapes.firmware_sim.device.targets import CORES, DEVICES, HOSTS, Core
+from stapes.firmware_sim.device.toolchain import build, find_toolchain
 from stapes.quantize.graph import DTYPES
 
 from tests.export.networks import network
 from tests.export.programs import STAMP
 from tests.machine import ROOT, cmsis_dsp, require
 
-START = Path(targets.__file__).parents[1] / "cortex_m7" / "c"
+START = Path(targets.__file__).parent / "c"
 MAIN = Path(__file__).with_name("target_main.c")
 NAME = "ear"
 AUDIO_TYPES = {

@@ -1,7 +1,7 @@
 """The kernels between the matrices and the functions of the audio path take fewer instructions on the device than those of the peers."""
 
 import pytest
-from stapes.firmware_sim.cortex_m7 import toolchain
+from stapes.firmware_sim.device import toolchain
 from stapes.tools.bench.elements import instructions_per_element
 from stapes.tools.bench.scalars import instructions_per_number
 from stapes.tools.bench.transforms import instructions_per_transform

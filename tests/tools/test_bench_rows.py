@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from stapes.export.targets import CORTEX_M7, PORTABLE
-from stapes.firmware_sim.cortex_m7 import toolchain
+from stapes.firmware_sim.device import toolchain
 from stapes.tools.bench.rows import (
     COLUMNS,
     DATA,

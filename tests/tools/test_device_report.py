@@ -78,7 +78,7 @@ def test_what_the_options_cannot_mean_is_refused(stapes, bundle_of):
 
 
 def test_a_machine_without_the_compiler_says_what_to_install(stapes, bundle_of, monkeypatch):
-    monkeypatch.setattr("stapes.firmware_sim.cortex_m7.toolchain._FINDERS", {})
+    monkeypatch.setattr("stapes.firmware_sim.device.toolchain._FINDERS", {})
     done = stapes("inspect", bundle_of("zoo", "w8a16").folder, "--device")
     assert "install gcc-arm-none-eabi" in done.error
 

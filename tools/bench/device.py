@@ -10,8 +10,8 @@ import numpy as np
 from rich.table import Table
 
 from ...export.targets import PORTABLE
-from ...firmware_sim.cortex_m7 import toolchain
-from ...firmware_sim.cortex_m7.qemu_device import run_in_qemu
+from ...firmware_sim.device import toolchain
+from ...firmware_sim.device.qemu_device import run_in_qemu
 from ..bundle import Bundle
 from ..device_report import inspect_device
 from ..engines import unavailable

@@ -17,8 +17,8 @@ from ...export.c.packing import ONCE_HIGH, ROWS, TWICE_HIGH, Matrix, PackedMatri
 from ...export.c.runtime import runtime_files, runtime_text
 from ...export.targets import CORTEX_M7, Target
 from ...firmware_sim.cortex_m7.counting import InstructionCounter
-from ...firmware_sim.cortex_m7.firmware import Firmware
 from ...firmware_sim.cortex_m7.unicorn_device import EXCHANGE, EXCHANGE_BYTES, UnicornDevice
+from ...firmware_sim.device.firmware import Firmware
 from ...firmware_sim.engines.native import FAST, find_compiler
 from ...firmware_sim.engines.program import call_compiler
 from ...quantize.arithmetic import quantize_multiplier, requantise_64, requantise_double

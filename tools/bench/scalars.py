@@ -12,9 +12,9 @@ import numpy as np
 from ...export.c.runtime import RUNTIME, runtime_files, runtime_includes
 from ...firmware_sim.audio import scalar
 from ...firmware_sim.cortex_m7.counting import InstructionCounter
-from ...firmware_sim.cortex_m7.firmware import Firmware
-from ...firmware_sim.cortex_m7.toolchain import OPTIMISATION, Toolchain, find_toolchain, linker_script
 from ...firmware_sim.cortex_m7.unicorn_device import EXCHANGE
+from ...firmware_sim.device.firmware import Firmware
+from ...firmware_sim.device.toolchain import OPTIMISATION, Toolchain, find_toolchain, linker_script
 from ...firmware_sim.engines.program import call_compiler
 
 NUMBERS = 512

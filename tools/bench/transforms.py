@@ -16,9 +16,9 @@ from ...firmware_sim.audio.mixed_rfft_q31 import MixedRfftQ31
 from ...firmware_sim.audio.rfft_q31 import RfftQ31
 from ...firmware_sim.cmsis_dsp import sources
 from ...firmware_sim.cortex_m7.counting import InstructionCounter
-from ...firmware_sim.cortex_m7.firmware import Firmware
-from ...firmware_sim.cortex_m7.toolchain import OPTIMISATION, Toolchain, find_toolchain, linker_script
 from ...firmware_sim.cortex_m7.unicorn_device import EXCHANGE
+from ...firmware_sim.device.firmware import Firmware
+from ...firmware_sim.device.toolchain import OPTIMISATION, Toolchain, find_toolchain, linker_script
 from ...firmware_sim.engines.program import call_compiler
 from ...quantize.audio_params import rfft_tables
 from ...quantize.mixed_rfft import TIME_LIMIT, mixed_rfft_tables

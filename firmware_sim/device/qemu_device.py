@@ -12,7 +12,7 @@ import numpy as np
 
 from ...models import children
 from ...models.errors import StapesError
-from ..device.targets import CORTEX_M7, COUNTING, Core
+from .targets import CORTEX_M7, COUNTING, Core
 
 QEMU = CORTEX_M7.emulator[0]
 REMEDY = "install qemu-system-arm (Debian), or use the engine cortex-m7, which needs none"

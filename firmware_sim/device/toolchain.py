@@ -12,7 +12,6 @@ from pathlib import Path
 from ...models import children
 from ...models.errors import StapesError
 from ..cmsis_dsp import sources
-from ..device.targets import CORTEX_M7, Core
 from ..engines.program import (
     SHIM,
     STRICT,
@@ -25,6 +24,7 @@ from ..engines.program import (
     self_test_files,
     shared_object,
 )
+from .targets import CORTEX_M7, Core
 
 HERE = Path(__file__).parent / "c"
 GCC = CORTEX_M7.compiler
