@@ -3,7 +3,8 @@
 # make test-quick  the heart of them, in a minute: kernels against TFLite Micro, engines equal on one network, the commands
 #                  from checkpoint to regress on it, and how faults are told
 # make bench       speed, and agreement over minutes of audio
-# make check       formatting, lint and types
+# make check       formatting, lint, types and the documentation, its links and references
+# make docs        the documentation alone, into build/site
 # make coverage    lines and branches that the tests reach, of the Python and of the C
 # make fresh       demo and test on a new Debian in a folder; takes root, and mmdebstrap or debootstrap; SUITE chooses another
 # Each sets up .venv by itself; PYTHON chooses the interpreter (3.11 or newer).
@@ -20,7 +21,7 @@ QUICK := tests/test_architecture.py tests/quantize/test_arithmetic.py tests/tool
 export OMP_NUM_THREADS := 1
 export OPENBLAS_NUM_THREADS := 1
 
-.PHONY: demo test test-quick bench check format coverage fresh clean
+.PHONY: demo test test-quick bench check docs format coverage fresh clean
 
 demo: $(READY)
 	$(BIN)/stapes demo
@@ -41,6 +42,11 @@ check: $(READY)
 	@mkdir -p .cache/types && ln -sfn ../.. .cache/types/stapes
 	MYPYPATH=.cache/types $(BIN)/mypy $(FOLDERS:%=--package stapes.%)
 	MYPYPATH=.cache/types $(BIN)/mypy --warn-unused-ignores --follow-imports silent tests/library_types.py
+	@$(MAKE) --no-print-directory docs
+
+# The date goes into the map of the site; any fixed one gives the same bytes each time.
+docs: $(READY)
+	SOURCE_DATE_EPOCH=1767225600 NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict --quiet
 
 format: $(READY)
 	$(BIN)/ruff format .
