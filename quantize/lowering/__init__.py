@@ -1,6 +1,6 @@
 """From ONNX operators to operators that TFLite Micro has, family by family.
 
-`context.py` holds the run itself, `axes.py` which axis stands where, `folding.py` what goes into a product before it; every other file lowers one family: `linear.py`, `conv.py`, `broadcast.py` (two operands),
+`context.py` holds the run itself, `axes.py` which axis stands where, `folding.py` what goes into a product before it; every other file lowers one family: `linear.py`, `conv.py` with `batch_norm.py`, `broadcast.py` (two operands),
 `elementwise.py` (one), `shape.py`, `reduce.py` with the region `energy.py`, `recurrent.py` with the regions `gru.py` (one step) and
 `gru_sequence.py` (over the positions of a frame), and the region `layer_norm.py`. `bounded.py` looks over the result.
 """
@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from ..float_graph import FloatGraph
 from ..onnx_reader import StreamingOnnx
-from . import bounded, broadcast, context, conv, elementwise, layer_norm, linear, recurrent, reduce, shape
+from . import batch_norm, bounded, broadcast, context, conv, elementwise, layer_norm, linear, recurrent, reduce, shape
 
 REGISTRY = {
     **linear.LOWERINGS,
@@ -17,6 +17,7 @@ REGISTRY = {
     **elementwise.LOWERINGS,
     **shape.LOWERINGS,
     **conv.LOWERINGS,
+    **batch_norm.LOWERINGS,
     **reduce.LOWERINGS,
     **recurrent.LOWERINGS,
     **layer_norm.LOWERINGS,
@@ -25,14 +26,20 @@ REGISTRY = {
 
 def lower(source: StreamingOnnx) -> FloatGraph:
     """Lower a streaming ONNX model; raises StapesError that lists every node which cannot be lowered."""
-    graph = context.lower(source, REGISTRY)
+    graph = context.lower(_plain(source), REGISTRY)
+    # Of values that stand in the file alone: by these a difference from it is told.
+    graph.values = {name: tensor for name, tensor in graph.values.items() if name in source.shapes}
     bounded.keep_bounds(graph)
     return graph
 
 
 def require_supported(source: StreamingOnnx) -> None:
     """Raise the StapesError of `lower` without lowering."""
-    context.refuse_unsupported(context.Context(source, FloatGraph(source.name)), REGISTRY)
+    context.refuse_unsupported(context.Context(_plain(source), FloatGraph(source.name)), REGISTRY)
+
+
+def _plain(source: StreamingOnnx) -> StreamingOnnx:
+    return batch_norm.spelled_out(context.Context(source, FloatGraph(source.name)))
 
 
 __all__ = ["REGISTRY", "lower", "require_supported"]

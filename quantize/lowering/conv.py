@@ -12,6 +12,7 @@ import numpy as np
 import onnx
 
 from .axes import canonical
+from .batch_norm import line
 from .context import Context, Lowering
 
 _NHWC, _NCHW = (0, 2, 3, 1), (0, 3, 1, 2)
@@ -107,9 +108,7 @@ def _batch_norm(context: Context, value: str) -> tuple[np.ndarray, np.ndarray, s
     if len(users) != 1 or users[0].op_type != "BatchNormalization" or not context.used_once(value):
         return None
     node = users[0]
-    gamma, beta, mean, variance = (np.asarray(context.array(name), np.float64) for name in node.input[1:5])
-    factor = gamma / np.sqrt(variance + context.attribute(node, "epsilon", 1e-5))
-    return factor, beta - mean * factor, node.output[0]
+    return *line(context, node), node.output[0]
 
 
 def lower_conv(context: Context, node: onnx.NodeProto) -> None:
@@ -256,23 +255,7 @@ def _rows(context: Context, tensor: str, first: int, count: int, value: str) -> 
     return context.graph.add("STRIDED_SLICE", (tensor, *constants), f"{value}/part", (count, columns), options=options)
 
 
-def check_batch_norm(context: Context, node: onnx.NodeProto) -> str | None:
-    if any(context.constant(name) is None for name in node.input[1:5]):
-        return "its statistics must be constants"
-    if context.attribute(node, "training_mode", 0):
-        return "it is in training mode; export the model after eval()"
-    made = next((n for n in context.source.nodes if node.input[0] in n.output), None)
-    if made is None or made.op_type not in ("Conv", "ConvTranspose") or not context.used_once(node.input[0]):
-        return "it does not stand right behind a Conv that feeds nothing else; fold it into a layer before the export"
-    return None
-
-
-def _already_folded(context: Context, node: onnx.NodeProto) -> None:
-    raise AssertionError(f"BatchNormalization {node.output[0]} was not folded into its Conv")
-
-
 LOWERINGS = {
     "Conv": Lowering(lower_conv, check_conv),
     "ConvTranspose": Lowering(lower_conv_transpose, check_conv_transpose),
-    "BatchNormalization": Lowering(_already_folded, check_batch_norm),
 }

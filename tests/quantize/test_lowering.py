@@ -34,6 +34,7 @@ def ints(*values):
     return np.array(values, np.int64)
 
 
+NORM = {"g": RNG.normal(size=3), "b": RNG.normal(size=3), "m": RNG.normal(size=3), "v": np.array([0.5, 2.0, 0.1])}
 CASES = {
     "Gemm": ([node("Gemm", ["x", "w", "b"], ["y"], transB=1, alpha=0.5, beta=2.0)], (1, 6), (1, 3), {"w": RNG.normal(size=(3, 6)), "b": RNG.normal(size=3)}),
     "MatMul and bias": ([node("MatMul", ["x", "w"], ["p"]), node("Add", ["b", "p"], ["y"])], (1, 1, 6), (1, 1, 3), {"w": RNG.normal(size=(6, 3)), "b": RNG.normal(size=3)}),
@@ -68,6 +69,10 @@ CASES = {
     "LayerNormalization of a scale by row": ([node("LayerNormalization", ["x", "g", "b"], ["y"], axis=1)], (1, 3, 4), (1, 3, 4), {"g": np.array([[1.0], [2.0], [0.5]]), "b": np.array([0.1, 0.2, 0.3, 0.4])}),
     "Concat of one": ([node("Concat", ["x"], ["j"], axis=1), node("Tanh", ["j"], ["y"])], (3, 1, 4), (3, 1, 4), {}),
     "Concat of many": ([node("Tanh", ["x"], ["t"]), node("Concat", ["x", "t"] * 6 + ["x"], ["y"], axis=1)], (3, 1, 4), (3, 13, 4), {}),
+    "BatchNormalization alone": ([node("Tanh", ["x"], ["t"]), node("BatchNormalization", ["t", "g", "b", "m", "v"], ["y"], epsilon=1e-3)], (1, 3, 5), (1, 3, 5), NORM),
+    "BatchNormalization of an input of four axes": ([node("BatchNormalization", ["x", "g", "b", "m", "v"], ["n"]), node("Tanh", ["n"], ["y"])], (1, 3, 2, 5), (1, 3, 2, 5), NORM),
+    "BatchNormalization of columns": ([node("MatMul", ["x", "w"], ["p"]), node("BatchNormalization", ["p", "g", "b", "m", "v"], ["y"])], (1, 4), (1, 3), {**NORM, "w": RNG.normal(size=(4, 3))}),
+    "BatchNormalization behind a Conv that is read twice": ([node("Conv", ["x", "w"], ["c"]), node("BatchNormalization", ["c", "g", "b", "m", "v"], ["n"]), node("Add", ["n", "c"], ["y"])], (1, 2, 5), (1, 3, 5), {**NORM, "w": RNG.normal(size=(3, 2, 1))}),
     "Slice of a unit axis": ([node("Slice", ["x", "b", "e", "a"], ["s"]), node("Tanh", ["s"], ["y"])], (3, 1, 4), (3, 1, 4), {"b": ints(0), "e": ints(1), "a": ints(1)}),
     "Gather of a unit axis": ([node("Gather", ["x", "i"], ["s"], axis=1), node("Tanh", ["s"], ["y"])], (3, 1, 4), (3, 4), {"i": np.array(0, np.int64)}),
     "Pad of a unit axis": ([node("Pad", ["x", "p"], ["s"]), node("Tanh", ["s"], ["y"])], (3, 1, 4), (3, 3, 4), {"p": ints(0, 1, 0, 0, 1, 0)}),

@@ -3,6 +3,8 @@
 import base64
 import io
 import re
+from html.parser import HTMLParser
+from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
@@ -10,6 +12,7 @@ import pytest
 import soundfile
 from stapes.models.errors import StapesError
 from stapes.models.sound_files import float_to_q15
+from stapes.models.text import printable
 from stapes.tools.evaluation.page import MOST_PLAYERS, PAGE, choose_examples, write_page
 from stapes.tools.evaluation.recordings import Recording
 from stapes.tools.evaluation.run import Evaluation
@@ -21,17 +24,29 @@ NAMES = ("noisy", "wiener", "float", "integer", "rnnoise")
 GAINS = {"a": 0.5, "b": -0.25, "c": 0.125, "d": 0.25, "<e>": 0.0625}
 
 
+# Each would be more than a name, in the text, in an attribute, in a comment, in a template, in the label of a picture.
+HOSTILE = (
+    '"><script>alert(1)</script>',
+    "</style></table><img src=x onerror=alert(1)>",
+    "'--><!-- ]]>",
+    "{{ 7 * 7 }} {% raw %} $\\frac{$ $x^2$ %s",
+    "&lt;b&gt; \x1b[2J\u202e\n<!doctype html>",
+)
+
+
 @pytest.fixture(scope="module")
 def result():
     """Five recordings whose PESQ the integers change by GAINS; the last says a name that HTML must not swallow."""
+    return evaluation(GAINS, ("hum", "rain & wind"))
+
+
+def evaluation(gains, noises):
     clean = speech_like(1.0).astype(np.float32)
     files, recordings, outputs = [], [], []
-    for place, (name, gain) in enumerate(GAINS.items()):
+    for place, (name, gain) in enumerate(gains.items()):
         noisy = clean + 0.01 * np.random.default_rng(place).standard_normal(len(clean)).astype(np.float32)
         values = dict.fromkeys(NAMES, 1.5) | {"integer": 1.5 + gain, "float": 1.5 + gain}
-        recordings.append(
-            Recording(name, float_to_q15(noisy), clean, 5.0 * (place % 2), "rain & wind" if place % 2 else "hum")
-        )
+        recordings.append(Recording(name, float_to_q15(noisy), clean, 5.0 * (place % 2), noises[place % 2]))
         outputs.append({system: noisy * np.float32(0.9) for system in NAMES})
         files.append(
             {
@@ -97,3 +112,44 @@ def test_examples_that_are_not_there_or_too_many_are_refused(result, tmp_path, n
     with pytest.raises(StapesError, match=words):
         write(tmp_path / "page.html", result, examples=names)
     assert not (tmp_path / "page.html").exists()
+
+
+class Reader(HTMLParser):
+    """What a browser makes of a page: its tags with the names of their attributes, and the words between them."""
+
+    def __init__(self, text):
+        super().__init__()
+        self.tags, self.words = [], []
+        self.feed(text)
+        self.close()
+
+    def handle_starttag(self, tag, attrs):
+        self.tags.append((tag, *(name for name, _ in attrs)))
+
+    def handle_endtag(self, tag):
+        self.tags.append((f"/{tag}",))
+
+    def handle_data(self, data):
+        self.words.append(data)
+
+    def handle_decl(self, decl):
+        self.tags.append((decl,))
+
+    def handle_comment(self, data):
+        raise AssertionError(f"a comment: {data}")
+
+
+@pytest.mark.parametrize("target", ["page.html", "folder"])
+def test_hostile_names_are_words_of_the_page_and_no_part_of_it(target, tmp_path):
+    read = []
+    for names, folder in ((HOSTILE, "hostile"), ("vwxyz", "plain")):
+        bundle = SimpleNamespace(name=names[0], hash=BUNDLE.hash, recipe=SimpleNamespace(name=names[1]))
+        made = evaluation(dict(zip(names, GAINS.values(), strict=True)), names[3:])
+        (tmp_path / folder).mkdir()
+        page = write_page(tmp_path / folder / target, bundle, Path(names[2]), names[4], made)
+        read.append(Reader(page.read_text("utf-8")))
+    hostile, plain = read
+    assert hostile.tags == plain.tags
+    text = "".join(hostile.words)
+    assert all(printable(name) in text for name in HOSTILE)
+    assert text.replace("\n", "").isprintable()
