@@ -3,6 +3,9 @@
 import json
 
 import pytest
+from stapes.export.targets import TARGETS, find_target
+from stapes.models.errors import StapesError
+from stapes.tools.targets import Processor
 
 
 @pytest.fixture(scope="module")
@@ -32,6 +35,13 @@ def test_inspect_names_the_kernels_of_a_target(stapes, bundle):
     assert "row pairs in 64 bits" in kernels["cortex-m7"]
     for name in ("bundle_sha256", "macs_per_frame", "flash_bytes", "ram_bytes"):
         assert told["portable"][name] == told["cortex-m7"][name], name
+
+
+def test_the_option_offers_every_target_that_there_is_or_will_be():
+    assert set(TARGETS) < {processor.value for processor in Processor}
+    for processor in set(Processor) - set(TARGETS):
+        with pytest.raises(StapesError, match="do not exist yet"):
+            find_target(processor)
 
 
 @pytest.mark.parametrize("command", [["export", "-o", "c"], ["inspect"]])
