@@ -56,18 +56,20 @@ class Vectors:
 
         A last partial hop is left out. Raises `StapesError` unless names, shapes and dtypes are those of the graph.
         """
-        network = {name: data for name, data in arrays.items() if name not in (AUDIO_IN, AUDIO_OUT)}
+        # Without an audio path these names are the network's as any other.
+        audio = {AUDIO_IN, AUDIO_OUT} & set(arrays) if sound_path is not None else set()
+        network = {name: data for name, data in arrays.items() if name not in audio}
         wanted = {*graph.inputs, *graph.outputs}
         if network and set(network) != wanted:
             raise StapesError(f"golden vectors hold {sorted(network)}; the graph needs {sorted(wanted)}")
         codes = {name: _codes(graph, name, data) for name, data in network.items()}
         if len({len(data) for data in codes.values()}) > 1:
             raise StapesError("golden vectors differ in their number of frames; write them again")
-        if (AUDIO_IN in arrays) != (AUDIO_OUT in arrays):
+        if len(audio) == 1:
             raise StapesError(f"golden audio has one side only; give {AUDIO_IN} and {AUDIO_OUT}")
-        if not codes and AUDIO_IN not in arrays:
+        if not codes and not audio:
             raise StapesError("the golden vectors are empty; write them again")
-        if AUDIO_IN not in arrays:
+        if not audio:
             return cls(codes)
         return cls(codes, *_audio(arrays[AUDIO_IN], arrays[AUDIO_OUT], sound_path))
 

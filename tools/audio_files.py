@@ -71,10 +71,24 @@ def sound_batch(samples: np.ndarray, rate: int = SAMPLE_RATE) -> Batch:
     return Batch([], row[None].astype(np.int16), [len(row)], rate)
 
 
-def read_batch(arguments: Sequence[Path], rate: int = SAMPLE_RATE) -> Batch:
-    """Read wav or flac files, or folders of them, at `rate` Hz; raises StapesError for what is not sound audio."""
-    paths = list_audio(arguments)
-    rows = [as_q15(path, read_audio(path, rate=rate)) for path in paths]
+def read_batch(arguments: Sequence[Path], rate: int = SAMPLE_RATE, refused: dict[Path, str] | None = None) -> Batch:
+    """Read sound files, or folders of them, at `rate` Hz; raises StapesError for what is not sound audio.
+
+    With `refused` such files are left out and put there with the reason; the first of them is raised where none is left.
+    """
+    paths, rows = [], []
+    for path in list_audio(arguments):
+        try:
+            row = as_q15(path, read_audio(path, rate=rate))
+        except StapesError as error:
+            if refused is None:
+                raise
+            refused[path] = str(error)
+        else:
+            paths.append(path)
+            rows.append(row)
+    if not rows:
+        raise StapesError(next(iter((refused or {}).values())))
     longest = max(len(row) for row in rows)
     audio = np.zeros((len(rows), longest), np.int16)
     for index, row in enumerate(rows):

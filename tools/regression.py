@@ -11,6 +11,7 @@ from ..models.errors import StapesError
 from .bundle import Bundle
 
 REFERENCE = "numpy"
+UNLOCKED = "not locked"
 
 
 @dataclass
@@ -23,7 +24,7 @@ class Report:
 
     engines: dict[str, dict[str, Any]] = field(default_factory=dict)
     first_difference: Difference | None = None
-    locked: str = "not locked"
+    locked: str = UNLOCKED
     thresholds: dict[str, dict[str, Any]] = field(default_factory=dict)
     skipped: dict[str, str] = field(default_factory=dict)
     files: int = 0

@@ -212,7 +212,7 @@ def test_bad_audio_is_refused_by_every_command(stapes, bundle, speech, published
     soundfile.write(folder / ("a_clean.wav" if command == "evaluate" else "good.wav"), speech, RATE)
     before = sorted(tmp_path.rglob("*"))
     arguments = {
-        "simulate": (bundle.folder, folder, "-o", tmp_path / "out"),
+        "simulate": (bundle.folder, bad, "-o", tmp_path / "out.wav"),
         "quantize": (published, "-o", tmp_path / "out", "--calibration", folder),
         "regress": (bundle.folder, folder, "--json"),
         "evaluate": (bundle.folder, "--corpus", folder, "--json"),
@@ -221,6 +221,37 @@ def test_bad_audio_is_refused_by_every_command(stapes, bundle, speech, published
     assert str(bad) in error
     assert words.replace("a.wav", bad.name) in error
     assert sorted(tmp_path.rglob("*")) == before
+
+
+def test_a_folder_is_run_without_the_files_that_cannot_be_read_which_are_named(stapes, bundle, speech, tmp_path):
+    folder = tmp_path / "in"
+    (folder / "deep").mkdir(parents=True)
+    for name, (make, _) in BAD.items():
+        make(folder / f"{name}.wav")
+    soundfile.write(folder / "deep" / "good.wav", speech, RATE)
+    done = stapes("simulate", bundle.folder, folder, "-o", tmp_path / "out", "--engine", "numpy", "--json")
+    assert done.code == 2
+    document = json.loads(done.stdout)
+    assert [entry["output"] for entry in document["files"]] == [str(tmp_path / "out" / "deep" / "good.wav")]
+    assert {entry["input"] for entry in document["refused"]} == {str(folder / f"{name}.wav") for name in BAD}
+    *notes, last = done.stderr.splitlines()
+    assert last.startswith(f"stapes: error: {len(BAD)} of {len(BAD) + 1} files could not be read")
+    for name in BAD:
+        assert f"{name}.wav" in last
+        assert [line for line in notes if f"{name}.wav: " in line and line.endswith("; left out")]
+    made = {str(path.relative_to(tmp_path / "out")) for path in (tmp_path / "out").rglob("*") if path.is_file()}
+    assert made == {".stapes", "deep/good.wav"}
+    samples, _ = soundfile.read(tmp_path / "out" / "deep" / "good.wav", dtype="int16")
+    np.testing.assert_array_equal(samples, expected(bundle, speech))
+
+
+def test_a_folder_of_nothing_that_can_be_read_writes_nothing(stapes, bundle, tmp_path):
+    (tmp_path / "in").mkdir()
+    for name in "ab":
+        (tmp_path / "in" / f"{name}.wav").write_bytes(b"")
+    error = stapes("simulate", bundle.folder, tmp_path / "in", "-o", tmp_path / "out").error
+    assert error.startswith(f"{tmp_path / 'in' / 'a.wav'}: the file is empty")
+    assert not (tmp_path / "out").exists()
 
 
 @pytest.mark.parametrize("command", ["simulate", "quantize", "regress", "evaluate"])

@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import subprocess
 
 import numpy as np
 import onnx
@@ -104,6 +105,8 @@ def test_outputs_are_locked_and_held_to_it(stapes, network, tmp_path):
     shutil.copytree(network / "b", tmp_path / "b")
     run = ("regress", tmp_path / "b", network / "frames.npz", "--engine", "numpy")
     assert json.loads(stapes(*run, "--json").stdout)["locked"] == "not locked"
+    assert "locked output: not locked; to lock it" in (said := stapes(*run).stdout)
+    assert "--update" in said
     assert json.loads(stapes(*run, "--update", "--json").stdout)["locked"] == "updated"
     assert json.loads(stapes(*run, "--json").stdout)["locked"] == "equal"
 
@@ -167,6 +170,55 @@ def test_what_needs_sound_says_the_way_on(stapes, network, tmp_path):
     text = tmp_path / "text.npz"
     text.write_text("none")
     assert "text.npz" in stapes("regress", network / "b", text).error
+
+
+# ---- names
+
+
+def same_ends(inputs, middle, outputs):
+    """Each input (1, 6) times a matrix, through a sigmoid: a network whose tensors have these names."""
+    rng, nodes, constants = np.random.default_rng(3), [], {}
+    for index, names in enumerate(zip(inputs, middle, outputs, strict=True)):
+        constants[f"M{index}"] = rng.normal(0, 0.4, (6, 6))
+        given, product, made = names
+        nodes.append(helper.make_node("MatMul", [given, f"M{index}"], [product]))
+        nodes.append(helper.make_node("Sigmoid", [product], [made]))
+    sizes = ({name: (1, 6) for name in names} for names in (inputs, outputs))
+    model = make(nodes, *sizes, constants)
+    model.metadata_props.append(onnx.StringStringEntryProto(key="stapes.states", value="[]"))
+    return model
+
+
+def test_names_that_engines_and_generated_c_use_inside_are_names_of_a_network_like_others(stapes, tmp_path):
+    inputs = ("audio_in_q15", "status", "frame", "made", "context")
+    middle = ("spectrum_q31", "exponent", "features_q20", "ctx", "wrong")
+    outputs = ("audio_out_q15", "report", "count", "i", "self_test")
+    rng = np.random.default_rng(4)
+    np.savez(tmp_path / "frames.npz", **{name: rng.normal(0, 1, (40, 6)).astype(np.float32) for name in inputs})
+    onnx.save(same_ends(inputs, middle, outputs), tmp_path / "net.onnx")
+    calibration = ("--calibration", tmp_path / "frames.npz")
+    done = stapes("quantize", tmp_path / "net.onnx", "-o", tmp_path / "b", *calibration)
+    assert done.code == 0, done.stderr
+    run = ("regress", tmp_path / "b", "--json", *(("--engine", "cortex-m7-qemu") * (not lacking("cortex-m7-qemu"))))
+    for arguments in (run, run[:3]):
+        done = stapes(*arguments)
+        assert done.code == 0, done.stdout
+        assert json.loads(done.stdout)["identical"] is True
+    assert stapes("simulate", tmp_path / "b", tmp_path / "frames.npz", "-o", tmp_path / "o.npz").code == 0
+    with np.load(tmp_path / "o.npz") as made:
+        assert set(made) == set(outputs)
+    for package, program in (((), "net"), (("--package", "cmake"), "example/main")):
+        folder = tmp_path / (package[-1] if package else "c")
+        assert stapes("export", tmp_path / "b", "-o", folder, *package).code == 0
+        assert list(folder.rglob(f"{program}.c"))
+        if lacking("gcc"):
+            continue
+        sources = [path for path in folder.rglob("*.c") if "cortex-m7" not in path.parts]
+        headers = [f"-I{folder / where}" for where in ("", "src")]
+        command = ["gcc", "-std=c99", "-Wall", "-Wextra", "-Wshadow", "-Werror", *headers, *map(str, sources), "-lm"]
+        subprocess.run([*command, "-o", str(folder / "run")], check=True)
+        said = subprocess.run([folder / "run"], check=True, capture_output=True, text=True).stdout
+        assert "40 frames" in said
 
 
 # ---- on the device

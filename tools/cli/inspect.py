@@ -16,7 +16,11 @@ def inspect(
     bundle: Annotated[Path, typer.Argument(help="Bundle made by `stapes quantize`.")],
     proof: Annotated[bool, typer.Option(help="Print the overflow proof, operator by operator.")] = False,
     device: Annotated[
-        bool, typer.Option(help="Count instructions, stack, flash and RAM on an emulated Cortex-M7 instead.")
+        bool,
+        typer.Option(
+            help="Count instructions, stack, flash and RAM on an emulated Cortex-M7 instead: of a hop of sound, or for a network "
+            "without an audio path of a frame of its golden vectors."
+        ),
     ] = False,
     compare: Annotated[
         Path | None, typer.Option(help="With --device: another bundle, shown beside this one.", metavar="BUNDLE")
@@ -28,7 +32,7 @@ def inspect(
         ),
     ] = Processor.cortex_m7,
     instructions_per_cycle: Annotated[
-        float, typer.Option(help="With --device: what the load at a clock assumes; 2 at most.")
+        float, typer.Option(help="With --device: what the time and the load at a clock assume; 2 at most.")
     ] = INSTRUCTIONS_PER_CYCLE,
     json: Annotated[bool, typer.Option("--json", help="Machine-readable result on standard output.")] = False,
 ) -> None:

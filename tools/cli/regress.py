@@ -16,8 +16,8 @@ def regress(
     audio: Annotated[
         list[Path] | None,
         typer.Argument(
-            help="wav or flac files, or folders. Default: the demo recordings. For a network without an audio path .npz files of "
-            "frames; default: its golden vectors."
+            help="Sound files (wav, flac, ogg, mp3 or aiff), or folders. Default: the demo recordings. For a network without an audio "
+            "path .npz files of frames; default: its golden vectors."
         ),
     ] = None,
     engine: Annotated[

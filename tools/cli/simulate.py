@@ -15,7 +15,8 @@ def simulate(
     audio: Annotated[
         Path,
         typer.Argument(
-            help="A wav or flac file, or a folder of them; for a network without an audio path an .npz file of frames."
+            help="A sound file (wav, flac, ogg, mp3 or aiff), or a folder of them; for a network without an audio path an .npz file "
+            "of frames."
         ),
     ],
     output: Annotated[
@@ -36,6 +37,8 @@ def simulate(
     json: Annotated[bool, typer.Option("--json", help="Machine-readable result on standard output.")] = False,
 ) -> None:
     """Run the device's pipeline over audio and write what the device would play.
+
+    Of a folder, files that cannot be read are left out and named at the end, with exit code 2.
 
     Examples:
 

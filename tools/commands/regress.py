@@ -10,7 +10,7 @@ from rich.table import Table
 from ..console import console, print_json
 from ..library.regress import regress as regress_bundle
 from ..network_regression import GOLDEN
-from ..regression import REFERENCE, Report
+from ..regression import REFERENCE, UNLOCKED, Report
 
 
 def regress(bundle: Path, *, audio: list[Path] | None, engine: list[str] | None, update: bool, json: bool) -> None:
@@ -57,7 +57,10 @@ def _print_findings(report: Report, table: Table) -> None:
     console.print(table)
     if report.first_difference:
         console.print(f"first difference: {report.first_difference}")
-    console.print(f"locked output: {report.locked}")
+    lock_it = (
+        "; to lock it, so that a change is seen: the same command with --update" if report.locked == UNLOCKED else ""
+    )
+    console.print(f"locked output: {report.locked}{lock_it}")
     for name, entry in report.thresholds.items():
         sign = "<=" if name == "pesq_drop" else ">="
         console.print(

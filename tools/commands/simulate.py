@@ -1,11 +1,13 @@
-"""`stapes simulate`: what was run and written, in a line or as JSON."""
+"""`stapes simulate`: what was run and written, in a line or as JSON; an error at the end where files could not be read."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
+from ...models.errors import StapesError
 from ...models.files import is_special
 from ..console import console, err, print_json
+from ..library.simulate import Simulation
 from ..library.simulate import simulate as simulate_bundle
 
 
@@ -14,8 +16,17 @@ def simulate(bundle: Path, audio: Path, destination: str, *, engine: str, align:
     made = simulate_bundle(bundle, audio, destination, engine=engine, align=align)
     if json:
         print_json(made.to_json())
-        return
-    output = Path(destination)
+    else:
+        _print(made, Path(destination), engine)
+    if made.refused:
+        names = ", ".join(map(str, made.refused))
+        raise StapesError(
+            f"{len(made.refused)} of {len(made.refused) + len(made.files)} files could not be read and were left out ({names}); "
+            "mend or remove them, the others are done"
+        )
+
+
+def _print(made: Simulation, output: Path, engine: str) -> None:
     if made.audio_seconds is None:
         console.print(f"{made.files[0].length} frames, engine {engine}: {output}")
         return

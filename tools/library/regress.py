@@ -39,8 +39,8 @@ def regress(
     """Run all integer engines over recordings and compare them bit by bit, with each other and with what was locked.
 
     bundle   a `Bundle`, or its folder
-    audio    wav or flac files, or folders of them; default: the demo recordings. For a network without an audio path .npz files
-             of frames; default: its golden vectors
+    audio    sound files (wav, flac, ogg, mp3, aiff), or folders of them; default: the demo recordings. For a network without an
+             audio path .npz files of frames; default: its golden vectors
     engine   those to hold against numpy, over all of the audio; default: all that run here, `cortex-m7` over the first second
     update   lock the outputs in the bundle
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import time
+import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from itertools import zip_longest
@@ -14,7 +15,7 @@ import numpy as np
 
 from ...firmware_sim.compare import sha256_of
 from ...firmware_sim.engines.network import run_network
-from ...models.errors import StapesError
+from ...models.errors import Remark, StapesError
 from ...models.files import check_file, check_folder, made_folders, write_all, write_folder
 from ...models.sound_files import audio_bytes
 from ...quantize.graph import to_real
@@ -62,13 +63,17 @@ class Simulated:
 
 @dataclass(frozen=True, eq=False)
 class Simulation:
-    """What an engine made of all inputs; `audio_seconds` is their length, `seconds` what it took, both None without an audio path."""
+    """What an engine made of all inputs; `audio_seconds` is their length, `seconds` what it took, both None without an audio path.
+
+    `refused` are the files of a folder that could not be read, with the reason: they were left out.
+    """
 
     engine: str
     bundle_sha256: str
     files: tuple[Simulated, ...]
     audio_seconds: float | None = None
     seconds: float | None = None
+    refused: Mapping[Path, str] = field(default_factory=dict)
 
     def to_json(self) -> dict[str, Any]:
         """What `stapes simulate --json` prints."""
@@ -76,6 +81,7 @@ class Simulation:
         told["files"] = [made.to_json() for made in self.files]
         if self.audio_seconds is not None and self.seconds is not None:
             told["realtime_factor"] = round(self.audio_seconds / self.seconds, 2)
+            told["refused"] = [{"input": str(path), "error": reason} for path, reason in self.refused.items()]
         return told
 
 
@@ -90,13 +96,14 @@ def simulate(
     """Run the device's pipeline over sound and give, or write, what the device would play.
 
     bundle  a `Bundle`, or its folder
-    audio   a wav or flac file, a folder of them, or samples (S,) at the rate of the path: int16, or float in [-1, 1). For a network without an
+    audio   a sound file (wav, flac, ogg, mp3, aiff), a folder of them, or samples (S,) at the rate of the path: int16, or float in [-1, 1). For a network without an
             audio path an .npz file of frames, or a mapping input name -> (T, ...) of floats, or of codes in the tensor's dtype
     output  a wav or flac file, a folder where `audio` is one, .npz for frames; None writes nothing
     engine  `numpy`, `native`, `tflm`, `litert`, `float`, `cortex-m7` or `cortex-m7-qemu`
     align   shift the output back by the stream's delay, so that it lies over the input
 
-    Raises StapesError: no bundle, sound that cannot be read, an output in the way that is not of its kind, an engine that is
+    A file of a folder that cannot be read is left out, told in a `Remark` and in `Simulation.refused`. Raises StapesError: no
+    bundle, sound that cannot be read (of a folder, none of its files), an output in the way that is not of its kind, an engine that is
     unknown or that this machine cannot run.
 
     >>> made = simulate(bundle, np.zeros(1600, np.int16), engine="numpy")
@@ -115,9 +122,15 @@ def _of_sound(bundle: Bundle, audio: Sound, destination: str | None, engine: str
     if isinstance(audio, Mapping):
         raise StapesError("audio: arrays by name, but this bundle has an audio path; give samples, or a sound file")
     rate = sound_path.sample_rate
-    batch = sound_batch(audio, rate) if isinstance(audio, np.ndarray) else read_batch([Path(audio)], rate)
     single = isinstance(audio, np.ndarray) or not Path(audio).is_dir()
+    refused: dict[Path, str] = {}
+    if isinstance(audio, np.ndarray):
+        batch = sound_batch(audio, rate)
+    else:
+        batch = read_batch([Path(audio)], rate, None if single else refused)
     targets = _places(audio, destination, batch, single) if destination is not None else None
+    for reason in refused.values():
+        warnings.warn(f"{reason}; left out", Remark, stacklevel=3)
     runner = make_engine(engine, bundle)
     parts = in_parts(batch)
     shift = sound_path.delay if align else 0
@@ -134,7 +147,7 @@ def _of_sound(bundle: Bundle, audio: Sound, destination: str | None, engine: str
         Simulated(given, target, sha256_of(row), row)
         for given, target, row in zip_longest(batch.paths, targets or (), rows)
     )
-    return Simulation(engine, bundle.hash, made, batch.seconds, seconds)
+    return Simulation(engine, bundle.hash, made, batch.seconds, seconds, refused)
 
 
 def _places(audio: str | os.PathLike[str] | np.ndarray, destination: str, batch: Batch, single: bool) -> list[Path]:
