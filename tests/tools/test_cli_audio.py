@@ -112,7 +112,8 @@ def test_everything_at_once_is_said_line_by_line(simulated, speech, tmp_path):
     ("engine", "length"), [*(("numpy", n) for n in (1, 2, 63, 64, 65)), ("tflm", 1), ("tflm", 65), ("native", 1)]
 )
 def test_a_recording_of_any_length_gives_as_many_samples(stapes, bundle, tmp_path, engine, length):
-    require(engine)
+    if engine != "numpy":
+        require(engine)
     soundfile.write(tmp_path / "a.wav", np.full(length, 0.25), RATE, subtype="PCM_16")
     done = stapes("simulate", bundle.folder, tmp_path / "a.wav", "-o", tmp_path / "out.wav", "--engine", engine)
     assert (done.code, done.stderr) == (0, "")
