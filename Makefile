@@ -46,6 +46,7 @@ check: $(READY)
 
 # The date goes into the map of the site; any fixed one gives the same bytes each time.
 docs: $(READY)
+	$(BIN)/python -m doctest docs/hooks/docstrings.py docs/hooks/site.py
 	SOURCE_DATE_EPOCH=1767225600 NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict --quiet
 
 format: $(READY)
