@@ -42,9 +42,9 @@ def structure(params: object) -> ctypes.Array:
     return (ctypes.c_int32 * len(values))(*values)
 
 
-def walk(size: int) -> ctypes.Array:
-    """`stapes_broadcast` of two dense rows."""
-    return (ctypes.c_int32 * 12)(1, 1, 1, size, 0, 0, 0, 1, 0, 0, 0, 1)
+def walk(size: int, step: int = 1) -> ctypes.Array:
+    """`stapes_broadcast` of two rows whose values lie `step` apart."""
+    return (ctypes.c_int32 * 12)(1, 1, 1, size, 0, 0, 0, step, 0, 0, 0, step)
 
 
 def scale(rng: np.random.Generator, low: float, high: float) -> np.float32:
@@ -92,6 +92,11 @@ def test_every_format_gives_the_bits_of_the_numpy_kernel(kind, runtime):
         if two:
             function = runtime.stapes_mul_s16 if kind == "MUL" else runtime.stapes_add_s16
             function(structure(params), walk(a.size), *pointers)
+            # Rows that are not dense have loops of their own.
+            apart, made = [np.repeat(operand, 2) for operand in (a, b)], np.zeros_like(a)
+            places = [array.ctypes.data_as(ctypes.c_void_p) for array in (*apart, made)]
+            function(structure(params), walk(a.size, 2), *places)
+            np.testing.assert_array_equal(made, wanted, err_msg=str(params))
         else:
             name = {"LEAKY_RELU": "leaky_relu_s16", "QUANTIZE": "quantize_s16_s16"}[kind]
             getattr(runtime, f"stapes_{name}")(structure(params), a.size, *pointers)
