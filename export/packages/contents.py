@@ -136,7 +136,11 @@ class Contents:
 
 
 def written_files(folder: Path) -> dict[str, str]:
-    """Name -> SHA-256 of what was written into a package's folder, by its marker; {} where there is none."""
+    """Name -> SHA-256 of what was written into a package's folder, by its marker; {} where there is none.
+
+    A marker of somebody else may list any file. One that goes for it has the listed hash: whoever wrote the list knew all of it,
+    and nothing is lost that was made here.
+    """
     path = folder / MARKER
     if not path.is_file():
         return {}

@@ -1,6 +1,7 @@
 """Networks at the edge of sense, through the whole of `stapes quantize`: a bundle that opens, or one line."""
 
 import json
+import re
 
 import numpy as np
 import onnx
@@ -99,6 +100,9 @@ def test_network_whose_integers_are_far_from_it_is_told_of(quantized):
     done, _ = quantized(state_beyond_one())
     assert done.code == 0, done
     assert "dB from that of float" in done.stderr
+    assert re.search(
+        r"net\.onnx: GRU \(\S+\): its initial_h reaches \d+\.?\d*, in integers it saturates at 1", done.stderr
+    )
 
 
 def test_output_that_stands_there_is_replaced_only_where_it_is_of_its_kind(quantized, stapes, tmp_path):

@@ -18,7 +18,7 @@ from ...models.files import check_folder, whole_folder
 from ...quantize.against_source import hold_to_source, output_error
 from ...quantize.audio_params import require_free_tensors
 from ...quantize.calibrate import Observations, calibrate
-from ...quantize.float_graph import FloatGraph
+from ...quantize.float_graph import COPIES, FloatGraph
 from ...quantize.long_run import frames_to_run, leaves
 from ...quantize.lowering import lower, require_supported
 from ...quantize.pipeline import Quantised, assemble
@@ -128,6 +128,7 @@ def _integers(
     hold_to_source(read.model, read.source, lowered, data.sequences, label)
     with progress("calibrating, frames", frames) as done:
         seen = calibrate(lowered, data.sequences, done)
+    _warn_of_initial_states(lowered, seen, label)
     recipe = wanted if isinstance(wanted, Recipe) else _found_recipe(lowered, seen, sound_path, wanted)
     result = assemble(lowered, seen, recipe)
     if isinstance(wanted, Recipe):
@@ -135,6 +136,25 @@ def _integers(
     error = output_error(read.model, read.source, result.lowered, data.sequences, label)
     _warn_of_long_runs(result, data, label)
     return recipe, result, error
+
+
+def _warn_of_initial_states(lowered: FloatGraph, seen: Observations, label: str) -> None:
+    """What a GRU makes lies in [-1, 1], and so does its state in integers; what it is given for one may not."""
+    for region in lowered.regions:
+        if region.kind != "gru":
+            continue
+        name = region.roles["h"]
+        while (made := lowered.producer(name)) is not None and made.kind in COPIES:
+            name = made.inputs[COPIES[made.kind]]
+        reach = max(map(abs, seen.extremes.get(name, (0.0, 0.0))))
+        if reach > 1.0 + 2.0**-10:
+            layer = lowered.tensors[region.roles["h_out"]].layer or region.name
+            warnings.warn(
+                f"{label}: {layer}: its initial_h reaches {reach:.3g}, in integers it saturates at 1: bring it into [-1, 1], "
+                "by a Tanh for instance",
+                Remark,
+                stacklevel=3,
+            )
 
 
 def _warn_of_distance(bundle: Bundle) -> None:
