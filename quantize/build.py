@@ -120,6 +120,8 @@ class Builder:
                 operands.append(name)
             elif tensor.hint.fixed:
                 operands.append(self._state_constant(name, out.dtype))
+            elif op.kind == "CONCATENATION":
+                operands.append(self._constant_in(name, out))
             elif op.kind in PRODUCTS:
                 operands.append(self._product_constant(op, index, operands[0]))
             else:
@@ -157,12 +159,18 @@ class Builder:
     def _state_constant(self, name: str, dtype: str) -> str:
         """A constant that stands where an activation with a fixed format stands, as the first state of a sequence does."""
         tensor = self.source.tensors[name]
-        assert tensor.data is not None
         assert tensor.hint.fixed is not None
         scale, zero_point = tensor.hint.fixed[dtype]
-        codes = np.clip(np.round(tensor.data / scale) + zero_point, *LIMITS[dtype]).astype(DTYPES[dtype])
-        scales = np.array([scale], np.float32)
-        self.tensors[name] = Tensor(name, tensor.shape, dtype, scales, zero_point, None, codes)
+        return self._constant_in(name, Format(dtype, scale, zero_point))
+
+    def _constant_in(self, name: str, wanted: Format) -> str:
+        """A constant in the format of the activations that it stands beside."""
+        tensor = self.source.tensors[name]
+        assert tensor.data is not None
+        codes = np.round(tensor.data / np.float64(wanted.scale)) + wanted.zero_point
+        codes = np.clip(codes, *LIMITS[wanted.dtype]).astype(DTYPES[wanted.dtype])
+        scales = np.array([wanted.scale], np.float32)
+        self.tensors[name] = Tensor(name, tensor.shape, wanted.dtype, scales, wanted.zero_point, None, codes)
         return name
 
     def _elementwise_constant(self, name: str, dtype: str) -> str:

@@ -83,10 +83,11 @@ class Assigner:
         for op in self._graph.operators:
             if op.kind != "CONCATENATION":
                 continue
-            if len({self._same_format.root(part) for part in op.inputs}) == 1:
+            parts = [part for part in op.inputs if self._graph.tensors[part].data is None]
+            if len(parts) == len(op.inputs) and len({self._same_format.root(part) for part in parts}) == 1:
                 # All parts are copies of one tensor, so the whole has its values.
                 self._join(op.inputs[0], op.outputs[0])
-            for part in op.inputs:
+            for part in parts:
                 if self._made_for(part, self._graph.tensors[op.outputs[0]].hint):
                     self._join(op.outputs[0], part)
 

@@ -43,11 +43,6 @@ def _axis(shape: tuple[int, ...], axis: int) -> int:
     return before + max(0, 2 - kept)
 
 
-def check_concat(context: Context, node: onnx.NodeProto) -> str | None:
-    constant = [name for name in node.input if context.constant(name) is not None]
-    return f"{constant[0]!r} is a constant; only what the network computes can be joined" if constant else None
-
-
 def lower_concat(context: Context, node: onnx.NodeProto) -> None:
     graph, value = context.graph, node.output[0]
     out_shape = context.shape(value)
@@ -68,10 +63,14 @@ def lower_concat(context: Context, node: onnx.NodeProto) -> None:
             some[0] if len(some) == 1 else graph.add("CONCATENATION", some, f"{value}{suffix}", made, options=options)
         )
 
-    parts = [
-        context.reshaped(context.tensor(name), with_extent(context.shape(name)[onnx_axis]), f"{value}/part{index}")
-        for index, name in enumerate(given)
-    ]
+    def part(index: int, name: str) -> str:
+        """One of the tensors that are joined; a constant in the shape of its place, for this operator alone."""
+        extent, data = with_extent(context.shape(name)[onnx_axis]), context.constant(name)
+        if data is not None:
+            return graph.add_constant(f"{value}/part{index}", np.asarray(data, np.float64).reshape(extent))
+        return context.reshaped(context.tensor(name), extent, f"{value}/part{index}")
+
+    parts = [part(index, name) for index, name in enumerate(given)]
     context.bind(value, in_tree(tuple(parts), join))
 
 
@@ -182,7 +181,7 @@ LOWERINGS = {
         ("Reshape", "Squeeze", "Unsqueeze", "Flatten", "Identity", "Dropout"), Lowering(lower_reshape, any_axes=True)
     ),
     "Transpose": Lowering(lower_transpose, check_transpose, any_axes=True),
-    "Concat": Lowering(lower_concat, check_concat),
+    "Concat": Lowering(lower_concat),
     "Split": Lowering(lower_split, check_split),
     "Slice": Lowering(lower_slice, check_slice),
     "Gather": Lowering(lower_gather, check_gather),

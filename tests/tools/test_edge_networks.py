@@ -8,6 +8,7 @@ import onnx
 import pytest
 from onnx import helper
 
+from tests.machine import lacking
 from tests.quantize.onnx_models import make
 
 RNG = np.random.default_rng(0)
@@ -60,18 +61,18 @@ def state_beyond_one():
 
 @pytest.fixture
 def quantized(stapes, tmp_path):
-    def run(model, size=6):
+    def run(model, *options):
         onnx.save(model, tmp_path / "net.onnx")
         given = [value for value in model.graph.input if value.name not in ("h", "cache")]
         frames = {v.name: RNG.normal(size=(60, *[d.dim_value for d in v.type.tensor_type.shape.dim])) for v in given}
         np.savez(tmp_path / "frames.npz", **{name: data.astype(np.float32) for name, data in frames.items()})
         arguments = (tmp_path / "net.onnx", "-o", tmp_path / "b", "--calibration", tmp_path / "frames.npz")
-        return stapes("quantize", *arguments), tmp_path / "b"
+        return stapes("quantize", *arguments, *options), tmp_path / "b"
 
     return run
 
 
-@pytest.mark.parametrize("network", [dead_last, copy_alone])
+@pytest.mark.parametrize("network", [dead_last, copy_alone, joined_with_constant])
 def test_network_whose_integers_are_exact_makes_a_bundle_that_opens(quantized, stapes, network):
     done, bundle = quantized(network())
     assert done.code == 0, done
@@ -80,9 +81,16 @@ def test_network_whose_integers_are_exact_makes_a_bundle_that_opens(quantized, s
     assert stapes("inspect", bundle).code == 0
 
 
-@pytest.mark.parametrize(
-    ("network", "words"), [(joined_with_constant, "'c' is a constant"), (only_a_state, "no output but states")]
-)
+@pytest.mark.parametrize("recipe", ["w8a8", "w8a16", "w8a16_cmsis_nn"])
+def test_a_constant_is_joined_in_the_format_of_the_whole_on_every_engine(quantized, stapes, recipe):
+    done, bundle = quantized(joined_with_constant(), "--recipe", recipe)
+    assert done.code == 0, done
+    assert json.loads((bundle / "manifest.json").read_bytes())["quality"]["vectors_snr_db"] > 30.0
+    engines = [word for name in ("native", "tflm") if not lacking(name) for word in ("--engine", name)]
+    assert stapes("regress", bundle, *engines).code == 0
+
+
+@pytest.mark.parametrize(("network", "words"), [(only_a_state, "no output but states")])
 def test_network_that_cannot_be_taken_is_refused_by_name(quantized, network, words):
     done, bundle = quantized(network())
     assert words in done.error
