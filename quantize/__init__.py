@@ -16,6 +16,8 @@ build         weights and biases to codes, QUANTIZE where formats meet: the inte
 groups        names that must agree
 conv_form     forms that TFLite Micro built with CMSIS-NN computes
 graph         the integer graph itself
+operators     the table of its operators, with everything that stands for each
+regions       operators that belong together, in one form; a folder
 prepare       parameters of its operators, computed once for the numpy kernels and for the C
 proof         no sum can overflow, whatever the input
 tflm_builds   which builds of TFLite Micro run it

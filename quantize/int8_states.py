@@ -13,14 +13,10 @@ from __future__ import annotations
 from dataclasses import replace
 
 from .graph import Graph, Operator, Region
+from .regions.compositions import GRU_CELLS
 
 # What takes the place of `d`, `zd` and `h_out`: role, kind, roles of the operands.
-ENDING = (
-    ("zn", "MUL", ("z", "n")),
-    ("fresh", "SUB", ("n", "zn")),
-    ("zh", "MUL", ("z", "h")),
-    ("h_out", "ADD", ("fresh", "zh")),
-)
+ENDING = tuple((role, *GRU_CELLS["int8"][role]) for role in ("zn", "fresh", "zh", "h_out"))
 _REPLACED = ("d", "zd", "h_out")
 
 

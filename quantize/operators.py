@@ -290,8 +290,7 @@ OPERATORS: Mapping[str, Entry] = {
         moves=0,
     ),
 }
-# ONNX operators that become regions of operators, by the kind of region (`quantize/regions.py`), and those that vanish.
-REGIONS_OF_ONNX = {"GRU": ("gru", "gru_sequence"), "LayerNormalization": ("layer_norm",), "ReduceMean": ("energy",)}
+# ONNX operators that vanish; others become regions (`quantize/regions`).
 VANISH = ("BatchNormalization", "Squeeze", "Unsqueeze", "Identity", "Dropout")
 
 

@@ -11,13 +11,12 @@ from ..models.errors import StapesError
 from .graph import DTYPES, Graph, Operator, State, Tensor
 from .prepare import prepare
 from .proof import prove
+from .regions import COMPOSED
 
 # Far beyond a hearing aid, and small enough that a file cannot ask for all memory or hours.
 MOST_VALUES = 1 << 24
 MOST_AXES = 8
-# Kinds of regions that quantisation makes; C has kernels for others, which it finds for itself.
 _PRODUCTS = ("FULLY_CONNECTED", "CONV_2D", "DEPTHWISE_CONV_2D")
-REGION_KINDS = ("gru", "gru_sequence", "layer_norm", "energy")
 
 
 def require_sound(graph: Graph) -> None:
@@ -142,7 +141,7 @@ def _require_regions(graph: Graph) -> None:
     if len(regions) != len(graph.regions):
         raise StapesError("two regions have one name; quantise the network again")
     for region in graph.regions:
-        if region.kind not in REGION_KINDS:
+        if region.kind not in COMPOSED:
             raise StapesError(
                 f"region {region.name[:80]!r} is of the unknown kind {region.kind[:40]!r}; use a matching version"
             )

@@ -6,7 +6,10 @@ import re
 from collections import defaultdict
 from pathlib import Path
 
+import numpy as np
 import pytest
+from onnx import helper
+from stapes.export.c.fusion import FUSIONS
 from stapes.export.c.program import build_program
 from stapes.export.c.runtime import RUNTIME
 from stapes.export.c.statements import FORMS
@@ -14,8 +17,9 @@ from stapes.firmware_sim import kernels
 from stapes.quantize import prepare
 from stapes.quantize.lowering import REGISTRY, lower
 from stapes.quantize.onnx_reader import check_model
-from stapes.quantize.operators import OPERATORS, REGIONS_OF_ONNX, VANISH, implementation
+from stapes.quantize.operators import OPERATORS, VANISH, implementation
 from stapes.quantize.proof import prove
+from stapes.quantize.regions import COMPOSED, REGIONS
 
 from tests.export.operator_cases import operator_cases
 from tests.firmware_sim.test_kernels_against_tflm import CASES as AGAINST_TFLM
@@ -46,6 +50,10 @@ def lowered_models():
     )
     yield make(nodes, {"x": (1, 16, 1, 33)}, {"y": (1, 8, 1, 65)}, constants)
     yield gru(test_lowering.RNG)
+    yield test_lowering_positions.sequence_model(3)
+    constants = {"axes": np.array([0], np.int64)}
+    squares = [helper.make_node("Mul", ["x", "x"], ["s"]), helper.make_node("ReduceMean", ["s", "axes"], ["y"])]
+    yield make(squares, {"x": (4, 3)}, {"y": (1, 3)}, constants)
 
 
 @pytest.fixture(scope="module")
@@ -106,14 +114,20 @@ def test_an_operator_of_onnx_becomes_what_the_table_says(kind, name, lowered):
     assert kind in lowered[name]
 
 
-@pytest.mark.parametrize("name", REGIONS_OF_ONNX)
-def test_an_operator_of_onnx_becomes_the_region_that_the_table_says(name, lowered):
-    assert lowered[name] & set(REGIONS_OF_ONNX[name])
+@pytest.mark.parametrize("kind", COMPOSED)
+def test_an_operator_of_onnx_becomes_the_region_that_its_row_says(kind, lowered):
+    assert REGIONS[kind].lowered
+    assert all(kind in lowered[name] for name in REGIONS[kind].lowered)
 
 
-def test_every_operator_that_is_lowered_stands_in_the_table():
-    named = {name for entry in OPERATORS.values() for name in entry.lowered} | {*REGIONS_OF_ONNX, *VANISH}
+def test_every_operator_that_is_lowered_stands_in_a_table():
+    named = {name for entry in OPERATORS.values() for name in entry.lowered} | set(VANISH)
+    named |= {name for kind in REGIONS.values() for name in kind.lowered}
     assert named == set(REGISTRY)
+
+
+def test_every_kind_of_region_has_a_step_of_c():
+    assert set(FUSIONS) == set(REGIONS)
 
 
 def test_the_readme_names_every_operator_that_is_lowered():

@@ -1,9 +1,9 @@
 """The integer graph as C sources and headers for firmware.
 
-In the order in which a graph meets them: `schedule` (steps; `fusion` says which regions are one kernel, `gru`,
-`gru_sequence`, `layer_norm`, `energy`, `history`, `padding` and `neighbours` prove that they are; `moves` makes one
-copy of several), `layout` (memory), `fields`, `packing`, `sparse`, `windows`, `depthwise` and `shapes` (parameters as C
-structs), `statements` (calls), `kernels` (which one multiplies), `variables` and `constants` (names and arrays),
+In the order in which a graph meets them: `schedule` (steps; `fusion` says how each kind of region is one, `gru`,
+`gru_sequence`, `layer_norm`, `energy`, `history` and `neighbours` where it is, `regions` what they ask; `moves` makes one
+copy of several), `places` and `layout` (memory), `fields`, `packing`, `sparse`, `windows`, `depthwise` and `shapes` (parameters as C
+structs), `writer`, `products` and `statements` (calls), `kernels` (which one multiplies), `variables` and `constants` (names and arrays),
 `blocks` and `functions` (which calls make one function), `program` (all of it as data), `audio` (the path around the
 network), `self_test`, `templates/` and `text` (C), `names` (which a program can have), `runtime` (files that come along).
 """

@@ -1,11 +1,13 @@
-"""Which kinds of regions are one call of C, and how: the table that the schedule, the layout and the writer share."""
+"""How each kind of region is run by C as one step: the table that the schedule, the layout and the writer share."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from ...quantize.graph import Graph, Region
+from ...quantize.graph import Graph, Operator, Region
+from ...quantize.regions import REGIONS, maker
+from ..template import Code
 from . import energy, layer_norm
 from .constants import Constants
 from .energy import energy_fields, is_energy
@@ -21,63 +23,96 @@ from .gru_sequence import (
 from .history import history_fields
 from .kernels import Kernel
 from .layer_norm import is_layer_norm, layer_norm_fields
+from .neighbours import neighbour_windows
+from .products import depthwise_calls, product_calls, product_scratch, window_calls
+from .text import SUFFIXES
+from .writer import Writer
 
 
 @dataclass(frozen=True)
 class Fusion:
-    """One kernel `stapes_<kind>_<s8 or s16>(params, reads ..., scratch, writes ...)`, tensors by their roles.
+    """What runs a region in place of its operators.
 
-    matches: whether the kernel computes a region to the bit and nobody looks inside.
-    fields: the fields of `stapes_<params>_params`, where `params` is the kernel's name or the one given here.
+    matches: whether it computes a region to the bit and nobody looks inside; where not, the operators run.
+    calls: the statements, given the name of its scratch.
     scratch: dtype and number of values, or None.
-    in_place: pairs (written, read) of roles that may share memory.
-    kernel: the kernel's name without its dtype, where a kind of region has several.
-    products: operator -> what multiplies inside the kernel.
+    heading: whether the generated code says where it begins.
     """
 
     matches: Callable[[Graph, Region], bool]
-    fields: Callable[[Graph, Region, Constants], Fields]
-    reads: tuple[str, ...]
-    writes: tuple[str, ...]
+    calls: Callable[[Writer, Region, str], list[Code]]
     scratch: Callable[[Graph, Region], tuple[str, int] | None] = lambda graph, region: None
-    in_place: tuple[tuple[str, str], ...] = ()
-    params: str | None = None
-    kernel: Callable[[Graph, Region], str] | None = None
-    products: Callable[[Graph, Region], dict[str, Kernel]] = lambda graph, region: {}
+    heading: bool = True
+
+
+def _kernel(
+    fields: Callable[[Graph, Region, Constants], Fields],
+    name: Callable[[Graph, Region], str] | None = None,
+    params: str | None = None,
+    products: Callable[[Graph, Region], dict[str, Kernel]] = lambda graph, region: {},
+) -> Callable[[Writer, Region, str], list[Code]]:
+    """One call `stapes_<kind>_<s8 or s16>(params, reads ..., scratch, writes ...)`.
+
+    fields: the fields of `stapes_<params>_params`, where `params` is the kernel's name or the one given here.
+    name: the kernel's name without its dtype, where a kind of region has several.
+    products: operator -> what multiplies inside the kernel.
+    """
+
+    def calls(w: Writer, region: Region, scratch: str) -> list[Code]:
+        w.kernels |= products(w.graph, region)
+        kind = REGIONS[region.kind]
+        reads, writes = ([region.roles[role] for role in roles] for roles in (kind.reads, kind.writes))
+        stem = region.kind if name is None else name(w.graph, region)
+        kernel = f"{stem}_{SUFFIXES[w.graph.tensors[writes[0]].dtype]}"
+        reference = w.struct(f"{params or kernel}_params", region.name, fields(w.graph, region, w.arrays))
+        buffers = [scratch] if scratch else []
+        return [w.call(f"stapes_{kernel}", reference, *map(w.at, reads), *buffers, *map(w.at, writes))]
+
+    return calls
 
 
 def _all_by(form: str) -> Callable[[Graph, Region], dict[str, Kernel]]:
     return lambda graph, region: {op.name: Kernel(form) for op in graph.in_region(region.name)}
 
 
+def _neighbours(w: Writer, region: Region, scratch: str) -> list[Code]:
+    windows = neighbour_windows(w.graph, region)
+    assert windows is not None
+    return window_calls(w, maker(w.graph, region.roles["y"]), region.roles["x"], windows, scratch)
+
+
+def _neighbours_scratch(graph: Graph, region: Region) -> tuple[str, int]:
+    return "int16", max(call.gather.size for call in neighbour_windows(graph, region) or [])
+
+
+def _padded(graph: Graph, region: Region) -> tuple[Operator, Operator]:
+    """The convolution and its PAD."""
+    return maker(graph, region.roles["y"]), maker(graph, region.roles["padded"])
+
+
+def _padding(w: Writer, region: Region, scratch: str) -> list[Code]:
+    convolution, pad = _padded(w.graph, region)
+    calls = depthwise_calls if convolution.kind == "DEPTHWISE_CONV_2D" else product_calls
+    return calls(w, convolution, scratch, pad)
+
+
 FUSIONS = {
-    "gru": Fusion(
-        is_gru,
-        gru_fields,
-        ("x", "h"),
-        ("h_out",),
-        gru_scratch,
-        in_place=(("h_out", "h"),),
-        kernel=gru_kernel,
-        products=gate_kernels,
-    ),
+    "gru": Fusion(is_gru, _kernel(gru_fields, gru_kernel, products=gate_kernels), gru_scratch),
     "gru_sequence": Fusion(
         is_gru_sequence,
-        gru_sequence_fields,
-        ("x",),
-        ("out",),
+        _kernel(gru_sequence_fields, gru_sequence_kernel, products=sequence_gate_kernels),
         gru_sequence_scratch,
-        kernel=gru_sequence_kernel,
-        products=sequence_gate_kernels,
     ),
-    "energy": Fusion(is_energy, energy_fields, ("x",), ("sums",), products=_all_by(energy.FORM)),
-    "layer_norm": Fusion(is_layer_norm, layer_norm_fields, ("x",), ("out",), products=_all_by(layer_norm.FORM)),
-    "history": Fusion(
+    "energy": Fusion(is_energy, _kernel(energy_fields, products=_all_by(energy.FORM))),
+    "layer_norm": Fusion(is_layer_norm, _kernel(layer_norm_fields, products=_all_by(layer_norm.FORM))),
+    "history": Fusion(lambda graph, region: True, _kernel(history_fields, params="history")),
+    "neighbours": Fusion(
+        lambda graph, region: neighbour_windows(graph, region) is not None, _neighbours, _neighbours_scratch
+    ),
+    "padding": Fusion(
         lambda graph, region: True,
-        history_fields,
-        ("history", "frame"),
-        ("taps", "history_out"),
-        in_place=(("history_out", "history"),),
-        params="history",
+        _padding,
+        lambda graph, region: product_scratch(graph, *_padded(graph, region)),
+        heading=False,
     ),
 }

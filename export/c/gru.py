@@ -16,6 +16,7 @@ from ...quantize.prepare import (
     SigmoidParams,
     prepare,
 )
+from ...quantize.regions.compositions import GATES, GRU_CELLS, Composition
 from .constants import Constants
 from .fields import (
     Fields,
@@ -29,40 +30,8 @@ from .fields import (
 from .grouped import FORM, Grouped, grouped, grouped_fields
 from .kernels import Kernel
 from .packing import Matrix, interleave, kernel, pack, padded
-from .regions import is_closed, producers
+from .regions import is_closed, is_composed, producers
 
-# role of the result: (kind, roles of the operands).
-_GATES = {
-    "xr": ("FULLY_CONNECTED", ("x",)),
-    "xz": ("FULLY_CONNECTED", ("x",)),
-    "xn": ("FULLY_CONNECTED", ("x",)),
-    "hr": ("FULLY_CONNECTED", ("h",)),
-    "hz": ("FULLY_CONNECTED", ("h",)),
-    "hn": ("FULLY_CONNECTED", ("h",)),
-    "ar": ("ADD", ("xr", "hr")),
-    "r": ("LOGISTIC", ("ar",)),
-    "az": ("ADD", ("xz", "hz")),
-    "z": ("LOGISTIC", ("az",)),
-    "rhn": ("MUL", ("r", "hn")),
-    "an": ("ADD", ("xn", "rhn")),
-    "n": ("TANH", ("an",)),
-}
-# By the dtype of the state: int8 makes it as `quantize/int8_states.py` says.
-CELLS: dict[str, dict[str, tuple[str, tuple[str, ...]]]] = {
-    "int8": {
-        **_GATES,
-        "zn": ("MUL", ("z", "n")),
-        "fresh": ("SUB", ("n", "zn")),
-        "zh": ("MUL", ("z", "h")),
-        "h_out": ("ADD", ("fresh", "zh")),
-    },
-    "int16": {
-        **_GATES,
-        "d": ("SUB", ("h", "n")),
-        "zd": ("MUL", ("z", "d")),
-        "h_out": ("ADD", ("n", "zd")),
-    },
-}
 MATRICES = {"x": ("xr", "xz", "xn"), "h": ("hr", "hz", "hn")}
 PRODUCTS = (*MATRICES["x"], *MATRICES["h"])
 _GATE_SUMS = ("ar", "az", "an")
@@ -164,30 +133,18 @@ _GROUPED_CURVES: dict[str, tuple[Params, ...]] = {
 
 def is_gru(graph: Graph, region: Region) -> bool:
     """Whether a region computes what the fused kernel computes, to the bit, and nobody looks inside."""
-    if region.kind != "gru" or set(region.roles) not in [{"x", "h", *cell} for cell in CELLS.values()]:
-        return False
-    if not _has_shape_of_cell(graph, region) or not is_closed(graph, region, ("h_out",)):
-        return False
-    return has_formats(graph, producers(graph, region))
-
-
-def _has_shape_of_cell(graph: Graph, region: Region) -> bool:
-    roles, by_role = region.roles, producers(graph, region)
+    by_role = producers(graph, region)
     cell = cell_of(graph, by_role["h_out"])
-    if set(by_role) != set(cell) or len(graph.in_region(region.name)) != len(cell):
+    if not is_composed(graph, region, cell) or not is_closed(graph, region, ("h_out",)):
         return False
-    for role, (kind, operands) in cell.items():
-        op = by_role[role]
-        same_kind = op.kind == kind or (op.kind, kind) == ("CONV_2D", "FULLY_CONNECTED")
-        if not same_kind or op.inputs[: len(operands)] != tuple(roles[operand] for operand in operands):
-            return False
-    hidden = graph.tensors[roles["h"]].size
-    return all(graph.tensors[roles[role]].size == hidden for role in cell)
+    hidden = graph.tensors[region.roles["h"]].size
+    same = all(graph.tensors[region.roles[role]].size == hidden for role in cell)
+    return same and has_formats(graph, by_role)
 
 
-def cell_of(graph: Graph, state: Operator) -> dict[str, tuple[str, tuple[str, ...]]]:
+def cell_of(graph: Graph, state: Operator) -> Composition:
     """The cell that makes its state by this operator: role of the result -> (kind, roles of the operands)."""
-    return CELLS[graph.tensors[state.outputs[0]].dtype]
+    return GRU_CELLS[graph.tensors[state.outputs[0]].dtype]
 
 
 def has_formats(graph: Graph, by_role: Mapping[str, Operator]) -> bool:
@@ -260,7 +217,7 @@ def cell_fields(
         matrices, scalars = small
         return {n: grouped_fields(f"{label} {n}", m, arrays) for n, m in matrices.items()} | scalars
     built_in = _BUILT_IN[graph.tensors[by_role["h_out"].outputs[0]].dtype]
-    others = [role for role in _GATES if role not in built_in and role not in PRODUCTS]
+    others = [role for role in GATES if role not in built_in and role not in PRODUCTS]
     return {
         **{name: matrix_fields(label, f"{label} {name}", interleave(gates[name]), arrays) for name in MATRICES},
         **{role: _role_fields(graph, by_role[role], arrays) for role in others},

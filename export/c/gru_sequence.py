@@ -15,7 +15,7 @@ from .grouped import FORM
 from .gru import MATRICES, PRODUCTS, GroupedCell, cell_fields, cell_of, grouped_cell, has_formats, product
 from .kernels import Kernel
 from .packing import Matrix, interleave, kernel, padded
-from .regions import is_closed, origins, producers
+from .regions import is_closed, is_kind, origins, producers
 
 _SIDES = ("forward", "backward")
 
@@ -106,10 +106,7 @@ def _positions(graph: Graph, region: Region, by_role: dict[str, Operator]) -> in
 
 
 def _has_kinds(graph: Graph, cell: dict[str, Operator]) -> bool:
-    return all(
-        cell[role].kind == kind or (cell[role].kind, kind) == ("CONV_2D", "FULLY_CONNECTED")
-        for role, (kind, _) in cell_of(graph, cell["h_out"]).items()
-    )
+    return all(is_kind(cell[role], kind) for role, (kind, _) in cell_of(graph, cell["h_out"]).items())
 
 
 def _takes_both_ends(graph: Graph, region: Region, by_role: dict[str, Operator], positions: int) -> bool:

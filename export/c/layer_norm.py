@@ -1,6 +1,6 @@
 """A LayerNorm as one kernel: which regions are one to the bit, and the parameters of the kernel.
 
-The operators are those of `quantize/lowering/layer_norm.py`, under the same names.
+The operators are those of `quantize/regions/compositions.py`, as `quantize/lowering/layer_norm.py` makes them.
 """
 
 from __future__ import annotations
@@ -18,37 +18,12 @@ from ...quantize.prepare import (
     ReluParams,
     prepare,
 )
+from ...quantize.regions.compositions import LAYER_NORM
 from .constants import Constants
 from .fields import Fields, as_fully_connected, scalar_fields
-from .regions import is_closed, producers
+from .regions import is_closed, is_composed, producers
 
 FORM = "LayerNorm"
-# role of the result: (kind, roles of the operands that are no constants).
-_CHAIN = {
-    "minus_mean": ("FULLY_CONNECTED", ("x",)),
-    "c": ("ADD", ("x", "minus_mean")),
-    "positive": ("RELU", ("c",)),
-    "m": ("FULLY_CONNECTED", ("positive",)),
-    "octaves": ("MUL", ("m",)),
-    "steps": ("TANH", ("octaves",)),
-    "weighted": ("MUL", ("steps",)),
-    "g": ("FULLY_CONNECTED", ("weighted",)),
-    "c1": ("MUL", ("c", "g")),
-    "v": ("BATCH_MATMUL", ("c1", "c1")),
-    "g_eps": ("FULLY_CONNECTED", ("g",)),
-    "eps": ("MUL", ("g_eps", "g_eps")),
-    "v1": ("ADD", ("v", "eps")),
-    "v_octaves": ("MUL", ("v1",)),
-    "v_steps": ("TANH", ("v_octaves",)),
-    "y0": ("FULLY_CONNECTED", ("v_steps",)),
-    "deviation": ("MUL", ("v1", "y0")),
-    "one": ("MUL", ("deviation", "y0")),
-    "correction": ("FULLY_CONNECTED", ("one",)),
-    "y": ("MUL", ("y0", "correction")),
-    "normalised": ("MUL", ("c1", "y")),
-    "scaled": ("MUL", ("normalised",)),
-    "out": ("ADD", ("scaled",)),
-}
 # What runs over all values, in the forms of `stapes_quick_s16.h`.
 _QUICK = ("c", "c1", "normalised", "scaled", "out")
 # As many as the kernel has room for.
@@ -62,17 +37,8 @@ _SAME = ReluParams(0, 2**30, 1, 0, 0, _S16[1])
 def is_layer_norm(graph: Graph, region: Region) -> bool:
     """Whether a region computes what `stapes_layer_norm_s16` computes, to the bit, and nobody looks inside."""
     roles, by_role = region.roles, producers(graph, region)
-    if set(roles) != {"x", *_CHAIN} or len(graph.in_region(region.name)) != len(_CHAIN):
+    if not is_composed(graph, region, LAYER_NORM):
         return False
-    for role, (kind, operands) in _CHAIN.items():
-        op = by_role[role]
-        given = tuple(roles[operand] for operand in operands)
-        constants = op.inputs[len(given) :]
-        same_kind = op.kind == kind or (op.kind, kind) == ("CONV_2D", "FULLY_CONNECTED")
-        if not same_kind or op.inputs[: len(given)] != given:
-            return False
-        if any(name and not graph.tensors[name].is_constant for name in constants):
-            return False
     if graph.tensors[roles["x"]].size != graph.tensors[roles["out"]].size:
         return False
     gamma = graph.tensors[by_role["scaled"].inputs[1]].data
@@ -123,7 +89,7 @@ def layer_norm_fields(graph: Graph, region: Region, arrays: Constants) -> Fields
     """Fields of `stapes_layer_norm_s16_params`."""
     by_role = producers(graph, region)
     fields: dict[str, object] = {"size": graph.tensors[region.roles["x"]].size}
-    for role, (kind, _) in _CHAIN.items():
+    for role, (kind, _) in LAYER_NORM.items():
         op = by_role[role]
         params = _params(graph, op)
         if isinstance(params, FullyConnectedParams):

@@ -8,9 +8,8 @@ from dataclasses import dataclass
 from ...models.errors import StapesError
 from ...quantize.graph import Graph, State
 from ..memory import Buffer, Plan, plan
+from .places import ALIGNMENT, roots
 from .schedule import Step
-
-ALIGNMENT = 4
 
 
 @dataclass(frozen=True)
@@ -31,26 +30,6 @@ class Layout:
     arena: Plan
     deliveries: tuple[str, ...]
     state_copies: tuple[tuple[str, str], ...]
-
-
-def roots(graph: Graph) -> dict[str, str]:
-    """The tensor whose memory each tensor shares: RESHAPE changes no value, so it costs no copy."""
-    root = {name: name for name in graph.tensors}
-    for op in graph.operators:
-        if op.kind == "RESHAPE":
-            root[op.outputs[0]] = root[op.inputs[0]]
-    return root
-
-
-def is_aligned(graph: Graph, name: str) -> bool:
-    """Whether a tensor lies on a boundary of 4 bytes on every device: no constant, not the caller's, no state behind an
-    odd one.
-    """
-    owner = roots(graph)[name]
-    states = {tensor for state in graph.states for tensor in (state.input, state.output)}
-    even = all(graph.tensors[state.input].bytes % ALIGNMENT == 0 for state in graph.states)
-    outside = graph.tensors[owner].is_constant or owner in (*graph.inputs, *graph.outputs)
-    return not outside and (even or owner not in states)
 
 
 def _written_in_place(graph: Graph, steps: Sequence[Step], root: Mapping[str, str], state: State) -> bool:

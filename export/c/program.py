@@ -16,6 +16,7 @@ from .audio import AudioProgram, Struct, build_audio
 from .blocks import path_of, with_placed_regions
 from .constants import Array, Constants
 from .functions import Function, Paragraph, network_functions
+from .fusion import FUSIONS
 from .kernels import Kernel, on_target
 from .layout import Layout, lay_out
 from .schedule import Step, schedule
@@ -138,6 +139,9 @@ def _scratch_buffer(index: int) -> str:
 
 
 def _region_of(step: Step, graph: Graph) -> Region | None:
+    """The region that a reader is told of."""
+    if step.region is not None and not FUSIONS[step.region.kind].heading:
+        return None
     name = step.operators[0].region
     return step.region or (graph.region(name) if name is not None else None)
 

@@ -2,18 +2,46 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 
 import numpy as np
 
 from ...quantize.graph import Graph, Operator, Region
 from ...quantize.prepare import ConcatenationParams, SliceParams, SplitParams, TransposeParams, prepare
+from ...quantize.regions.compositions import Composition
 
 
 def producers(graph: Graph, region: Region) -> dict[str, Operator]:
     """The operator that computes each role of a region."""
     by_output = {name: op for op in graph.in_region(region.name) for name in op.outputs}
     return {role: by_output[name] for role, name in region.roles.items() if name in by_output}
+
+
+def is_composed(graph: Graph, region: Region, composition: Composition) -> bool:
+    """Whether the operators of a region are those of a composition, wired as it says, and all else that they read is constant."""
+    by_role, roles = producers(graph, region), region.roles
+    inputs = {operand for _, operands in composition.values() for operand in operands} - set(composition)
+    if set(roles) != {*inputs, *composition} or set(by_role) != set(composition):
+        return False
+    if len(graph.in_region(region.name)) != len(composition):
+        return False
+    return all(
+        _is_composed(graph, by_role[role], kind, [roles[o] for o in os]) for role, (kind, os) in composition.items()
+    )
+
+
+def _is_composed(graph: Graph, op: Operator, kind: str, operands: Sequence[str]) -> bool:
+    others = op.inputs[len(operands) :]
+    return (
+        is_kind(op, kind)
+        and op.inputs[: len(operands)] == tuple(operands)
+        and all(not name or graph.tensors[name].is_constant for name in others)
+    )
+
+
+def is_kind(op: Operator, kind: str) -> bool:
+    """Whether an operator is of a kind; a CONV_2D, which must be of one value, may stand for a FULLY_CONNECTED."""
+    return op.kind == kind or (op.kind, kind) == ("CONV_2D", "FULLY_CONNECTED")
 
 
 def is_closed(graph: Graph, region: Region, results: Collection[str]) -> bool:

@@ -16,6 +16,7 @@ import onnx
 
 from ..float_graph import Hint
 from ..graph import Region
+from ..regions.compositions import GRU_CELLS
 from .axes import canonical
 from .context import Context
 from .elementwise import SIGMOID, TANH
@@ -29,24 +30,22 @@ _SUM_OF_CANDIDATE = Hint(fixed={"int16": (2.0**-12, 0)}, limit=4.0)
 # Terms of opposite sign may cancel, so they reach further than the sum needs.
 TERM = Hint(limit=32.0, power_of_two=True)
 
+_HINTS = {
+    **dict.fromkeys(("xr", "xz", "xn", "hr", "hz", "hn"), TERM),
+    "ar": _SUM_OF_GATE,
+    "r": SIGMOID,
+    "az": _SUM_OF_GATE,
+    "z": SIGMOID,
+    "rhn": Hint(like="hn"),
+    "an": _SUM_OF_CANDIDATE,
+    "n": TANH,
+    "d": _DIFFERENCE,
+    "zd": _DIFFERENCE,
+    "h_out": STATE,
+}
 # The operators of a cell, by the role of the result: kind, roles of the operands, hint (whose `like` is a role).
 CELL: dict[str, tuple[str, tuple[str, ...], Hint]] = {
-    "xr": ("FULLY_CONNECTED", ("x",), TERM),
-    "xz": ("FULLY_CONNECTED", ("x",), TERM),
-    "xn": ("FULLY_CONNECTED", ("x",), TERM),
-    "hr": ("FULLY_CONNECTED", ("h",), TERM),
-    "hz": ("FULLY_CONNECTED", ("h",), TERM),
-    "hn": ("FULLY_CONNECTED", ("h",), TERM),
-    "ar": ("ADD", ("xr", "hr"), _SUM_OF_GATE),
-    "r": ("LOGISTIC", ("ar",), SIGMOID),
-    "az": ("ADD", ("xz", "hz"), _SUM_OF_GATE),
-    "z": ("LOGISTIC", ("az",), SIGMOID),
-    "rhn": ("MUL", ("r", "hn"), Hint(like="hn")),
-    "an": ("ADD", ("xn", "rhn"), _SUM_OF_CANDIDATE),
-    "n": ("TANH", ("an",), TANH),
-    "d": ("SUB", ("h", "n"), _DIFFERENCE),
-    "zd": ("MUL", ("z", "d"), _DIFFERENCE),
-    "h_out": ("ADD", ("n", "zd"), STATE),
+    role: (kind, operands, _HINTS[role]) for role, (kind, operands) in GRU_CELLS["int16"].items()
 }
 
 

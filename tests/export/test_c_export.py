@@ -11,7 +11,6 @@ import numpy as np
 import pytest
 from stapes.export.c import export_c
 from stapes.export.c.costs import ram_by_part
-from stapes.export.c.fusion import FUSIONS
 from stapes.export.c.program import build_program
 from stapes.export.stamp import Stamp
 from stapes.export.vectors import SELF_TEST_FRAMES
@@ -21,6 +20,7 @@ from stapes.firmware_sim.engines.native import Native
 from stapes.models.audio import read_sound_path
 from stapes.models.errors import StapesError
 from stapes.models.files.owned import LIST
+from stapes.quantize.regions import REGIONS
 
 from tests.compiling import compile_all, compile_object
 from tests.export.networks import network
@@ -197,8 +197,8 @@ def test_audio_and_every_tensor_are_those_of_the_numpy_engine(config, recipe, fu
     np.testing.assert_array_equal(engine.run(net.audio_in_q15[None]).audio_q15, net.run.audio_q15)
     computed = {name for op in net.graph.operators if op.kind != "RESHAPE" for name in op.outputs}
     missing = computed - set(traced.tensors)
-    fused = [(region.roles, FUSIONS[region.kind]) for region in net.graph.regions if region.kind in FUSIONS]
-    inside = {name for roles, fusion in fused for role, name in roles.items() if role not in fusion.writes}
+    fused = [(region.roles, REGIONS[region.kind]) for region in net.graph.regions]
+    inside = {name for roles, kind in fused for role, name in roles.items() if role not in kind.writes}
     assert missing <= (inside if fuse else set())
     assert net.run.audio_q15.std() > 100
 
