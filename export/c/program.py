@@ -20,9 +20,10 @@ from .fusion import FUSIONS
 from .kernels import Kernel, on_target
 from .layout import Layout, lay_out
 from .schedule import Step, schedule
-from .statements import Writer, scratch, statements
+from .statements import scratch, statements
 from .text import C_TYPES, Names, code
 from .variables import Variable, variable_of
+from .writer import Writer
 
 # Members of the context and words of the network function that tensors must not be named after.
 _CONTEXT_MEMBERS = ("guard", "audio", "audio_arrays", "frame", "scratch", "arena", "trace", "trace_user")
