@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..models.errors import StapesError
-from ..quantize.audio_params import CMSIS_DEFINES, CMSIS_SOURCES
+from ..quantize.audio.rfft import CMSIS_DEFINES, CMSIS_SOURCES
 
 # What the six sources include, and no more: everything else stands under conditions that do not hold (Neon, Helium, other compilers).
 CMSIS_HEADERS = (

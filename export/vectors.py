@@ -12,7 +12,7 @@ import numpy as np
 
 from ..models.audio import SoundPath
 from ..models.errors import StapesError
-from ..quantize.audio_params import AUDIO_IN, AUDIO_OUT
+from ..quantize.audio import AUDIO_IN, AUDIO_OUT
 from ..quantize.graph import DTYPES, Graph
 
 # Of the start of the vectors a program's self-test keeps so many: past the start-up of the noise estimate, some 65 KB.

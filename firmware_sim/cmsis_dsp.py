@@ -1,6 +1,6 @@
 """Where the C sources of CMSIS-DSP's real Q31 transform are: the user's own pack, or the pinned source distribution.
 
-Only the transform's code is needed; its tables are the project's own (`quantize.audio_params.rfft_tables`).
+Only the transform's code is needed; its tables are the project's own (`quantize.audio.rfft.rfft_tables`).
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from ..models import children
 from ..models.archives import extract_files
 from ..models.errors import StapesError
 from ..models.files import staging
-from ..quantize.audio_params import CMSIS_DEFINES, CMSIS_SOURCES
+from ..quantize.audio.rfft import CMSIS_DEFINES, CMSIS_SOURCES
 
 VERSION = "1.10.3"
 ENVIRONMENT = "STAPES_CMSIS_DSP"

@@ -26,6 +26,5 @@ long_run      states that outlive the calibration
 
 arithmetic    rounding and multipliers, the only place for them in Python
 tables        sigmoid and tanh as TFLite Micro has them
-audio_params  the constants of the fixed-point audio path, for Python and for C
-log2_table    its logarithm and exponential
+audio         the constants of the fixed-point path of the sound, one file a kind of stage, for Python and for C
 """

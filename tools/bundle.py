@@ -29,7 +29,8 @@ from ..models.audio import SoundPath, from_front_end
 from ..models.errors import StapesError
 from ..models.files import locked, write_whole
 from ..models.schema import STRICT, STRICT_OPEN, parse_json, validated
-from ..quantize.audio_params import audio_params, feature_scaling, mask_scaling, require_free_tensors
+from ..quantize.audio import path_params, require_free_tensors
+from ..quantize.audio.scaling import feature_scaling, mask_scaling
 from ..quantize.graph import Graph
 from ..quantize.recipe import Recipe, load_recipe
 from ..quantize.soundness import require_sound
@@ -262,7 +263,7 @@ def load_bundle(folder: str | os.PathLike[str]) -> Bundle:
     with _told_of(folder / "model.tflite"):
         graph = from_bytes(contents["model.tflite"])
         require_sound(graph)
-        require_free_tensors(graph.tensors, sound_path is not None)
+        require_free_tensors(graph.tensors, sound_path)
     recipe = load_recipe(folder / "recipe.toml")
     _require_agreement(path, told, graph, recipe)
     with _told_of(path):
@@ -351,7 +352,7 @@ def _require_audio_path(sound_path: SoundPath | None, graph: Graph) -> None:
     if sound_path is None:
         return
     try:
-        audio_params(sound_path)
+        path_params(sound_path)
         features, mask = network_ends(graph, sound_path)
         feature_scaling(sound_path, features)
         mask_scaling(sound_path, mask)

@@ -16,8 +16,6 @@ from .program import Program, build_program
 
 # 64-bit integers stand on boundaries of 8 bytes: the procedure call standard for Arm.
 _GUARD = 4
-# Its scalars and pointers; the arrays that they point at are counted apart.
-_AUDIO_STATE_BYTES = 88
 
 
 @dataclass(frozen=True)
@@ -56,19 +54,17 @@ def ram_by_part(program: Program) -> dict[str, int]:
     if audio is None:
         parts["scratch"] = program.arena_bytes
     else:
-        parts["audio path"] = audio.array_bytes + _AUDIO_STATE_BYTES
+        parts["audio path"] = audio.context_bytes
         parts["network input and output"] = sum(_ends(program))
         parts["scratch"] = max(audio.scratch_bytes, program.arena_bytes)
     parts["guard and padding"] = context_bytes(program) - sum(parts.values())
     return parts
 
 
-def _ends(program: Program) -> tuple[int, int, int]:
-    """Bytes of features_q20 or mask_q15, of the network's input and of its output."""
+def _ends(program: Program) -> tuple[int, int]:
+    """Bytes of the network's input and of its output."""
     assert program.audio is not None
-    sound_path = program.audio.sound_path
-    frame = max(4 * sound_path.feature_size, 2 * sound_path.mask_size)
-    return frame, program.audio.input.bytes, program.audio.output.bytes
+    return program.audio.input.bytes, program.audio.output.bytes
 
 
 def context_bytes(program: Program) -> int:
@@ -79,8 +75,8 @@ def context_bytes(program: Program) -> int:
         members.append((state.size * width, width))
     audio = program.audio
     if audio is not None:
-        frame, given, made = _ends(program)
-        members += [(_AUDIO_STATE_BYTES, 8), (aligned(audio.array_bytes, 8), 8), (aligned(frame, 4), 4)]
+        given, made = _ends(program)
+        members.append((audio.context_bytes, max(member.alignment for member in audio.members)))
         members += [(given, given // audio.input.size), (made, made // audio.output.size)]
         members.append((aligned(max(audio.scratch_bytes, program.arena_bytes), 8), 8))
     else:

@@ -49,7 +49,7 @@ def _traced(program: Program) -> tuple[Traced, ...]:
         return program.traced
     before, after = (
         tuple(Traced(quantity.entry, quantity.name, quantity.bytes) for quantity in quantities)
-        for quantities in (program.audio.before, program.audio.after)
+        for quantities in (program.audio.traced_before, program.audio.traced_after)
     )
     return (*before, *program.traced, *after)
 

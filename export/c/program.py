@@ -12,7 +12,7 @@ from ...models.errors import StapesError
 from ...quantize.graph import DTYPES, Graph, Operator, Region
 from ..targets import CORTEX_M7, Target
 from ..template import Code
-from .audio import AudioProgram, Struct, build_audio
+from .audio import AudioProgram, Struct, build_audio, file_scope_names
 from .blocks import path_of, with_placed_regions
 from .constants import Array, Constants
 from .functions import Function, Paragraph, network_functions
@@ -26,8 +26,8 @@ from .variables import Variable, variable_of
 from .writer import Writer
 
 # Members of the context and words of the network function that tensors must not be named after.
-_CONTEXT_MEMBERS = ("guard", "audio", "audio_arrays", "frame", "scratch", "arena", "trace", "trace_user")
-_FILE_SCOPE = ("check", "bind_audio", "trace", "audio_rfft", "audio_params", "audio_input", "audio_output")
+_CONTEXT_MEMBERS = ("guard", "audio", "scratch", "arena", "trace", "trace_user")
+_FILE_SCOPE = ("check", "bind_audio", "trace", "audio_input", "audio_output", *file_scope_names())
 _LOCALS = ("ctx", "in", "out", "status", "run_network", *_FILE_SCOPE)
 _MACROS = ("hop", "context", "arena", "state", "weight", "vector", "audio", "tensor", "latency", "delay")
 

@@ -1,24 +1,28 @@
-"""What stands in the place of Wiener filter, features and gain where the mask is complex: the spectrum itself as features, and
-its product with the mask. Twin of `stapes_audio_analyse_complex.c` and `stapes_audio_synthesise_complex.c`, float reference in
-`models/features.py` and `models/pipeline.py`.
+"""The complex mask of the network on the spectrum; twin of `stapes_complex_mask.c`.
 
 B utterances, F bins.
 """
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 import numpy as np
 
-from ...quantize.audio_params import AudioParams
-from .scalar import isqrt_64, round_right
+from ...quantize.audio.complex_mask import Params
+from .scalar import round_right
+from .twin import IntegerStage, Values
 
 
-def complex_features_q20(params: AudioParams, spectrum_q31: np.ndarray, exponent: np.ndarray) -> np.ndarray:
-    """spectrum_q31 (B, F, 2), exponent (B,) -> features_q20 (B, 3 F) int64: magnitudes, real parts, imaginary parts."""
-    real, imag = spectrum_q31[..., 0], spectrum_q31[..., 1]
-    magnitude = isqrt_64((real * real + imag * imag).astype(np.uint64))
-    shift = (params.feature_shift + exponent)[:, None]
-    return round_right(np.concatenate([magnitude, real, imag], axis=1), shift)
+class Twin(IntegerStage):
+    """The complex product, rounded once."""
+
+    work: ClassVar = {"stapes_complex_mask": "mask"}
+    params: Params
+
+    def step(self, values: Values) -> dict[str, np.ndarray]:
+        """spectrum_q31 (B, F, 2), mask_q15 (B, 2 F) real, then imaginary parts, absent for a mask of one -> filtered (B, F, 2)."""
+        return {"filtered": apply_complex_mask(values["spectrum_q31"], values.get("mask_q15"))}
 
 
 def apply_complex_mask(spectrum_q31: np.ndarray, mask_q15: np.ndarray | None) -> np.ndarray:

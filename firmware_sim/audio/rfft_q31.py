@@ -11,7 +11,7 @@ import functools
 
 import numpy as np
 
-from ...quantize.audio_params import RfftTables, rfft_tables
+from ...quantize.audio.rfft import RfftTables, rfft_tables
 from .scalar import multiply_high
 
 

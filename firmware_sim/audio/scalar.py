@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from ...quantize.log2_table import EXP2_Q29, LOG2_Q16
+from ...quantize.audio.log2_table import EXP2_Q29, LOG2_Q16
 
 
 def bit_length(x: np.ndarray) -> np.ndarray:

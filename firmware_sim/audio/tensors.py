@@ -1,6 +1,6 @@
 """Between the audio path and the network: Q20 features to the input tensor, the output tensor to a Q15 mask.
 
-Twin of `stapes_audio_tensors.c`; the scalings come from `quantize.audio_params`.
+Twin of `stapes_audio_tensors.c`; the scalings come from `quantize.audio.scaling`.
 """
 
 from __future__ import annotations
@@ -8,7 +8,7 @@ from __future__ import annotations
 import numpy as np
 
 from ...quantize.arithmetic import requantise_double
-from ...quantize.audio_params import TensorScaling
+from ...quantize.audio.scaling import TensorScaling
 
 
 def quantise_features(features_q20: np.ndarray, scaling: TensorScaling) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""The Wiener gain in integers; twin of `stapes_audio_wiener.c`, float reference in `models/wiener.py`.
+"""The Wiener gain in integers; twin of `stapes_wiener.c`, float reference in `models/audio/wiener.py`.
 
 B utterances, F bins. Powers are uint64, everything else int64 that holds the C's 32-bit values.
 """
@@ -6,17 +6,19 @@ B utterances, F bins. Powers are uint64, everything else int64 that holds the C'
 from __future__ import annotations
 
 import math
+from typing import ClassVar
 
 import numpy as np
 
-from ...quantize.audio_params import AudioParams
+from ...quantize.audio.wiener import Params
 from .scalar import isqrt, log2_q16, normalise, octaves_q16, ratio, round_right
+from .twin import IntegerStage, Values
 
 ONE_Q24 = 1 << 24
 LN2_Q31 = round(math.log(2.0) * 2.0**31)
 
 
-class WienerFilter:
+class Twin(IntegerStage):
     """Gain of B utterances; each counts its own start-up and holds.
 
     State: noise_q40 (B, F), in start-up the sum of the powers; prior_q24 (B, F), G^2 * gamma of the frame before;
@@ -25,10 +27,14 @@ class WienerFilter:
     clarity_q15 (B,).
     """
 
-    def __init__(self, params: AudioParams, batch: int) -> None:
-        self.params = params
-        self.batch = batch
-        self.reset()
+    work: ClassVar = {
+        "start_up": "noise estimate",
+        "mean_of_startup": "noise estimate",
+        "track_noise": "noise estimate",
+        "stapes_wiener": "gain",
+        "decision_directed": "gain",
+    }
+    params: Params
 
     def reset(self) -> None:
         """Forget the noise: the next frames are a start-up."""
@@ -45,8 +51,24 @@ class WienerFilter:
         self.clarity_q15 = np.zeros(self.batch, np.int64)
         self.silent = self.speech = np.zeros(self.batch, bool)
 
-    def step(self, power_q40: np.ndarray) -> None:
-        """One frame of power_q40 (B, F): its gain, then the noise."""
+    def step(self, values: Values) -> dict[str, np.ndarray]:
+        """power_q40 (B, F) -> gain2_q30, gain_q15 (B, F), speech, silent, clarity_q15 (B,); then the noise moves."""
+        self._frame(values["power_q40"])
+        names = (
+            "noise_q40",
+            "prior_q24",
+            "gain2_q30",
+            "gain_q15",
+            "score_q24",
+            "signal_q40",
+            "clarity_q15",
+            "silent",
+            "speech",
+        )
+        return {name: getattr(self, name) for name in names}
+
+    def _frame(self, power_q40: np.ndarray) -> None:
+        """The gain of a frame, then the noise."""
         starting = self.startup_left > 0
         self._track_signal(power_q40.sum(axis=1))
         if starting.any():

@@ -5,41 +5,45 @@ A function without a rule belongs to the stage of its caller.
 
 from __future__ import annotations
 
-FRAMING, RFFT, POWER, NOISE, GAIN, FEATURES = (
-    "framing and window",
-    "rfft",
-    "power",
-    "noise estimate",
-    "gain",
-    "features",
-)
-NETWORK, MASK, IRFFT, OVERLAP_ADD, CALLS = "network", "mask", "irfft", "overlap-add", "calls between stages"
+from ...models.audio import kinds
+from ..audio.twin import twin_class
 
+NETWORK, CALLS = "network", "calls between stages"
+
+# What a twin says of its C functions, stage after stage; then what stands between the stages and the network.
+_WORK = {kind: twin_class(kind).work for kind in kinds()}
 _STAGE_OF = {
-    "stapes_audio_analyse": CALLS,
-    "stapes_audio_analyse_complex": FEATURES,
-    "stapes_audio_spectrum": FRAMING,
-    "stapes_rfft_q31": RFFT,
-    "stapes_audio_power": POWER,
-    "stapes_audio_wiener": GAIN,
-    "is_silent": NOISE,
-    "start_up": NOISE,
-    "mean_of_startup": NOISE,
-    "track_noise": NOISE,
-    "decision_directed": GAIN,
-    "stapes_audio_features": FEATURES,
-    "stapes_audio_quantise_s8": FEATURES,
-    "stapes_audio_quantise_s16": FEATURES,
+    **{function: label for work in _WORK.values() for function, label in work.items()},
+    "stapes_audio_quantise_s8": "features",
+    "stapes_audio_quantise_s16": "features",
     "run_network": CALLS,
-    "stapes_audio_mask_s8": MASK,
-    "stapes_audio_mask_s16": MASK,
-    "stapes_audio_synthesise": MASK,
-    "stapes_audio_synthesise_complex": MASK,
-    "stapes_audio_overlap_add": OVERLAP_ADD,
-    "stapes_irfft_q31": IRFFT,
+    "stapes_audio_mask_s8": "mask",
+    "stapes_audio_mask_s16": "mask",
 }
-ORDER = (FRAMING, RFFT, POWER, NOISE, GAIN, FEATURES, NETWORK, MASK, IRFFT, OVERLAP_ADD, CALLS)
+
+
+def _order() -> tuple[str, ...]:
+    """The labels as a path has them, the network in front of the first stage that asks for its mask."""
+    asks = [kind for kind, stage in kinds().items() if any(q.role == "mask" for q in stage().quantities)]
+    before, after = (
+        [label for kind, work in _WORK.items() if (kind in behind) == later for label in work.values()]
+        for later, behind in ((False, {*asks, *_behind(asks)}), (True, {*asks, *_behind(asks)}))
+    )
+    # Kinds of features stand in each other's place: their work comes where the last of them is.
+    before = list(dict.fromkeys(before[::-1]))[::-1]
+    return tuple(dict.fromkeys([*before, NETWORK, *after, CALLS]))
+
+
+def _behind(asks: list[str]) -> list[str]:
+    """Kinds that stand behind those that ask for a mask."""
+    known = list(kinds())
+    return known[known.index(asks[-1]) + 1 :]
+
+
+ORDER = _order()
 _PARAMS = "_params"
+# What the stages call, under names that kernels do not begin with.
+_OTHERS = ("stapes_audio_", "stapes_rfft", "stapes_irfft", "stapes_mixed_rfft")
 
 
 def own_name(function: str) -> str:
@@ -53,7 +57,7 @@ def stage_of(function: str) -> str | None:
 
 def is_kernel(function: str) -> bool:
     """Whether a function computes a step of the network."""
-    return function.startswith("stapes_") and not function.startswith(("stapes_audio_", "stapes_rfft", "stapes_irfft"))
+    return function.startswith("stapes_") and function not in _STAGE_OF and not function.startswith(_OTHERS)
 
 
 def layer_stage(function: str, params: str | None) -> str:

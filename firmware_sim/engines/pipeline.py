@@ -13,9 +13,6 @@ from ..audio.path import AudioPath
 from .audio import AudioEngine, Run, from_blocks, to_blocks
 from .network import NetworkEngine, Progress, no_progress
 
-# What the audio path makes before the network, in order, as far as it has it; the C trace uses the same names.
-BEFORE = ("exponent", "spectrum_q31", "power_q40", "noise_q40", "gain_q15", "speech", "features_q20")
-
 
 def network_ends(graph: Graph, sound_path: SoundPath) -> tuple[Tensor, Tensor]:
     """The feature tensor and the mask tensor of a graph; raises StapesError when it does not fit the audio path."""
@@ -56,6 +53,7 @@ class Pipeline(AudioEngine):
         self.network.start(batch, trace is True)
         made: list[np.ndarray] = []
         kept: dict[str, list[np.ndarray]] = {}
+        traced = [name for stage in self.sound_path.before for name in stage.traced]
         for block in blocks:
             before = path.analyse(block)
             codes = path.quantise_features(before["features_q20"], self.features)
@@ -63,7 +61,7 @@ class Pipeline(AudioEngine):
             mask_q15 = path.mask_to_q15(tensors[self.mask.name].reshape(batch, -1), self.mask)
             made.append(path.synthesise(mask_q15))
             if trace:
-                named = {name: before[name] for name in BEFORE if name in before}
+                named = {name: before[name] for name in traced}
                 for name, value in {**named, self.features.name: codes, **tensors, "mask_q15": mask_q15}.items():
                     if trace is not True and name not in trace:
                         continue

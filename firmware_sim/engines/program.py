@@ -20,7 +20,7 @@ import numpy as np
 
 from ...models import children
 from ...models.errors import StapesError
-from ...quantize.audio_params import TRACED
+from ...quantize.audio import traced_dtype
 from ...quantize.graph import DTYPES, Graph
 from .audio import to_blocks
 
@@ -164,7 +164,7 @@ def unpack_frames(frames: np.ndarray, tensors: Sequence[TracedTensor], graph: Gr
     offset = 0
     for tensor in tensors:
         known = graph.tensors.get(tensor.name)
-        dtype = DTYPES[known.dtype] if known else TRACED[tensor.name]
+        dtype = DTYPES[known.dtype] if known else traced_dtype(tensor.name)
         raw = np.ascontiguousarray(frames[:, :, offset : offset + tensor.bytes])
         unpacked[tensor.name] = raw.view(dtype)
         offset += tensor.bytes

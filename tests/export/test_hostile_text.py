@@ -17,9 +17,9 @@ from stapes.export.c.names import LONGEST, fault, free_name
 from stapes.export.c.runtime import RUNTIME
 from stapes.export.packages import PACKAGES
 from stapes.export.stamp import Stamp
+from stapes.models.audio import kinds
 from stapes.models.errors import StapesError
 from stapes.models.files.owned import LIST
-from stapes.quantize.audio_params import TRACED
 from stapes.quantize.graph import Graph, State
 
 from tests.export.networks import Network, network
@@ -165,7 +165,8 @@ def test_the_traced_names_are_those_of_the_graph(tmp_path):
     raw = [literal.encode("ascii").decode("unicode_escape").encode("latin-1") for literal in literals]
     told = {name.decode("utf-8", "surrogatepass") for name in raw}
     assert len(told) > 10
-    assert told - set(TRACED) <= set(hostile(0).graph.tensors)
+    traced = {name for kind in kinds().values() for name in kind.traced}
+    assert told - traced <= set(hostile(0).graph.tensors)
 
 
 def outside_of_c(folder: Path) -> dict[str, str]:

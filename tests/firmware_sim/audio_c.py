@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 import ctypes
+import functools
 import subprocess
-from ctypes import POINTER, byref, c_bool, c_int16, c_int32, c_int64, c_uint16, c_uint32, c_uint64
+from ctypes import POINTER, byref, c_int32
 from pathlib import Path
 
 import numpy as np
+from stapes.export.c.audio.memory import values
+from stapes.export.c.audio.stage import c_stage
 from stapes.export.c.runtime import RUNTIME, runtime_files, runtime_includes
-from stapes.quantize.audio_params import FEATURES, AudioParams, RfftTables, TensorScaling
+from stapes.models.audio import SoundPath, Stage, kinds
+from stapes.quantize.audio import path_params
+from stapes.quantize.audio.c_struct import Member, members, struct_name
+from stapes.quantize.audio.rfft import RfftTables
+from stapes.quantize.audio.scaling import TensorScaling
 
 from tests.compiling import compile_object
 from tests.machine import cmsis_dsp, require
@@ -31,7 +38,7 @@ def compile_library(folder: Path, build: str) -> Path:
     dsp = cmsis_dsp()
     includes = [flag for path in dsp.include_dirs for flag in ("-isystem", str(path))]
     defines = [f"-D{name}" for name in dsp.defines]
-    sources = [path.name for path in RUNTIME.rglob("stapes_audio*.c")]
+    sources = ["stapes_audio_tensors.c", *(f"stapes_{kind}.c" for kind in kinds())]
     own = [RUNTIME / name for name in runtime_files([], sources) if name.endswith(".c")]
     objects = []
     for path in [*own, Path(__file__).with_name("audio_scalar.c"), *dsp.c_files]:
@@ -45,86 +52,23 @@ def compile_library(folder: Path, build: str) -> Path:
     return library
 
 
-class _Rfft(ctypes.Structure):
-    _fields_ = [
-        ("length", c_uint16),
-        ("bit_reversal_length", c_uint16),
-        ("twiddle_q31", POINTER(c_int32)),
-        ("bit_reversal", POINTER(c_uint16)),
-        ("split_a_q31", POINTER(c_int32)),
-        ("split_b_q31", POINTER(c_int32)),
-    ]
+def structure(name: str, parts: tuple[Member, ...]) -> type[ctypes.Structure]:
+    """A struct of these members as ctypes lay it out."""
+    kinds = {member.name: _c_type(member) for member in parts}
+    return type(name, (ctypes.Structure,), {"_fields_": list(kinds.items())})
 
 
-class _Params(ctypes.Structure):
-    _fields_ = [
-        ("analysis", c_int32),
-        ("synthesis", c_int32),
-        ("hop", c_int32),
-        ("bins", c_int32),
-        ("analysis_window_q31", POINTER(c_int32)),
-        ("synthesis_window_q31", POINTER(c_int32)),
-        ("rfft", POINTER(_Rfft)),
-        ("power_shift", c_int32),
-        ("window_power_log2", c_int32),
-        ("synthesis_shift", c_int32),
-        ("feature_shift", c_int32),
-        ("noise_floor_q40", c_uint64),
-        ("silent_sum_q40", c_uint64),
-        ("startup_frames", c_int32),
-        ("startup_mean_q31", c_uint32),
-        ("startup_gain2_q30", c_int32),
-        ("startup_gain_q15", c_uint16),
-        ("gamma_max_q24", c_int32),
-        ("xi_min_q24", c_int32),
-        ("prior_weight_q31", c_int32),
-        ("vad_threshold_sum_q24", c_int64),
-        ("noise_step_q16", c_int32),
-        ("hold_step_q16", c_int32),
-        ("vad_hold_frames", c_int32),
-        ("features", c_int32),
-        ("gain_input", c_bool),
-        ("log2_floor_q16", c_int32),
-        ("bins_reciprocal_q32", c_uint32),
-        ("level_shift", c_int32),
-        ("log_shift", c_int32),
-        ("log_clip_q20", c_int32),
-        ("compression_q31", c_int32),
-        ("compressed_clip_q20", c_int32),
-        ("mask_floor_q15", c_int16),
-        ("mask_on_noisy", c_bool),
-        ("signal_shift", c_int32),
-        ("clear_octaves_q16", c_int32),
-        ("clear_run_shift", c_int32),
-    ]
+def _c_type(member: Member):
+    if member.struct is not None:
+        return POINTER(struct_of(member.struct))
+    plain = ctypes.c_bool if member.dtype == "bool" else np.ctypeslib.as_ctypes_type(np.dtype(member.dtype))
+    return POINTER(plain) if member.pointer else plain
 
 
-class _State(ctypes.Structure):
-    _fields_ = [
-        ("noise_q40", POINTER(c_uint64)),
-        ("prior_q24", POINTER(c_int32)),
-        ("spectrum_q31", POINTER(c_int32)),
-        ("overlap_q25", POINTER(c_int32)),
-        ("history_q15", POINTER(c_int16)),
-        ("gain_q15", POINTER(c_uint16)),
-        ("windowed_q30", POINTER(c_int32)),
-        ("power_q40", POINTER(c_uint64)),
-        ("transform_q31", POINTER(c_int32)),
-        ("signal_q40", c_uint64),
-        ("startup_left", c_int32),
-        ("speech_run", c_int32),
-        ("level_q24", c_int32),
-        ("has_level", c_bool),
-        ("exponent", c_int32),
-        ("score_q24", c_int64),
-        ("clarity_q15", c_int32),
-        ("silent", c_bool),
-        ("speech", c_bool),
-    ]
-
-
-class _Tensor(ctypes.Structure):
-    _fields_ = [(name, c_int32) for name in ("multiplier_q31", "shift", "zero_point", "minimum", "maximum")]
+@functools.cache
+def struct_of(kind: type) -> type[ctypes.Structure]:
+    """The ctypes struct of a dataclass that is one in C."""
+    return structure(struct_name(kind), members(kind))
 
 
 def pointer_to(array: np.ndarray):
@@ -132,111 +76,111 @@ def pointer_to(array: np.ndarray):
     return array.ctypes.data_as(POINTER(np.ctypeslib.as_ctypes_type(array.dtype)))
 
 
-def c_rfft_tables(tables: RfftTables) -> _Rfft:
+def c_struct(params) -> ctypes.Structure:
+    """A dataclass as its C struct; the arrays stay with the dataclass."""
+    made = {}
+    for member in members(type(params)):
+        value = getattr(params, member.name)
+        if member.struct is not None:
+            value = ctypes.pointer(c_struct(value))
+        made[member.name] = pointer_to(value) if isinstance(value, np.ndarray) else value
+    return struct_of(type(params))(**made)
+
+
+def c_rfft_tables(tables: RfftTables) -> ctypes.Structure:
     """`stapes_rfft_tables`; the arrays stay with `tables`."""
-    arrays = {name: pointer_to(getattr(tables, name)) for name, kind in _Rfft._fields_ if kind not in (c_uint16,)}
-    return _Rfft(length=tables.length, bit_reversal_length=len(tables.bit_reversal), **arrays)
-
-
-def _c_params(params: AudioParams, rfft: _Rfft) -> _Params:
-    """`stapes_audio_params` from the dataclass, field by field of the same name."""
-    values = {}
-    for name, _ in _Params._fields_:
-        value = getattr(params, name)
-        values[name] = pointer_to(value) if isinstance(value, np.ndarray) else value
-    values["rfft"] = ctypes.pointer(rfft)
-    return _Params(**values)
+    return c_struct(tables)
 
 
 class CAudioPath:
-    """One stream of the C audio path; every array is fenced by values that no call may touch."""
+    """One stream of the stages in C, called as the exporter would; every array is fenced by values that no call may touch."""
 
     FENCE = 77
 
-    def __init__(self, library: Path, params: AudioParams) -> None:
+    def __init__(self, library: Path, sound_path: SoundPath) -> None:
         self.c = ctypes.CDLL(str(library))
-        self.params = params
-        self.rfft = c_rfft_tables(params.rfft)
-        self.c_params = _c_params(params, self.rfft)
-        analysis, hop, bins = params.analysis, params.hop, params.bins
-        # windowed_q30 and power_q40 are one memory, as in STAPES_AUDIO_SCRATCH.
-        shared = self._fenced(max((analysis + 1) // 2, bins), np.uint64)
-        self.arrays = {
-            "noise_q40": self._fenced(bins, np.uint64),
-            "prior_q24": self._fenced(bins, np.int32),
-            "spectrum_q31": self._fenced(2 * bins, np.int32),
-            "overlap_q25": self._fenced(hop, np.int32),
-            "history_q15": self._fenced(analysis - hop, np.int16),
-            "gain_q15": self._fenced(bins, np.uint16),
-            "windowed_q30": shared.view(np.int32),
-            "power_q40": shared,
-            "transform_q31": self._fenced(2 * analysis, np.int32),
-        }
-        self.complex = params.features == FEATURES.index("complex")
-        if self.complex:
-            for name in ("noise_q40", "prior_q24", "gain_q15", "power_q40"):
-                del self.arrays[name]
-        self.state = _State(**{name: pointer_to(array) for name, array in self.arrays.items()})
-        size = bins * (3 if self.complex else 2 if params.gain_input else 1)
-        self.features_q20 = self._fenced(size, np.int32)
-        self.output_q15 = self._fenced(hop, np.int16)
+        self.sound_path = sound_path
+        self.params = path_params(sound_path)
+        self.structs = [c_struct(params) for params in self.params]
+        self.fences: list[np.ndarray] = []
+        self.arrays = {"output_q15": self._fenced(sound_path.hop, "int16")}
+        self.states = {}
+        for stage in sound_path.stages:
+            c = c_stage(stage.kind)
+            for quantity in stage.makes:
+                if quantity.shape and quantity.name != "output_q15":
+                    self.arrays[quantity.name] = self._fenced(values(quantity.shape, sound_path), quantity.dtype)
+            for member in (*c.state, *c.scratch):
+                if member.shape is not None:
+                    self.arrays[member.name] = self._fenced(values(member.shape, sound_path), member.dtype)
+            if c.state:
+                known = {m.name: pointer_to(self.arrays[m.name]) for m in c.state if m.shape is not None}
+                self.states[stage.kind] = structure(f"{stage.kind}_state", c.state)(**known)
         self.reset()
 
-    def _fenced(self, size: int, dtype: type) -> np.ndarray:
+    def _fenced(self, size: int, dtype: str) -> np.ndarray:
         array = np.full(size + 4, self.FENCE, dtype)
-        self.fences = [*getattr(self, "fences", []), array[size:]]
+        self.fences.append(array[size:])
         return array[:size]
 
     def fences_stand(self) -> bool:
         return all((fence == self.FENCE).all() for fence in self.fences)
 
     def reset(self) -> None:
-        self.c.stapes_audio_reset(byref(self.c_params), byref(self.state))
+        for stage, params in zip(self.sound_path.stages, self.structs, strict=True):
+            if stage.kind in self.states:
+                reset = getattr(self.c, f"stapes_{stage.kind}_reset")
+                reset(byref(params), byref(self.states[stage.kind]))
+
+    def _scalars(self) -> dict[str, int]:
+        """Scalars of all states by name."""
+        return {
+            member.name: getattr(self.states[kind], member.name)
+            for kind in self.states
+            for member in c_stage(kind).state
+            if member.shape is None
+        }
+
+    def _call(self, stage: Stage, given: dict[str, np.ndarray | None]) -> None:
+        known = {*stage.reads, *(q.name for q in stage.makes), *(m.name for m in c_stage(stage.kind).scratch)}
+        scalars, arguments = self._scalars(), []
+        dtypes = {q.name: q.dtype for s in self.sound_path.stages for q in s.makes}
+        for name in c_stage(stage.kind).arguments:
+            array = given[name] if name in given else self.arrays.get(name)
+            if name in scalars:
+                dtype = dtypes[name]
+                arguments.append(_c_type(Member(name, dtype))(scalars[name]))
+            else:
+                arguments.append(pointer_to(array) if name in known and array is not None else None)
+        index = self.sound_path.stages.index(stage)
+        state = [byref(self.states[stage.kind])] if stage.kind in self.states else []
+        getattr(self.c, f"stapes_{stage.kind}")(byref(self.structs[index]), *state, *arguments)
 
     def analyse(self, block_q15: np.ndarray) -> dict[str, np.ndarray]:
         """As `AudioPath.analyse`, without the batch axis."""
-        block_q15 = np.ascontiguousarray(block_q15, np.int16)
-        function = self.c.stapes_audio_analyse_complex if self.complex else self.c.stapes_audio_analyse
-        function(byref(self.c_params), byref(self.state), pointer_to(block_q15), pointer_to(self.features_q20))
-        bins, state = self.params.bins, self.state
-        frame = {
-            "exponent": state.exponent,
-            "spectrum_q31": self.arrays["spectrum_q31"].reshape(bins, 2).copy(),
-            "features_q20": self.features_q20.copy(),
-        }
-        if self.complex:
-            return frame
-        return frame | {
-            "power_q40": self.arrays["power_q40"][:bins].copy(),
-            "noise_q40": self.arrays["noise_q40"].copy(),
-            "prior_q24": self.arrays["prior_q24"].copy(),
-            "gain2_q30": self.arrays["transform_q31"][:bins].copy(),
-            "gain_q15": self.arrays["gain_q15"].copy(),
-            "score_q24": state.score_q24,
-            "clarity_q15": state.clarity_q15,
-            "silent": state.silent,
-            "speech": state.speech,
-            "level_q24": state.level_q24,
-        }
+        given = {"block_q15": np.ascontiguousarray(block_q15, np.int16)}
+        frame: dict[str, np.ndarray] = {}
+        for stage in self.sound_path.before:
+            self._call(stage, given)
+            names = [q.name for q in stage.quantities]
+            frame |= {name: self.arrays[name].copy() for name in names if name in self.arrays}
+        frame |= {name: value for name, value in self._scalars().items() if name in self.sound_path.quantities}
+        frame["spectrum_q31"] = frame["spectrum_q31"].reshape(-1, 2)
+        return frame
 
     def synthesise(self, mask_q15: np.ndarray | None = None) -> np.ndarray:
         """As `AudioPath.synthesise`, without the batch axis."""
         mask = None if mask_q15 is None else np.ascontiguousarray(mask_q15, np.int16)
-        function = self.c.stapes_audio_synthesise_complex if self.complex else self.c.stapes_audio_synthesise
-        function(
-            byref(self.c_params),
-            byref(self.state),
-            None if mask is None else pointer_to(mask),
-            pointer_to(self.output_q15),
-        )
-        return self.output_q15.copy()
+        for stage in self.sound_path.after:
+            self._call(stage, {"mask_q15": mask})
+        return self.arrays["output_q15"].copy()
 
 
 def c_quantise_features(library: Path, features_q20: np.ndarray, scaling: TensorScaling, dtype: type) -> np.ndarray:
     """`stapes_audio_quantise_s8` or `_s16` over a flat array."""
     features_q20, out = np.ascontiguousarray(features_q20, np.int32), np.empty(features_q20.shape, dtype)
     function = getattr(ctypes.CDLL(str(library)), f"stapes_audio_quantise_s{8 * out.itemsize}")
-    tensor = _Tensor(**vars(scaling))
+    tensor = c_struct(scaling)
     function(byref(tensor), c_int32(features_q20.size), pointer_to(features_q20), pointer_to(out))
     return out
 
@@ -245,6 +189,6 @@ def c_mask_to_q15(library: Path, mask: np.ndarray, scaling: TensorScaling) -> np
     """`stapes_audio_mask_s8` or `_s16` over a flat array of int8 or int16."""
     out = np.empty(mask.shape, np.int16)
     function = getattr(ctypes.CDLL(str(library)), f"stapes_audio_mask_s{8 * mask.itemsize}")
-    tensor = _Tensor(**vars(scaling))
+    tensor = c_struct(scaling)
     function(byref(tensor), c_int32(mask.size), pointer_to(np.ascontiguousarray(mask)), pointer_to(out))
     return out

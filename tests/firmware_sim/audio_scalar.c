@@ -1,6 +1,5 @@
-/* The inline functions of stapes_audio_scalar.h over arrays, and the sizes that its macros promise. */
+/* The inline functions of stapes_audio_scalar.h over arrays. */
 
-#include "stapes_audio.h"
 #include "stapes_audio_scalar.h"
 
 void scalar_isqrt(int32_t size, const uint32_t *x, uint32_t *y);
@@ -10,9 +9,6 @@ void scalar_exp2_q20(int32_t size, const int32_t *x, int32_t *y);
 void scalar_normalise(int32_t size, const uint64_t *x, uint32_t *mantissa, int32_t *exponent);
 void scalar_ratio(int32_t size, const uint64_t *numerator, const uint64_t *denominator, int32_t fraction_bits,
                   int32_t limit, int32_t *y);
-int32_t bytes_of_arrays_128(void);
-int32_t bytes_of_scratch_128(void);
-int32_t bytes_of_complex_arrays_512(void);
 
 void scalar_isqrt(int32_t size, const uint32_t *x, uint32_t *y)
 {
@@ -57,22 +53,4 @@ void scalar_ratio(int32_t size, const uint64_t *numerator, const uint64_t *denom
     for (int32_t i = 0; i < size; i++) {
         y[i] = stapes_ratio(stapes_normalise(numerator[i]), stapes_normalise(denominator[i]), fraction_bits, limit);
     }
-}
-
-int32_t bytes_of_arrays_128(void)
-{
-    typedef STAPES_AUDIO_ARRAYS(128, 128) arrays;
-    return (int32_t)sizeof(arrays);
-}
-
-int32_t bytes_of_scratch_128(void)
-{
-    typedef STAPES_AUDIO_SCRATCH(128) scratch;
-    return (int32_t)sizeof(scratch);
-}
-
-int32_t bytes_of_complex_arrays_512(void)
-{
-    typedef STAPES_AUDIO_COMPLEX_ARRAYS(512, 512) arrays;
-    return (int32_t)sizeof(arrays);
 }

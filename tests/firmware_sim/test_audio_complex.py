@@ -6,7 +6,8 @@ from stapes.firmware_sim.audio.complex_mask import apply_complex_mask
 from stapes.firmware_sim.audio.path import AudioPath
 from stapes.models.errors import StapesError
 from stapes.models.pipeline import FloatPipeline, synthesise
-from stapes.quantize.audio_params import LONGEST_COMPLEX_ANALYSIS, audio_params
+from stapes.quantize.audio import path_params
+from stapes.quantize.audio.complex_mask import LONGEST_ANALYSIS as LONGEST_COMPLEX_ANALYSIS
 
 from tests.firmware_sim.audio_signals import NOISY, extremes, shipped, to_q15
 from tests.helpers import sound_path_of, speech_like
@@ -87,7 +88,7 @@ def test_features_and_output_are_those_of_float(name, level_db):
     output, frames = run(sound_path, signals, masks)
     reference, expected = float_output(sound_path, signals, masks)
     # The transform is good to 40 steps; the float magnitude of nothing is 1e-6, one step of Q20.
-    steps = 0.5 + 1.05 + 40 / 2.0 ** (audio_params(sound_path).feature_shift + frames["exponent"][..., None])
+    steps = 0.5 + 1.05 + 40 / 2.0 ** (path_params(sound_path)[1].shift + frames["exponent"][..., None])
     assert (np.abs(frames["features_q20"] - reference["features"] * 2**20) <= steps).all()
     assert np.abs(expected).max() < 1
     assert np.abs(output - expected * 2**15).max() < 0.57
@@ -194,7 +195,7 @@ def test_the_loudest_frame_under_the_loudest_mask_does_not_wrap():
 
 def test_a_longer_analysis_is_refused():
     with pytest.raises(StapesError, match=r"analysis 1024: .* 32 to 512 samples with a complex mask"):
-        audio_params(sound_path_of(analysis=1024, features="complex"))
+        path_params(sound_path_of(analysis=1024, features="complex"))
 
 
 def test_there_is_no_wiener_filter():

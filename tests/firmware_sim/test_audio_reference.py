@@ -7,7 +7,9 @@ import pytest
 from stapes.firmware_sim.audio.path import AudioPath
 from stapes.models.errors import StapesError
 from stapes.models.pipeline import FloatPipeline
-from stapes.quantize.audio_params import LONGEST_ANALYSIS, audio_params, feature_scaling
+from stapes.quantize.audio import path_params
+from stapes.quantize.audio.scaling import feature_scaling
+from stapes.quantize.audio.transform import LONGEST_ANALYSIS
 from stapes.quantize.graph import Tensor
 
 from tests.firmware_sim.audio_signals import NOISY, extremes, shipped, to_q15
@@ -31,7 +33,7 @@ def run(sound_path, signals_q15, bypass=False):
     for t in range(signals_q15.shape[1] // hop):
         frames.append(path.analyse(signals_q15[:, t * hop : (t + 1) * hop]))
         if bypass:
-            path.wiener.gain_q15 = np.full_like(path.wiener.gain_q15, 2**15)
+            path.frame["gain_q15"] = np.full_like(path.frame["gain_q15"], 2**15)
         output.append(path.synthesise())
     return np.concatenate(output, axis=1), {
         name: np.stack([frame[name] for frame in frames], axis=1) for name in frames[0]
@@ -165,7 +167,7 @@ def test_it_is_fast():
 )
 def test_what_the_formats_cannot_hold_is_refused(change, message):
     with pytest.raises(StapesError, match=message):
-        audio_params(sound_path_of(**change))
+        path_params(sound_path_of(**change))
 
 
 @pytest.mark.parametrize("scale", [2.0**-40, 0.0])

@@ -8,7 +8,7 @@ import pytest
 from stapes.firmware_sim import cmsis_dsp
 from stapes.firmware_sim.audio.rfft_q31 import RfftQ31, wheel_has_these_bits
 from stapes.models.errors import StapesError
-from stapes.quantize.audio_params import CMSIS_SOURCES, rfft_tables
+from stapes.quantize.audio.rfft import CMSIS_SOURCES, rfft_tables
 
 from tests import machine
 from tests.firmware_sim.audio_c import BUILDS, c_rfft_tables, pointer_to

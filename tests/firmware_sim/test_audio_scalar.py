@@ -6,7 +6,7 @@ import math
 import numpy as np
 import pytest
 from stapes.firmware_sim.audio import scalar
-from stapes.quantize.log2_table import EXP2_Q29, LOG2_Q16
+from stapes.quantize.audio.log2_table import EXP2_Q29, LOG2_Q16
 
 from tests.firmware_sim.audio_c import BUILDS, pointer_to
 
@@ -105,11 +105,3 @@ def test_the_tables_of_c_are_those_of_python(audio_library, build):
     c = ctypes.CDLL(str(audio_library(build)))
     for name, table in (("stapes_log2_q16_table", LOG2_Q16), ("stapes_exp2_q29_table", EXP2_Q29)):
         assert np.array_equal((ctypes.c_uint32 * 129).in_dll(c, name), table)
-
-
-def test_the_arrays_of_a_stream_waste_nothing(audio_library, build):
-    c = ctypes.CDLL(str(audio_library(build)))
-    exact = 65 * (8 + 4 + 2) + 130 * 4 + 64 * 4 + 64 * 2
-    assert c.bytes_of_arrays_128() == -(-exact // 8) * 8
-    assert c.bytes_of_scratch_128() == 65 * 8 + 256 * 4
-    assert c.bytes_of_complex_arrays_512() == 257 * 8 + 256 * 4 + 256 * 2

@@ -2,14 +2,14 @@
 
 import pytest
 from stapes.models.errors import StapesError
-from stapes.quantize.audio_params import audio_params, require_free_tensors
+from stapes.quantize.audio import path_params, require_free_tensors
 
 from tests.helpers import sound_path_of
 
 
 @pytest.mark.parametrize("settings", [{"xi_min_db": 18.0}, {"xi_min_db": -60.0}, {"vad_threshold": 1000.0}])
 def test_settings_at_their_limits_are_taken(settings):
-    assert audio_params(sound_path_of(**settings))
+    assert path_params(sound_path_of(**settings))
 
 
 @pytest.mark.parametrize(
@@ -17,13 +17,13 @@ def test_settings_at_their_limits_are_taken(settings):
 )
 def test_settings_beyond_are_refused_by_name(name, value):
     with pytest.raises(StapesError, match=name.removesuffix("_db")):
-        audio_params(sound_path_of(**{name: value}))
+        path_params(sound_path_of(**{name: value}))
 
 
 @pytest.mark.parametrize("name", ["audio_in_q15", "audio_out_q15"])
 def test_no_tensor_takes_the_name_of_golden_audio(name):
     with pytest.raises(StapesError, match=name):
-        require_free_tensors([name], True)
+        require_free_tensors([name], sound_path_of())
 
 
 NUMBERS = ["noise_smoothing", "xi_smoothing", "vad_threshold", "xi_min_db", "gamma_max", "noise_floor", "mask_floor_db"]
@@ -33,7 +33,7 @@ NUMBERS = ["noise_smoothing", "xi_smoothing", "vad_threshold", "xi_min_db", "gam
 @pytest.mark.parametrize("name", NUMBERS)
 def test_a_number_that_no_format_holds_is_refused_by_its_key(name, value):
     try:
-        audio_params(sound_path_of(**{name: value}))
+        path_params(sound_path_of(**{name: value}))
     except StapesError as error:
         assert name in str(error)  # noqa: PT017
     else:

@@ -5,7 +5,9 @@ import onnx
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 from stapes.models.errors import StapesError
-from stapes.quantize.audio_params import TRACED, require_free_tensors
+from stapes.quantize.audio import require_free_tensors
+
+from tests.helpers import sound_path_of
 
 EVIL = "a*/\nint stapes_planted = 1;\n/*\x1b[2J\u202e[red]"
 
@@ -47,10 +49,10 @@ def test_a_network_of_hostile_names_goes_through_every_command(stapes, few_clips
 
 
 def test_a_quantity_of_the_audio_path_is_no_name_for_a_tensor():
-    for name in (*TRACED, "audio_in_q15", "audio_out_q15"):
-        require_free_tensors([name], audio=False)
+    for name in (*sound_path_of().traced, "audio_in_q15", "audio_out_q15"):
+        require_free_tensors([name], None)
         with pytest.raises(StapesError, match="rename it in the network"):
-            require_free_tensors([name], audio=True)
+            require_free_tensors([name], sound_path_of())
     with pytest.raises(StapesError, match="zero character"):
-        require_free_tensors(["a\0b"], audio=False)
-    require_free_tensors(["audio_features", "file", EVIL], audio=True)
+        require_free_tensors(["a\0b"], None)
+    require_free_tensors(["audio_features", "file", EVIL], sound_path_of())

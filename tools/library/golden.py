@@ -14,7 +14,7 @@ from ...firmware_sim.engines.pipeline import Pipeline, network_ends
 from ...firmware_sim.network import NetworkSimulator
 from ...models.audio import SoundPath
 from ...models.sound_files import q15_to_float
-from ...quantize.audio_params import AUDIO_IN, AUDIO_OUT
+from ...quantize.audio import AUDIO_IN, AUDIO_OUT
 from ...quantize.calibrate import run_float
 from ...quantize.graph import DTYPES, to_codes, to_real
 from ...quantize.onnx_reader import StreamingOnnx

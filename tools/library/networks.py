@@ -19,7 +19,7 @@ from ...models.gtcrn import Gtcrn
 from ...models.gtcrn.official_onnx import is_gtcrn
 from ...models.onnx_export import FRONT_END_KEY, STAGES_KEY, to_proto
 from ...models.schema import parse_json, read_toml
-from ...quantize.audio_params import audio_params
+from ...quantize.audio import path_params
 from ...quantize.onnx_reader import OnnxFile, StreamingOnnx, check_model, load_onnx, onnx_of, with_states
 
 Network = str | os.PathLike[str] | nn.Module | onnx.ModelProto
@@ -127,7 +127,7 @@ def front_end_of(source: StreamingOnnx, given: SoundPath | Path | None, label: s
             sound_path = SoundPath.from_tables(stored) if key == STAGES_KEY else from_front_end(stored)
         else:
             return None
-        audio_params(sound_path)
+        path_params(sound_path)
     except StapesError as error:
         message = str(error)
         raise StapesError(message if message.startswith(f"{label}: ") else f"{label}: {message}") from None

@@ -16,7 +16,7 @@ from ...models.checkpoint import NETWORKS
 from ...models.errors import Remark, StapesError
 from ...models.files import check_folder, whole_folder
 from ...quantize.against_source import hold_to_source, output_error
-from ...quantize.audio_params import require_free_tensors
+from ...quantize.audio import require_free_tensors
 from ...quantize.calibrate import Observations, calibrate
 from ...quantize.float_graph import COPIES, FloatGraph
 from ...quantize.long_run import frames_to_run, leaves
@@ -124,7 +124,7 @@ def _integers(
         wanted = load_recipe("gtcrn_w8a16" if judged_by_sound(sound_path) else "w8a16")
     frames = sum(len(next(iter(sequence.values()))) for sequence in data.sequences)
     lowered = lower(read.source)
-    require_free_tensors(lowered.tensors, sound_path is not None)
+    require_free_tensors(lowered.tensors, sound_path)
     hold_to_source(read.model, read.source, lowered, data.sequences, label)
     with progress("calibrating, frames", frames) as done:
         seen = calibrate(lowered, data.sequences, done)

@@ -1,0 +1,306 @@
+"""The path of the sound as data: constants, members of the context, and the lines of `process`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from ....models.audio import SoundPath, Stage, kinds
+from ....models.errors import StapesError
+from ....quantize.audio import stage_params
+from ....quantize.audio.c_struct import members, struct_bytes, struct_name
+from ....quantize.audio.rfft import CMSIS_DEFINES, CMSIS_SOURCES
+from ....quantize.audio.scaling import feature_scaling, mask_scaling
+from ....quantize.graph import Graph, Tensor
+from ...memory import aligned
+from ...template import Code
+from ..constants import Constants
+from ..text import SUFFIXES, Names, code, initialiser, shape
+from .memory import Memory, place, scratch_name, values
+from .stage import c_stage
+
+
+@dataclass(frozen=True)
+class Struct:
+    """One constant of the program: `static const TYPE NAME = TEXT;`."""
+
+    type: str
+    name: str
+    text: Code
+
+
+@dataclass(frozen=True)
+class TracedQuantity:
+    """A traced quantity of the path: name, C expression of its address, bytes, and its entry in the table."""
+
+    name: str
+    expression: Code
+    bytes: int
+    entry: str
+
+
+@dataclass(frozen=True)
+class Call:
+    """One stage in `process`: the pointers that it is the first to need, its call, and what is traced behind it."""
+
+    pointers: tuple[Code, ...]
+    line: Code
+    traces: tuple[TracedQuantity, ...]
+
+
+@dataclass(frozen=True)
+class Declared:
+    """A member of the context: its C, its bytes and its alignment on a Cortex-M."""
+
+    text: Code
+    bytes: int
+    alignment: int
+
+
+@dataclass(frozen=True)
+class AudioProgram:
+    """Constants and wiring of the path.
+
+    `members` are those of `ctx->audio`; `binds` point the states at their arrays; `features` and `mask` are C expressions of what
+    the network takes and gives, `mask_pointers` the declaration of the latter.
+    """
+
+    sound_path: SoundPath
+    structs: tuple[Struct, ...]
+    input: Tensor
+    output: Tensor
+    members: tuple[Declared, ...]
+    binds: tuple[Code, ...]
+    resets: tuple[Code, ...]
+    before: tuple[Call, ...]
+    after: tuple[Call, ...]
+    features: Code
+    mask: Code
+    mask_pointers: tuple[Code, ...]
+    mask_traces: tuple[TracedQuantity, ...]
+    scratch_bytes: int
+
+    @property
+    def headers(self) -> tuple[str, ...]:
+        """The headers of the runtime that the program includes."""
+        return ("stapes_audio.h", *(f"stapes_{stage.kind}.h" for stage in self.sound_path.stages))
+
+    @property
+    def sources(self) -> tuple[str, ...]:
+        return ("stapes_audio_tensors.c", *(f"stapes_{stage.kind}.c" for stage in self.sound_path.stages))
+
+    @property
+    def cmsis(self) -> tuple[str, ...]:
+        return CMSIS_SOURCES
+
+    @property
+    def cmsis_defines(self) -> tuple[str, ...]:
+        return CMSIS_DEFINES
+
+    @property
+    def input_suffix(self) -> str:
+        return SUFFIXES[self.input.dtype]
+
+    @property
+    def output_suffix(self) -> str:
+        return SUFFIXES[self.output.dtype]
+
+    @property
+    def context_bytes(self) -> int:
+        """`sizeof` of `ctx->audio` on a Cortex-M."""
+        end, widest = 0, 1
+        for member in self.members:
+            end = aligned(end, member.alignment) + member.bytes
+            widest = max(widest, member.alignment)
+        return aligned(end, widest)
+
+    @property
+    def traced_before(self) -> tuple[TracedQuantity, ...]:
+        """What is traced in front of the network, in order."""
+        return tuple(trace for call in self.before for trace in call.traces)
+
+    @property
+    def traced_after(self) -> tuple[TracedQuantity, ...]:
+        """What is traced behind the network, in order."""
+        return (*self.mask_traces, *(trace for call in self.after for trace in call.traces))
+
+
+def file_scope_names() -> tuple[str, ...]:
+    """Names that the constants of any path have in a program."""
+    nested = {member.name for kind in kinds() for member in members(_params_of(kind)) if member.struct}
+    return (*(f"audio_{kind}_params" for kind in kinds()), *(f"audio_{name}" for name in sorted(nested)))
+
+
+def _params_of(kind: str) -> type:
+    import importlib
+
+    return importlib.import_module(f"....quantize.audio.{kind}", __package__).Params
+
+
+def _ends(graph: Graph, sound_path: SoundPath) -> tuple[Tensor, Tensor]:
+    """The one input and the one output that the audio path feeds and reads."""
+    if len(graph.inputs) != 1 or len(graph.outputs) != 1:
+        raise StapesError(
+            f"graph '{graph.name}' has {len(graph.inputs)} inputs and {len(graph.outputs)} outputs; the audio path "
+            "needs one of each, or export the network alone"
+        )
+    features, mask = graph.tensors[graph.inputs[0]], graph.tensors[graph.outputs[0]]
+    for tensor, size, what in (
+        (features, sound_path.feature_size, "features"),
+        (mask, sound_path.mask_size, "mask values"),
+    ):
+        if tensor.size != size:
+            raise StapesError(
+                f"tensor '{tensor.name}' has shape {shape(tensor.shape)}; the front end has {size} {what} a frame"
+            )
+    return features, mask
+
+
+def _struct(name: str, params: Any, arrays: Constants, made: list[Struct]) -> None:
+    """Append the constant of a dataclass, after those that it points at; equal ones are stored once."""
+    fields: dict[str, object] = {}
+    for member in members(type(params)):
+        value = getattr(params, member.name)
+        if member.struct is not None:
+            _struct(f"audio_{member.name}", value, arrays, made)
+            fields[member.name] = f"&{next(s.name for s in made if s.type == struct_name(member.struct))}"
+        elif isinstance(value, np.ndarray):
+            fields[member.name] = arrays.add(f"{name.removesuffix('_params')} {member.name}", value)
+        else:
+            fields[member.name] = value
+    struct = Struct(struct_name(type(params)), name, initialiser(fields))
+    if struct not in made:
+        made.append(struct)
+
+
+class _Writer:
+    """Puts the lines of a path together."""
+
+    def __init__(self, sound_path: SoundPath, entries: Names) -> None:
+        self.sound_path = sound_path
+        self.memory: Memory = place(sound_path)
+        self.entries = entries
+        self.scalars = {
+            q.name: f"ctx->audio.{stage.kind}.{q.name}"
+            for stage in sound_path.stages
+            for q in stage.makes
+            if not q.shape
+        }
+
+    def expression(self, name: str) -> str:
+        """A quantity in C: a pointer to an array, or the value of a scalar."""
+        if name in self.scalars:
+            return self.scalars[name]
+        known = {"block_q15": "in", "output_q15": "out"}
+        array = self.memory.arrays.get(name)
+        return known.get(name) or (name if array is None or array.offset is not None else f"ctx->audio.{name}")
+
+    def pointer(self, key: str) -> tuple[Code, ...]:
+        """The declaration of an array in the scratch; nothing for one in the context."""
+        array = self.memory.arrays[key]
+        if array.offset is None:
+            return ()
+        kind = f"{array.dtype}_t"
+        place = f"ctx->scratch.audio[{array.offset // 8}]"
+        return (Code(f"    {kind} *const {array.name} = ({kind} *)&{place}; /* {array.size} */"),)
+
+    def call(self, stage: Stage) -> Call:
+        """A stage's line, with what it declares and traces."""
+        c = c_stage(stage.kind)
+        scratch = {member.name: scratch_name(stage, member.name) for member in c.scratch}
+        pointers = [line for key in scratch.values() for line in self.pointer(key)]
+        own = [q.name for q in stage.makes if q.name in self.memory.arrays]
+        pointers += [line for name in own for line in self.pointer(name)]
+        known = {*stage.reads, *(q.name for q in stage.makes)}
+        arguments = [
+            name if name in scratch else self.expression(name) if name in known else "NULL" for name in c.arguments
+        ]
+        state = [f"&ctx->audio.{stage.kind}"] if c.state else []
+        line = f"    stapes_{stage.kind}({', '.join([f'&audio_{stage.kind}_params', *state, *arguments])});"
+        traced = tuple(self.trace(stage, name) for name in stage.traced if name != self.sound_path.mask.name)
+        return Call(tuple(pointers), Code(line), traced)
+
+    def trace(self, stage: Stage, name: str) -> TracedQuantity:
+        """A traced quantity of a stage: made by it, or kept in its state."""
+        quantity = self.sound_path.quantities[name]
+        width = np.dtype(quantity.dtype).itemsize
+        size = quantity.size(self.sound_path.transform) * width
+        if not quantity.shape:
+            where = f"&ctx->audio.{stage.kind}.{name}"
+        elif quantity.role == "state":
+            where = f"ctx->audio.{stage.kind}.{name}"
+        else:
+            where = self.expression(name)
+        return TracedQuantity(name, code(where), size, self.entries.take(name))
+
+    def members(self) -> tuple[Declared, ...]:
+        """States, their arrays, and the quantities that live while the network runs."""
+        made = []
+        for stage in self.sound_path.stages:
+            state = c_stage(stage.kind).state
+            if state:
+                size, alignment = struct_bytes(state)
+                made.append(Declared(code(f"stapes_{stage.kind}_state {stage.kind}"), size, alignment))
+            made += [
+                self._array(f"{stage.kind}_{member.name}", member.dtype, values(member.shape, self.sound_path))
+                for member in state
+                if member.shape is not None
+            ]
+        kept = [array for array in self.memory.arrays.values() if array.offset is None]
+        return (*made, *(self._array(array.name, array.dtype, array.size) for array in kept))
+
+    def _array(self, name: str, dtype: str, size: int) -> Declared:
+        width = np.dtype(dtype).itemsize
+        return Declared(Code(f"{dtype}_t {name}[{size}]"), size * width, width)
+
+    def binds(self) -> tuple[Code, ...]:
+        """The states pointed at their arrays."""
+        return tuple(
+            Code(f"    ctx->audio.{stage.kind}.{member.name} = ctx->audio.{stage.kind}_{member.name};")
+            for stage in self.sound_path.stages
+            for member in c_stage(stage.kind).state
+            if member.shape is not None
+        )
+
+    def resets(self) -> tuple[Code, ...]:
+        """The states back at the start of a stream."""
+        return tuple(
+            Code(f"    stapes_{stage.kind}_reset(&audio_{stage.kind}_params, &ctx->audio.{stage.kind});")
+            for stage in self.sound_path.stages
+            if c_stage(stage.kind).state
+        )
+
+
+def build_audio(graph: Graph, sound_path: SoundPath, arrays: Constants, entries: Names) -> AudioProgram:
+    """The path around a graph.
+
+    Raises `StapesError` where the graph does not fit the path, or the path not the fixed-point formats.
+    """
+    features, mask = _ends(graph, sound_path)
+    structs: list[Struct] = []
+    for stage in sound_path.stages:
+        _struct(f"audio_{stage.kind}_params", stage_params(stage, sound_path.transform), arrays, structs)
+    _struct("audio_input", feature_scaling(sound_path, features), arrays, structs)
+    _struct("audio_output", mask_scaling(sound_path, mask), arrays, structs)
+    writer = _Writer(sound_path, entries)
+    before = tuple(writer.call(stage) for stage in sound_path.before)
+    asked = sound_path.mask.name
+    mask_traces = tuple(writer.trace(s, asked) for s in sound_path.after if asked in s.traced)
+    return AudioProgram(
+        sound_path=sound_path,
+        structs=tuple(structs),
+        input=features,
+        output=mask,
+        members=writer.members(),
+        binds=writer.binds(),
+        resets=writer.resets(),
+        before=before,
+        after=tuple(writer.call(stage) for stage in sound_path.after),
+        features=code(writer.expression(sound_path.features.name)),
+        mask=code(writer.expression(asked)),
+        mask_pointers=writer.pointer(asked),
+        mask_traces=mask_traces,
+        scratch_bytes=writer.memory.scratch_bytes,
+    )

@@ -1,0 +1,29 @@
+"""What the exporter knows of a stage's C besides its constants: its state, its scratch, and the order of its arguments."""
+
+from __future__ import annotations
+
+import importlib
+from dataclasses import dataclass
+
+from ....quantize.audio.c_struct import Member
+
+__all__ = ["CStage", "Member", "c_stage"]
+
+
+@dataclass(frozen=True)
+class CStage:
+    """`stapes_KIND(params, state, arguments...)`.
+
+    `arguments` are names of quantities and of `scratch`: what the function reads, memory for within the call, what it makes.
+    What a path does not read is null. Scalars that a stage makes are members of its state, under their names.
+    `state`: members of `stapes_KIND_state` in order; arrays lie in the context, and the state points at them.
+    """
+
+    arguments: tuple[str, ...]
+    state: tuple[Member, ...] = ()
+    scratch: tuple[Member, ...] = ()
+
+
+def c_stage(kind: str) -> CStage:
+    """`STAGE` in the file of a kind."""
+    return importlib.import_module(f".{kind}", __package__).STAGE

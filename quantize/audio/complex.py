@@ -1,0 +1,25 @@
+"""Constants of the stage `complex`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from ...models.audio.complex import Complex
+from ...models.audio.transform import Transform
+from .c_struct import Int32
+
+
+@dataclass(frozen=True)
+class Params:
+    """features_q20 = spectrum_q31 >> (shift + exponent)"""
+
+    c_name: ClassVar[str] = "stapes_complex_params"
+
+    bins: Int32
+    shift: Int32
+
+
+def params(settings: Complex, transform: Transform) -> Params:
+    """Bins and shift."""
+    return Params(transform.bins, 10 - (transform.analysis.bit_length() - 1))
