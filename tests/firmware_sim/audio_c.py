@@ -116,6 +116,13 @@ class CAudioPath:
             if c.state:
                 known = {m.name: pointer_to(self.arrays[m.name]) for m in c.state if m.shape is not None}
                 self.states[stage.kind] = structure(f"{stage.kind}_state", c.state)(**known)
+        self.scalars = [
+            (member.name, state)
+            for kind, state in self.states.items()
+            for member in c_stage(kind).state
+            if member.shape is None and member.name in sound_path.quantities
+        ]
+        self.prepared: dict[str, tuple] = {}
         self.reset()
 
     def _fenced(self, size: int, dtype: str) -> np.ndarray:
@@ -132,29 +139,36 @@ class CAudioPath:
                 reset = getattr(self.c, f"stapes_{stage.kind}_reset")
                 reset(byref(params), byref(self.states[stage.kind]))
 
-    def _scalars(self) -> dict[str, int]:
-        """Scalars of all states by name."""
-        return {
-            member.name: getattr(self.states[kind], member.name)
-            for kind in self.states
-            for member in c_stage(kind).state
-            if member.shape is None
-        }
-
-    def _call(self, stage: Stage, given: dict[str, np.ndarray | None]) -> None:
-        known = {*stage.reads, *(q.name for q in stage.makes), *(m.name for m in c_stage(stage.kind).scratch)}
-        scalars, arguments = self._scalars(), []
-        dtypes = {q.name: q.dtype for s in self.sound_path.stages for q in s.makes}
-        for name in c_stage(stage.kind).arguments:
-            array = given[name] if name in given else self.arrays.get(name)
+    def _prepared(self, stage: Stage) -> tuple:
+        """The function of a stage and how each of its arguments is found: a value, or the scalar of a state."""
+        c = c_stage(stage.kind)
+        known = {*stage.reads, *(q.name for q in stage.makes), *(m.name for m in c.scratch)}
+        scalars = {q.name: (s.kind, q) for s in self.sound_path.stages for q in s.makes if not q.shape}
+        found = []
+        for name in c.arguments:
             if name in scalars:
-                dtype = dtypes[name]
-                arguments.append(_c_type(Member(name, dtype))(scalars[name]))
+                kind, quantity = scalars[name]
+                found.append((name, self.states[kind], _c_type(Member(name, quantity.dtype))))
             else:
-                arguments.append(pointer_to(array) if name in known and array is not None else None)
+                array = self.arrays.get(name)
+                found.append((name, None, pointer_to(array) if name in known and array is not None else None))
         index = self.sound_path.stages.index(stage)
         state = [byref(self.states[stage.kind])] if stage.kind in self.states else []
-        getattr(self.c, f"stapes_{stage.kind}")(byref(self.structs[index]), *state, *arguments)
+        return getattr(self.c, f"stapes_{stage.kind}"), [byref(self.structs[index]), *state], found
+
+    def _call(self, stage: Stage, given: dict[str, np.ndarray | None]) -> None:
+        if stage.kind not in self.prepared:
+            self.prepared[stage.kind] = self._prepared(stage)
+        function, first, rest = self.prepared[stage.kind]
+        arguments = []
+        for name, state, value in rest:
+            if state is not None:
+                arguments.append(value(getattr(state, name)))
+            elif name in given:
+                arguments.append(None if given[name] is None else pointer_to(given[name]))
+            else:
+                arguments.append(value)
+        function(*first, *arguments)
 
     def analyse(self, block_q15: np.ndarray) -> dict[str, np.ndarray]:
         """As `AudioPath.analyse`, without the batch axis."""
@@ -162,9 +176,8 @@ class CAudioPath:
         frame: dict[str, np.ndarray] = {}
         for stage in self.sound_path.before:
             self._call(stage, given)
-            names = [q.name for q in stage.quantities]
-            frame |= {name: self.arrays[name].copy() for name in names if name in self.arrays}
-        frame |= {name: value for name, value in self._scalars().items() if name in self.sound_path.quantities}
+        frame |= {name: self.arrays[name].copy() for name in self.sound_path.quantities if name in self.arrays}
+        frame |= {name: getattr(state, name) for name, state in self.scalars}
         frame["spectrum_q31"] = frame["spectrum_q31"].reshape(-1, 2)
         return frame
 
