@@ -18,7 +18,9 @@ import numpy as np
 from .arithmetic import quantize_multiplier, reduced_multiplier_q15
 from .graph import Graph, Operator
 
-WHEEL = "tflite-micro 0.dev20261023182759, x86-64"
+# The wheel whose bits all integer engines have; pyproject.toml pins it.
+ORACLE = "tflite-micro==0.dev20261023182759"
+WHEEL = f"{ORACLE.replace('==', ' ')}, x86-64"
 AUGUST = "TFLite Micro of 2026-08-20 (90b983c)"
 CMSIS_NN = f"{AUGUST}, CMSIS-NN of 2026-06-17 (4ab83cc), emulated Cortex-M7"
 

@@ -23,6 +23,7 @@ import numpy as np
 from annotated_types import Ge, Le
 
 from ..export.c.names import require_name
+from ..export.c.runtime import runtime_sha256
 from ..export.tflite import from_bytes
 from ..export.vectors import Vectors
 from ..models.audio import SoundPath, from_front_end
@@ -34,12 +35,14 @@ from ..quantize.audio.scaling import feature_scaling, mask_scaling
 from ..quantize.graph import Graph
 from ..quantize.recipe import Recipe, load_recipe
 from ..quantize.soundness import require_sound
+from ..quantize.tflm_builds import ORACLE
 from .arrays import read_npz
 from .float_network import require_float_network
 
 # What `format` of a manifest says:
 #   1  the path as a flat table under `frontend`
-#   2  the path as a list of stages under `stages`
+#   2  the path as a list of stages under `stages`; the wheel whose bits it has under `oracle`; the hash of the C runtime of the
+#      version that made it under `runtime_sha256`
 FORMAT = 2
 READABLE = (1, 2)
 MANIFEST = "manifest.json"
@@ -105,9 +108,11 @@ class _Format1:
 
 @dataclass(frozen=True)
 class _Format2:
-    """The path as a list of stages."""
+    """The path as a list of stages, and what the integers were held to."""
 
     stages: list[Any] | None
+    oracle: str
+    runtime_sha256: str
 
     __pydantic_config__ = STRICT_OPEN
 
@@ -207,7 +212,8 @@ class Bundle:
 def seal(folder: Path, manifest: dict[str, Any]) -> dict[str, Any]:
     """Write the manifest with the hashes of the files that stand in the folder; returns it."""
     files = {name: sha256((folder / name).read_bytes()) for name in SEALED}
-    document = {**manifest, "format": FORMAT, "version": tool_version(), "files": files}
+    made_by = {"format": FORMAT, "version": tool_version(), "oracle": ORACLE, "runtime_sha256": runtime_sha256()}
+    document = {**manifest, **made_by, "files": files}
     document["bundle_sha256"] = sha256(canonical_json(document))
     (folder / MANIFEST).write_bytes(canonical_json(document))
     return document

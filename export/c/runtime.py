@@ -9,6 +9,7 @@ behind its macro; for another target they are left out. A file in the room of a 
 from __future__ import annotations
 
 import functools
+import hashlib
 import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -56,6 +57,15 @@ def runtime_files(functions: Iterable[str], sources: Iterable[str] = (), target:
             found.add(name)
             pending += [*_mentioned(name, target), *_TABLES.get(name, ())]
     return sorted(_rooms()[name] for name in found)
+
+
+@functools.cache
+def runtime_sha256() -> str:
+    """The hash of all files of the runtime, names and contents."""
+    whole = hashlib.sha256()
+    for path in sorted(_rooms().values()):
+        whole.update(f"{path}\0{hashlib.sha256((RUNTIME / path).read_bytes()).hexdigest()}\n".encode())
+    return whole.hexdigest()
 
 
 def runtime_file(name: str, target: Target = CORTEX_M7) -> Path:

@@ -19,10 +19,13 @@ class Level:
         self.level_q24 = np.full(batch, params.floor_q16 << 8, np.int64)
         self.has_level = np.zeros(batch, bool)
 
-    def above_q24(self, mantissa: np.ndarray, exponent: np.ndarray, silent: np.ndarray) -> np.ndarray:
-        """log2 of the power mantissa * 2^exponent (B, K) over its level, in octaves; silent (B,)."""
+    def above_q24(
+        self, mantissa: np.ndarray, exponent: np.ndarray, silent: np.ndarray, count_log2_q16: np.ndarray | int = 0
+    ) -> np.ndarray:
+        """log2 of the power mantissa * 2^exponent (B, K) over its level, in octaves; silent (B,). A value may be a sum of 2^count_log2."""
         p = self.params
-        above_floor_q16 = np.maximum(octaves_q16(np.maximum(mantissa, np.uint64(1)), exponent), p.floor_q16)
+        octaves = octaves_q16(np.maximum(mantissa, np.uint64(1)), exponent) - count_log2_q16
+        above_floor_q16 = np.maximum(octaves, p.floor_q16)
         power_q16 = np.where(mantissa > 0, above_floor_q16, p.floor_q16)
         mean_q24 = (power_q16.sum(axis=1) * p.count_reciprocal_q32) >> 24
         step = (mean_q24 - self.level_q24 + (1 << (p.shift - 1))) >> p.shift

@@ -5,10 +5,13 @@ import os
 import shutil
 import subprocess
 import sys
+import tomllib
+from pathlib import Path
 
 import numpy as np
 import pytest
 from stapes.export.c.names import free_name
+from stapes.export.c.runtime import runtime_sha256
 from stapes.export.tflite import from_bytes
 from stapes.models.errors import StapesError
 from stapes.models.sound_files import write_audio
@@ -191,6 +194,12 @@ def test_a_bundle_of_another_format_is_told_from_a_damaged_one(copy):
         load_bundle(copy)
 
 
+def test_a_manifest_names_its_oracle_and_the_runtime_of_its_version(original):
+    pinned = tomllib.loads((Path(__file__).parents[2] / "pyproject.toml").read_text())["project"]["dependencies"]
+    assert original.manifest["oracle"] in {requirement.partition(";")[0] for requirement in pinned}
+    assert original.manifest["runtime_sha256"] == runtime_sha256()
+
+
 def test_a_bundle_of_the_first_format_is_the_same_path(copy):
     """It held the path as a flat table, with every default written out."""
     manifest = json.loads((copy / "manifest.json").read_bytes())
@@ -202,7 +211,10 @@ def test_a_bundle_of_the_first_format_is_the_same_path(copy):
         "mask_on": "wiener",
         "startup_frames": 29,
     }
-    body = {k: v for k, v in manifest.items() if k not in ("bundle_sha256", "stages")} | {"format": 1, "frontend": flat}
+    body = {k: v for k, v in manifest.items() if k not in ("bundle_sha256", "stages", "oracle", "runtime_sha256")} | {
+        "format": 1,
+        "frontend": flat,
+    }
     (copy / "manifest.json").write_bytes(canonical_json({**body, "bundle_sha256": sha256(canonical_json(body))}))
     stages = manifest["stages"]
     assert load_bundle(copy).require_sound_path().to_tables() == stages

@@ -74,7 +74,7 @@ def put(key, value):
 
 MANIFESTS = {
     **{f"without {key}": (lambda m, key=key: m.pop(key), f"{key} is missing") for key in (
-        "name", "stages", "version", "saturation", "planned_saturation", "quality", "calibration", "checkpoint",
+        "name", "stages", "oracle", "runtime_sha256", "version", "saturation", "planned_saturation", "quality", "calibration", "checkpoint",
         "recipe", "inputs", "outputs", "states",
     )},
     "without a format": (lambda m: m.pop("format"), "bundle format None"),
