@@ -28,6 +28,8 @@ def arduino_files(contents: Contents) -> dict[str, str | bytes]:
         }
         for sketch in ("DoubleBuffer", "TeensyAudio"):
             files[f"examples/{sketch}/{sketch}.ino"] = contents.render(f"arduino/{sketch}.ino.j2")
+    else:
+        files["examples/GoldenFrames/GoldenFrames.ino"] = contents.render("arduino/GoldenFrames.ino.j2")
     files |= {f"src/{file}": text for file, text in contents.library.items()}
     if contents.cmsis_dsp is not None:
         transform = contents.cmsis_dsp.joined("stapes", [(_TRANSFORM, contents.library[_TRANSFORM])])

@@ -15,7 +15,7 @@ from tests.export.packages import NAME, WARNINGS, call, compile_all, emulate, pa
 from tests.machine import M7, require
 
 SHIM = Path(__file__).parent / "arduino"
-SKETCHES = {"SelfTest": 1, "DoubleBuffer": 40_000, "TeensyAudio": 1}
+SKETCHES = {"SelfTest": 1, "DoubleBuffer": 40_000, "TeensyAudio": 1, "GoldenFrames": 150}
 CXX_FLAGS = ["-fno-exceptions", "-fno-rtti", "-fno-use-cxa-atexit", "-fno-threadsafe-statics"]
 FIELDS = [
     "name",
@@ -248,4 +248,39 @@ def test_the_functions_of_a_boards_own_cmsis_dsp_can_be_linked_as_well(tmp_path)
 def test_a_library_without_audio_has_no_transform(tmp_path):
     folder = write("arduino", tmp_path / NAME, sound_path=None)
     assert not (folder / "src" / exported_path("stapes_rfft_q31.c")).exists()
-    assert [path.name for path in (folder / "examples").iterdir()] == ["SelfTest"]
+    assert sorted(path.name for path in (folder / "examples").iterdir()) == ["GoldenFrames", "SelfTest"]
+
+
+@pytest.fixture(scope="module")
+def network_sketch(tmp_path_factory):
+    """Build the library of a network alone and a sketch upon it, `changed` (file, old, new) before; run it -> what it printed."""
+    require("gcc", "g++")
+
+    def run(sketch, *changed):
+        work = tmp_path_factory.mktemp("alone")
+        folder = write("arduino", work / NAME, sound_path=None)
+        for file, old, new in changed:
+            path = folder / file
+            assert old in path.read_text()
+            path.write_text(path.read_text().replace(old, new, 1))
+        include = f"-I{folder / 'src'}"
+        objects = compile_all(["gcc", "-std=gnu11", "-O1", include, *WARNINGS], (folder / "src").rglob("*.c"), work)
+        options = [include, f"-I{folder / 'examples' / sketch}", f"-I{SHIM}", *sketch_flags(sketch)]
+        objects += compile_all(
+            ["g++", "-std=gnu++17", "-O1", *options, "-Wall", "-Wextra", "-Werror"], [SHIM / "main.cpp"], work, "c++"
+        )
+        call(["g++", *objects, "-o", work / sketch])
+        return call([work / sketch])
+
+    return run
+
+
+def test_golden_frames_come_out_of_a_network_alone(network_sketch):
+    assert network_sketch("GoldenFrames") == "100 frames, 0 values differ, longest frame 100 us\n"
+    assert re.fullmatch(r"self-test: every bit agrees, \d+ us\n", network_sketch("SelfTest"))
+
+
+def test_golden_frames_count_the_values_that_differ(network_sketch):
+    skipped = ("examples/GoldenFrames/GoldenFrames.ino", "  frame++;", "  made = {};\n  frame += 2;")
+    said = network_sketch("GoldenFrames", skipped)
+    assert re.fullmatch(r"100 frames, [1-9]\d* values differ, longest frame 100 us\n", said)
