@@ -17,7 +17,9 @@ def export(
     to: Annotated[Target, typer.Option(help="What to write.")] = Target.c,
     package: Annotated[
         Package | None,
-        typer.Option(help="Wrap the C for a build system: sources, an example that streams audio (of a network alone, golden frames), the self-test."),
+        typer.Option(
+            help="Wrap the C for a build system: sources, an example that streams audio (of a network alone, golden frames), the self-test."
+        ),
     ] = None,
     target: Annotated[
         Processor,
