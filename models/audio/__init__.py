@@ -5,14 +5,12 @@ sound_path     an ordered tuple of stages, checked; tables in, tables out
 front_end      the flat table in which paths were stored before, read into a chain
 
 transform      a hop of samples to the spectrum of its frame
-power          its power
-wiener         the gain of the Wiener filter, and what its voice activity decision knows
-magnitude, log, compressed    features of the power, with the Wiener gain or without (power_features, level: what they share)
-complex        features of the spectrum itself
+power, wiener  its power; the gain of the Wiener filter, and what its voice activity decision knows
+log, ...       features: of the power, with the Wiener gain or without (power_features, level: what they share), or of the spectrum
                the NETWORK stands here: features in, mask out
-mask           a real mask on the spectrum
-complex_mask   a complex one
+mask, ...      a real mask on the spectrum, or a complex one
 inverse        the spectrum to a hop of samples
+formats        the table of all quantities
 
 A kind is one file here (settings and float definition) and one of the same name in `quantize/audio` (integer constants),
 `firmware_sim/audio` (integer twin), `export/runtime/audio` (integer twin in C) and `export/c/audio` (what the exporter prints).
