@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 
 import numpy as np
@@ -73,17 +74,28 @@ def test_it_compiles_without_a_warning(folder, trace, tmp_path):
     compile_object(["gcc", *STRICT, *(["-DSTAPES_TRACE"] if trace else [])], folder / "gtcrn.c", tmp_path / "gtcrn.o")
 
 
-def flat_graph(steps: int) -> Graph:
-    """Rectifiers in a row, whose names say nothing of blocks."""
-    tensors = [Tensor(f"t{at}", (8,), "int8", np.float32([0.1])) for at in range(steps + 1)]
-    operators = [Operator("RELU", f"t{at + 1}", (f"t{at}",), (f"t{at + 1}",)) for at in range(steps)]
-    return Graph("flat", {t.name: t for t in tensors}, tuple(operators), ("t0",), (f"t{steps}",))
+def flat_graph(steps: int, scope: str = "") -> Graph:
+    """Rectifiers in a row, whose names say nothing of blocks, or that each ten are one."""
+    names = [f"{scope}{at // 10}/t{at}" if scope else f"t{at}" for at in range(steps + 1)]
+    tensors = {name: Tensor(name, (8,), "int8", np.float32([0.1])) for name in names}
+    pairs = itertools.pairwise(names)
+    operators = tuple(Operator("RELU", after, (before,), (after,)) for before, after in pairs)
+    return Graph("flat", tensors, operators, (names[0],), (names[-1],))
 
 
 def test_steps_without_scopes_are_cut_evenly():
     sizes = [len(f.paragraphs) for f in build_program(flat_graph(100), "flat").network[:-1]]
     assert len(sizes) > 3
     assert max(sizes) - min(sizes) <= 2
+
+
+@pytest.mark.parametrize("scope", ["a*/ int b; /*", "c\n#error\n", "run_network", "while", "stapes_relu_s8"])
+def test_scopes_of_other_people_are_only_names(scope, tmp_path):
+    graph = flat_graph(60, scope)
+    assert len(build_program(graph, "flat").network) > 3
+    export_c(graph, tmp_path, name="flat", sound_path=None, stamp=STAMP)
+    require("gcc")
+    compile_object(["gcc", *STRICT], tmp_path / "flat.c", tmp_path / "flat.o")
 
 
 def test_a_small_network_is_one_function():
