@@ -53,7 +53,7 @@ def export_c(
         name: text.encode()
         for name, text in render(c_program(graph, name, sound_path, fuse, target), stamp, golden).items()
     }
-    if cmsis_dsp is not None and sound_path is not None:
+    if cmsis_dsp is not None and sound_path is not None and not sound_path.transform.mixed:
         files |= CmsisDsp.read(Path(cmsis_dsp)).beside()
     return write_folder(folder, files, part=f"c {name}")
 

@@ -57,7 +57,7 @@ def export_package(
     if kind not in PACKAGES:
         raise StapesError(f"package '{kind}' is not known; choose one of {', '.join(PACKAGES)}")
     carried = None
-    if sound_path is not None and kind in CARRIES_CMSIS_DSP:
+    if sound_path is not None and not sound_path.transform.mixed and kind in CARRIES_CMSIS_DSP:
         if cmsis_dsp is None:
             raise StapesError(f"package '{kind}' carries CMSIS-DSP's transform; give the folder of CMSIS-DSP")
         carried = CmsisDsp.read(Path(cmsis_dsp))

@@ -22,19 +22,21 @@ class Twin(IntegerStage):
 
     def step(self, values: Values) -> dict[str, np.ndarray]:
         """spectrum_q31 (B, F, 2), mask_q15 (B, 2 F) real, then imaginary parts, absent for a mask of one -> filtered (B, F, 2)."""
-        return {"filtered": apply_complex_mask(values["spectrum_q31"], values.get("mask_q15"))}
+        return {
+            "filtered": apply_complex_mask(self.params.filtered_shift, values["spectrum_q31"], values.get("mask_q15"))
+        }
 
 
-def apply_complex_mask(spectrum_q31: np.ndarray, mask_q15: np.ndarray | None) -> np.ndarray:
-    """Spectrum times mask, (B, F, 2) in the format of `filtered`; mask_q15 (B, 2 F) real, then imaginary parts, None is one."""
+def apply_complex_mask(filtered_shift: int, spectrum_q31: np.ndarray, mask_q15: np.ndarray | None) -> np.ndarray:
+    """Spectrum times mask times 2^filtered_shift, (B, F, 2) in the format of `filtered`; mask_q15 (B, 2 F) real, then imaginary parts, None is one."""
     if mask_q15 is None:
-        return spectrum_q31 << 1
+        return spectrum_q31 << filtered_shift
     real, imag = spectrum_q31[..., 0], spectrum_q31[..., 1]
     mask_real, mask_imag = np.split(np.asarray(mask_q15, np.int64), 2, axis=1)
     filtered = np.stack(
         [
-            round_right(real * mask_real - imag * mask_imag, 14),
-            round_right(imag * mask_real + real * mask_imag, 14),
+            round_right(real * mask_real - imag * mask_imag, 15 - filtered_shift),
+            round_right(imag * mask_real + real * mask_imag, 15 - filtered_shift),
         ],
         axis=2,
     )

@@ -9,29 +9,51 @@ from typing import ClassVar
 
 import numpy as np
 
-from ...quantize.audio.inverse import Params
+from ...quantize.audio.inverse import MixedParams, Params
+from ...quantize.audio.mixed_rfft import MixedRfftTables
+from .mixed_rfft_q31 import MixedRfftQ31
 from .rfft_q31 import RfftQ31
 from .scalar import multiply_high, round_right
 from .twin import IntegerStage, Values
 
 
 class Twin(IntegerStage):
-    """Inverse transform and overlap-add; state: overlap_q25 (B, hop)."""
+    """Inverse transform and overlap-add; state: overlap_q25 (B, hop), which has 22 bits of fraction with the transform of mixed radix."""
 
-    work: ClassVar = {"stapes_irfft_q31": "irfft", "stapes_inverse": "overlap-add"}
-    params: Params
+    work: ClassVar = {
+        "stapes_irfft_q31": "irfft",
+        "stapes_inverse": "overlap-add",
+        "stapes_mixed_irfft_q31": "irfft",
+        "stapes_mixed_inverse": "overlap-add",
+    }
+    params: Params | MixedParams
 
     def reset(self) -> None:
         """Forget the tail of the last frame."""
-        self.rfft = RfftQ31(self.params.rfft)
+        tables = self.params.rfft
+        self.rfft = MixedRfftQ31(tables) if isinstance(tables, MixedRfftTables) else RfftQ31(tables)
         self.overlap_q25 = np.zeros((self.batch, self.params.hop), np.int64)
 
     def step(self, values: Values) -> dict[str, np.ndarray]:
         """filtered (B, F, 2), exponent (B,) -> output_q15 (B, hop) int16."""
         p = self.params
+        if isinstance(self.rfft, MixedRfftQ31):
+            return {"output_q15": self._mixed(self.rfft, values["filtered"], values["exponent"])}
         frame = self.rfft.inverse(values["filtered"])[:, -p.synthesis :]
         windowed = multiply_high(frame << p.shift, p.window_q31)
         windowed_q25 = round_right(windowed, values["exponent"][:, None])
         total_q25 = self.overlap_q25 + windowed_q25[:, : p.hop]
         self.overlap_q25 = windowed_q25[:, p.hop :]
         return {"output_q15": np.clip(round_right(total_q25, 10), -(2**15), 2**15 - 1).astype(np.int16)}
+
+    def _mixed(self, rfft: MixedRfftQ31, filtered: np.ndarray, exponent: np.ndarray) -> np.ndarray:
+        """The same with the transform of mixed radix and its exponent a block; twin of `stapes_mixed_inverse.c`."""
+        p = self.params
+        frame, room = rfft.inverse(filtered)
+        left = np.maximum(p.shift - room, 0)
+        right = np.minimum(exponent + np.maximum(room - p.shift, 0), 31)
+        windowed = multiply_high(frame[:, -p.synthesis :] << left[:, None], p.window_q31)
+        windowed_q22 = round_right(windowed, right[:, None])
+        total_q22 = self.overlap_q25 + windowed_q22[:, : p.hop]
+        self.overlap_q25 = windowed_q22[:, p.hop :]
+        return np.clip(round_right(total_q22, 7), -(2**15), 2**15 - 1).astype(np.int16)

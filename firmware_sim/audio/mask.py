@@ -24,7 +24,9 @@ class Twin(IntegerStage):
     def step(self, values: Values) -> dict[str, np.ndarray]:
         """spectrum_q31 (B, F, 2), gain_q15, mask_q15 (B, F), clarity_q15 (B,) -> filtered (B, F, 2)."""
         gain_q31 = self.total_gain_q31(values["gain_q15"], values["clarity_q15"], values.get("mask_q15"))
-        return {"filtered": multiply_high(values["spectrum_q31"], gain_q31[..., None]) << 2}
+        return {
+            "filtered": multiply_high(values["spectrum_q31"], gain_q31[..., None]) << (1 + self.params.filtered_shift)
+        }
 
     def total_gain_q31(self, gain_q15: np.ndarray, clarity_q15: np.ndarray, mask_q15: np.ndarray | None) -> np.ndarray:
         """What every bin is multiplied by, (B, F)."""

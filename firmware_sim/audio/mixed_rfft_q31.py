@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from ...quantize.mixed_rfft import (
+from ...quantize.audio.mixed_rfft import (
     FIFTH_TURN_Q32,
     LESS_THAN_SINE_Q32,
     MORE_THAN_HALF_Q32,

@@ -17,7 +17,7 @@ from .stage import AGAIN, Stage, kinds
 
 # Which setting of which stage each key is; `*` is every stage that has the setting.
 _SETTINGS: dict[str, tuple[tuple[str, str], ...]] = {
-    **{key: (("transform", key),) for key in ("sample_rate", "analysis", "synthesis", "hop")},
+    **{key: (("transform", key),) for key in ("sample_rate", "analysis", "synthesis", "hop", "window", "mixed_radix")},
     **{
         key: (("wiener", key),)
         for key in (
@@ -42,12 +42,14 @@ _COMPLEX = "complex"
 
 @dataclass(frozen=True)
 class _FrontEnd:
-    """The table's keys; each is told of in the stage that has it now."""
+    """The table's keys; each is told of in the stage that has it now. Without a window, a longer analysis has the asymmetric pair."""
 
     sample_rate: int = 16000
     analysis: int = 128
     synthesis: int = 128
     hop: int = 64
+    window: str | None = None
+    mixed_radix: bool = False
     noise_smoothing: float = 0.98
     xi_smoothing: float = 0.98
     vad_threshold: float = 0.15
@@ -87,6 +89,8 @@ def from_front_end(table: Mapping[str, Any]) -> SoundPath:
 
 
 def _path(told: _FrontEnd) -> SoundPath:
+    if told.window is None:
+        told = dataclasses.replace(told, window="sqrt_hann" if told.analysis == told.synthesis else "asymmetric")
     features = [kind for kind, stage in kinds().items() if any(q.role == "features" for q in stage().quantities)]
     if told.features not in features:
         raise StapesError(f"features '{told.features[:40]}': unknown; give one of {', '.join(features)}")

@@ -10,16 +10,22 @@ import numpy as np
 
 from ..errors import StapesError
 from ..schema import STRICT
+from .lengths import cmsis_length, mixed_length, next_mixed_length
 from .stage import FloatStage, Quantity, Stage, Values
+from .windows import window_pair
 
 SAMPLE_RATE = 16000
+RATES = (8000, 16000, 24000, 32000, 44100, 48000)
 # 256 ms: far beyond what can be heard at once with what is seen, and small enough that a damaged file cannot ask for all memory.
 LONGEST_ANALYSIS = 4096
 
 
 @dataclass(frozen=True)
 class Transform(Stage):
-    """Rate in Hz, frame, synthesis window and hop in samples. Raises StapesError when a value cannot work."""
+    """Rate in Hz, frame, synthesis window and hop in samples, name of the pair of windows. Raises StapesError when a value cannot work.
+
+    `mixed_radix` takes the transform of mixed radix also where CMSIS-DSP has one: fewer instructions, other last bits.
+    """
 
     kind: ClassVar[str] = "transform"
     traced: ClassVar[tuple[str, ...]] = ("exponent", "spectrum_q31")
@@ -28,24 +34,30 @@ class Transform(Stage):
     analysis: int = 128
     synthesis: int = 128
     hop: int = 64
+    window: str = "sqrt_hann"
+    mixed_radix: bool = False
 
     __pydantic_config__ = STRICT
 
     def __post_init__(self) -> None:
-        if self.sample_rate != SAMPLE_RATE:
-            raise StapesError(
-                f"sample_rate {self.sample_rate}: only {SAMPLE_RATE} Hz is supported; retrain at that rate"
-            )
+        if self.sample_rate not in RATES:
+            raise StapesError(f"sample_rate {self.sample_rate}: give one of {', '.join(map(str, RATES))} Hz")
         if self.synthesis != 2 * self.hop or self.hop < 2:
             raise StapesError(
                 f"hop {self.hop} with synthesis {self.synthesis}: the hop must be half of the synthesis window, such as 64 and 128"
             )
         if self.analysis > LONGEST_ANALYSIS:
-            raise StapesError(f"analysis {self.analysis}: give a power of two, {LONGEST_ANALYSIS} at most")
-        if self.analysis < self.synthesis or self.analysis & (self.analysis - 1):
+            raise StapesError(f"analysis {self.analysis}: give {LONGEST_ANALYSIS} at most")
+        if self.analysis < self.synthesis:
             raise StapesError(
-                f"analysis {self.analysis}: give a power of two that is not shorter than synthesis ({self.synthesis})"
+                f"analysis {self.analysis}: is shorter than synthesis ({self.synthesis}); give that or more"
             )
+        if self.analysis & (self.analysis - 1) and not mixed_length(self.analysis):
+            raise StapesError(
+                f"analysis {self.analysis}: no transform of that length; give an even one of the factors 2, 3 and 5, such as "
+                f"{next_mixed_length(self.analysis)}, with a window that fits"
+            )
+        self.windows()
 
     @property
     def reads(self) -> tuple[str, ...]:
@@ -90,20 +102,14 @@ class Transform(Stage):
         return math.fsum(value * value for value in self.windows()[0].tolist())
 
     def windows(self) -> tuple[np.ndarray, np.ndarray]:
-        """Analysis `(analysis,)` and synthesis `(synthesis,)` window, float64.
+        """Analysis `(analysis,)` and synthesis `(synthesis,)` window, float64."""
+        return window_pair(self.window, self.analysis, self.synthesis)
 
-        Their product over the last `synthesis` samples of the frame is the periodic Hann window, so overlap-add at half of
-        it is exact. Equal lengths: periodic sqrt-Hann. Otherwise a long rising and a short falling flank
-        (Mauler and Martin, A low delay, variable resolution, perfect reconstruction spectral analysis-synthesis system, 2007).
-        """
-        rising = self.analysis - self.hop
-        analysis = np.concatenate(
-            [np.sin(np.pi * np.arange(rising) / (2 * rising)), np.cos(np.pi * np.arange(self.hop) / (2 * self.hop))]
-        )
-        if self.analysis == self.synthesis:
-            return analysis, analysis.copy()
-        hann = np.sin(np.pi * np.arange(self.synthesis) / self.synthesis) ** 2
-        return analysis, hann / analysis[-self.synthesis :]
+    @property
+    def mixed(self) -> bool:
+        """Whether the device's transform is that of mixed radix: where CMSIS-DSP has none, or its bits are not promised."""
+        usual = self.window in ("sqrt_hann", "asymmetric") and cmsis_length(self.analysis)
+        return mixed_length(self.analysis) and (self.mixed_radix or not usual)
 
     def start(self, transform: Transform, batch: int) -> FloatStage:
         return Analysis(transform, batch)

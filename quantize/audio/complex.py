@@ -8,6 +8,8 @@ from typing import ClassVar
 from ...models.audio.complex import Complex
 from ...models.audio.transform import Transform
 from .c_struct import Int32
+from .mixed_rfft import log2_ceiling
+from .transform import require_features
 
 
 @dataclass(frozen=True)
@@ -21,5 +23,6 @@ class Params:
 
 
 def params(settings: Complex, transform: Transform) -> Params:
-    """Bins and shift."""
-    return Params(transform.bins, 10 - (transform.analysis.bit_length() - 1))
+    """Bins and shift; raises StapesError for a frame whose features have no room."""
+    require_features(transform, settings.kind)
+    return Params(transform.bins, 10 - log2_ceiling(transform.analysis))

@@ -10,6 +10,7 @@ from ...models.audio.transform import Transform
 from .c_struct import Int32
 from .level import LevelParams, level_params
 from .rounding import rounded
+from .transform_formats import window_power_log2
 
 
 @dataclass(frozen=True)
@@ -26,5 +27,7 @@ class Params:
 def params(settings: Compressed, transform: Transform) -> Params:
     """Raises StapesError for a noise floor that the powers cannot hold."""
     return Params(
-        level_params(settings.noise_floor, transform.bins), rounded(COMPRESSION * 2.0**31), rounded(CLIP * 2.0**20)
+        level_params(settings.noise_floor * window_power_log2(transform)[1], transform.bins),
+        rounded(COMPRESSION * 2.0**31),
+        rounded(CLIP * 2.0**20),
     )

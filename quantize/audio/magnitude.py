@@ -8,7 +8,8 @@ from typing import ClassVar
 from ...models.audio.magnitude import Magnitude
 from ...models.audio.transform import Transform
 from .c_struct import Int32
-from .power import window_power_log2
+from .transform import require_features
+from .transform_formats import window_power_log2
 
 
 @dataclass(frozen=True)
@@ -22,5 +23,6 @@ class Params:
 
 
 def params(settings: Magnitude, transform: Transform) -> Params:
-    """Bins and shift."""
-    return Params(transform.bins, window_power_log2(transform))
+    """Bins and shift; raises StapesError for a frame whose features have no room."""
+    require_features(transform, settings.kind)
+    return Params(transform.bins, window_power_log2(transform)[0])

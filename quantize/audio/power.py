@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from typing import ClassVar
 
 from ...models.audio.power import Power
 from ...models.audio.transform import Transform
 from .c_struct import Int32
-from .rounding import rounded
+from .mixed_rfft import log2_ceiling
+from .transform_formats import window_power_log2
 
 
 @dataclass(frozen=True)
@@ -24,9 +24,4 @@ class Params:
 
 def params(settings: Power, transform: Transform) -> Params:
     """Bins and shift."""
-    return Params(transform.bins, 20 + window_power_log2(transform) - 2 * (transform.analysis.bit_length() - 1))
-
-
-def window_power_log2(transform: Transform) -> int:
-    """|X|^2 = power * 2^this."""
-    return rounded(math.log2(transform.window_power))
+    return Params(transform.bins, 20 + window_power_log2(transform)[0] - 2 * log2_ceiling(transform.analysis))

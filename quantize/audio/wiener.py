@@ -12,6 +12,8 @@ from ...models.errors import StapesError
 from ..arithmetic import INT32_MAX
 from .c_struct import Int32, Int64, UInt16, UInt32, UInt64
 from .rounding import rounded
+from .transform import LONGEST_ANALYSIS
+from .transform_formats import window_power_log2
 
 LARGEST_STARTUP = 4096
 LARGEST_GAMMA_MAX = 64.0
@@ -51,14 +53,14 @@ class Params:
     clear_run_shift: Int32
 
 
-def _check(settings: Wiener) -> None:
+def _check(settings: Wiener, transform: Transform) -> None:
     """Refuse what the fixed-point formats cannot hold."""
     if settings.gamma_max > LARGEST_GAMMA_MAX:
         raise StapesError(f"gamma_max {settings.gamma_max}: the fixed-point path takes at most {LARGEST_GAMMA_MAX:g}")
-    if settings.startup_frames > LARGEST_STARTUP:
-        raise StapesError(
-            f"startup_frames {settings.startup_frames}: the fixed-point path takes at most {LARGEST_STARTUP}"
-        )
+    # The sum of so many powers has 62 bits.
+    most = LARGEST_STARTUP if transform.analysis <= LONGEST_ANALYSIS else LARGEST_STARTUP // 2
+    if settings.startup_frames > most:
+        raise StapesError(f"startup_frames {settings.startup_frames}: the fixed-point path takes at most {most}")
     require_noise_floor(settings.noise_floor)
     if not 2.0**-20 <= settings.xi_min <= LARGEST_GAMMA_MAX:
         raise StapesError(f"xi_min_db {settings.xi_min_db:g}: the fixed-point path takes -60 to 18")
@@ -76,9 +78,9 @@ def require_noise_floor(noise_floor: float) -> None:
 
 def params(settings: Wiener, transform: Transform) -> Params:
     """Raises StapesError for settings that the fixed-point formats cannot hold."""
-    _check(settings)
+    _check(settings, transform)
     bins = transform.bins
-    noise_floor_q40 = rounded(settings.noise_floor * 2.0**40)
+    noise_floor_q40 = rounded(settings.noise_floor * window_power_log2(transform)[1] * 2.0**40)
     startup_gain2 = settings.xi_smoothing / (1.0 + settings.xi_smoothing)
     return Params(
         bins=bins,

@@ -38,7 +38,8 @@ def compile_library(folder: Path, build: str) -> Path:
     dsp = cmsis_dsp()
     includes = [flag for path in dsp.include_dirs for flag in ("-isystem", str(path))]
     defines = [f"-D{name}" for name in dsp.defines]
-    sources = ["stapes_audio_tensors.c", *(f"stapes_{kind}.c" for kind in kinds())]
+    names = [f"stapes_{kind}" for kind in kinds()] + ["stapes_mixed_transform", "stapes_mixed_inverse"]
+    sources = ["stapes_audio_tensors.c", *(f"{name}.c" for name in names)]
     own = [RUNTIME / name for name in runtime_files([], sources) if name.endswith(".c")]
     objects = []
     for path in [*own, Path(__file__).with_name("audio_scalar.c"), *dsp.c_files]:
@@ -69,6 +70,11 @@ def _c_type(member: Member):
 def struct_of(kind: type) -> type[ctypes.Structure]:
     """The ctypes struct of a dataclass that is one in C."""
     return structure(struct_name(kind), members(kind))
+
+
+def _function(params) -> str:
+    """The function of the runtime that takes these constants."""
+    return struct_name(type(params)).removesuffix("_params")
 
 
 def pointer_to(array: np.ndarray):
@@ -134,10 +140,10 @@ class CAudioPath:
         return all((fence == self.FENCE).all() for fence in self.fences)
 
     def reset(self) -> None:
-        for stage, params in zip(self.sound_path.stages, self.structs, strict=True):
+        for stage, params, struct in zip(self.sound_path.stages, self.params, self.structs, strict=True):
             if stage.kind in self.states:
-                reset = getattr(self.c, f"stapes_{stage.kind}_reset")
-                reset(byref(params), byref(self.states[stage.kind]))
+                reset = getattr(self.c, f"{_function(params)}_reset")
+                reset(byref(struct), byref(self.states[stage.kind]))
 
     def _prepared(self, stage: Stage) -> tuple:
         """The function of a stage and how each of its arguments is found: a value, or the scalar of a state."""
@@ -154,7 +160,7 @@ class CAudioPath:
                 found.append((name, None, pointer_to(array) if name in known and array is not None else None))
         index = self.sound_path.stages.index(stage)
         state = [byref(self.states[stage.kind])] if stage.kind in self.states else []
-        return getattr(self.c, f"stapes_{stage.kind}"), [byref(self.structs[index]), *state], found
+        return getattr(self.c, _function(self.params[index])), [byref(self.structs[index]), *state], found
 
     def _call(self, stage: Stage, given: dict[str, np.ndarray | None]) -> None:
         if stage.kind not in self.prepared:

@@ -36,6 +36,28 @@ FRONTENDS = {
     "complex": sound_path_of(analysis=512, synthesis=512, hop=256, features="complex"),
     "complex, analysis 128": sound_path_of(features="complex"),
     "complex, analysis 512, hop 64": sound_path_of(analysis=512, features="complex"),
+    "48 kHz, 960 points, Vorbis": sound_path_of(
+        sample_rate=48000, analysis=960, synthesis=960, hop=480, window="vorbis", features="log", gain_input=True
+    ),
+    "48 kHz, 960 points, complex": sound_path_of(
+        sample_rate=48000, analysis=960, synthesis=960, hop=480, window="vorbis", features="complex"
+    ),
+    "24 kHz, 480 points": sound_path_of(sample_rate=24000, analysis=480, synthesis=480, hop=240),
+    "44.1 kHz, 900 points, hop 441": sound_path_of(
+        sample_rate=44100, analysis=900, synthesis=882, hop=441, window="sqrt_hann", features="compressed"
+    ),
+    "32 kHz, 640 points, asymmetric": sound_path_of(sample_rate=32000, analysis=640, synthesis=320, hop=160),
+    "8 kHz, 80 points, Hann before": sound_path_of(
+        sample_rate=8000, analysis=80, synthesis=80, hop=40, window="hann_analysis", features="log"
+    ),
+    "Hann behind, complex": sound_path_of(window="hann_synthesis", features="complex"),
+    "2048 points": sound_path_of(
+        sample_rate=48000, analysis=2048, synthesis=960, hop=480, features="log", mask_on="noisy"
+    ),
+    "128 points of mixed radix": sound_path_of(mixed_radix=True),
+    "1024 points of mixed radix, complex": sound_path_of(
+        analysis=1024, synthesis=1024, hop=512, features="complex", mixed_radix=True
+    ),
     "analysis 1024": sound_path_of(analysis=1024, xi_smoothing=0.9, noise_smoothing=0.9, vad_threshold=0.3),
 }
 

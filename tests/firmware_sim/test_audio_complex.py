@@ -155,7 +155,7 @@ def test_what_a_mask_turns_at_the_ends_of_the_spectrum_does_not_sound():
     """A constant and an alternating signal under an imaginary mask: nothing is left of their own bins."""
     spectrum = np.zeros((1, GTCRN.transform.bins, 2), np.int64)
     spectrum[0, [0, -1], 0] = 2**29
-    filtered = apply_complex_mask(spectrum, constant_mask(GTCRN, 1, 0, LARGEST_Q15))
+    filtered = apply_complex_mask(1, spectrum, constant_mask(GTCRN, 1, 0, LARGEST_Q15))
     assert not filtered.any()
 
 
@@ -172,7 +172,8 @@ def test_every_value_stays_within_its_type(name):
     assert frames["features_q20"][..., : sound_path.transform.bins].min() >= 0
     worst = np.full((1, sound_path.mask_size), -(2**15))
     for t in range(frames["spectrum_q31"].shape[1]):
-        filtered = apply_complex_mask(frames["spectrum_q31"][:, t], np.broadcast_to(worst, (len(signals), worst.size)))
+        masks = np.broadcast_to(worst, (len(signals), worst.size))
+        filtered = apply_complex_mask(1, frames["spectrum_q31"][:, t], masks)
         assert np.abs(filtered).max() < 2**31 * 0.91
 
 

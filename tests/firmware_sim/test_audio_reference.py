@@ -157,8 +157,10 @@ def test_it_is_fast():
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"analysis": 2048}, "analysis 2048"),
-        ({"analysis": 16, "synthesis": 16, "hop": 8}, "analysis 16"),
+        ({"analysis": 4096}, "analysis 4096"),
+        ({"analysis": 2048}, "analysis 2048: features 'magnitude' take 1024 samples"),
+        ({"analysis": 8, "synthesis": 8, "hop": 4}, "analysis 8"),
+        ({"analysis": 2048, "features": "log", "startup_frames": 4096}, "startup_frames 4096: .* at most 2048"),
         ({"gamma_max": 100.0}, "gamma_max 100"),
         ({"startup_frames": 5000}, "startup_frames 5000"),
         ({"noise_floor": 2.0**-40}, "noise_floor"),

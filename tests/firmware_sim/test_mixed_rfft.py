@@ -7,24 +7,15 @@ import numpy as np
 import pytest
 from stapes.export.c.runtime import runtime_file, runtime_includes
 from stapes.firmware_sim.audio.mixed_rfft_q31 import MixedRfftQ31
-from stapes.quantize import mixed_rfft
-from stapes.quantize.mixed_rfft import (
-    LONGEST,
-    SHORTEST,
-    TIME_LIMIT,
-    bounds,
-    log2_ceiling,
-    mixed_length,
-    mixed_rfft_tables,
-    next_mixed_length,
-    radices,
-)
+from stapes.models.audio.lengths import LONGEST_MIXED, SHORTEST_MIXED, mixed_length, next_mixed_length
+from stapes.quantize.audio import mixed_rfft
+from stapes.quantize.audio.mixed_rfft import TIME_LIMIT, bounds, log2_ceiling, mixed_rfft_tables, radices
 
 from tests import machine
 from tests.compiling import compile_all
 from tests.firmware_sim.audio_c import BUILDS, STRICT, pointer_to
 
-LENGTHS = [length for length in range(SHORTEST, LONGEST + 1) if mixed_length(length)]
+LENGTHS = [length for length in range(SHORTEST_MIXED, LONGEST_MIXED + 1) if mixed_length(length)]
 FENCE = 77
 
 

@@ -232,7 +232,10 @@ HOSTILE = {
     "text as front end": (lambda m: m.update(front_end="log"), "front end: the document is 'log'; it must be a table"),
     "NaN in the front end": (lambda m: m.update(front_end={"xi_min_db": float("nan")}), "xi_min_db is nan"),
     "no end of settings": (lambda m: m.update(front_end=growing()), "front_end holds more than 1000 values"),
-    "endless front end": (lambda m: m.update(front_end={"analysis": 2**40}), "analysis 1099511627776: give a power"),
+    "endless front end": (
+        lambda m: m.update(front_end={"analysis": 2**40}),
+        "analysis 1099511627776: give 4096 at most",
+    ),
     "memory of the largest network": (
         lambda m: m["model_config"].update(hidden_dim=4096, num_layers=16),
         "tensors do not fit the network",

@@ -69,7 +69,7 @@ def test_front_end_survives_the_way_to_a_dict_and_back():
         ({"analysis": 100}, "analysis"),
         ({"analysis": 64}, "analysis"),
         ({"hop": 32}, "hop"),
-        ({"sample_rate": 8000}, "sample_rate"),
+        ({"sample_rate": 22050}, "sample_rate"),
         ({"features": "mel"}, "features"),
         ({"mask_floor_db": 3.0}, "mask_floor_db"),
         ({"mask_on": "speech"}, "of 'speech': unknown; give one of wiener, noisy"),

@@ -20,8 +20,8 @@ from ...firmware_sim.cortex_m7.unicorn_device import EXCHANGE
 from ...firmware_sim.device.firmware import Firmware
 from ...firmware_sim.device.toolchain import OPTIMISATION, Toolchain, find_toolchain, linker_script
 from ...firmware_sim.engines.program import call_compiler
+from ...quantize.audio.mixed_rfft import TIME_LIMIT, mixed_rfft_tables
 from ...quantize.audio.rfft import rfft_tables
-from ...quantize.mixed_rfft import TIME_LIMIT, mixed_rfft_tables
 
 # A power of two, whose transforms both count, and those that are usual at 44.1 and 48 kHz.
 LENGTHS = (32, 64, 128, 256, 512, 1024, 240, 320, 480, 640, 720, 900, 960, 1920, 2048)

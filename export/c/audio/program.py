@@ -83,17 +83,23 @@ class AudioProgram:
     scratch_bytes: int
 
     @property
+    def functions(self) -> tuple[str, ...]:
+        """The function of each stage in the runtime."""
+        return tuple(c_function(stage, self.sound_path) for stage in self.sound_path.stages)
+
+    @property
     def headers(self) -> tuple[str, ...]:
         """The headers of the runtime that the program includes."""
-        return ("stapes_audio.h", *(f"stapes_{stage.kind}.h" for stage in self.sound_path.stages))
+        return ("stapes_audio.h", *(f"{name}.h" for name in self.functions))
 
     @property
     def sources(self) -> tuple[str, ...]:
-        return ("stapes_audio_tensors.c", *(f"stapes_{stage.kind}.c" for stage in self.sound_path.stages))
+        return ("stapes_audio_tensors.c", *(f"{name}.c" for name in self.functions))
 
     @property
     def cmsis(self) -> tuple[str, ...]:
-        return CMSIS_SOURCES
+        """Files of CMSIS-DSP that the transform is; none of mixed radix."""
+        return () if self.sound_path.transform.mixed else CMSIS_SOURCES
 
     @property
     def cmsis_defines(self) -> tuple[str, ...]:
@@ -125,6 +131,11 @@ class AudioProgram:
     def traced_after(self) -> tuple[TracedQuantity, ...]:
         """What is traced behind the network, in order."""
         return (*self.mask_traces, *(trace for call in self.after for trace in call.traces))
+
+
+def c_function(stage: Stage, sound_path: SoundPath) -> str:
+    """The function of a stage in the runtime: what its constants are called, without `_params`."""
+    return struct_name(type(stage_params(stage, sound_path.transform))).removesuffix("_params")
 
 
 def file_scope_names() -> tuple[str, ...]:
@@ -218,7 +229,7 @@ class _Writer:
             name if name in scratch else self.expression(name) if name in known else "NULL" for name in c.arguments
         ]
         state = [f"&ctx->audio.{stage.kind}"] if c.state else []
-        line = f"    stapes_{stage.kind}({', '.join([f'&audio_{stage.kind}_params', *state, *arguments])});"
+        line = f"    {c_function(stage, self.sound_path)}({', '.join([f'&audio_{stage.kind}_params', *state, *arguments])});"
         traced = tuple(self.trace(stage, name) for name in stage.traced if name != self.sound_path.mask.name)
         return Call(tuple(pointers), Code(line), traced)
 
@@ -267,7 +278,9 @@ class _Writer:
     def resets(self) -> tuple[Code, ...]:
         """The states back at the start of a stream."""
         return tuple(
-            Code(f"    stapes_{stage.kind}_reset(&audio_{stage.kind}_params, &ctx->audio.{stage.kind});")
+            Code(
+                f"    {c_function(stage, self.sound_path)}_reset(&audio_{stage.kind}_params, &ctx->audio.{stage.kind});"
+            )
             for stage in self.sound_path.stages
             if c_stage(stage.kind).state
         )

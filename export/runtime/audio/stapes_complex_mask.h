@@ -13,6 +13,7 @@ extern "C" {
 /* Explained in quantize/audio/complex_mask.py. */
 typedef struct {
     int32_t bins; /* F */
+    int32_t filtered_shift;
 } stapes_complex_mask_params;
 
 /* spectrum_q31[F][2], mask_q15[2 * F], real parts, then imaginary parts, or null for a mask of one -> filtered[F][2], twice

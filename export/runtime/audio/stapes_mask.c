@@ -18,6 +18,7 @@ static int32_t gain_alone_q31(int32_t gain_q15)
 void stapes_mask(const stapes_mask_params *p, const int32_t *spectrum_q31, const uint16_t *gain_q15,
                  int32_t clarity_q15, const int16_t *mask_q15, int32_t *filtered)
 {
+    const int32_t shift = 1 + p->filtered_shift;
     for (int32_t k = 0; k < p->bins; k++) {
         const int32_t gain = gain_q15[k];
         const int32_t clear_q15 = (clarity_q15 * gain) >> 15;
@@ -27,7 +28,7 @@ void stapes_mask(const stapes_mask_params *p, const int32_t *spectrum_q31, const
                                      : gain_alone_q31(gain);
         const int32_t real = stapes_multiply_high(spectrum_q31[2 * k], gain_q31);
         const int32_t imag = stapes_multiply_high(spectrum_q31[2 * k + 1], gain_q31);
-        filtered[2 * k] = stapes_shift_left(real, 2);
-        filtered[2 * k + 1] = stapes_shift_left(imag, 2);
+        filtered[2 * k] = stapes_shift_left(real, shift);
+        filtered[2 * k + 1] = stapes_shift_left(imag, shift);
     }
 }

@@ -14,6 +14,7 @@ extern "C" {
 /* Explained in quantize/audio/mask.py. */
 typedef struct {
     int32_t bins; /* F */
+    int32_t filtered_shift;
     int16_t floor_q15;
     bool noisy; /* the mask is of the noisy spectrum, as if the Wiener gain were one */
 } stapes_mask_params;

@@ -12,13 +12,14 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 
-from .arithmetic import INT32_MAX
+from ..arithmetic import INT32_MAX
+from .c_struct import Int32s, UInt16, UInt16s
 
 RADICES = (2, 3, 4, 5)
-SHORTEST, LONGEST = 16, 2048
 # What a sine or a cosine of a butterfly lacks to one or to one half: 1 - sqrt(3) / 2, sqrt(5) / 4 - 1 / 2, 1 - sin(72 deg),
 # sin(36 deg) - 1 / 2. So each product is one instruction, and the large part of it is exact.
 THIRD_TURN_Q32, FIFTH_TURN_Q32, LESS_THAN_SINE_Q32, MORE_THAN_HALF_Q32 = 575416509, 253476061, 210210662, 377034788
@@ -45,28 +46,13 @@ class MixedRfftTables:
     pairs cos and sin of 2 pi k / N.
     """
 
-    length: int
-    stages: np.ndarray
-    twiddle_q31: np.ndarray
-    split_q31: np.ndarray
+    c_name: ClassVar[str] = "stapes_mixed_rfft_tables"
 
-
-def is_smooth(number: int) -> bool:
-    """Whether a positive number has no prime factor above 5."""
-    for prime in (2, 3, 5):
-        while number % prime == 0:
-            number //= prime
-    return number == 1
-
-
-def mixed_length(length: int) -> bool:
-    """Whether the transform takes `length` real points."""
-    return SHORTEST <= length <= LONGEST and length % 2 == 0 and is_smooth(length)
-
-
-def next_mixed_length(length: int) -> int:
-    """The shortest transform of `length` points or more; LONGEST where there is none."""
-    return next((points for points in range(max(length, SHORTEST), LONGEST) if mixed_length(points)), LONGEST)
+    length: UInt16
+    stage_count: UInt16
+    stages: UInt16s
+    twiddle_q31: Int32s
+    split_q31: Int32s
 
 
 def radices(points: int) -> tuple[int, ...]:
@@ -113,6 +99,7 @@ def mixed_rfft_tables(length: int) -> MixedRfftTables:
         left //= radix
     tables = MixedRfftTables(
         length=length,
+        stage_count=len(factors),
         stages=np.array([factors, amounts], np.uint16).T.reshape(-1),
         twiddle_q31=np.concatenate(twiddle),
         split_q31=_cos_sin(np.arange(1, (points + 1) // 2) / length, 31),

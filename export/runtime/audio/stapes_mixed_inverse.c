@@ -1,0 +1,34 @@
+#include "stapes_mixed_inverse.h"
+
+#include <string.h>
+
+#include "stapes_audio_scalar.h"
+
+/* A sample of the inverse transform, brought to the level that it had before its exponents. */
+static inline int32_t windowed_q22(int32_t sample, int32_t window_q31, int32_t left, int32_t right)
+{
+    return stapes_round_right(stapes_multiply_high(stapes_shift_left(sample, left), window_q31), right);
+}
+
+void stapes_mixed_inverse_reset(const stapes_mixed_inverse_params *p, stapes_inverse_state *state)
+{
+    (void)memset(state->overlap_q25, 0, (size_t)p->hop * sizeof(int32_t));
+}
+
+void stapes_mixed_inverse(const stapes_mixed_inverse_params *p, stapes_inverse_state *state, int32_t *filtered,
+                          int32_t exponent, int32_t *time_q31, int16_t *output_q15)
+{
+    const int32_t hop = p->hop;
+    const int32_t *window_q31 = p->window_q31;
+    const int32_t *frame = time_q31 + (p->analysis - p->synthesis);
+    int32_t *overlap_q22 = state->overlap_q25;
+    const int32_t shift = p->shift - stapes_mixed_irfft_q31(p->rfft, filtered, time_q31);
+    const int32_t left = shift > 0 ? shift : 0;
+    const int32_t right = stapes_clamp(exponent + left - shift, 0, 31);
+
+    for (int32_t n = 0; n < hop; n++) {
+        const int32_t total_q22 = overlap_q22[n] + windowed_q22(frame[n], window_q31[n], left, right);
+        output_q15[n] = (int16_t)stapes_clamp(stapes_round_right(total_q22, 7), INT16_MIN, INT16_MAX);
+        overlap_q22[n] = windowed_q22(frame[hop + n], window_q31[hop + n], left, right);
+    }
+}
