@@ -63,8 +63,7 @@ def network(config: str = "own", recipe: str = "w8a16") -> Network:
             sound_path = COMPLEX_FRONTEND
         else:
             model = random_network(CONFIGS[config])
-            sound_path = model.config.sound_path
-            sound_path = sound_path() if callable(sound_path) else sound_path
+            sound_path = model.config.sound_path()
             export_onnx(model, sound_path, path)
         _, source = read_onnx(path)
     features = np.asarray(FloatPipeline(sound_path).analyse(speech_like(1.0)[None])["features"], np.float32)

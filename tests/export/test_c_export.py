@@ -17,7 +17,7 @@ from stapes.export.vectors import SELF_TEST_FRAMES
 from stapes.firmware_sim.compare import first_difference
 from stapes.firmware_sim.engines.compiled import CompiledPipeline
 from stapes.firmware_sim.engines.native import Native
-from stapes.models.audio import read_sound_path
+from stapes.models.audio import SoundPath
 from stapes.models.errors import StapesError
 from stapes.models.files.owned import LIST
 from stapes.quantize.regions import REGIONS
@@ -416,7 +416,9 @@ def contents(folder):
 def test_the_same_graph_and_stamp_give_the_same_bytes(exported, tmp_path):
     net = network()
     shuffled = replace(net.graph, tensors=dict(reversed(list(net.graph.tensors.items()))))
-    export(tmp_path / "mask", replace(net, graph=shuffled), sound_path=read_sound_path(net.sound_path.to_tables()))
+    export(
+        tmp_path / "mask", replace(net, graph=shuffled), sound_path=SoundPath.from_tables(net.sound_path.to_tables())
+    )
     assert contents(tmp_path / "mask") == contents(exported)
 
 
