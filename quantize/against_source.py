@@ -135,7 +135,8 @@ def _errors(expected: np.ndarray, made: np.ndarray) -> np.ndarray:
         difference = np.abs(expected.astype(np.float64) - made)
     # NaN against a number is a difference.
     difference[~np.isfinite(difference)] = np.inf
-    return np.where(sound, difference, 0.0).max(axis=1) / scale
+    result: np.ndarray = np.where(sound, difference, 0.0).max(axis=1) / scale
+    return result
 
 
 def _where(source: StreamingOnnx, lowered: FloatGraph, frame: Frame) -> str:

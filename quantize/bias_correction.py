@@ -90,7 +90,8 @@ class MeanErrors:
 
 def _step(tensor: Tensor) -> np.float32:
     assert tensor.scale is not None
-    return tensor.scale[0]
+    result: np.float32 = tensor.scale[0]
+    return result
 
 
 def _real(weights: Tensor) -> np.ndarray:
@@ -106,7 +107,8 @@ def _product(weights: np.ndarray, means: np.ndarray) -> np.ndarray:
     matrix = weights.reshape(len(weights), -1, weights.shape[-1]).sum(axis=1)
     groups = len(means) // matrix.shape[1]
     rows = np.repeat(means.reshape(groups, -1), len(matrix) // groups, axis=0)
-    return (matrix * rows).sum(axis=1)
+    result: np.ndarray = (matrix * rows).sum(axis=1)
+    return result
 
 
 def _on_a_grid(error: np.ndarray) -> np.ndarray:

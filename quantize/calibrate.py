@@ -122,7 +122,8 @@ def _session(model: onnx.ModelProto) -> onnxruntime.InferenceSession:
 
 def _run(session: onnxruntime.InferenceSession, names: list[str], feed: dict[str, np.ndarray]) -> list[np.ndarray]:
     try:
-        return session.run(names, feed)
+        result: list[np.ndarray] = session.run(names, feed)
+        return result
     except Exception as error:
         raise _cannot_run(error) from None
 

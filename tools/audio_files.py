@@ -41,7 +41,7 @@ class Batch:
 
     def frames(self, hop: int) -> int:
         """What an engine's progress counts: every row as long as the longest."""
-        return len(self.lengths) * -(-self.audio_q15.shape[1] // hop)
+        return int(len(self.lengths) * -(-self.audio_q15.shape[1] // hop))
 
     @property
     def seconds(self) -> float:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable
-from types import ModuleType
+from typing import Any
 
 import numpy as np
 
@@ -41,7 +41,7 @@ def _all_figures(samples: bytes) -> dict[str, float]:
     return {name: float(value) for name, value in _package().run(audio, SAMPLE_RATE).items()}
 
 
-def _package() -> ModuleType:
+def _package() -> Any:
     try:
         from speechmos import dnsmos
     except ImportError as error:

@@ -71,7 +71,8 @@ def _amplified(package: SimpleNamespace, audio: np.ndarray, audiogram: Any) -> n
     """NAL-R, its delay removed: (S,) at EAR_RATE -> (S,)."""
     prescription = package.NALR(NAL_R_TAPS, EAR_RATE)
     taps, _ = prescription.build(audiogram)
-    return prescription.apply(taps, audio)[NAL_R_TAPS // 2 :][: len(audio)]
+    result: np.ndarray = prescription.apply(taps, audio)[NAL_R_TAPS // 2 :][: len(audio)]
+    return result
 
 
 @contextlib.contextmanager

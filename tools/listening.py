@@ -130,10 +130,14 @@ def _pesq(sound_path: SoundPath, clean: np.ndarray, output: np.ndarray) -> np.nd
 
 
 def _compressed(spectrum: np.ndarray) -> np.ndarray:
-    return spectrum * np.maximum(np.abs(spectrum), FLOOR) ** (COMPRESSED - 1.0)
+    result: np.ndarray = spectrum * np.maximum(np.abs(spectrum), FLOOR) ** (COMPRESSED - 1.0)
+    return result
 
 
 def _relative(exact: np.ndarray, made: np.ndarray) -> np.ndarray:
     """Power of the error over the power of what is exact, recording by recording: (B,)."""
     axes: Sequence[int] = (1, 2)
-    return np.sum(np.abs(exact - made) ** 2, axis=tuple(axes)) / np.sum(np.abs(exact) ** 2, axis=tuple(axes))
+    result: np.ndarray = np.sum(np.abs(exact - made) ** 2, axis=tuple(axes)) / np.sum(
+        np.abs(exact) ** 2, axis=tuple(axes)
+    )
+    return result

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ctypes
-from types import ModuleType
+from typing import Any
 
 import numpy as np
 import soxr
@@ -43,7 +43,7 @@ def rnnoise(noisy: np.ndarray, rate: int = SAMPLE_RATE) -> np.ndarray:
     return fitted
 
 
-def _package() -> ModuleType:
+def _package() -> Any:
     try:
         from pyrnnoise import rnnoise as package
     except (ImportError, OSError) as error:

@@ -57,7 +57,7 @@ def _require_shifts(what: str, shift: np.ndarray, largest: int = 30) -> None:
 def _folded_bias(what: str, params: FullyConnectedParams | Conv2DParams, x: Tensor) -> np.ndarray:
     """Bias int64 (O,) of FULLY_CONNECTED and CONV_2D, which takes in the input's zero point."""
     weights = params.weights.astype(np.int64).reshape(len(params.weights), -1)
-    bias = params.bias - params.input_zero_point * weights.sum(axis=1)
+    bias: np.ndarray = params.bias - params.input_zero_point * weights.sum(axis=1)
     largest = -x.limits[0] * np.abs(weights).sum(axis=1) + np.abs(bias)
     if int(largest.max()) > INT32_MAX:
         raise StapesError(f"operator '{what}': a sum may leave 32 bits; use a larger weight scale")

@@ -34,7 +34,7 @@ class Grouped:
 
     @property
     def columns(self) -> int:
-        return 2 * (self.rows.shape[2] - 2)
+        return int(2 * (self.rows.shape[2] - 2))
 
 
 def grouped(gates: Sequence[Matrix]) -> Grouped | None:

@@ -102,7 +102,7 @@ def _of_step(graph: Graph, by_role: dict[str, Operator]) -> dict[str, tuple[str,
 
 
 def _positions(graph: Graph, region: Region, by_role: dict[str, Operator]) -> int:
-    return graph.tensors[region.roles["x"]].size // product(graph, by_role["xr/forward"]).weights.shape[1]
+    return int(graph.tensors[region.roles["x"]].size // product(graph, by_role["xr/forward"]).weights.shape[1])
 
 
 def _has_kinds(graph: Graph, cell: dict[str, Operator]) -> bool:

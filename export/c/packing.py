@@ -191,7 +191,8 @@ def _blocks(values: np.ndarray) -> np.ndarray:
 def _shift_words(shift: np.ndarray, zero_point: np.ndarray) -> np.ndarray:
     """(blocks, 4) shifts to the left -> (blocks, 1) words of shifts to the right; a block has one zero point."""
     fields = (-shift & (2**_SHIFT_BITS - 1)) << (_SHIFT_BITS * np.arange(ROWS))
-    return zero_point[:, :1] * 2**24 + fields.sum(axis=1, keepdims=True)
+    result: np.ndarray = zero_point[:, :1] * 2**24 + fields.sum(axis=1, keepdims=True)
+    return result
 
 
 def high_multiplier(multiplier_q31: np.ndarray, shift: np.ndarray) -> np.ndarray | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from types import ModuleType
+from typing import Any
 
 import flatbuffers
 import numpy as np
@@ -18,7 +19,7 @@ ARENA_BYTES = 1 << 23
 MAX_PRESERVED = 1000
 
 
-def import_runtime() -> ModuleType:
+def import_runtime() -> Any:
     """TFLite Micro's interpreter; raises StapesError where its wheel is not installed."""
     try:
         from tflite_micro import runtime

@@ -23,7 +23,7 @@ def squared(context: Context, value: str) -> str | None:
     if node is None or not context.used_once(value):
         return None
     if node.op_type == "Mul" and node.input[0] == node.input[1]:
-        return node.input[0]
+        return str(node.input[0])
     return node.input[0] if node.op_type == "Pow" and whole_power(context, node) == 2 else None
 
 

@@ -10,7 +10,7 @@ from .gru_sequence import check_gru_sequence, lower_gru_sequence
 
 
 def _over_positions(context: Context, node: onnx.NodeProto) -> bool:
-    return context.attribute(node, "direction", "forward") == "bidirectional"
+    return bool(context.attribute(node, "direction", "forward") == "bidirectional")
 
 
 def check(context: Context, node: onnx.NodeProto) -> str | None:

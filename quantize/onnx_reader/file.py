@@ -141,7 +141,7 @@ def _claimed_bytes(tensor: TensorProto, path: Path) -> int:
         )
     if claimed is None:
         tensor.external_data.add(key="length", value=str(needed))
-    return needed
+    return int(needed)
 
 
 def _reason(error: Exception, place: Path) -> str:

@@ -58,7 +58,8 @@ def prepare(graph: Graph, op: Operator) -> Params:
     if op.kind not in PREPARE:
         raise StapesError(f"operator '{op.name}': {op.kind} is not supported; use one of {', '.join(sorted(PREPARE))}")
     try:
-        return PREPARE[op.kind](graph, op)
+        result: Params = PREPARE[op.kind](graph, op)
+        return result
     except (LookupError, ValueError, TypeError, ArithmeticError, AssertionError):  # of shapes that no check foresaw
         raise OperatorError(op, "its tensors or options do not fit one another; write the file again") from None
 

@@ -147,7 +147,8 @@ def file_scope_names() -> tuple[str, ...]:
 def _params_of(kind: str) -> type:
     import importlib
 
-    return importlib.import_module(f"....quantize.audio.{kind}", __package__).Params
+    result: type = importlib.import_module(f"....quantize.audio.{kind}", __package__).Params
+    return result
 
 
 def _ends(graph: Graph, sound_path: SoundPath) -> tuple[Tensor, Tensor]:

@@ -26,4 +26,5 @@ class CStage:
 
 def c_stage(kind: str) -> CStage:
     """`STAGE` in the file of a kind."""
-    return importlib.import_module(f".{kind}", __package__).STAGE
+    result: CStage = importlib.import_module(f".{kind}", __package__).STAGE
+    return result
