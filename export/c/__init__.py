@@ -42,9 +42,10 @@ def export_c(
 ) -> list[Path]:
     """Write the program `name` of a graph into `folder` and return the paths of its files.
 
-    `sound_path` adds the path of the sound around the network; `vectors` (see `export.vectors`) add a
-    self-test on their first `SELF_TEST_FRAMES` frames, and its runner; `fuse` False runs every region operator by operator; `target` chooses the kernels (see `export.targets`);
-    `cmsis_dsp` is a folder of CMSIS-DSP, of which what the audio path needs comes along. The same arguments give the same bytes.
+    `sound_path` adds the path of the sound around the network; `vectors` (see `export.vectors`) add a self-test on their first
+    `SELF_TEST_FRAMES` frames, and its runner; `fuse` False runs every region operator by operator; `target` chooses the
+    kernels (see `export.targets`); `cmsis_dsp` is a folder of CMSIS-DSP, of which what the audio path needs comes along. The
+    same arguments give the same bytes.
     Raises `StapesError` for a name that is no C identifier, for what C cannot run, for vectors and a front end that do
     not fit the graph, and for a folder that cannot be written.
     """
