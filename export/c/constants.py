@@ -18,6 +18,7 @@ _TAKEN = [
     "network",
     "process",
     "context",
+    "audio",
     "aligned_context",
     "self_test",
     "stream",

@@ -29,7 +29,7 @@ static int32_t mean_gain_q20(const stapes_bands_params *p, const uint16_t *gain_
     const int32_t end = p->edges[band + 1];
     int64_t sum_q15 = 0;
     for (int32_t k = p->edges[band]; k < end; k++) {
-        sum_q15 += gain_q15[k];
+        sum_q15 += (int64_t)gain_q15[k];
     }
     return (int32_t)((sum_q15 * p->width_reciprocal_q31[band] + ((int64_t)1 << 30)) >> 31) << 5;
 }
