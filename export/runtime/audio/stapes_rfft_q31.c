@@ -30,12 +30,12 @@
 #define arm_shift_q31 stapes_arm_shift_q31
 #define arm_split_rfft_q31 stapes_arm_split_rfft_q31
 #define arm_split_rifft_q31 stapes_arm_split_rifft_q31
-#include "../../Source/BasicMathFunctions/arm_shift_q31.c"
-#include "../../Source/TransformFunctions/arm_bitreversal.c"
-#include "../../Source/TransformFunctions/arm_bitreversal2.c"
-#include "../../Source/TransformFunctions/arm_cfft_q31.c"
-#include "../../Source/TransformFunctions/arm_cfft_radix4_q31.c"
-#include "../../Source/TransformFunctions/arm_rfft_q31.c"
+#include "../Source/BasicMathFunctions/arm_shift_q31.c"
+#include "../Source/TransformFunctions/arm_bitreversal.c"
+#include "../Source/TransformFunctions/arm_bitreversal2.c"
+#include "../Source/TransformFunctions/arm_cfft_q31.c"
+#include "../Source/TransformFunctions/arm_cfft_radix4_q31.c"
+#include "../Source/TransformFunctions/arm_rfft_q31.c"
 #else
 #include "dsp/transform_functions.h"
 #endif
