@@ -56,7 +56,7 @@ def workshop(tmp_path_factory, few_clips):
     """A reader's folder: a checkpoint, recordings, pairs, an ONNX file of a network with and without an audio path."""
     import numpy as np
     from stapes.models.gru_mask import GruMaskConfig
-    from stapes.models.onnx_export import FRONT_END_KEY, to_proto
+    from stapes.models.onnx_export import STAGES_KEY, to_proto
     from stapes.tools.audio_files import DEMO
 
     from tests.helpers import random_network
@@ -75,7 +75,7 @@ def workshop(tmp_path_factory, few_clips):
     config = GruMaskConfig(hidden_dim=8, num_layers=1, narrow_dim=8, fc_dim=0, features="log", gain_input=True)
     proto = to_proto(random_network(config.to_dict()), config.sound_path())
     for entry in list(proto.metadata_props):
-        if entry.key == FRONT_END_KEY:
+        if entry.key == STAGES_KEY:
             proto.metadata_props.remove(entry)
     (folder / "mine.onnx").write_bytes(proto.SerializeToString())
     (folder / "front_end.toml").write_text('features = "log"\ngain_input = true\n')
