@@ -39,6 +39,7 @@ bench: $(READY)
 check: $(READY)
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
+	git ls-files '*.c' '*.h' | xargs $(BIN)/clang-format --dry-run -Werror
 	@mkdir -p .cache/types && ln -sfn ../.. .cache/types/stapes
 	MYPYPATH=.cache/types $(BIN)/mypy $(FOLDERS:%=--package stapes.%)
 	MYPYPATH=.cache/types $(BIN)/mypy --warn-unused-ignores --follow-imports silent tests/library_types.py
@@ -52,6 +53,7 @@ docs: $(READY)
 format: $(READY)
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
+	git ls-files '*.c' '*.h' | xargs $(BIN)/clang-format -i
 
 coverage: $(READY)
 	$(BIN)/python -m stapes.tools.coverage -n $(WORKERS) --dist worksteal

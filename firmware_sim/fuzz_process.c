@@ -21,7 +21,10 @@ typedef struct {
 } script;
 
 /* Bytes beyond the end are 0. */
-static uint8_t next(script *s) { return s->at < s->end ? *s->at++ : 0u; }
+static uint8_t next(script *s)
+{
+    return s->at < s->end ? *s->at++ : 0u;
+}
 
 /* One step of a script: a hop for one of the streams, or its reset. */
 typedef struct {

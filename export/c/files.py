@@ -11,8 +11,8 @@ from ..vectors import Vectors
 from .costs import ram_by_part
 from .program import Program, Traced
 from .runtime import FOLDER, exported_headers, exported_path, runtime_files, runtime_text
-from .self_test import FUNCTIONS, self_test
-from .text import code, listed
+from .self_test import FUNCTIONS, replays, self_test
+from .text import code, condition, listed
 from .variables import Variable
 
 TEMPLATES = Templates(Path(__file__).parent / "templates")
@@ -31,9 +31,31 @@ def _signatures(program: Program) -> dict[str, Code]:
     hop = f"{name.upper()}_HOP"
     public = [_parameter(v, name, True) for v in program.inputs] + [_parameter(v, name, False) for v in program.outputs]
     audio = [context, f"const int16_t in[{hop}]", f"int16_t out[{hop}]"]
+    signatures = {"network": [context, *public], "process": audio}
     return {
-        "network": listed(f"stapes_status {name}_network", [context, *public], ""),
-        "process": listed(f"stapes_status {name}_process", audio, ""),
+        f"{function}{what}": listed(f"stapes_status {name}_{function}", parameters, tail)
+        for function, parameters in signatures.items()
+        for what, tail in (("", ""), ("_declaration", ";"))
+    }
+
+
+def _calls(program: Program) -> dict[str, Code]:
+    """Statements of the functions that the caller sees."""
+    ports = [port.name for port in (*program.inputs, *program.outputs)]
+    calls = {
+        "any_null": condition("{0} == NULL", ports),
+        "any_misaligned": condition("misaligned({0}, sizeof *{0})", ports),
+        "run_on_ports": listed("    run_network", ["ctx", *ports], ";"),
+    }
+    if program.audio is None:
+        return calls
+    audio, (network_in, network_out) = program.audio, [f"ctx->{port}" for port in ports]
+    to_network = ["&audio_input", str(audio.input.size), audio.features, network_in]
+    to_mask = ["&audio_output", str(audio.output.size), network_out, audio.mask]
+    return calls | {
+        "to_network": listed(f"    stapes_audio_quantise_{audio.input_suffix}", to_network, ";"),
+        "run_on_context": listed("    run_network", ["ctx", network_in, network_out], ";"),
+        "to_mask": listed(f"    stapes_audio_mask_{audio.output_suffix}", to_mask, ";"),
     }
 
 
@@ -84,9 +106,11 @@ def render(program: Program, stamp: Stamp, vectors: Vectors | None) -> dict[str,
         "ports": _ports(program),
         "ram": ram_by_part(program),
         **_signatures(program),
+        **_calls(program),
     }
     if vectors is not None:
         values["self_test"] = self_test(program, vectors, copied, guard, vector_guard, stamp)
+        values |= replays(program)
     templates = {
         f"{name}.h": "program.h.j2",
         f"{name}.c": "program.c.j2",

@@ -9,16 +9,15 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
-from ..template import Code
+from ..template import Code, in_c
 from .blocks import Block, Part, Path, plan_blocks
-from .text import Names, code, listed
+from .text import WIDTH, Names, code, listed
 from .variables import Variable
 
 # A comment, the signature, two braces.
 _FRAME = 4
 # Of a step that is longer, as SPLIT into many parts, the calls may go into several functions.
 _LONGEST_STEP = 20
-_WIDTH = 120
 # A name in C that is no member.
 _NAME = re.compile(r"(?<![\w>.])[A-Za-z_]\w*")
 
@@ -30,10 +29,14 @@ class Pointer:
     variable: Variable
     const: bool
 
-    @property
-    def type(self) -> Code:
-        """What it points at."""
-        return code(f"{'const ' if self.const else ''}{self.variable.type}")
+    def declaration(self, arena: str) -> Code:
+        """Its line in C, with a few words on what it holds, which stand above it where the line is too long."""
+        kind = f"{'const ' if self.const else ''}{self.variable.type}"
+        name = code(f"{kind} *const {self.variable.name}")
+        place = f"({code(kind)} *)&{code(arena)}[{self.variable.offset // 4}];"
+        about = f"/* {in_c(self.variable.about)} */"
+        line = f"    {name} = {place} {about}"
+        return Code(line if len(line) <= WIDTH else f"    {about}\n    {name} = {place}")
 
 
 @dataclass(frozen=True)
@@ -145,7 +148,7 @@ class _Functions:
             self.add(block, name)
             call = listed(f"    {name}", ["ctx", *self._ports(block)], ";")
             flow = f"{call} /* {self._flow(block)} */"
-            lines.append(Code(flow) if len(flow) <= _WIDTH and not idle else call)
+            lines.append(Code(flow) if len(flow) <= WIDTH and not idle else call)
         return lines
 
     def _inside(self, block: Block) -> Sequence[Paragraph]:

@@ -15,7 +15,8 @@ from ..vectors import Vectors
 from .constants import Array
 from .program import Program
 from .runtime import runtime_text
-from .text import code, shape
+from .text import assigned, code, quoted, shape
+from .variables import Variable
 
 FUNCTIONS = ("stapes_check_arrays", "stapes_compare_s8", "stapes_compare_s16", "stapes_crc32")
 _TABLE = re.compile(r"^(?:STAPES_\w+ )*const u?int(\d+)_t (\w+)\[\d+\] = \{(.*?)\};", re.DOTALL | re.MULTILINE)
@@ -82,6 +83,38 @@ def self_test(
     )
     constants = (*guards, *map(_checked, program.arrays), *tables)
     return SelfTest(constants, tuple(headers), tuple(_parts(program, vectors)))
+
+
+def network_on_vectors(program: Program, target: str, context: str, made: str) -> Code:
+    """The call that runs the network on the golden vectors of `frame`; `made` is in front of the name of each output."""
+    inputs = [_golden(program, port.name, f"{port.macro}_SIZE") for port in program.inputs]
+    outputs = [f"{made}{port.name}" for port in program.outputs]
+    return assigned(target, f"{program.name}_network", [context, *inputs, *outputs])
+
+
+def replays(program: Program) -> dict[str, Code | list[Code]]:
+    """The calls by which the self-test runs the vectors, and those that compare what comes out."""
+    prefix = program.name.upper()
+    made = "made." if program.audio is None else "ctx->"
+
+    def compared(port: Variable) -> Code:
+        size, golden = f"{prefix}_{port.macro}_SIZE", _golden(program, port.name, f"{port.macro}_SIZE")
+        arguments = [quoted(port.name), "frame", size, f"{made}{port.name}", golden, "report"]
+        return assigned("            status", f"stapes_compare_{port.suffix}", arguments)
+
+    audio_in, audio_out = (_golden(program, name, "HOP") for name in ("audio_in_q15", "audio_out_q15"))
+    compared_audio = [quoted("audio"), "frame", f"{prefix}_HOP", "out", audio_out, "report"]
+    return {
+        "replay_network": network_on_vectors(program, "        status", "ctx", made),
+        "compare_outputs": [compared(port) for port in program.outputs],
+        "replay_audio": assigned("        status", f"{program.name}_process", ["ctx", audio_in, "out"]),
+        "compare_audio": assigned("            status", "stapes_compare_s16", compared_audio),
+    }
+
+
+def _golden(program: Program, name: str, size: str) -> str:
+    """Where the vector of `frame` begins; `size` is the end of the macro that says how long it is."""
+    return f"&{program.name}_vector_{name}[frame * {program.name.upper()}_{size}]"
 
 
 def crc32(data: bytes) -> str:

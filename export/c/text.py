@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 
@@ -35,6 +35,8 @@ _MACROS = """
 _KEYWORDS = frozenset((_WORDS + _MACROS).split())
 # No tensor needs more letters to be told apart; MSVC knows 2,047, and lines should be read.
 _LONGEST = 200
+# Columns of a line of C, as in .clang-format.
+WIDTH = 120
 _EXPRESSION = re.compile(r"[\w &*+.>\[\]-]*", re.ASCII)
 
 
@@ -144,7 +146,7 @@ def shape(dimensions: Iterable[int]) -> str:
     return " x ".join(str(n) for n in dimensions) or "scalar"
 
 
-def listed(head: str, items: Iterable[str], tail: str, width: int = 116) -> Code:
+def listed(head: str, items: Iterable[str], tail: str, width: int = WIDTH) -> Code:
     """`head(items)tail`, continued under the first item; an item is never broken. Head and items are `code`.
 
     >>> print(listed("    f", ["a", "b"], ";"))
@@ -153,16 +155,52 @@ def listed(head: str, items: Iterable[str], tail: str, width: int = 116) -> Code
     int f(int a,
           int b)
     """
-    lines, line = [], f"{code(head)}("
-    first = True
-    for item in map(code, items):
-        if not first and len(line) + len(item) + 2 > width:
-            lines.append(line + ",")
-            line = " " * (len(head) + 1) + item
-        else:
-            line += item if first else f", {item}"
-        first = False
-    return Code("\n".join([*lines, f"{line}){tail}"]))
+    return _filled(f"{code(head)}(", [code(item) for item in items], ",", f"){tail}", width)
+
+
+def assigned(target: str, function: str, items: Iterable[str], width: int = WIDTH) -> Code:
+    """`target = function(items);` as `listed`; an item that is `Code` may be a string.
+
+    >>> print(assigned("    status", "f", ["a", quoted("b")]))
+        status = f(a, "b");
+    """
+    verified = [item if isinstance(item, Code) else code(item) for item in items]
+    return _filled(f"{code(target)} = {code(function)}(", verified, ",", ");", width)
+
+
+def quoted(name: str) -> Code:
+    """The name of something in C as a string.
+
+    >>> quoted("mask")
+    '"mask"'
+    """
+    return Code(f'"{code(name)}"')
+
+
+def condition(function: str, names: Iterable[str], width: int = WIDTH) -> Code:
+    """`if` any of the names is what the function makes a condition of; the names are `code`.
+
+    >>> print(condition("{0} == NULL", ["x", "y"]))
+        if (x == NULL || y == NULL) {
+    >>> print(condition("{0} == NULL", ["x", "y"], width=25))
+        if (x == NULL ||
+            y == NULL) {
+    """
+    return _filled("    if (", [function.format(code(name)) for name in names], " ||", ") {", width)
+
+
+def _filled(head: str, items: Sequence[str], separator: str, tail: str, width: int) -> Code:
+    """Items behind a head as clang-format lays them out: as many on a line as there is room for."""
+    lines, line = [], head
+    for index, item in enumerate(items):
+        after = tail if index == len(items) - 1 else separator
+        if index and len(line) + 1 + len(item) + len(after) > width:
+            lines.append(line)
+            line = " " * len(head)
+        elif index:
+            line += " "
+        line += item + (separator if index < len(items) - 1 else "")
+    return Code("\n".join([*lines, f"{line}{tail}"]))
 
 
 class Names:

@@ -17,6 +17,7 @@ from ..c.files import WARNINGS, render
 from ..c.program import Program
 from ..c.runtime import FOLDER as RUNTIME_FOLDER
 from ..c.runtime import exported_path, runtime_files, runtime_text
+from ..c.self_test import network_on_vectors
 from ..cmsis_dsp import CmsisDsp
 from ..memory import aligned
 from ..stamp import Stamp
@@ -97,6 +98,7 @@ class Contents:
             "NAME": name.upper(),
             "program": self.program,
             "audio": self.program.audio,
+            "run_on_vectors": network_on_vectors(self.program, "    const stapes_status status", "&context", "made."),
             "vectors": self.vectors,
             "vector_bytes": self.vectors.nbytes,
             "stamp": stamp,

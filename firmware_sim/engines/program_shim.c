@@ -10,18 +10,33 @@
 #define JOIN(a, b) JOIN_(a, b)
 #define CONTEXT JOIN(STAPES_NAME, _context)
 
-size_t shim_context_bytes(void) { return sizeof(CONTEXT); }
+size_t shim_context_bytes(void)
+{
+    return sizeof(CONTEXT);
+}
 
-int shim_init(CONTEXT *ctx) { return (int)JOIN(STAPES_NAME, _init)(ctx, sizeof(*ctx)); }
+int shim_init(CONTEXT *ctx)
+{
+    return (int)JOIN(STAPES_NAME, _init)(ctx, sizeof(*ctx));
+}
 
 #ifdef STAPES_TRACE
 typedef struct {
     unsigned char *frame; /* where the tensors of this frame go, one behind the other */
 } shim_trace;
 
-int shim_tensors(void) { return (int)JOIN(STAPES_NAME_UPPER, _TENSORS); }
-const char *shim_tensor_name(int tensor) { return JOIN(STAPES_NAME, _tensor_names)[tensor]; }
-int shim_tensor_bytes(int tensor) { return JOIN(STAPES_NAME, _tensor_bytes)[tensor]; }
+int shim_tensors(void)
+{
+    return (int)JOIN(STAPES_NAME_UPPER, _TENSORS);
+}
+const char *shim_tensor_name(int tensor)
+{
+    return JOIN(STAPES_NAME, _tensor_names)[tensor];
+}
+int shim_tensor_bytes(int tensor)
+{
+    return JOIN(STAPES_NAME, _tensor_bytes)[tensor];
+}
 
 static void shim_keep(void *user, int tensor, const void *data, int bytes)
 {

@@ -12,12 +12,12 @@
 enum { HOP = ONE_HOP, HOPS = 40 };
 typedef char same_hop[ONE_HOP == TWO_HOP ? 1 : -1];
 
-#define EXPECT(condition)                                        \
-    do {                                                         \
-        if (!(condition)) {                                      \
-            printf("line %d: %s\n", __LINE__, #condition);       \
-            exit(EXIT_FAILURE);                                  \
-        }                                                        \
+#define EXPECT(condition)                                  \
+    do {                                                   \
+        if (!(condition)) {                                \
+            printf("line %d: %s\n", __LINE__, #condition); \
+            exit(EXIT_FAILURE);                            \
+        }                                                  \
     } while (0)
 
 static void *memory_of(size_t size, int fill)

@@ -156,7 +156,8 @@ int main(int argc, char **argv)
     }
     run(destroyed);
     file = fopen("out.raw", "wb");
-    if (file == NULL || fwrite(sent, sizeof *sent, (size_t)at.samples, file) != (size_t)at.samples || fclose(file) != 0) {
+    if (file == NULL || fwrite(sent, sizeof *sent, (size_t)at.samples, file) != (size_t)at.samples ||
+        fclose(file) != 0) {
         return EXIT_FAILURE;
     }
     printf("overruns %lu, status %d\n", (unsigned long)stream.overruns, (int)stream.status);

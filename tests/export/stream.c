@@ -13,7 +13,10 @@
 size_t stream_context_bytes(void);
 int main(int count, char **arguments);
 
-size_t stream_context_bytes(void) { return sizeof(CONTEXT); }
+size_t stream_context_bytes(void)
+{
+    return sizeof(CONTEXT);
+}
 
 int main(int count, char **arguments)
 {

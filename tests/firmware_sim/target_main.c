@@ -22,7 +22,10 @@ int main(void);
 #ifdef __linux__
 #include <stdio.h>
 
-static void say(const char *text) { fputs(text, stdout); }
+static void say(const char *text)
+{
+    fputs(text, stdout);
+}
 #else
 #include "semihosting.h"
 

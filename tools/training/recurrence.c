@@ -26,7 +26,8 @@ static void product(float *out, const float *in, const float *weights, const flo
                 sum[i][1] = *(const lanes *)(start + LANES);
             }
             for (int k = 0; k < K; k++) {
-                const lanes low = *(const lanes *)(panel + k * PANEL), high = *(const lanes *)(panel + k * PANEL + LANES);
+                const lanes low = *(const lanes *)(panel + k * PANEL),
+                            high = *(const lanes *)(panel + k * PANEL + LANES);
 #pragma GCC unroll 8
                 for (int i = 0; i < ROWS; i++) {
                     sum[i][0] += x[(ptrdiff_t)i * K + k] * low;

@@ -17,7 +17,7 @@ from ....quantize.graph import Graph, Tensor
 from ...memory import aligned
 from ...template import Code
 from ..constants import Constants
-from ..text import SUFFIXES, Names, code, initialiser, shape
+from ..text import SUFFIXES, Names, code, initialiser, listed, shape
 from .memory import Memory, place, scratch_name, values
 from .stage import c_stage
 
@@ -230,9 +230,10 @@ class _Writer:
             name if name in scratch else self.expression(name) if name in known else "NULL" for name in c.arguments
         ]
         state = [f"&ctx->audio.{stage.kind}"] if c.state else []
-        line = f"    {c_function(stage, self.sound_path)}({', '.join([f'&audio_{stage.kind}_params', *state, *arguments])});"
+        given = [f"&audio_{stage.kind}_params", *state, *arguments]
+        line = listed(f"    {c_function(stage, self.sound_path)}", given, ";")
         traced = tuple(self.trace(stage, name) for name in stage.traced if name != self.sound_path.mask.name)
-        return Call(tuple(pointers), Code(line), traced)
+        return Call(tuple(pointers), line, traced)
 
     def trace(self, stage: Stage, name: str) -> TracedQuantity:
         """A traced quantity of a stage: made by it, or kept in its state."""

@@ -26,8 +26,7 @@ void stapes_audio_quantise_s8(const stapes_audio_tensor *tensor, int32_t size, c
     }
 }
 
-void stapes_audio_quantise_s16(const stapes_audio_tensor *tensor, int32_t size, const int32_t *features_q20,
-                               int16_t *y)
+void stapes_audio_quantise_s16(const stapes_audio_tensor *tensor, int32_t size, const int32_t *features_q20, int16_t *y)
 {
     for (int32_t i = 0; i < size; i++) {
         y[i] = (int16_t)quantise(tensor, features_q20[i]);

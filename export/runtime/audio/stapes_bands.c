@@ -11,7 +11,8 @@ static uint64_t filtered_q40(const uint64_t *power_q40, const int32_t *gain2_q30
     return ((uint64_t)power.mantissa * (uint32_t)gain2_q30[k]) >> (30 - power.exponent);
 }
 
-static int32_t octaves_q16(const stapes_bands_params *p, const uint64_t *power_q40, const int32_t *gain2_q30, int32_t band)
+static int32_t octaves_q16(const stapes_bands_params *p, const uint64_t *power_q40, const int32_t *gain2_q30,
+                           int32_t band)
 {
     const int32_t end = p->edges[band + 1];
     uint64_t sum_q40 = 0;

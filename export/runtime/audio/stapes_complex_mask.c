@@ -3,7 +3,10 @@
 #include <stddef.h>
 
 /* A sum of two products of Q31 and Q15, rounded. */
-static int32_t rounded(int64_t sum, int32_t shift) { return (int32_t)((sum + ((1 << shift) >> 1)) >> shift); }
+static int32_t rounded(int64_t sum, int32_t shift)
+{
+    return (int32_t)((sum + ((1 << shift) >> 1)) >> shift);
+}
 
 void stapes_complex_mask(const stapes_complex_mask_params *p, const int32_t *spectrum_q31, const int16_t *mask_q15,
                          int32_t *filtered)

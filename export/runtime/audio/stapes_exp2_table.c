@@ -2,6 +2,7 @@
 #include "../stapes_config.h"
 
 /* Equal to EXP2_Q29 in quantize/audio/log2_table.py. */
+/* clang-format off */
 STAPES_TABLES STAPES_ALIGNED const uint32_t stapes_exp2_q29_table[129] = {
     536870912u, 539786068u, 542717053u, 545663953u, 548626854u, 551605844u, 554601009u, 557612438u,
     560640218u, 563684439u, 566745190u, 569822560u, 572916640u, 576027521u, 579155293u, 582300049u,
@@ -21,3 +22,4 @@ STAPES_TABLES STAPES_ALIGNED const uint32_t stapes_exp2_q29_table[129] = {
     1028218693u, 1033801819u, 1039415261u, 1045059183u, 1050733751u, 1056439131u, 1062175491u, 1067942999u,
     1073741824u,
 };
+/* clang-format on */

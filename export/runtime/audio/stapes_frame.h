@@ -26,7 +26,7 @@ static inline uint32_t stapes_used_bits(const int16_t *samples_q15, int32_t size
 
 /* The high half of a Q31 product is Q30: the bit of room keeps every stage of the transform from overflowing. */
 static inline void stapes_window(const int16_t *samples_q15, const int32_t *window_q31, int32_t size, int32_t exponent,
-                   int32_t *windowed_q30)
+                                 int32_t *windowed_q30)
 {
     for (int32_t n = 0; n < size; n++) {
         const int32_t shifted = (int32_t)((uint32_t)(int32_t)samples_q15[n] << (16 + exponent));

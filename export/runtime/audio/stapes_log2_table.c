@@ -2,6 +2,7 @@
 #include "../stapes_config.h"
 
 /* Equal to LOG2_Q16 in quantize/audio/log2_table.py. */
+/* clang-format off */
 STAPES_TABLES STAPES_ALIGNED const uint32_t stapes_log2_q16_table[129] = {
     0u, 736u, 1466u, 2190u, 2909u, 3623u, 4331u, 5034u, 5732u, 6425u, 7112u, 7795u,
     8473u, 9146u, 9814u, 10477u, 11136u, 11791u, 12440u, 13086u, 13727u, 14363u, 14996u, 15624u,
@@ -15,3 +16,4 @@ STAPES_TABLES STAPES_ALIGNED const uint32_t stapes_log2_q16_table[129] = {
     57845u, 58245u, 58643u, 59039u, 59434u, 59827u, 60219u, 60609u, 60997u, 61384u, 61769u, 62152u,
     62534u, 62915u, 63294u, 63671u, 64047u, 64421u, 64794u, 65166u, 65536u,
 };
+/* clang-format on */

@@ -23,9 +23,8 @@ void stapes_mask(const stapes_mask_params *p, const int32_t *spectrum_q31, const
         const int32_t gain = gain_q15[k];
         const int32_t clear_q15 = (clarity_q15 * gain) >> 15;
         const int32_t floor_q15 = clear_q15 > p->floor_q15 ? clear_q15 : p->floor_q15;
-        const int32_t gain_q31 = mask_q15 != NULL
-                                     ? masked_gain_q31(p->noisy ? 32768 : gain, mask_q15[k], floor_q15)
-                                     : gain_alone_q31(gain);
+        const int32_t gain_q31 = mask_q15 != NULL ? masked_gain_q31(p->noisy ? 32768 : gain, mask_q15[k], floor_q15)
+                                                  : gain_alone_q31(gain);
         const int32_t real = stapes_multiply_high(spectrum_q31[2 * k], gain_q31);
         const int32_t imag = stapes_multiply_high(spectrum_q31[2 * k + 1], gain_q31);
         filtered[2 * k] = stapes_shift_left(real, shift);

@@ -116,7 +116,10 @@ static inline void sums_4(const int32_t *x, int32_t apart, point *b)
 }
 
 /* Half the difference of two sums times sqrt(5) / 2. */
-static inline int32_t wide_fifth(int32_t x) { return stapes_add_high_product(x >> 1, x, FIFTH_TURN_Q32); }
+static inline int32_t wide_fifth(int32_t x)
+{
+    return stapes_add_high_product(x >> 1, x, FIFTH_TURN_Q32);
+}
 
 static inline int32_t near_fifth(int32_t near, int32_t far)
 {

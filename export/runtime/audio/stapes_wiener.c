@@ -87,15 +87,15 @@ static void decision_directed(const stapes_wiener_params *p, stapes_wiener_state
     int64_t prior_sum_q24 = 0;
     int64_t log2_sum_q16 = 0;
     for (int32_t k = 0; k < p->bins; k++) {
-        const int32_t gamma_q24 = stapes_ratio(stapes_normalise(power_q40[k]),
-                                               stapes_normalise(state->noise_q40[k]), 24, p->gamma_max_q24);
+        const int32_t gamma_q24 = stapes_ratio(stapes_normalise(power_q40[k]), stapes_normalise(state->noise_q40[k]),
+                                               24, p->gamma_max_q24);
         const int32_t present_q24 = gamma_q24 > ONE_Q24 ? gamma_q24 - ONE_Q24 : 0;
         const int64_t weighted = state->prior_q24[k] * prior_weight_q31 + present_q24 * present_weight_q31;
         const int32_t mixed_q24 = (int32_t)((weighted + ((int64_t)1 << 30)) >> 31);
         const int32_t xi_q24 = mixed_q24 > p->xi_min_q24 ? mixed_q24 : p->xi_min_q24;
         const uint32_t one_plus_xi = (uint32_t)(xi_q24 + ONE_Q24);
-        const int32_t squared_q30 =
-            stapes_ratio(stapes_normalise_32((uint32_t)xi_q24), stapes_normalise_32(one_plus_xi), 30, 1 << 30);
+        const int32_t squared_q30 = stapes_ratio(stapes_normalise_32((uint32_t)xi_q24),
+                                                 stapes_normalise_32(one_plus_xi), 30, 1 << 30);
         const int32_t prior_q24 = (int32_t)(((int64_t)squared_q30 * gamma_q24) >> 30);
         prior_sum_q24 += prior_q24;
         log2_sum_q16 += stapes_log2_q16(one_plus_xi) - (24 << 16);

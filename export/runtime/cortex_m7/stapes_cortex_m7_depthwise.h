@@ -17,6 +17,7 @@
  *
  * Stack: [0] step in bytes, [4] end of x, [8] from x to the output of the position before, [48] to [56] the arguments.
  */
+/* clang-format off */
 #define STAPES_PAIR_READ                   \
     "ldr r8, [r1]\n\t"                     \
     "ldr r11, [r1, r2, lsl #1]\n\t"        \
@@ -79,6 +80,7 @@
     STAPES_PAIR_WRITE                      \
     "add sp, sp, #12\n\t"                  \
     "pop {r4-r11, pc}\n\t"
+/* clang-format on */
 
 #endif
 

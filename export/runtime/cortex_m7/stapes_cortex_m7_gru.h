@@ -16,6 +16,7 @@
  *
  * Stack: [0] x, [4] bytes of a group, [8] end of all rows, [12] end of the group's rows, [52] the argument.
  */
+/* clang-format off */
 #define STAPES_GROUPS_BEGIN         \
     "push {r4-r11, lr}\n\t"         \
     "sub sp, sp, #16\n\t"           \
@@ -186,6 +187,7 @@
     "bne.w 1b\n\t"                                                                                  \
     "add sp, sp, #4\n\t"                                                                            \
     "pop {r4-r11, pc}\n\t"
+/* clang-format on */
 
 #endif
 

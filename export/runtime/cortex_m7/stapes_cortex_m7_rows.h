@@ -11,6 +11,7 @@
 /* Pair sums of 64 bits, 4 columns a turn, 14 instructions for 16 products. Even sums r3 and r5, pair sums r4:r7 and r6:r8,
  * x in r9 and r10, weights in r2, r11, r12 and lr.
  */
+/* clang-format off */
 #define STAPES_ROWS_ONCE_ASSEMBLY                                                              \
     STAPES_ROWS_BEGIN                                                                          \
     "rsb r2, r2, #0\n\t"                                                                       \
@@ -88,6 +89,7 @@
     "bne.w 1b\n"                                                                               \
     "3:\n\t"                                                                                   \
     STAPES_TWICE_END
+/* clang-format on */
 
 #endif
 

@@ -18,6 +18,7 @@
  *
  * Stack: [0] x, [4] first turn, [8] values, [12] their end, [16] rows, [20] end of the block's weights, [24] weights.
  */
+/* clang-format off */
 #define STAPES_SPARSE_BEGIN                                                                    \
     STAPES_VALUES_BEGIN                                                                        \
     "str r0, [sp, #24]\n\t"                                                                    \
@@ -92,6 +93,7 @@
     "cmp r0, r12\n\t"                                                                          \
     "bne.w 1b\n\t"                                                                             \
     STAPES_TWICE_END
+/* clang-format on */
 
 #endif
 

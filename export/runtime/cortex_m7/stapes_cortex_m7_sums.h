@@ -22,6 +22,7 @@
 #if STAPES_CORTEX_M7
 
 /* Two columns of both pairs: words a and b of weights and one of x; pair sums p and q, even sums e and f. */
+/* clang-format off */
 #define STAPES_TWO_COLUMNS_32(a, b, x, p, e, q, f) \
     "smlad " p ", " a ", " x ", " p "\n\t"         \
     "sxtb16 " a ", " a "\n\t"                      \
@@ -142,6 +143,7 @@
     "ssat r4, #8, r4\n\t"                                                                      \
     "ssat r5, #8, r5\n\t"                                                                      \
     STAPES_ROWS_END("r2", "r3", "r4", "r5")
+/* clang-format on */
 
 #endif
 

@@ -17,6 +17,7 @@
  * Stack: [0] the window, [4] entry, [8] y, [12] end of the words, [16] words, [20] step in bytes, [24] from the end of
  * a position of y to the start of the next one, [28] positions left, [68] to [80] the arguments.
  */
+/* clang-format off */
 #define STAPES_WINDOW_COLUMNS(x)               \
     "ldm.w r0!, {r10, r11, r12, lr}\n\t"       \
     "smlad r2, r10, " x ", r2\n\t"             \
@@ -86,6 +87,7 @@
     "bne.w 2b\n\t"                             \
     "add sp, sp, #32\n\t"                      \
     "pop {r4-r11, pc}\n\t"
+/* clang-format on */
 
 #endif
 

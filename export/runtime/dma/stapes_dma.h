@@ -29,7 +29,8 @@ typedef struct {
 /* When the DMA is started: samples of its circle, its sample rate and the clock's rate in Hz, and the clock now.
  * STAPES_OUT_OF_RANGE where one of the first three is 0.
  */
-stapes_status stapes_dma_start(stapes_dma *dma, uint32_t circle, uint32_t sample_rate, uint32_t clock_rate, uint32_t clock);
+stapes_status stapes_dma_start(stapes_dma *dma, uint32_t circle, uint32_t sample_rate, uint32_t clock_rate,
+                               uint32_t clock);
 
 /* The DMA's position, from its place in the circle and the clock, both read now. The clock may wrap; ask before it has gone
  * all the way round.

@@ -2,7 +2,8 @@
 
 #include <stddef.h>
 
-stapes_status stapes_dma_start(stapes_dma *dma, uint32_t circle, uint32_t sample_rate, uint32_t clock_rate, uint32_t clock)
+stapes_status stapes_dma_start(stapes_dma *dma, uint32_t circle, uint32_t sample_rate, uint32_t clock_rate,
+                               uint32_t clock)
 {
     if (dma == NULL) {
         return STAPES_NULL_POINTER;

@@ -2,8 +2,7 @@
 #include "stapes_elementwise.h"
 #include "stapes_quick_s16.h"
 
-static void add_row(const stapes_add_params *p, stapes_walk over, const int16_t *x_1,
-                    const int16_t *x_2, int16_t *y)
+static void add_row(const stapes_add_params *p, stapes_walk over, const int16_t *x_1, const int16_t *x_2, int16_t *y)
 {
     for (int32_t i = 0; i < over.size; i++) {
         y[i] = (int16_t)stapes_add(p, *x_1, *x_2);
@@ -49,8 +48,8 @@ static inline int32_t pair_sum(pair_scales s, int32_t exact, int32_t x)
     return stapes_join_halves(one_sum(s, low, exact, false), one_sum(s, upper, exact, true));
 }
 
-static void quick_pairs(const stapes_add_params *p, const stapes_quick_scale *other, int32_t size,
-                        const int16_t *exact, const int16_t *x, int16_t *y)
+static void quick_pairs(const stapes_add_params *p, const stapes_quick_scale *other, int32_t size, const int16_t *exact,
+                        const int16_t *x, int16_t *y)
 {
     const pair_scales s = {other->multiplier, other->nudge, other->right, p->output_multiplier_q31,
                            stapes_quick_power(p->output_shift)};
@@ -65,8 +64,8 @@ static void quick_pairs(const stapes_add_params *p, const stapes_quick_scale *ot
     }
 }
 
-static void quick(const stapes_add_params *p, const stapes_quick_scale *other, stapes_walk over,
-                  const int16_t *exact, const int16_t *x, int16_t *y)
+static void quick(const stapes_add_params *p, const stapes_quick_scale *other, stapes_walk over, const int16_t *exact,
+                  const int16_t *x, int16_t *y)
 {
     if (over.step_1 == 1 && over.step_2 == 1 && other->right > 0) {
         quick_pairs(p, other, over.size, exact, x, y);
@@ -78,8 +77,8 @@ static void quick(const stapes_add_params *p, const stapes_quick_scale *other, s
 #else
 
 /* Two dense rows, the exact operand first, the other one shifted to the right: half goes away from zero. */
-static void quick_dense(const stapes_add_params *p, const stapes_quick_scale *other, int32_t size,
-                        const int16_t *exact, const int16_t *x, int16_t *y)
+static void quick_dense(const stapes_add_params *p, const stapes_quick_scale *other, int32_t size, const int16_t *exact,
+                        const int16_t *x, int16_t *y)
 {
     const stapes_quick_scale scale = *other;
     const int32_t multiplier = p->output_multiplier_q31;
@@ -91,8 +90,8 @@ static void quick_dense(const stapes_add_params *p, const stapes_quick_scale *ot
     }
 }
 
-static void quick(const stapes_add_params *p, const stapes_quick_scale *other, stapes_walk over,
-                  const int16_t *exact, const int16_t *x, int16_t *y)
+static void quick(const stapes_add_params *p, const stapes_quick_scale *other, stapes_walk over, const int16_t *exact,
+                  const int16_t *x, int16_t *y)
 {
     if (over.step_1 == 1 && over.step_2 == 1 && other->right > 0) {
         quick_dense(p, other, over.size, exact, x, y);
@@ -103,8 +102,7 @@ static void quick(const stapes_add_params *p, const stapes_quick_scale *other, s
 
 #endif
 
-static void any_row(const stapes_add_params *p, stapes_walk over, const int16_t *x_1,
-                    const int16_t *x_2, int16_t *y)
+static void any_row(const stapes_add_params *p, stapes_walk over, const int16_t *x_1, const int16_t *x_2, int16_t *y)
 {
     if (!stapes_quick_add_fits(p)) {
         add_row(p, over, x_1, x_2, y);

@@ -63,8 +63,7 @@ static inline int32_t stapes_quick_add(const stapes_quick_add_params *p, int32_t
     const int32_t common = (product + (product >> 31) + p->nudge) >> p->right;
     const int32_t twice_sum = exact * (1 << 20) + p->exact_offset + 2 * common;
     const int32_t scaled = stapes_high_product(twice_sum, p->output_multiplier);
-    return stapes_saturate_s8(
-        stapes_add_high_product(p->output_zero_point, scaled + (scaled >> 31), p->output_power));
+    return stapes_saturate_s8(stapes_add_high_product(p->output_zero_point, scaled + (scaled >> 31), p->output_power));
 }
 
 /* MUL of int8 by a gate, by upper halves of products. */

@@ -10,8 +10,8 @@ static void mul_row(const stapes_mul_params *p, stapes_walk over, const int16_t 
     }
 }
 
-static void quick_row(int32_t multiplier_q31, int32_t power, stapes_walk over, const int16_t *x_1,
-                      const int16_t *x_2, int16_t *y)
+static void quick_row(int32_t multiplier_q31, int32_t power, stapes_walk over, const int16_t *x_1, const int16_t *x_2,
+                      int16_t *y)
 {
     for (int32_t i = 0; i < over.size; i++) {
         y[i] = (int16_t)stapes_quick_mul_s16(multiplier_q31, power, *x_1, *x_2);

@@ -16,7 +16,8 @@ static void quick(stapes_quick_rescale_s8 r, int32_t size, const int8_t *x, int1
 
 void stapes_quantize_s8_s16(const stapes_quantize_params *p, int32_t size, const int8_t *x, int16_t *y)
 {
-    if (p->output_min == INT16_MIN && p->output_max == INT16_MAX && stapes_quick_rescale_fits_s8(p->multiplier_q31, p->shift)) {
+    if (p->output_min == INT16_MIN && p->output_max == INT16_MAX &&
+        stapes_quick_rescale_fits_s8(p->multiplier_q31, p->shift)) {
         quick(stapes_quick_rescale_of_s8(p->input_zero_point, p->multiplier_q31, p->shift, p->output_zero_point), size,
               x, y);
         return;

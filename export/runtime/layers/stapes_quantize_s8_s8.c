@@ -16,7 +16,8 @@ static void quick(stapes_quick_rescale_s8 r, int32_t size, const int8_t *x, int8
 
 void stapes_quantize_s8_s8(const stapes_quantize_params *p, int32_t size, const int8_t *x, int8_t *y)
 {
-    if (p->output_min == INT8_MIN && p->output_max == INT8_MAX && stapes_quick_rescale_fits_s8(p->multiplier_q31, p->shift)) {
+    if (p->output_min == INT8_MIN && p->output_max == INT8_MAX &&
+        stapes_quick_rescale_fits_s8(p->multiplier_q31, p->shift)) {
         quick(stapes_quick_rescale_of_s8(p->input_zero_point, p->multiplier_q31, p->shift, p->output_zero_point), size,
               x, y);
         return;

@@ -50,7 +50,10 @@ static inline int32_t stapes_read_pair(const int16_t *x)
     return both;
 }
 
-static inline void stapes_write_pair(int32_t both, int16_t *y) { (void)memcpy((uint8_t *)y, (const uint8_t *)&both, sizeof both); }
+static inline void stapes_write_pair(int32_t both, int16_t *y)
+{
+    (void)memcpy((uint8_t *)y, (const uint8_t *)&both, sizeof both);
+}
 
 /* What stapes_requantise_double gives for values of one sign: (x * multiplier / 2^16 + nudge) / 2^shift, both rounded
  * downwards. Divisions that round downwards one behind the other are one division, and both times half is added; half
@@ -135,7 +138,10 @@ static inline bool stapes_quick_is_exact(int32_t multiplier_q31, int32_t shift)
     return multiplier_q31 == 1 << 30 && shift == 0;
 }
 
-static inline int32_t stapes_quick_exact(int32_t x) { return x * (1 << 14); }
+static inline int32_t stapes_quick_exact(int32_t x)
+{
+    return x * (1 << 14);
+}
 
 /* Twice the sum of both operands on the common scale, neither above 2^29, to the output; power is 2^(32 + output_shift). */
 static inline int32_t stapes_quick_twice_sum(int32_t multiplier_q31, int32_t power, int32_t twice_sum)
@@ -148,7 +154,10 @@ static inline int32_t stapes_quick_sum(const stapes_add_params *p, int32_t power
     return stapes_quick_twice_sum(p->output_multiplier_q31, power, (common_1 + common_2) * 2);
 }
 
-static inline int32_t stapes_quick_power(int32_t shift) { return (int32_t)1 << (32 + shift); }
+static inline int32_t stapes_quick_power(int32_t shift)
+{
+    return (int32_t)1 << (32 + shift);
+}
 
 /* MUL: no zero points, no activation, a multiplier of at most one quarter. */
 static inline bool stapes_quick_mul_fits(const stapes_mul_params *p)

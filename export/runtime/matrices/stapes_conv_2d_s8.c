@@ -64,7 +64,7 @@ void stapes_conv_2d_s8(const stapes_conv_2d_params *p, const int8_t *x, int16_t 
             for (int32_t group = 0; group < groups; group++) {
                 gather(p, x, top, left, group * p->kernel_channels, window);
                 stapes_outputs_s8(&p->matrix, group * STAPES_VECTOR_SIZE(outputs) / 4, outputs, p->activation_min,
-                                   p->activation_max, window, y);
+                                  p->activation_max, window, y);
                 y += outputs;
             }
         }

@@ -16,8 +16,8 @@ extern "C" {
  * x. Values of a position lie `step` behind those of the one before, in x and in y; the second and third row of x begin
  * `row_1` and `row_2` values behind the first. At least one position.
  */
-void stapes_depthwise_pair(const int32_t *taps, const int16_t *x, int32_t row_1, int32_t row_2, int16_t *y, int32_t step,
-                           int32_t positions);
+void stapes_depthwise_pair(const int32_t *taps, const int16_t *x, int32_t row_1, int32_t row_2, int16_t *y,
+                           int32_t step, int32_t positions);
 
 #ifdef __cplusplus
 }

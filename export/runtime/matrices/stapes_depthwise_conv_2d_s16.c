@@ -9,9 +9,8 @@
 static int16_t requantised(const stapes_depthwise_conv_2d_params *p, int32_t channel, int32_t sum)
 {
     const int32_t multiplier = p->multiplier[channel];
-    const int32_t scaled = p->rounding == STAPES_ONCE_HIGH
-                               ? stapes_high_product(sum, multiplier)
-                               : stapes_requantise_64(sum, multiplier, p->shift[channel]);
+    const int32_t scaled = p->rounding == STAPES_ONCE_HIGH ? stapes_high_product(sum, multiplier)
+                                                           : stapes_requantise_64(sum, multiplier, p->shift[channel]);
     return (int16_t)stapes_clamp(scaled, p->activation_min, p->activation_max);
 }
 

@@ -53,8 +53,8 @@ static void one_channel(const int32_t *taps, const int16_t *x, int32_t row_1, in
 }
 
 STAPES_HOT
-void stapes_depthwise_pair(const int32_t *taps, const int16_t *x, int32_t row_1, int32_t row_2, int16_t *y, int32_t step,
-                           int32_t positions)
+void stapes_depthwise_pair(const int32_t *taps, const int16_t *x, int32_t row_1, int32_t row_2, int16_t *y,
+                           int32_t step, int32_t positions)
 {
     for (int32_t half = 0; half < 2; half++) {
         one_channel(taps, x + half, row_1, row_2, y + half, step, positions, half);

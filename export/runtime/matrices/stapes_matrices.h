@@ -25,12 +25,13 @@ typedef enum {
 typedef struct {
     int32_t inputs;           /* columns */
     const int16_t *weights;   /* [blocks][groups][8]: four columns of four rows, as stapes_group.h takes them apart */
-    const int32_t *rows;      /* [blocks][8 or 9]: 4 biases, which include the input's zero point; 4 multipliers; but for
-                                 STAPES_ONCE_HIGH, 4 right shifts of 6 bits each and above them the output's zero point */
+    const int32_t *rows;      /* [blocks][8 or 9]: 4 biases, which include the input's zero point; 4 multipliers; but
+                                 for STAPES_ONCE_HIGH, 4 right shifts of 6 bits each and above them the zero point of
+                                 the output */
     stapes_rounding rounding;
     bool narrow;              /* outputs are int8, not int16 */
-    bool sparse;              /* weights hold but the groups of a block that are not all zeros, and where they belong, and
-                                 rows two words more, behind the biases: see stapes_sparse.h */
+    bool sparse;              /* weights hold but the groups of a block that are not all zeros, and where they belong,
+                                 and rows two words more, behind the biases: see stapes_sparse.h */
 } stapes_matrix;
 
 typedef struct {
@@ -93,7 +94,8 @@ typedef struct {
     int32_t first_output; /* of a position */
     int32_t blocks;       /* quarters of the outputs of a position that are made */
     int32_t output_step;  /* values from position to position of y */
-    const int32_t *words; /* [blocks][4 biases, 4 * turns columns of 4 pairs of weights, 4 multipliers], see export/c/windows.py */
+    const int32_t *words; /* [blocks][4 biases, 4 * turns columns of 4 pairs of weights, 4 multipliers], see
+                             export/c/windows.py */
 } stapes_windows_params;
 
 /* y[positions][output_step], of which 4 * blocks outputs from first_output on are written: round(sum * multiplier / 2^32)
@@ -111,8 +113,8 @@ typedef struct {
     int32_t dilation_height, dilation_width;
     int32_t padding_top, padding_left;
     int32_t input_zero_point;
-    const int32_t *taps;       /* [channels / 2][13] for 3 x 3 taps over one row of int16, see export/c/depthwise.py; or null,
-                                  and the next four hold the kernel */
+    const int32_t *taps;       /* [channels / 2][13] for 3 x 3 taps over one row of int16, see export/c/depthwise.py;
+                                  or null, and the next four hold the kernel */
     const int16_t *weights;    /* [kernel_height][kernel_width][channels] */
     const int32_t *bias;       /* [channels] */
     const int32_t *multiplier; /* [channels] */

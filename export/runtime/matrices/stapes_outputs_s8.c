@@ -4,7 +4,7 @@
 enum { BLOCKS_AT_ONCE = 8 };
 
 void stapes_outputs_s8(const stapes_matrix *m, int32_t block, int32_t outputs, int32_t low, int32_t high,
-                        const int16_t *vector, int8_t *y)
+                       const int16_t *vector, int8_t *y)
 {
     for (int32_t row = 0; row < outputs; row += 4 * BLOCKS_AT_ONCE) {
         int16_t values[4 * BLOCKS_AT_ONCE];

@@ -8,9 +8,9 @@
 #include "../cortex_m7/stapes_cortex_m7_windows.h"
 
 STAPES_NAKED void stapes_window_rows(STAPES_UNUSED const int32_t *words, STAPES_UNUSED const int16_t *x,
-                                     STAPES_UNUSED int32_t turns, STAPES_UNUSED int32_t blocks, STAPES_UNUSED int16_t *y,
-                                     STAPES_UNUSED int32_t step, STAPES_UNUSED int32_t output_step,
-                                     STAPES_UNUSED int32_t positions)
+                                     STAPES_UNUSED int32_t turns, STAPES_UNUSED int32_t blocks,
+                                     STAPES_UNUSED int16_t *y, STAPES_UNUSED int32_t step,
+                                     STAPES_UNUSED int32_t output_step, STAPES_UNUSED int32_t positions)
 {
     __asm__ volatile(STAPES_WINDOW_ROWS_ASSEMBLY);
 }

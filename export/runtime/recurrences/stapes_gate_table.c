@@ -2,6 +2,7 @@
 #include "stapes_gru_cell.h"
 
 /* Made of SIGMOID_Q16 in quantize/tables.py. */
+/* clang-format off */
 STAPES_TABLES STAPES_ALIGNED const uint32_t stapes_gate_lines[2][2 * STAPES_GATE_LINES] = {
     {
         0x00008002, 0x00008002, 0x00008002, 0x00008002, 0x00008002, 0x00008002, 0x00008002, 0x00008002,
@@ -136,3 +137,4 @@ STAPES_TABLES STAPES_ALIGNED const uint32_t stapes_gate_lines[2][2 * STAPES_GATE
         0x00007FFE, 0x00007FFE, 0x00007FFE, 0x00007FFE, 0x00007FFE, 0x00007FFE, 0x00018000, 0x00007FFF,
     },
 };
+/* clang-format on */

@@ -29,7 +29,8 @@ STAPES_NAKED static void rows_of_16(STAPES_UNUSED const int32_t *rows, STAPES_UN
 }
 
 STAPES_HOT
-void stapes_grouped_rows(const stapes_grouped_matrix *m, int32_t first, int32_t groups, const int16_t *x, int16_t *values)
+void stapes_grouped_rows(const stapes_grouped_matrix *m, int32_t first, int32_t groups, const int16_t *x,
+                         int16_t *values)
 {
     const int32_t words = m->rows_per_group * (m->columns / 2 + 2);
     const int32_t *const rows = m->rows + first * words;
@@ -50,8 +51,14 @@ static inline int32_t pair_of(const int16_t *x)
     return (int32_t)((uint32_t)(uint16_t)x[0] | ((uint32_t)(uint16_t)x[1] << 16));
 }
 
-static inline int32_t low(int32_t both) { return (int16_t)(uint16_t)((uint32_t)both & 0xFFFFu); }
-static inline int32_t high(int32_t both) { return both >> 16; }
+static inline int32_t low(int32_t both)
+{
+    return (int16_t)(uint16_t)((uint32_t)both & 0xFFFFu);
+}
+static inline int32_t high(int32_t both)
+{
+    return both >> 16;
+}
 
 /* Add two columns of four rows, `words` apart, from word `at` of the first row on. */
 static inline void add_pair(const int32_t *row, int32_t words, int32_t at, const int16_t *x, int32_t *sums)
@@ -97,7 +104,8 @@ static inline void rows_of(const int32_t *row, int32_t pairs, int32_t rows, cons
 }
 
 STAPES_HOT
-void stapes_grouped_rows(const stapes_grouped_matrix *m, int32_t first, int32_t groups, const int16_t *x, int16_t *values)
+void stapes_grouped_rows(const stapes_grouped_matrix *m, int32_t first, int32_t groups, const int16_t *x,
+                         int16_t *values)
 {
     const int32_t rows = m->rows_per_group;
     const int32_t words = rows * (m->columns / 2 + 2);

@@ -38,7 +38,8 @@ void stapes_gru_cell_s16(const int16_t *terms, int16_t *h, int32_t units, const 
 /* values[2 * rows] = the rows of `groups` groups from group `first` on, every second value; x[groups * columns] begins at
  * the first of these groups. x lies on a boundary of 4 bytes.
  */
-void stapes_grouped_rows(const stapes_grouped_matrix *m, int32_t first, int32_t groups, const int16_t *x, int16_t *values);
+void stapes_grouped_rows(const stapes_grouped_matrix *m, int32_t first, int32_t groups, const int16_t *x,
+                         int16_t *values);
 
 #ifdef __cplusplus
 }

@@ -1,8 +1,8 @@
 #include "../matrices/stapes_rows.h"
 #include "stapes_gru_cell.h"
 
-void stapes_gru_grouped_s16(const stapes_gru_grouped_s16_params *p, const int16_t *x, const int16_t *h, int16_t *scratch,
-                            int16_t *h_out)
+void stapes_gru_grouped_s16(const stapes_gru_grouped_s16_params *p, const int16_t *x, const int16_t *h,
+                            int16_t *scratch, int16_t *h_out)
 {
     const int32_t inputs = p->x.groups * p->x.columns;
     const size_t bytes = (size_t)p->hidden * sizeof *h;

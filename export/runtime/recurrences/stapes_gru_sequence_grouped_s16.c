@@ -9,8 +9,8 @@ static void copy_units(int32_t units, const int16_t *from, int16_t *to)
     }
 }
 
-void stapes_gru_sequence_grouped_s16(const stapes_gru_sequence_grouped_s16_params *p, const int16_t *x, int16_t *scratch,
-                                     int16_t *y)
+void stapes_gru_sequence_grouped_s16(const stapes_gru_sequence_grouped_s16_params *p, const int16_t *x,
+                                     int16_t *scratch, int16_t *y)
 {
     const stapes_gru_grouped_s16_params *const gru = &p->cell;
     const int32_t groups = gru->x.groups / 2;

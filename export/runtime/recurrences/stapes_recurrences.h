@@ -61,7 +61,7 @@ typedef struct {
     int32_t groups;
     int32_t columns;        /* of a group: 4, 8 or 16 */
     int32_t rows_per_group; /* a multiple of 12: r, z and n of a unit, then of the next; units come in fours */
-    const int32_t *rows;    /* [groups][rows_per_group][columns / 2 + 2]: bias, pairs of weights (halfwords), multiplier */
+    const int32_t *rows;    /* [groups][rows_per_group][columns / 2 + 2]: bias, pairs of weights, multiplier */
 } stapes_grouped_matrix;
 
 /* The same cell as stapes_gru_s16_params where both matrices have small groups, LOGISTIC takes 2^-11 and TANH 2^-12.
@@ -77,8 +77,8 @@ typedef struct {
 } stapes_gru_grouped_s16_params;
 
 /* As stapes_gru_s16. `scratch` has room for 7 * hidden values and a vector of x. */
-void stapes_gru_grouped_s16(const stapes_gru_grouped_s16_params *p, const int16_t *x, const int16_t *h, int16_t *scratch,
-                            int16_t *h_out);
+void stapes_gru_grouped_s16(const stapes_gru_grouped_s16_params *p, const int16_t *x, const int16_t *h,
+                            int16_t *scratch, int16_t *h_out);
 
 /* A cell over the positions of a frame in both directions at once: step s takes position s for the first half of the units
  * and position positions - 1 - s for the second half. The state begins at zero.
@@ -104,8 +104,8 @@ typedef struct {
  */
 void stapes_gru_sequence_s8(const stapes_gru_sequence_s8_params *p, const int8_t *x, int16_t *scratch, int8_t *y);
 void stapes_gru_sequence_s16(const stapes_gru_sequence_s16_params *p, const int16_t *x, int16_t *scratch, int16_t *y);
-void stapes_gru_sequence_grouped_s16(const stapes_gru_sequence_grouped_s16_params *p, const int16_t *x, int16_t *scratch,
-                                     int16_t *y);
+void stapes_gru_sequence_grouped_s16(const stapes_gru_sequence_grouped_s16_params *p, const int16_t *x,
+                                     int16_t *scratch, int16_t *y);
 
 #ifdef __cplusplus
 }

@@ -3,7 +3,7 @@
 #include "stapes_regions.h"
 
 void stapes_history_s8(const stapes_history_params *p, const int8_t *history, const int8_t *frame, int8_t *taps,
-                        int8_t *history_out)
+                       int8_t *history_out)
 {
     const int32_t size = p->frame_size;
     const size_t bytes = (size_t)size * sizeof *frame;

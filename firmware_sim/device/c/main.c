@@ -62,7 +62,10 @@ static size_t frame_size(void)
 #else
 static unsigned char *const frame = NULL;
 
-static size_t frame_size(void) { return 0; }
+static size_t frame_size(void)
+{
+    return 0;
+}
 #endif
 
 /* Where the board has a counter that runs by itself. */
@@ -78,8 +81,8 @@ static int run_hops(const files *file, size_t hops, size_t frame_bytes)
 {
     for (size_t t = 0; t < hops; t++) {
         const uint32_t before = COUNTER;
-        const int status =
-            shim_run(&device_context, &samples_in[t * HOP], &samples_out[t * HOP], 1u, frame, frame_bytes);
+        const int status = shim_run(&device_context, &samples_in[t * HOP], &samples_out[t * HOP], 1u, frame,
+                                    frame_bytes);
         ticks[t] = COUNTER - before;
         if (status != 0) {
             return FAILED_PROCESS + status;

@@ -61,7 +61,10 @@ static size_t frame_size(void)
 #else
 static unsigned char *const frame = NULL;
 
-static size_t frame_size(void) { return 0; }
+static size_t frame_size(void)
+{
+    return 0;
+}
 #endif
 
 /* Gives each input and output its place; returns whether there is room. */

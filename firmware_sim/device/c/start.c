@@ -17,11 +17,13 @@ static void fault(void)
     semihosting_exit(STATUS_OF_FAULTS + (int32_t)(SYSTEM_CONTROL_ICSR & 0x1FFu));
 }
 
+/* clang-format off */
 __attribute__((section(".vectors"), used)) static void (*const vectors[16])(void) = {
     (void (*)(void))device_stack_top,
     Reset_Handler,
     fault, fault, fault, fault, fault, fault, fault, fault, fault, fault, fault, fault, fault, fault,
 };
+/* clang-format on */
 
 void Reset_Handler(void)
 {

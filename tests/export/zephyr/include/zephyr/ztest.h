@@ -6,20 +6,20 @@
 
 #define ZTEST_SUITE(suite, predicate, setup, before, after, teardown) static const char *const suite = #suite
 
-#define ZTEST(of, name)                     \
-    static void name(void);                 \
-    int main(void)                          \
-    {                                       \
-        name();                             \
+#define ZTEST(of, name)                      \
+    static void name(void);                  \
+    int main(void)                           \
+    {                                        \
+        name();                              \
         printf("PASS - %s.%s\n", of, #name); \
-        return 0;                           \
-    }                                       \
+        return 0;                            \
+    }                                        \
     static void name(void)
 
-#define zassert_equal(a, b, ...)     \
-    do {                             \
-        if ((a) != (b)) {            \
+#define zassert_equal(a, b, ...)       \
+    do {                               \
+        if ((a) != (b)) {              \
             (void)printf(__VA_ARGS__); \
-            exit(1);                 \
-        }                            \
+            exit(1);                   \
+        }                              \
     } while (0)
