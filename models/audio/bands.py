@@ -30,8 +30,8 @@ class Bands(Log):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if self.bands < 1:
-            raise StapesError(f"bands {self.bands}: give at least one")
+        if self.bands < 2:
+            raise StapesError(f"bands {self.bands}: give at least 2")
 
     def check(self, transform: Transform) -> None:
         if self.bands > transform.bins:
