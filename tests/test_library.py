@@ -197,5 +197,7 @@ def test_words_that_are_unknown_are_refused_with_what_may_be_given(bundle, tmp_p
         library.export(bundle, tmp_path, to="elf")
     with pytest.raises(library.StapesError, match="--package 'bazel': unknown; give one of cmake, "):
         library.export(bundle, tmp_path, package="bazel")
+    with pytest.raises(library.StapesError, match="--budget nan: give a finite number of PESQ"):
+        library.quantize("nowhere.pt", tmp_path / "bundle", recipe="auto", budget=float("nan"))
     with pytest.raises(library.StapesError, match="give two or more levels"):
         library.evaluate(bundle, levels=[-10.0])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import warnings
 from collections.abc import Sequence
@@ -82,6 +83,8 @@ def quantize(
     """
     if (recipe == AUTO) != (budget is not None):
         raise StapesError("--recipe auto and --budget belong together: give both, such as --recipe auto --budget 0.03")
+    if budget is not None and not math.isfinite(budget):
+        raise StapesError(f"--budget {budget}: give a finite number of PESQ, such as 0.03")
     chosen = recipe if recipe is None or isinstance(recipe, Recipe) or recipe == AUTO else load_recipe(recipe)
     if model not in ("auto", *NETWORKS):
         raise StapesError(f"--model {model!r}: unknown; give {', '.join(NETWORKS)}, or auto, which finds it")
