@@ -303,7 +303,7 @@ def _sealed_manifest(path: Path) -> dict[str, Any]:
     if manifest.get("format") not in READABLE:
         known = " and ".join(str(number) for number in READABLE)
         raise StapesError(
-            f"{path}: bundle format {str(manifest.get('format'))[:20]}, this stapes reads {known}; make the bundle again"
+            f"{path}: bundle format {repr(manifest.get('format'))[:20]}, this stapes reads {known}; make the bundle again"
         )
     return manifest
 

@@ -93,7 +93,7 @@ def _path(told: _FrontEnd) -> SoundPath:
         told = dataclasses.replace(told, window="sqrt_hann" if told.analysis == told.synthesis else "asymmetric")
     features = [kind for kind, stage in kinds().items() if any(q.role == "features" for q in stage().quantities)]
     if told.features not in features:
-        raise StapesError(f"features '{told.features[:40]}': unknown; give one of {', '.join(features)}")
+        raise StapesError(f"features {told.features[:40]!r}: unknown; give one of {', '.join(features)}")
     if told.features == _COMPLEX:
         if told.gain_input or told.mask_floor_db is not None:
             raise StapesError(

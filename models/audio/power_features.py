@@ -15,7 +15,7 @@ SPECTRA = ("wiener", "noisy")
 def require_spectrum(setting: str, value: str) -> None:
     """Raise StapesError for what is none of SPECTRA."""
     if value not in SPECTRA:
-        raise StapesError(f"{setting} '{value[:40]}': unknown; give one of {', '.join(SPECTRA)}")
+        raise StapesError(f"{setting} {value[:40]!r}: unknown; give one of {', '.join(SPECTRA)}")
 
 
 @dataclass(frozen=True)

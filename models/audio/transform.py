@@ -10,7 +10,7 @@ import numpy as np
 
 from ..errors import StapesError
 from ..schema import STRICT
-from .lengths import cmsis_length, mixed_length, next_mixed_length
+from .lengths import LONGEST_MIXED, SHORTEST_MIXED, cmsis_length, mixed_length, next_mixed_length
 from .stage import FloatStage, Quantity, Stage, Values
 from .windows import window_pair
 
@@ -54,7 +54,7 @@ class Transform(Stage):
             )
         if self.analysis & (self.analysis - 1) and not mixed_length(self.analysis):
             raise StapesError(
-                f"analysis {self.analysis}: no transform of that length; give an even one of the factors 2, 3 and 5, such as "
+                f"analysis {self.analysis}: no transform of that length; give an even one of the factors 2, 3 and 5 from {SHORTEST_MIXED} to {LONGEST_MIXED}, such as "
                 f"{next_mixed_length(self.analysis)}, with a window that fits"
             )
         self.windows()

@@ -68,6 +68,7 @@ def test_front_end_survives_the_way_to_a_dict_and_back():
     [
         ({"analysis": 100}, "analysis"),
         ({"analysis": 64}, "analysis"),
+        ({"analysis": 6, "synthesis": 6, "hop": 3}, "analysis 6: .* of the factors 2, 3 and 5 from 16 to 2048"),
         ({"hop": 32}, "hop"),
         ({"sample_rate": 22050}, "sample_rate"),
         ({"features": "mel"}, "features"),
