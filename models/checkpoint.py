@@ -70,7 +70,14 @@ def load_module(module: nn.Module, network: str = "auto") -> tuple[GruMask | Gtc
     Raises StapesError as `load`.
     """
     label = f"the module {type(module).__name__}"
-    content: dict[str, Any] = {name: _plain(value) for name, value in module.state_dict().items()}
+    content: dict[str, Any] = {}
+    for name, value in module.state_dict().items():
+        # What get_extra_state of a module gives may be anything.
+        if not isinstance(value, Tensor):
+            raise StapesError(
+                f"{label}: {str(name)[:80]!r} of its state dict is a {type(value).__name__}, no tensor; give a module of weights alone"
+            )
+        content[name] = _plain(value)
     inner = _unwrapped(module)
     if isinstance(inner, GruMask):
         content = {"model_state_dict": content, "model_config": inner.config.to_dict()}

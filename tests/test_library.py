@@ -126,15 +126,23 @@ def test_gtcrn_in_memory_is_read_as_its_checkpoint_is(tmp_path):
     assert read_network(network, "auto", []).content == read_network(tmp_path / "model.tar", "auto", []).content
 
 
+class _Counted(torch.nn.Linear):
+    """A layer that keeps more than weights."""
+
+    def get_extra_state(self):
+        return {"calls": 3}
+
+
 @pytest.mark.parametrize(
     ("network", "words"),
     [
+        (_Counted(2, 2), "the module _Counted: '_extra_state' of its state dict is a dict, no tensor"),
         (torch.nn.Linear(2, 2), "the module Linear: a checkpoint of an unknown network"),
         (3, "a int is no network"),
         ("nowhere.pt", "nowhere.pt: no such file"),
         (onnx.ModelProto(), "the ONNX model: "),
     ],
-    ids=["module", "number", "file", "onnx"],
+    ids=["extra state", "module", "number", "file", "onnx"],
 )
 def test_what_is_no_network_is_refused_in_one_line_and_nothing_is_written(network, words, tmp_path):
     with pytest.raises(library.StapesError, match=words) as refused:
