@@ -178,8 +178,9 @@ def test_samples_in_memory_sound_as_their_file_does(bundle, recording, tmp_path)
         (np.full(100, 2.0), "beyond 1"),
         (np.full(100, np.nan), "NaN"),
         ({"x": np.zeros(100)}, "this bundle has an audio path"),
+        (torch.zeros(100), "a Tensor is no path of sound, nor a numpy array of samples; give"),
     ],
-    ids=["stereo", "int32", "loud", "nan", "by name"],
+    ids=["stereo", "int32", "loud", "nan", "by name", "tensor"],
 )
 def test_arrays_that_are_no_sound_are_refused(bundle, given, words):
     with pytest.raises(library.StapesError, match=words):
@@ -209,3 +210,14 @@ def test_words_that_are_unknown_are_refused_with_what_may_be_given(bundle, tmp_p
         library.quantize("nowhere.pt", tmp_path / "bundle", recipe="auto", budget=float("nan"))
     with pytest.raises(library.StapesError, match="give two or more levels"):
         library.evaluate(bundle, levels=[-10.0])
+
+
+@pytest.mark.parametrize("function", ["load_bundle", "inspect"])
+def test_what_is_no_path_of_a_bundle_is_refused(function):
+    with pytest.raises(library.StapesError, match="a int is no path of a bundle; give a str"):
+        getattr(library, function)(5)
+
+
+def test_what_is_no_path_of_recordings_is_refused(tmp_path):
+    with pytest.raises(library.StapesError, match="a int is no path of recordings"):
+        library.quantize(torch.nn.Linear(2, 2), tmp_path / "bundle", calibration=5)

@@ -37,6 +37,7 @@ from ..quantize.recipe import Recipe, load_recipe
 from ..quantize.soundness import require_sound
 from ..quantize.tflm_builds import ORACLE
 from .arrays import read_npz
+from .audio_files import given_path
 from .float_network import require_float_network
 
 # What `format` of a manifest says:
@@ -256,7 +257,7 @@ def written_files(folder: Path) -> dict[str, str]:
 
 def load_bundle(folder: str | os.PathLike[str]) -> Bundle:
     """Open a bundle; raises StapesError when it is none, of another format, or changed since it was made."""
-    folder = Path(folder)
+    folder = given_path(folder, "a bundle")
     if not folder.is_dir():
         raise StapesError(f"{folder}: no such folder; make a bundle with: stapes quantize CHECKPOINT -o {folder}")
     path = folder / MANIFEST
@@ -283,7 +284,7 @@ def load_bundle(folder: str | os.PathLike[str]) -> Bundle:
 
 def opened(bundle: Bundle | str | os.PathLike[str]) -> Bundle:
     """A bundle as it is given to a function of the library: itself, or its folder, which is opened."""
-    return bundle if isinstance(bundle, Bundle) else load_bundle(Path(bundle))
+    return bundle if isinstance(bundle, Bundle) else load_bundle(bundle)
 
 
 def _sealed_manifest(path: Path) -> dict[str, Any]:

@@ -19,7 +19,7 @@ from ...models.errors import Remark, StapesError
 from ...models.files import check_file, check_folder, made_folders, write_all, write_folder
 from ...models.sound_files import audio_bytes
 from ...quantize.graph import to_real
-from ..audio_files import Batch, in_parts, read_batch, sound_batch
+from ..audio_files import Batch, given_path, in_parts, read_batch, sound_batch
 from ..bundle import Bundle, opened
 from ..engines import make_engine, make_network_engine
 from ..frames import as_frames, npz_bytes, read_frames, sha256_of_codes
@@ -117,12 +117,17 @@ def simulate(
     return _of_sound(of, audio, target, engine, align)
 
 
+# What else may stand where a path is given, for one who gave neither.
+OF_SOUND = "sound, nor a numpy array of samples"
+OF_FRAMES = "frames, nor a table of numpy arrays by input name"
+
+
 def _of_sound(bundle: Bundle, audio: Sound, destination: str | None, engine: str, align: bool) -> Simulation:
     sound_path = bundle.require_sound_path()
     if isinstance(audio, Mapping):
         raise StapesError("audio: arrays by name, but this bundle has an audio path; give samples, or a sound file")
     rate = sound_path.sample_rate
-    single = isinstance(audio, np.ndarray) or not Path(audio).is_dir()
+    single = isinstance(audio, np.ndarray) or not given_path(audio, OF_SOUND).is_dir()
     refused: dict[Path, str] = {}
     if isinstance(audio, np.ndarray):
         batch = sound_batch(audio, rate)
@@ -187,7 +192,7 @@ def _of_frames(bundle: Bundle, given: Sound, destination: str | None, engine: st
     """Frames in, frames out: real numbers where the input holds real numbers, codes where it holds codes."""
     if isinstance(given, np.ndarray):
         raise StapesError(f"audio: samples, but this bundle is a network without an audio path; give {ARRAYS} by name")
-    source = None if isinstance(given, Mapping) else Path(given)
+    source = None if isinstance(given, Mapping) else given_path(given, OF_FRAMES)
     if source is not None:
         refuse_sound([source])
     if align:
