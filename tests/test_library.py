@@ -16,8 +16,9 @@ import pytest
 import soundfile
 import stapes as library
 import torch
+from stapes.models.audio.front_end import with_front_end
 from stapes.models.checkpoint import save, save_gtcrn
-from stapes.models.gru_mask import GruMask
+from stapes.models.gru_mask import GruMask, GruMaskConfig
 from stapes.models.gtcrn import Gtcrn
 from stapes.models.onnx_export import to_proto
 from stapes.models.sound_files import read_audio, write_audio
@@ -221,3 +222,43 @@ def test_what_is_no_path_of_a_bundle_is_refused(function):
 def test_what_is_no_path_of_recordings_is_refused(tmp_path):
     with pytest.raises(library.StapesError, match="a int is no path of recordings"):
         library.quantize(torch.nn.Linear(2, 2), tmp_path / "bundle", calibration=5)
+
+
+@pytest.mark.parametrize(
+    ("choice", "words"),
+    [
+        ({"recipe": 5}, "a int is no path of a recipe"),
+        ({"recipe": "auto", "budget": "little"}, "--budget 'little': give a finite number of PESQ"),
+        ({"front_end": 5}, "a int is no path of a front end"),
+        ({"front_end": {"hop": "wide"}}, "hop"),
+        ({"states": 5}, "a int is not a state INPUT=OUTPUT; give a str"),
+        ({"name": 5}, "a int is not a name; give a str"),
+        ({"output": 5}, "a int is no path of a folder"),
+    ],
+)
+def test_choices_of_a_wrong_type_are_refused_and_nothing_is_written(tmp_path, published, choice, words):
+    with pytest.raises(library.StapesError, match=words):
+        library.quantize(**{"network": published, "output": tmp_path / "bundle", **choice})
+    assert not list(tmp_path.iterdir())
+
+
+def test_engines_targets_and_corpora_of_a_wrong_type_are_refused(bundle, tmp_path):
+    sound = np.zeros(1600, np.int16)
+    for call, words in (
+        (lambda: library.simulate(bundle, sound, engine=["numpy"]), "not the name of an engine"),
+        (lambda: library.simulate(bundle, sound, 5, engine="numpy"), "no path of an output"),
+        (lambda: library.export(bundle, tmp_path / "c", target=["a"]), "not the name of a target"),
+        (lambda: library.evaluate(bundle, 5), "no path of a corpus"),
+    ):
+        with pytest.raises(library.StapesError, match=words):
+            call()
+
+
+def test_a_front_end_may_be_the_table_of_one(tmp_path, recording):
+    config = GruMaskConfig(hidden_dim=8, num_layers=1, narrow_dim=8, fc_dim=0, features="log")
+    torch.manual_seed(0)
+    network = to_proto(GruMask(config).eval(), config.sound_path())
+    made = library.quantize(
+        network, tmp_path / "bundle", front_end={"features": "log", "xi_min_db": -20.0}, calibration=recording
+    )
+    assert made.bundle.sound_path == with_front_end(config.sound_path(), {"xi_min_db": -20.0})

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -51,23 +50,6 @@ class Batch:
 def demo_recordings() -> list[Path]:
     """The noisy recordings that come along."""
     return sorted(DEMO.glob("*_noisy.flac"))
-
-
-def given_paths(paths: str | os.PathLike[str] | Iterable[str | os.PathLike[str]]) -> list[Path]:
-    """One path or several, as functions of the library take them; raises StapesError for what is neither."""
-    given: object = [paths] if isinstance(paths, str | os.PathLike) else paths
-    return [given_path(path, "recordings") for path in (given if isinstance(given, Iterable) else [given])]
-
-
-def given_path(value: object, of: str) -> Path:
-    """A path that a function of the library was given; raises StapesError for a value of another type.
-
-    >>> given_path("noisy.wav", "a recording").name
-    'noisy.wav'
-    """
-    if not isinstance(value, str | os.PathLike):
-        raise StapesError(f"a {type(value).__name__} is no path of {of}; give a str or a pathlib.Path")
-    return Path(value)
 
 
 def sound_batch(samples: np.ndarray, rate: int = SAMPLE_RATE) -> Batch:

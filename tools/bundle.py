@@ -37,8 +37,8 @@ from ..quantize.recipe import Recipe, load_recipe
 from ..quantize.soundness import require_sound
 from ..quantize.tflm_builds import ORACLE
 from .arrays import read_npz
-from .audio_files import given_path
 from .float_network import require_float_network
+from .given import given_path
 
 # What `format` of a manifest says:
 #   1  the path as a flat table under `frontend`

@@ -17,6 +17,7 @@ from ..evaluation.choice import chosen_metrics
 from ..evaluation.page import check_examples, check_target, write_page
 from ..evaluation.recordings import read_recordings
 from ..evaluation.run import Evaluation, evaluate_recordings, make_contest
+from ..given import given_path
 from ..pairs import find_pairs
 from ..scoring import available_cores
 
@@ -92,7 +93,7 @@ def evaluate(
         check_levels(levels, "--levels")
     if clean_snr is not None:
         check_ratio(clean_snr)
-    folder, target = Path(corpus), Path(html) if html is not None else None
+    folder, target = given_path(corpus, "a corpus"), Path(html) if html is not None else None
     if target is not None:
         check_target(target)
     of = opened(bundle)

@@ -20,6 +20,7 @@ from ...firmware_sim.cmsis_dsp import sources
 from ...models.errors import StapesError
 from ...models.files import check_folder, write_folder
 from ..bundle import Bundle, opened
+from ..given import given, given_path
 from ..targets import Package, Target
 
 Word = TypeVar("Word", Target, Package)
@@ -60,12 +61,12 @@ def export(
     True
     """
     product, kind = _one_of(Target, "--to", to), _one_of(Package, "--package", package) if package is not None else None
-    processor = find_target(target)
+    processor = find_target(given(target, str, "the name of a target"))
     if kind is not None and product is not Target.c:
         raise StapesError(f"--package {kind} wraps the C; leave out --to {product}, or export that on its own")
     if processor is not CORTEX_M7 and product is not Target.c:
         raise StapesError(f"--target {target} chooses the kernels of the C; leave it out with --to {product}")
-    folder = Path(output)
+    folder = given_path(output, "a folder")
     check_folder(folder)
     of = opened(bundle)
     if kind is not None:

@@ -5,14 +5,16 @@ from __future__ import annotations
 import math
 import os
 import warnings
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from ...export.c.names import require_name
 from ...export.tflite import to_bytes
 from ...firmware_sim.engines.float_engine import FloatEngine
 from ...models.audio import SoundPath
+from ...models.audio.front_end import read_sound_path
 from ...models.checkpoint import NETWORKS
 from ...models.errors import Remark, StapesError
 from ...models.files import check_folder, whole_folder
@@ -24,10 +26,10 @@ from ...quantize.long_run import frames_to_run, leaves
 from ...quantize.lowering import lower, require_supported
 from ...quantize.pipeline import Quantised, assemble
 from ...quantize.recipe import Recipe, builtin_recipes, load_recipe
-from ..audio_files import given_paths
 from ..bundle import LOCK, MANIFEST, SEALED, Bundle, load_bundle, seal, sha256, written_files
 from ..calibration import Calibration, read_calibration
 from ..frames import npz_bytes
+from ..given import given, given_path, given_paths
 from ..progress import progress
 from . import golden
 from .networks import Network, Read, front_end_of, judged_by_sound, named, read_network
@@ -56,7 +58,7 @@ def quantize(
     budget: float | None = None,
     model: str = "auto",
     calibration: str | os.PathLike[str] | Sequence[str | os.PathLike[str]] = (),
-    front_end: SoundPath | str | os.PathLike[str] | None = None,
+    front_end: SoundPath | Mapping[str, Any] | str | os.PathLike[str] | None = None,
     states: Sequence[str] = (),
     name: str = "",
 ) -> QuantizedBundle:
@@ -70,7 +72,7 @@ def quantize(
     model        network of a checkpoint: `auto`, `gru-mask` or `gtcrn`
     calibration  recordings like the device's own, or folders of them; .npz with one array (T, ...) an input for a network without an
                  audio path. Default: eleven clips of speech in noise
-    front_end    a `SoundPath`, or a TOML file with one, of a network that does not name its own
+    front_end    a `SoundPath`, the table of one, such as `{"hop": 64}`, or a TOML file with it, of a network that does not name its own
     states       of an ONNX network, `INPUT=OUTPUT` each; default: found by wiring and names
     name         in the C code, a C identifier; default: from the file, the class, or the ONNX graph
 
@@ -83,19 +85,26 @@ def quantize(
     """
     if (recipe == AUTO) != (budget is not None):
         raise StapesError("--recipe auto and --budget belong together: give both, such as --recipe auto --budget 0.03")
-    if budget is not None and not math.isfinite(budget):
-        raise StapesError(f"--budget {budget}: give a finite number of PESQ, such as 0.03")
-    chosen = recipe if recipe is None or isinstance(recipe, Recipe) or recipe == AUTO else load_recipe(recipe)
+    if budget is not None and not (isinstance(budget, int | float) and math.isfinite(budget)):
+        raise StapesError(f"--budget {budget!r}: give a finite number of PESQ, such as 0.03")
+    chosen = recipe
+    if not (recipe is None or isinstance(recipe, Recipe) or recipe == AUTO):
+        chosen = load_recipe(recipe if isinstance(recipe, str) else given_path(recipe, "a recipe"))
     if model not in ("auto", *NETWORKS):
         raise StapesError(f"--model {model!r}: unknown; give {', '.join(NETWORKS)}, or auto, which finds it")
-    called, place, recordings = named(network), Path(output), given_paths(calibration)
-    name = name or called.name
+    called, place, recordings = named(network), given_path(output, "a folder"), given_paths(calibration)
+    several: Any = [states] if isinstance(states, str) or not isinstance(states, Sequence) else states
+    pairs = [given(pair, str, "a state INPUT=OUTPUT") for pair in several]
+    name = given(name, str, "a name") or called.name
     require_name(name, "--name")
-    front_end = front_end if front_end is None or isinstance(front_end, SoundPath) else Path(front_end)
+    if isinstance(front_end, Mapping):
+        front_end = read_sound_path(front_end)
+    elif not (front_end is None or isinstance(front_end, SoundPath)):
+        front_end = given_path(front_end, "a front end")
     files = [*recordings, *(Path(given) for given in (network, front_end) if isinstance(given, str | os.PathLike))]
     check_folder(place, (*SEALED, MANIFEST), known=written_files, alone=True, inputs=files)
     with whole_folder(place, known=written_files) as folder:
-        read = read_network(network, model, list(states))
+        read = read_network(network, model, pairs)
         for note in read.source.notes:
             warnings.warn(f"{called.label}: {note}", Remark, stacklevel=2)
         require_supported(read.source)

@@ -17,10 +17,11 @@ from ...firmware_sim.engines.pipeline import Pipeline
 from ...models.audio import SoundPath
 from ...models.errors import Remark
 from ...models.sound_files import q15_to_float, read_audio
-from ..audio_files import Batch, demo_recordings, given_paths, in_parts, read_batch
+from ..audio_files import Batch, demo_recordings, in_parts, read_batch
 from ..bundle import Bundle, opened
 from ..defaults import DEVICE_ENGINE, DEVICE_SECONDS
 from ..engines import DEVICE, EXACT, make_engine, unavailable
+from ..given import given_paths
 from ..metrics import aligned, measure
 from ..network_regression import refuse_sound, run_network_regression
 from ..progress import progress

@@ -19,10 +19,11 @@ from ...models.errors import Remark, StapesError
 from ...models.files import check_file, check_folder, made_folders, write_all, write_folder
 from ...models.sound_files import audio_bytes
 from ...quantize.graph import to_real
-from ..audio_files import Batch, given_path, in_parts, read_batch, sound_batch
+from ..audio_files import Batch, in_parts, read_batch, sound_batch
 from ..bundle import Bundle, opened
 from ..engines import make_engine, make_network_engine
 from ..frames import as_frames, npz_bytes, read_frames, sha256_of_codes
+from ..given import given, given_path
 from ..metrics import with_tail
 from ..network_regression import refuse_sound
 from ..progress import progress
@@ -111,7 +112,8 @@ def simulate(
     (dtype('int16'), 1600)
     """
     of = opened(bundle)
-    target = os.fspath(output) if output is not None else None
+    target = os.fspath(given_path(output, "an output")) if output is not None else None
+    given(engine, str, "the name of an engine")
     if of.sound_path is None:
         return _of_frames(of, audio, target, engine, align)
     return _of_sound(of, audio, target, engine, align)
