@@ -21,7 +21,7 @@ QUICK := tests/test_architecture.py tests/quantize/test_arithmetic.py tests/tool
 export OMP_NUM_THREADS := 1
 export OPENBLAS_NUM_THREADS := 1
 
-.PHONY: demo test test-quick bench check docs format coverage fresh clean
+.PHONY: demo test test-quick bench check check-style check-types docs format coverage fresh clean
 
 demo: $(READY)
 	$(BIN)/stapes demo
@@ -36,14 +36,17 @@ bench: $(READY)
 	$(BIN)/python -m stapes.tools.bench --readme README.md
 	$(BIN)/python -m stapes.tools.bench.files
 
-check: $(READY)
+check: check-style check-types docs
+
+check-style: $(READY)
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	git ls-files '*.c' '*.h' | xargs $(BIN)/clang-format --dry-run -Werror
+
+check-types: $(READY)
 	@mkdir -p .cache/types && ln -sfn ../.. .cache/types/stapes
 	MYPYPATH=.cache/types $(BIN)/mypy $(FOLDERS:%=--package stapes.%)
 	MYPYPATH=.cache/types $(BIN)/mypy --warn-unused-ignores --follow-imports silent tests/library_types.py
-	@$(MAKE) --no-print-directory docs
 
 # The date goes into the map of the site; any fixed one gives the same bytes each time.
 docs: $(READY)
