@@ -74,7 +74,9 @@ def run() -> None:
     except typer.TyperException as error:
         context = getattr(error, "ctx", None)
         place = context.command_path if context else "stapes"
-        _fail(f"{error.format_message().rstrip('.')}; see: {place} --help")
+        # "Value error" is the word of the library that reads the options, not the user's.
+        said = error.format_message().rstrip(".").replace(": Value error, ", ": ")
+        _fail(f"{said}; see: {place} --help")
     except MemoryError:
         _fail("out of memory; give fewer or shorter files at a time")
     except OSError as error:
