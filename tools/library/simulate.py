@@ -112,7 +112,10 @@ def simulate(
     (dtype('int16'), 1600)
     """
     of = opened(bundle)
-    target = os.fspath(given_path(output, "an output")) if output is not None else None
+    if output is not None:
+        given_path(output, "an output")
+    # The words as they were given: a path would lose the slash at the end, which says that a folder is meant.
+    target = os.fspath(output) if output is not None else None
     given(engine, str, "the name of an engine")
     if of.sound_path is None:
         return _of_frames(of, audio, target, engine, align)
