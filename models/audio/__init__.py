@@ -9,6 +9,7 @@ power, wiener  its power; the gain of the Wiener filter, and what its voice acti
 log, ...       features: of the power, with the Wiener gain or without (power_features, level: what they share), or of the spectrum
                the NETWORK stands here: features in, mask out
 mask, ...      a real mask on the spectrum, or a complex one
+erb            bands of DeepFilterNet, which features and gains share
 inverse        the spectrum to a hop of samples
 formats        the table of all quantities
 
