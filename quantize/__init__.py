@@ -1,6 +1,7 @@
 """From a float graph to an integer graph, in the order in which data meets it.
 
 onnx_reader   a streaming ONNX file: read, checked, folded, its states found; a folder
+streaming     a network of whole recordings made a stream, and proved to be one; a folder
 lowering      ONNX operators to operators that TFLite Micro has, family by family
 float_graph   the lowered graph, still in real numbers
 float_onnx    that graph back to ONNX, for calibration

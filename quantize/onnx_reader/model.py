@@ -62,7 +62,7 @@ def check_model(model: onnx.ModelProto, label: str) -> StreamingOnnx:
     shaping.require_fixed_inputs(model, label)
     _require_own_outputs(model.graph, label)
     metadata = _metadata(model, label)
-    folded = _folded(converted(_plain(model, label), label), label)
+    folded = _folded(converted(plain(model, label), label), label)
     graph = folded.graph
     nodes = tuple(node for node in graph.node if node.op_type != "Constant")
     constants = _constants(graph, label)
@@ -117,7 +117,7 @@ def _metadata(model: onnx.ModelProto, label: str) -> dict[str, str]:
     return found
 
 
-def _plain(model: onnx.ModelProto, label: str) -> onnx.ModelProto:
+def plain(model: onnx.ModelProto, label: str) -> onnx.ModelProto:
     """A copy with plain constants that are no inputs, as they are in older files, and that says of outputs only what it knows."""
     plain = onnx.ModelProto()
     plain.CopyFrom(model)

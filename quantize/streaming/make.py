@@ -1,0 +1,60 @@
+"""A network of whole recordings, made a stream and proved to be the same network."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import onnx
+
+from ...models.errors import StapesError
+from ..graph import State
+from ..onnx_reader import first_line
+from ..onnx_reader.folding import fold
+from ..onnx_reader.model import plain
+from ..onnx_reader.shapes import free_inputs
+from ..onnx_reader.types import require_float32
+from ..onnx_reader.versions import converted, require_known_versions
+from .frames import plan
+from .lengths import measure, time_axes
+from .proof import hold_to_recording
+from .rewrite import as_stream
+
+
+@dataclass(frozen=True, eq=False)
+class Streamed:
+    """A streaming model, whose metadata names its states; `error` is its largest difference from the recording's, of full scale."""
+
+    model: onnx.ModelProto
+    states: tuple[State, ...]
+    error: float
+
+
+def make_streaming(model: onnx.ModelProto, label: str, time: Mapping[str, int] | None = None) -> Streamed:
+    """One frame a call of a network that was exported for whole recordings; the model itself is left as it is.
+
+    `time`: input -> its time axis, where the file leaves none open. The states start from zeros. `label` names the model in errors.
+    Raises StapesError: no time axis, a node that needs frames to come or all of them, a stream that is not the same network.
+    """
+    require_known_versions(model, label)
+    require_float32(free_inputs(model.graph), "input", label)
+    require_float32(model.graph.output, "output", label)
+    whole = plain(model, label)
+    axes = time_axes(whole, time or {}, label)
+    whole.graph.ClearField("value_info")
+    whole = converted(whole, label)
+    whole = _folded(whole, label)
+    lengths = measure(whole, axes, label)
+    found = plan(whole, lengths, axes, label)
+    stream, states = as_stream(whole, found, lengths, axes)
+    stream = _folded(stream, label)
+    outputs = {value.name: lengths.grown[value.name] for value in whole.graph.output if value.name in found.frames}
+    error = hold_to_recording(whole, stream, axes, outputs, states, label)
+    return Streamed(stream, states, error)
+
+
+def _folded(model: onnx.ModelProto, label: str) -> onnx.ModelProto:
+    try:
+        return fold(model)
+    except Exception as error:
+        raise StapesError(f"{label}: its shapes do not fit together ({first_line(error)}); export it again") from None
