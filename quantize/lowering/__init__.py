@@ -1,6 +1,6 @@
 """From ONNX operators to operators that TFLite Micro has, family by family.
 
-`context.py` holds the run itself, `axes.py` which axis stands where, `folding.py` what goes into a product before it; every other file lowers one family: `linear.py`, `conv.py` with `batch_norm.py`, `broadcast.py` (two operands),
+`context.py` holds the run itself, `axes.py` which axis stands where, `folding.py` what goes into a product before it; every other file lowers one family: `linear.py`, `einsum.py`, `conv.py` with `batch_norm.py`, `broadcast.py` (two operands),
 `elementwise.py` (one), `shape.py`, `reduce.py` with the region `energy.py`, `recurrent.py` with the regions `gru.py` (one step) and
 `gru_sequence.py` (over the positions of a frame), and the region `layer_norm.py`. `bounded.py` looks over the result.
 """
@@ -9,10 +9,24 @@ from __future__ import annotations
 
 from ..float_graph import FloatGraph
 from ..onnx_reader import StreamingOnnx
-from . import batch_norm, bounded, broadcast, context, conv, elementwise, layer_norm, linear, recurrent, reduce, shape
+from . import (
+    batch_norm,
+    bounded,
+    broadcast,
+    context,
+    conv,
+    einsum,
+    elementwise,
+    layer_norm,
+    linear,
+    recurrent,
+    reduce,
+    shape,
+)
 
 REGISTRY = {
     **linear.LOWERINGS,
+    **einsum.LOWERINGS,
     **broadcast.LOWERINGS,
     **elementwise.LOWERINGS,
     **shape.LOWERINGS,

@@ -80,6 +80,9 @@ CASES = {
     "Gather of a unit axis": ([node("Gather", ["x", "i"], ["s"], axis=1), node("Tanh", ["s"], ["y"])], (3, 1, 4), (3, 4), {"i": np.array(0, np.int64)}),
     "Pad of a unit axis": ([node("Pad", ["x", "p"], ["s"]), node("Tanh", ["s"], ["y"])], (3, 1, 4), (3, 3, 4), {"p": ints(0, 1, 0, 0, 1, 0)}),
     "five axes turned as three": ([node("Transpose", ["x"], ["t"], perm=[2, 3, 4, 0, 1]), node("Tanh", ["t"], ["y"])], (2, 3, 2, 2, 2), (2, 2, 2, 2, 3), {}),
+    "Einsum in groups": ([node("Einsum", ["x", "w"], ["p"], equation="btgi,gih->btgh"), node("Relu", ["p"], ["y"])], (1, 1, 4, 3), (1, 1, 4, 5), {"w": RNG.normal(size=(4, 3, 5))}),
+    "Einsum in groups of many rows, turned": ([node("Einsum", ["w", "x"], ["p"], equation="hgi,igt->thg"), node("Tanh", ["p"], ["y"])], (3, 4, 2), (2, 5, 4), {"w": RNG.normal(size=(5, 4, 3))}),
+    "Einsum without groups": ([node("Einsum", ["x", "w"], ["y"], equation="ab,cb->ac")], (3, 4), (3, 5), {"w": RNG.normal(size=(5, 4))}),
 }  # fmt: skip
 
 
@@ -191,6 +194,27 @@ def test_an_output_that_stands_twice_is_refused_by_name():
     model.graph.output.append(model.graph.output[0])
     with pytest.raises(StapesError, match="m: output 'z' stands twice"):
         check_model(model, "m")
+
+
+EINSUMS = {
+    "a sum over rows alone": ("ab,cb->c", "use ReduceSum of the weights"),
+    "two activations": ("ab,ac->bc", "only one activation with one constant"),
+    "all axes at once": ("a...,b...->ab", "must name all axes"),
+    "a diagonal": ("aa,cb->ac", "a letter stands twice"),
+    "a product without a sum": ("ab,cb->acb", "nothing is summed over; use Mul"),
+}
+
+
+@pytest.mark.parametrize("case", EINSUMS)
+def test_an_einsum_that_is_no_product_of_weights_is_refused_with_the_reason(case):
+    equation, reason = EINSUMS[case]
+    operands = ["x", "x"] if case == "two activations" else ["x", "w"]
+    model = make(
+        [node("Einsum", operands, ["y"], name="e", equation=equation)], {"x": (3, 3)}, {"y": ()}, {"w": np.ones((3, 3))}
+    )
+    model.graph.output[0].type.tensor_type.ClearField("shape")
+    with pytest.raises(StapesError, match=rf"Einsum \(e\): .*{reason}"):
+        lower(check_model(model, "m"))
 
 
 def test_axes_that_move_one_by_one_are_refused_by_the_node_from_five_on():
