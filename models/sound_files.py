@@ -20,6 +20,8 @@ from .files import write_whole
 
 SUFFIXES = (".wav", ".flac", ".ogg", ".aiff", ".aif", ".mp3")
 STREAMED_SIZE = 0xFFFFFFFF
+# Lower rates do not hold speech: a damaged header, whose few samples would become hours.
+LOWEST_RATE = 1000
 _WORDS = {
     "PCM_S8": "8-bit",
     "PCM_U8": "8-bit",
@@ -56,13 +58,14 @@ def read_audio(path: str | os.PathLike[str], most: int | None = None, rate: int 
     """Samples of a file: (S,) float32, mono, at `rate` Hz, no more than its first `most`; a warning says when channels were averaged
     or the rate was changed. Memory and time go with what is read, not with the file.
 
-    Raises StapesError when the file is missing, empty, cut off, not audio, or holds NaN or Inf.
+    Raises StapesError when the file is missing, empty, cut off, not audio, below 1000 Hz, or holds NaN or Inf.
     """
     path = Path(path)
     _require_sound_file(path)
     try:
         with soundfile.SoundFile(path) as file:
             own_rate, expected = file.samplerate, file.frames
+            _require_rate(path, own_rate)
             if most is not None:
                 # A resampled sample sees a few milliseconds of what follows.
                 expected = min(expected, math.ceil(most * own_rate / rate) + own_rate // 10)
@@ -83,11 +86,19 @@ def probe_audio(path: str | os.PathLike[str]) -> None:
     path = Path(path)
     _require_sound_file(path)
     try:
-        frames = soundfile.info(path).frames
+        info = soundfile.info(path)
     except (soundfile.SoundFileError, RuntimeError) as error:
         raise _no_audio(path) from error
-    if frames == 0:
+    _require_rate(path, info.samplerate)
+    if info.frames == 0:
         raise StapesError(f"{path}: holds no samples; record or copy it again")
+
+
+def _require_rate(path: Path, rate: int) -> None:
+    if rate < LOWEST_RATE:
+        raise StapesError(
+            f"{path}: says {rate} samples a second, speech takes {LOWEST_RATE} or more; write it again with its true rate"
+        )
 
 
 def _no_audio(path: Path) -> StapesError:

@@ -5,8 +5,15 @@ import warnings
 import numpy as np
 import pytest
 import soundfile
-from stapes.models.errors import StapesError
-from stapes.models.sound_files import float_to_q15, list_audio, q15_to_float, read_audio, write_audio
+from stapes.models.errors import Remark, StapesError
+from stapes.models.sound_files import (
+    float_to_q15,
+    list_audio,
+    probe_audio,
+    q15_to_float,
+    read_audio,
+    write_audio,
+)
 
 
 def test_every_q15_value_survives_the_way_to_float_and_back():
@@ -65,6 +72,7 @@ def _truncated(path):
         (lambda p: p.write_bytes(b"this is not audio at all" * 9), "cannot be read"),
         (_truncated, "cut off"),
         (lambda p: soundfile.write(p, np.zeros(0), 16000), "no samples"),
+        (lambda p: soundfile.write(p, np.zeros(2400), 999), "says 999 samples a second"),
         (lambda p: soundfile.write(p, np.array([0.0, np.nan, 0.1]), 16000, subtype="FLOAT"), "NaN"),
     ],
 )
@@ -75,6 +83,16 @@ def test_bad_file_is_refused_by_a_line_that_names_it(tmp_path, make, word):
         read_audio(path)
     assert str(path) in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+def test_a_rate_at_which_there_is_no_speech_is_refused_from_the_header_alone(tmp_path):
+    soundfile.write(tmp_path / "a.wav", np.zeros(2400), 1)
+    with pytest.raises(StapesError, match="says 1 samples a second"):
+        probe_audio(tmp_path / "a.wav")
+    soundfile.write(tmp_path / "a.wav", np.zeros(2400), 1000)
+    probe_audio(tmp_path / "a.wav")
+    with pytest.warns(Remark, match="resampled from 1000"):
+        assert len(read_audio(tmp_path / "a.wav")) == 2400 * 16
 
 
 def test_failed_write_leaves_nothing(tmp_path):

@@ -10,6 +10,8 @@ import soundfile
 import soxr
 from numpy.typing import NDArray
 
+from ...models.sound_files import LOWEST_RATE
+
 Audio = NDArray[np.float32]
 
 RATE = 16000
@@ -51,6 +53,8 @@ def read_native(path: Path) -> tuple[Audio, int, int]:
         raise Unfit(f"cannot be decoded: {error}") from error
     if len(x) == 0 or not np.isfinite(x).all():
         raise Unfit("holds no sample")
+    if rate < LOWEST_RATE:
+        raise Unfit(f"says {rate} samples a second")
     return x.mean(axis=1, dtype=np.float32), rate, x.shape[1]
 
 

@@ -52,6 +52,11 @@ class TestDecode:
         with pytest.raises(Unfit, match=reason):
             read_speech(tmp_path / "a.wav")
 
+    def test_a_rate_at_which_a_second_of_noise_would_be_hours_is_turned_down(self, tmp_path: Path) -> None:
+        soundfile.write(tmp_path / "a.wav", 0.1 * read("speech_it_1"), 1)
+        with pytest.raises(Unfit, match="says 1 samples a second"):
+            read_noise(tmp_path / "a.wav")
+
     def test_a_file_that_is_no_audio_is_turned_down(self, tmp_path: Path) -> None:
         (tmp_path / "a.wav").write_text("no audio")
         with pytest.raises(Unfit, match="cannot be decoded"):
