@@ -58,14 +58,17 @@ def test_two_bundles_stand_side_by_side(stapes, bundle_of):
 @pytest.mark.usefixtures("short")
 def test_the_portable_kernels_cost_more_than_those_for_the_core(stapes, bundle_of):
     folder = bundle_of("zoo", "w8a16").folder
-    counts = {}
+    counts, compilers = {}, set()
     for kernels, options in (("portable C99", ["--target", "portable"]), ("Cortex-M7", [])):
         done = stapes("inspect", folder, "--device", *options, "--json")
         assert done.code == 0, done.stderr
         document = json.loads(done.stdout)
         assert document["kernels"] == kernels
         counts[kernels] = document["instructions_network"]
-    assert counts["Cortex-M7"] < counts["portable C99"] < 4 * counts["Cortex-M7"]
+        compilers.add(document["compiler"])
+    (compiler,) = compilers
+    most = 4.5 if "clang" in compiler else 3  # 2.65 by GCC 12, 4.12 by Clang 22, whose plain loops take more
+    assert counts["Cortex-M7"] < counts["portable C99"] < most * counts["Cortex-M7"]
 
 
 def test_what_the_options_cannot_mean_is_refused(stapes, bundle_of):
