@@ -161,6 +161,10 @@ def _fault(schema: type, error: Mapping[str, Any]) -> str:
     if kind == "literal_error":
         words = str(context["expected"]).replace("'", "").replace(" or ", ", ")
         return f"{where} is {_shown(error['input'])}; it may be {words}"
+    if kind == "too_long":
+        return (
+            f"{where} is {_shown(error['input'])} of {context['actual_length']}; it must be of {context['max_length']}"
+        )
     if kind in _LIMITS:
         key, sign = _LIMITS[kind]
         return f"{where} is {_shown(error['input'])}; it must be {sign} {context[key]:g}"

@@ -159,6 +159,7 @@ def test_start_from_another_network_is_refused(recipe, corpus, tmp_path):  # noq
     ("text", "word"),
     [
         ('[model]\nkind = "wavenet"', "gru-mask, gtcrn"),
+        ("[model]\nkind = []", "gru-mask, gtcrn"),
         ('[model]\nkind = "gtcrn"\nhidden_dim = 64', "model.hidden_dim: gtcrn is trained as published"),
         ('[model]\nkind = "gtcrn"\n[quantisation]\nsnr_weight = 0.1', "leave it out for gtcrn"),
         ('[model]\nkind = "gtcrn"\n[data]\nfront_end = "fixed"', "front_end"),

@@ -90,15 +90,15 @@ def test_the_log_tells_the_fraction(recipe, corpus, tmp_path):  # noqa: F811
 @pytest.mark.parametrize(
     ("line", "word"),
     [
-        ("fraction = 1.0", "above 0 and below 1"),
-        ("fraction = 0", "above 0 and below 1"),
+        ("fraction = 1.0", "pruning.fraction is 1.0; it must be below 1"),
+        ("fraction = 0", "pruning.fraction is 0; it must be above 0"),
         ("block = [4, 6]", "multiples of 4"),
         ("block = [4]", "multiples of 4"),
         ("block = [0, 4]", "multiples of 4"),
         ("first_step = 7\nlast_step = 7", "first_step below last_step"),
         ("last_step = 9", r"at most optimiser.steps \(8\)"),
-        ("last_step = 8\nevery = 0", "1 or more"),
-        ("keep = 3", "unknown key pruning.keep"),
+        ("last_step = 8\nevery = 0", "at least 1"),
+        ("keep = 3", "unknown key 'keep' in pruning"),
     ],
 )
 def test_nonsense_is_refused(recipe, line, word):  # noqa: F811

@@ -444,32 +444,39 @@ def test_learning_rate_rises_then_falls_to_zero():
         ("seed = ", "not TOML"),
         ("x = " + "[" * 200_000, "nested too deeply"),
         ("colour = 1", "colour"),
-        ("[data]\nsnr = 3", "data.snr"),
-        ("model = 3", r"\[model\]"),
-        ("[model]\nfeatures_of = 3", "features_of"),
+        ("seed = -1", "seed is -1; it must be at least 0"),
+        ("[data]\nsnr = 3", "unknown key 'snr' in data; known are front_end"),
+        ("model = 3", "model is 3; it must be a table"),
+        ("[model]\nfeatures_of = 3", "unknown key 'features_of' in model; known are n_fft"),
         ("[data]\ncrop_seconds = 9.0", "crop_seconds"),
-        ('[validation]\nwatch = "loss"', "watch"),
+        ('[validation]\nwatch = "loss"', "validation.watch is 'loss'; it may be pesq, estoi, si_sdr_db"),
         ('[optimiser]\nsteps = "many"', "optimiser.steps is 'many'; it must be a whole number"),
         ("[optimiser]\nsteps = 0", "at least 1"),
         ("[optimiser]\nbatch = 2.5", "whole number"),
-        ("[optimiser]\nlearning_rate = nan", "a number"),
+        ("[optimiser]\nlearning_rate = nan", "a finite number"),
         ("[optimiser]\nlearning_rate = -1e-3", "above 0"),
-        ("[optimiser]\naverage = 1.0", "less than 1"),
-        ("[data]\nsnr_db = 3", "two numbers"),
+        ("[optimiser]\naverage = 1.0", "below 1"),
+        ("[data]\nsnr_db = 3", "data.snr_db is 3; it must be a list"),
+        ("[data]\nsnr_db = [3.0]", r"data.snr_db\[1\] is missing"),
+        ("[data]\nsnr_db = [3.0, 4.0, 5.0]", "data.snr_db is a list of 3; it must be of 2"),
         ("[data]\nsnr_db = [20.0, -5.0]", "the smaller first"),
-        ("[data]\nroom_fraction = 1.5", "between 0 and 1"),
-        ("[loss]\ntransforms = []", "a list of numbers"),
+        ("[data]\nroom_fraction = 1.5", "at most 1"),
+        ("[data]\nspeed = [0.0, 1.0]", r"data.speed\[0\] is 0.0; it must be above 0"),
+        ("[loss]\ntransforms = [512, 0]", r"loss.transforms\[1\] is 0; it must be at least 2"),
+        ("[loss]\ntransforms = []", "a list that is not empty"),
         ('[model]\nhidden_dim = "wide"', "model.hidden_dim"),
         ("[model]\ngain_input = 1", "true or false"),
-        ('[data]\nfront_end = "analogue"', "front_end"),
+        ('[data]\nfront_end = "analogue"', "data.front_end is 'analogue'; it may be float, fixed"),
         ('[quantisation]\nimitate = "int4"', "imitate"),
         ('[quantisation]\nrecipe = "w4a4"', "quantisation.recipe"),
     ],
 )
 def test_bad_recipe_is_refused(tmp_path, text, word):
     (tmp_path / "r.toml").write_text(text)
-    with pytest.raises(StapesError, match=word):
+    with pytest.raises(StapesError, match=word) as caught:
         load_recipe(tmp_path / "r.toml")
+    assert str(caught.value).startswith(f"{tmp_path}/r.toml: ")
+    assert "\n" not in str(caught.value)
 
 
 def test_missing_corpus_is_refused_before_anything_is_written(recipe, tmp_path):

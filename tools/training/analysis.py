@@ -16,7 +16,7 @@ from ...models.sound_files import float_to_q15
 
 
 def analyse(audio: np.ndarray, sound_path: SoundPath, arithmetic: str) -> dict[str, np.ndarray]:
-    """`audio` (B, S) float in [-1, 1), `arithmetic` one of `recipe.FRONT_ENDS` -> arrays by name, float64.
+    """`audio` (B, S) float in [-1, 1), `arithmetic` "float" or "fixed" -> arrays by name, float64.
 
     spectrum (B, T, K) complex, in float always; features (B, T, F), and what the filter reads, such as the Wiener gain (B, T, K) and
     clarity (B, T). The fixed-point path hears the audio in q15.

@@ -3,29 +3,35 @@
 from __future__ import annotations
 
 import dataclasses
-import math
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, get_args, get_origin, get_type_hints
+from typing import Annotated, Any, Literal
+
+from annotated_types import Ge, Gt, Le, Lt, MinLen
 
 from ...models.audio import SoundPath
 from ...models.errors import StapesError
 from ...models.gru_mask import GruMaskConfig
 from ...models.gtcrn import Gtcrn
-from ...models.schema import read_toml
+from ...models.schema import STRICT, read_toml, validated
 from ..corpus.degrade import BAND_HZ, CLIP_DB, ROOM_DIRECT_DB, ROOM_SECONDS
 
-FRONT_ENDS = ("float", "fixed")
-IMITATED = ("weights", "activations", "engine")
-INT8_RECIPES = ("w8a8", "w8a8_features16")
-WATCHED = ("pesq", "estoi", "si_sdr_db")
+REMEDY = "compare it with a recipe of the zoo"
+
+Count = Annotated[int, Ge(1)]
+Positive = Annotated[float, Gt(0.0)]
+Fraction = Annotated[float, Ge(0.0), Le(1.0)]
+Between = tuple[float, float]
+Speed = tuple[Positive, Positive]
 
 
 @dataclass(frozen=True)
 class GtcrnModel:
     """GTCRN as it was published: nothing of it can be chosen."""
 
-    kind: str = "gtcrn"
+    kind: Literal["gtcrn"] = "gtcrn"
+
+    __pydantic_config__ = STRICT
 
     def sound_path(self) -> SoundPath:
         """The front end that the network is trained behind."""
@@ -48,32 +54,43 @@ class Data:
     validation as well.
     """
 
-    front_end: str = "float"
-    clip_seconds: float = 6.0
-    crop_seconds: float = 3.0
-    chunk_clips: int = 64
-    chunks: int = 8
-    renew_steps: int = 64
-    snr_db: tuple[float, float] = (-5.0, 20.0)
-    quiet_fraction: float = 0.05
-    quiet_snr_db: tuple[float, float] = (25.0, 45.0)
-    level_db: tuple[float, float] = (-35.0, 0.0)
-    speed: tuple[float, float] = (0.85, 1.15)
+    front_end: Literal["float", "fixed"] = "float"
+    clip_seconds: Positive = 6.0
+    crop_seconds: Positive = 3.0
+    chunk_clips: Count = 64
+    chunks: Count = 8
+    renew_steps: Count = 64
+    snr_db: Between = (-5.0, 20.0)
+    quiet_fraction: Fraction = 0.05
+    quiet_snr_db: Between = (25.0, 45.0)
+    level_db: Between = (-35.0, 0.0)
+    speed: Speed = (0.85, 1.15)
     colour_db: float = 5.0
-    pause_fraction: float = 0.25
-    pause_seconds: tuple[float, float] = (0.5, 2.5)
-    silence_fraction: float = 0.05
-    noise_speed: tuple[float, float] = (1.0, 1.0)
+    pause_fraction: Fraction = 0.25
+    pause_seconds: Between = (0.5, 2.5)
+    silence_fraction: Fraction = 0.05
+    noise_speed: Speed = (1.0, 1.0)
     noise_colour_db: float = 5.0
-    second_noise_fraction: float = 0.0
-    modulated_fraction: float = 0.0
-    room_fraction: float = 0.0
-    room_seconds: tuple[float, float] = ROOM_SECONDS
-    room_direct_db: tuple[float, float] = ROOM_DIRECT_DB
-    band_fraction: float = 0.0
-    band_hz: tuple[float, float] = BAND_HZ
-    clip_fraction: float = 0.0
-    clip_db: tuple[float, float] = CLIP_DB
+    second_noise_fraction: Fraction = 0.0
+    modulated_fraction: Fraction = 0.0
+    room_fraction: Fraction = 0.0
+    room_seconds: Between = ROOM_SECONDS
+    room_direct_db: Between = ROOM_DIRECT_DB
+    band_fraction: Fraction = 0.0
+    band_hz: Between = BAND_HZ
+    clip_fraction: Fraction = 0.0
+    clip_db: Between = CLIP_DB
+
+    __pydantic_config__ = STRICT
+
+    def __post_init__(self) -> None:
+        for name, value in vars(self).items():
+            if isinstance(value, tuple) and value[0] > value[1]:
+                raise StapesError(f"data.{name} is {list(value)}; give two numbers, the smaller first")
+        if self.crop_seconds > self.clip_seconds:
+            raise StapesError(
+                f"data.crop_seconds is {self.crop_seconds:g}, of clips of {self.clip_seconds:g}; make clip_seconds longer"
+            )
 
 
 @dataclass(frozen=True)
@@ -85,14 +102,16 @@ class Optimiser:
     processor has instructions for it.
     """
 
-    steps: int = 7000
-    batch: int = 8
-    learning_rate: float = 3e-3
+    steps: Count = 7000
+    batch: Count = 8
+    learning_rate: Positive = 3e-3
     warmup_steps: int = 100
     weight_decay: float = 1e-4
-    gradient_norm: float = 1.0
-    average: float = 0.0
+    gradient_norm: Positive = 1.0
+    average: Annotated[float, Ge(0.0), Lt(1.0)] = 0.0
     bfloat16_products: bool = False
+
+    __pydantic_config__ = STRICT
 
 
 @dataclass(frozen=True)
@@ -103,7 +122,7 @@ class Loss:
     suppression, which see spectra to the power of `compression`; above `si_sdr_limit_db` nothing is gained.
     """
 
-    transforms: tuple[int, ...] = (512,)
+    transforms: Annotated[tuple[Annotated[int, Ge(2)], ...], MinLen(1)] = (512,)
     compression: float = 0.3
     complex_weight: float = 0.3
     magnitude_weight: float = 0.7
@@ -114,6 +133,8 @@ class Loss:
     loudness_weight: float = 0.0
     multi_scale_weight: float = 0.0
 
+    __pydantic_config__ = STRICT
+
 
 @dataclass(frozen=True)
 class Validation:
@@ -123,12 +144,14 @@ class Validation:
     in a row were no better, training ends. 0 never ends it.
     """
 
-    pairs: int = 16
-    seconds: float = 6.0
-    snr_db: tuple[float, ...] = (0.0, 5.0, 10.0)
-    every: int = 500
-    watch: str = "pesq"
+    pairs: Count = 16
+    seconds: Positive = 6.0
+    snr_db: Annotated[tuple[float, ...], MinLen(1)] = (0.0, 5.0, 10.0)
+    every: Count = 500
+    watch: Literal["pesq", "estoi", "si_sdr_db"] = "pesq"
     patience: int = 0
+
+    __pydantic_config__ = STRICT
 
 
 @dataclass(frozen=True)
@@ -143,14 +166,16 @@ class Quantisation:
     times the mean square of the excess.
     """
 
-    imitate: str = "activations"
-    recipe: str = "w8a8"
+    imitate: Literal["weights", "activations", "engine"] = "activations"
+    recipe: Literal["w8a8", "w8a8_features16"] = "w8a8"
     snr_weight: float = 0.015
     snr_limit_db: float = 48.0
     term_reach: float = 5.0
     gate_reach: float = 5.0
     candidate_reach: float = 2.5
     reach_weight: float = 1.0
+
+    __pydantic_config__ = STRICT
 
 
 @dataclass(frozen=True)
@@ -162,12 +187,20 @@ class Pruning:
     the checkpoint's weights, * standing for any part of one.
     """
 
-    fraction: float = 0.5
+    fraction: Annotated[float, Gt(0.0), Lt(1.0)] = 0.5
     block: tuple[int, ...] = (4, 4)
-    first_step: int = 0
+    first_step: Annotated[int, Ge(0)] = 0
     last_step: int = 500
-    every: int = 10
-    matrices: tuple[str, ...] = ("*",)
+    every: Count = 10
+    matrices: Annotated[tuple[str, ...], MinLen(1)] = ("*",)
+
+    __pydantic_config__ = STRICT
+
+    def __post_init__(self) -> None:
+        if len(self.block) != 2 or any(size <= 0 or size % 4 for size in self.block):
+            raise StapesError(
+                f"pruning.block is {list(self.block)}; the kernels leave out blocks of 4 rows x 4 columns: give multiples of 4"
+            )
 
 
 @dataclass(frozen=True)
@@ -178,6 +211,8 @@ class Deployment:
     vad_hold_frames: int | None = None
     clear_snr_db: float | None = None
 
+    __pydantic_config__ = STRICT
+
 
 @dataclass(frozen=True)
 class Recipe:
@@ -186,7 +221,7 @@ class Recipe:
     In the file `kind` in [model] names the network, gru-mask or gtcrn.
     """
 
-    seed: int = 0
+    seed: Annotated[int, Ge(0)] = 0
     model: GruMaskConfig | GtcrnModel = field(default_factory=GruMaskConfig)
     data: Data = field(default_factory=Data)
     optimiser: Optimiser = field(default_factory=Optimiser)
@@ -196,6 +231,25 @@ class Recipe:
     pruning: Pruning | None = None
     deployment: Deployment = field(default_factory=Deployment)
 
+    __pydantic_config__ = STRICT
+
+    def __post_init__(self) -> None:
+        if isinstance(self.model, GtcrnModel):
+            self._require_fit_for_gtcrn()
+        if (p := self.pruning) is not None and not p.first_step < p.last_step <= self.optimiser.steps:
+            raise StapesError(
+                f"pruning from step {p.first_step} to {p.last_step}; give first_step below last_step, and last_step at most"
+                f" optimiser.steps ({self.optimiser.steps})"
+            )
+
+    def _require_fit_for_gtcrn(self) -> None:
+        if self.quantisation is not None:
+            raise StapesError("[quantisation] imitates the integer GRU mask only; leave it out for gtcrn")
+        if self.data.front_end != "float":
+            raise StapesError("data.front_end is of the Wiener filter, which gtcrn does not have; leave it out")
+        if self.deployment != Deployment():
+            raise StapesError("[deployment] is of the Wiener filter, which gtcrn does not have; leave it out")
+
     def to_dict(self) -> dict[str, Any]:
         """Plain values; tuples become lists, as a file would hold them."""
         values = _plain(dataclasses.asdict(self))
@@ -203,18 +257,21 @@ class Recipe:
         return {name: value for name, value in values.items() if name not in left_out}
 
 
-_AT_LEAST_ONE = ("chunk_clips", "chunks", "renew_steps", "steps", "batch", "pairs", "every")
-_ABOVE_ZERO = ("clip_seconds", "crop_seconds", "learning_rate", "gradient_norm", "seconds")
-_MODELS = {"gru-mask": GruMaskConfig, "gtcrn": GtcrnModel}
-_TABLES = {
-    "data": Data,
-    "optimiser": Optimiser,
-    "loss": Loss,
-    "validation": Validation,
-    "quantisation": Quantisation,
-    "pruning": Pruning,
-    "deployment": Deployment,
-}
+@dataclass(frozen=True)
+class _GruMaskRecipe(Recipe):
+    """A recipe whose [model] is a GRU mask, as it stands in the file."""
+
+    model: GruMaskConfig = field(default_factory=GruMaskConfig)
+
+
+@dataclass(frozen=True)
+class _GtcrnRecipe(Recipe):
+    """A recipe whose [model] is GTCRN, as it stands in the file."""
+
+    model: GtcrnModel = field(default_factory=GtcrnModel)
+
+
+_SCHEMAS: dict[str, type[Recipe]] = {"gru-mask": _GruMaskRecipe, "gtcrn": _GtcrnRecipe}
 
 
 def load_recipe(path: Path) -> Recipe:
@@ -222,118 +279,15 @@ def load_recipe(path: Path) -> Recipe:
     if not path.is_file():
         raise StapesError(f"{path}: no such recipe; check the path")
     values = read_toml(path, "correct that place")
-    try:
-        recipe = _fill(Recipe, values, "")
-    except StapesError as error:
-        raise StapesError(f"{path}: {error}") from error
-    _require_sound_numbers(path, recipe)
-    if recipe.validation.watch not in WATCHED:
-        raise StapesError(f"{path}: validation.watch is {recipe.validation.watch!r}; give one of {', '.join(WATCHED)}")
-    if (q := recipe.quantisation) is not None:
-        for name, known in (("imitate", IMITATED), ("recipe", INT8_RECIPES)):
-            if getattr(q, name) not in known:
-                raise StapesError(
-                    f"{path}: quantisation.{name} is {getattr(q, name)!r}; give one of {', '.join(known)}"
-                )
-    if recipe.data.crop_seconds > recipe.data.clip_seconds:
-        raise StapesError(f"{path}: crop_seconds exceeds clip_seconds; make the clips longer")
-    if recipe.data.front_end not in FRONT_ENDS:
-        raise StapesError(f"{path}: data.front_end is {recipe.data.front_end!r}; give {' or '.join(FRONT_ENDS)}")
-    if isinstance(recipe.model, GtcrnModel):
-        _require_fit_for_gtcrn(path, recipe)
-    if recipe.pruning is not None:
-        _require_sensible(path, recipe.pruning, recipe.optimiser.steps)
-    return recipe
-
-
-def _require_sound_numbers(path: Path, recipe: Recipe) -> None:
-    for table in ("data", "optimiser", "validation"):
-        for name, value in vars(getattr(recipe, table)).items():
-            if name in _AT_LEAST_ONE and value < 1:
-                raise StapesError(f"{path}: {table}.{name} is {value}; it must be at least 1")
-            if name in _ABOVE_ZERO and value <= 0:
-                raise StapesError(f"{path}: {table}.{name} is {value}; it must be above 0")
-            if name.endswith("_fraction") and not 0 <= value <= 1:
-                raise StapesError(f"{path}: {table}.{name} is {value}; it must lie between 0 and 1")
-    if not 0 <= recipe.optimiser.average < 1:
-        raise StapesError(
-            f"{path}: optimiser.average is {recipe.optimiser.average}; it must be less than 1, 0 for none"
-        )
-
-
-def _require_sensible(path: Path, pruning: Pruning, steps: int) -> None:
-    if not 0.0 < pruning.fraction < 1.0:
-        raise StapesError(
-            f"{path}: pruning.fraction is {pruning.fraction}; give a part of the blocks, above 0 and below 1"
-        )
-    block = pruning.block
-    if len(block) != 2 or not all(isinstance(n, int) and n > 0 and n % 4 == 0 for n in block):
-        raise StapesError(
-            f"{path}: pruning.block is {list(block)}; the kernels leave out blocks of 4 rows x 4 columns: give multiples of 4"
-        )
-    if not 0 <= pruning.first_step < pruning.last_step <= steps:
-        raise StapesError(
-            f"{path}: pruning from step {pruning.first_step} to {pruning.last_step}; give first_step below last_step,"
-            f" and last_step at most optimiser.steps ({steps})"
-        )
-    if pruning.every < 1:
-        raise StapesError(f"{path}: pruning.every is {pruning.every}; give a number of steps, 1 or more")
-
-
-def _require_fit_for_gtcrn(path: Path, recipe: Recipe) -> None:
-    if recipe.quantisation is not None:
-        raise StapesError(f"{path}: [quantisation] imitates the integer GRU mask only; leave it out for gtcrn")
-    if recipe.data.front_end != "float":
-        raise StapesError(f"{path}: data.front_end is of the Wiener filter, which gtcrn does not have; leave it out")
-    if recipe.deployment != Deployment():
-        raise StapesError(f"{path}: [deployment] is of the Wiener filter, which gtcrn does not have; leave it out")
-
-
-def _fill(kind: type, values: dict[str, Any], where: str) -> Any:
-    fields = {item.name: item for item in dataclasses.fields(kind)}
-    unknown = sorted(set(values) - set(fields))
-    if unknown:
-        raise StapesError(f"unknown key {where}{unknown[0]}; known: {', '.join(fields)}")
-    filled, hints = {}, get_type_hints(kind)
-    for name, value in values.items():
-        if not where and name in {"model", *_TABLES}:
-            if not isinstance(value, dict):
-                raise StapesError(f"{name} is a table: write [{name}]")
-            filled[name] = _fill(_TABLES[name], value, f"{name}.") if name in _TABLES else _model(value)
-        elif not _fits(value, hints[name]):
-            raise StapesError(f"{where}{name} is {value!r}; it must be {_words(hints[name])}")
-        else:
-            filled[name] = tuple(value) if isinstance(value, list) else value
-    return kind(**filled)
-
-
-def _fits(value: Any, hint: Any) -> bool:
-    """Whether a value of a TOML file is of a field's type; integers serve as numbers with a point, two numbers as a range."""
-    if get_origin(hint) is tuple:
-        kind, *others = get_args(hint)
-        right = isinstance(value, list) and len(value) > 0 and all(_fits(item, kind) for item in value)
-        return right and (others == [Ellipsis] or (len(value) == 2 and value[0] <= value[1]))
-    kinds = get_args(hint) or (hint,)
-    finite = not isinstance(value, float) or math.isfinite(value)
-    return finite and (type(value) in kinds or (type(value) is int and float in kinds))
-
-
-def _words(hint: Any) -> str:
-    names = {int: "a whole number", float: "a number", bool: "true or false", str: "text"}
-    if get_origin(hint) is tuple:
-        kind, *others = get_args(hint)
-        return f"a list of {names[kind].split()[-1]}s" if others == [Ellipsis] else "two numbers, the smaller first"
-    return " or ".join(names[kind] for kind in get_args(hint) or (hint,) if kind in names)
-
-
-def _model(values: dict[str, Any]) -> GruMaskConfig | GtcrnModel:
-    kind = values.get("kind", "gru-mask")
-    if kind not in _MODELS:
-        raise StapesError(f"model.kind is {kind!r}; give one of {', '.join(_MODELS)}")
-    numbers = {name: value for name, value in values.items() if name != "kind"}
-    if kind == "gtcrn" and numbers:
-        raise StapesError(f"model.{min(numbers)}: gtcrn is trained as published; [model] holds only its kind")
-    return _fill(_MODELS[kind], numbers, "model.")
+    model = values.get("model", {})
+    kind = "gru-mask"
+    if isinstance(model, dict):
+        kind = model.pop("kind", kind)
+        if not isinstance(kind, str) or kind not in _SCHEMAS:
+            raise StapesError(f"{path}: model.kind is {kind!r}; give one of {', '.join(_SCHEMAS)}")
+        if kind == "gtcrn" and model:
+            raise StapesError(f"{path}: model.{min(model)}: gtcrn is trained as published; [model] holds only its kind")
+    return validated(_SCHEMAS[kind], values, str(path), REMEDY)
 
 
 def _plain(value: Any) -> Any:
