@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from ..models.audio import SoundPath
+from ..models.audio.wiring import wire
 from ..models.errors import Remark, StapesError
 from ..models.pipeline import FloatPipeline
 from ..models.sound_files import SUFFIXES, as_q15, list_audio, probe_audio, q15_to_float, read_audio
@@ -49,10 +50,7 @@ def read_calibration(
     """
     if sound_path is None:
         return _frames(paths, source, label)
-    if len(source.inputs) != 1:
-        raise StapesError(
-            f"the audio path feeds one input, this network has {len(source.inputs)}: {', '.join(source.inputs)}"
-        )
+    given = wire(sound_path, *source.sizes).inputs
     for path in paths:
         if path.suffix.lower() == ".npz" and path.is_file():
             raise StapesError(f"{path}: frames, but this network has an audio path; give recordings with --calibration")
@@ -66,14 +64,16 @@ def read_calibration(
             f"calibration: the audio is next to nothing but silence in its first {sum(map(len, rows)) / sound_path.sample_rate:.0f} s; "
             "give audio of at least one second"
         )
-    (name,) = source.inputs
     sequences = []
     for group in _groups(rows, sound_path.hop):
         padded = _padded(group)
-        features = FloatPipeline(sound_path).analyse(q15_to_float(padded))["features"]
+        analysed = FloatPipeline(sound_path).analyse(q15_to_float(padded))
         sequences += [
-            {name: values[: len(row) // sound_path.hop].astype(np.float32)}
-            for values, row in zip(features, group, strict=True)
+            {
+                name: analysed[q.plain][index, : len(row) // sound_path.hop].astype(np.float32)
+                for name, q in given.items()
+            }
+            for index, row in enumerate(group)
             if len(row) >= sound_path.hop
         ]
     if not sequences:

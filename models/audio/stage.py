@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 Values = Mapping[str, np.ndarray]
 
 MOST_STAGES = 32
+LONGEST_TENSOR_NAME = 256
 AGAIN = "correct it and write the file again"
 
 
@@ -39,7 +40,8 @@ class Quantity:
     `shape` is of one utterance, in numbers and the letters N, F, S, H; () is a scalar. `true_value` and `bound` say in words what the
     integers mean and what bounds them; `limits` are the smallest and the largest one, where another stage relies on them.
     `role`: "made" for other stages, "state" from frame to frame, "inside" of the stage's own computation; "features" are made for
-    the network, a "mask" is asked of it.
+    the network, what is "asked" is made by it. `tensor` names the network's input or output that such a quantity is; "" is the
+    only one.
     """
 
     name: str
@@ -47,8 +49,9 @@ class Quantity:
     shape: tuple[int | str, ...]
     true_value: str
     bound: str
-    role: Literal["made", "state", "inside", "features", "mask"] = "made"
+    role: Literal["made", "state", "inside", "features", "asked"] = "made"
     limits: tuple[int, int] | None = None
+    tensor: str = ""
 
     @property
     def plain(self) -> str:
@@ -63,7 +66,7 @@ class Quantity:
 
     @property
     def known_limits(self) -> tuple[int, int]:
-        """`limits` of features and masks, which all have them."""
+        """`limits` of features and of what is asked of the network, which all have them."""
         assert self.limits is not None, self.name
         return self.limits
 
@@ -117,6 +120,8 @@ class Stage:
     kind: ClassVar[str]
     # What the simulators and the C show of it besides the tensors of the network, in this order.
     traced: ClassVar[tuple[str, ...]] = ()
+    # What the network gives it is free where there is no sound: it is judged by the sound, not by its own distance.
+    judged_by_sound: ClassVar[bool] = False
 
     @property
     def reads(self) -> tuple[str, ...]:
@@ -125,7 +130,7 @@ class Stage:
 
     @property
     def quantities(self) -> tuple[Quantity, ...]:
-        """Everything that it makes, keeps or computes, in order; a stage behind the network also the mask that it asks for."""
+        """Everything that it makes, keeps or computes, in order; a stage behind the network also what it asks for."""
         raise NotImplementedError
 
     def check(self, transform: Transform) -> None:
@@ -155,9 +160,6 @@ class Stage:
 class Filter(Stage):
     """A stage behind the network that takes its mask."""
 
-    # A mask whose values are free where there is no sound is judged by the sound, not by its own distance.
-    judged_by_sound: ClassVar[bool] = False
-
     def under(self, gain: np.ndarray) -> np.ndarray:
         """The gain that the mask multiplies, of the shape of the Wiener gain."""
         return np.ones_like(gain)
@@ -165,6 +167,12 @@ class Filter(Stage):
     def in_training(self, mask: Tensor, under: Tensor) -> Tensor:
         """The factor of the spectrum (B, T, F), differentiable, from a mask and the gain under it."""
         raise NotImplementedError
+
+
+def require_tensor(setting: str, name: str) -> None:
+    """Raise StapesError for what names no tensor of a network."""
+    if len(name) > LONGEST_TENSOR_NAME or not name.isprintable():
+        raise StapesError(f"{setting} {name[:40]!r}: give the name of a tensor of the network")
 
 
 def from_table(table: object, label: str) -> Stage:
@@ -195,7 +203,7 @@ def kinds() -> dict[str, type[Stage]]:
 def _depth(kind: type[Stage], known: Mapping[str, type[Stage]]) -> int:
     """Stages before this one on the longest way to it."""
     stage = kind()
-    asked = any(q.role == "mask" for q in stage.quantities)
+    asked = any(q.role == "asked" for q in stage.quantities)
     before = [
         other
         for other in known.values()

@@ -48,14 +48,16 @@ def values(shape: tuple[int | str, ...], sound_path: SoundPath) -> int:
 
 
 def place(sound_path: SoundPath) -> Memory:
-    """Steps are the stages in front of the network, features to its input, the network, its output to the mask, the stages behind it."""
+    """Steps are the stages in front of the network, features to its inputs, the network, its outputs to what is asked for, the stages
+    behind it.
+    """
     before, after = sound_path.before, sound_path.after
     to_network, network, to_mask = len(before), len(before) + 1, len(before) + 2
     steps = [*enumerate(before), *enumerate(after, to_mask + 1)]
     made = {q.name: (step, q) for step, stage in steps for q in stage.makes if q.shape and q.name != "output_q15"}
-    made[sound_path.mask.name] = (to_mask, sound_path.mask)
+    made |= {quantity.name: (to_mask, quantity) for quantity in sound_path.asked}
     last = {name: step for step, stage in steps for name in stage.reads}
-    last[sound_path.features.name] = to_network
+    last |= {quantity.name: to_network for quantity in sound_path.given}
     arrays: dict[str, Array] = {}
     buffers: list[Buffer] = []
     for name, (first, quantity) in made.items():
