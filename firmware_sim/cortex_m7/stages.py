@@ -37,9 +37,9 @@ def _order() -> tuple[str, ...]:
 
 
 def _behind(asks: list[str]) -> list[str]:
-    """Kinds that stand behind those that ask for a mask."""
+    """Kinds that stand behind the network."""
     known = list(kinds())
-    return known[known.index(asks[-1]) + 1 :]
+    return known[known.index(asks[0]) :]
 
 
 ORDER = _order()

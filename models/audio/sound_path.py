@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -16,8 +16,8 @@ from .transform import Transform
 class SoundPath:
     """Stages in the order in which a sample meets them: the transform first, what makes output_q15 last.
 
-    The network stands in front of the first stage that reads something of it; by then all that it is given is made. Raises
-    StapesError in one line for a stage that reads what nobody made before it.
+    The network stands in front of the first stage that reads something of it, or takes the place of what was there before; by then
+    all that it is given is made. Raises StapesError in one line for a stage that reads what nobody made before it.
     """
 
     stages: tuple[Stage, ...]
@@ -27,21 +27,31 @@ class SoundPath:
             raise StapesError(f"path: {len(self.stages)} stages; give 1 to {MOST_STAGES}")
         if not isinstance(self.stages[0], Transform):
             raise StapesError(f"path: stage {self.stages[0].kind!r} stands first; begin with 'transform'")
-        made = {"block_q15", *(q.name for q in self.asked)}
+        made: dict[str, tuple[int | str, ...]] = {"block_q15": ("H",), **{q.name: q.shape for q in self.asked}}
         for stage in self.stages:
             missing = [name for name in stage.reads if name not in made]
             if missing:
                 raise StapesError(f"path: stage {stage.kind!r} reads {missing[0]}, which {self._remedy(missing[0])}")
+            self._check_shapes(stage, made)
             for quantity in stage.makes:
-                if quantity.name in made:
+                if quantity.name in made and quantity.name not in stage.replaces:
                     raise StapesError(
                         f"path: stage {stage.kind!r} makes {quantity.name} again; leave one of the two out"
                     )
-                made.add(quantity.name)
+                made[quantity.name] = quantity.shape
             stage.check(self.stages[0])
         if self.stages[-1].makes[-1].name != "output_q15":
             raise StapesError(f"path: stage {self.stages[-1].kind!r} stands last; end with 'inverse'")
         self._check_network()
+
+    @staticmethod
+    def _check_shapes(stage: Stage, made: Mapping[str, tuple[int | str, ...]]) -> None:
+        for name, shape in stage.expects.items():
+            if made[name] != shape:
+                told = [" x ".join(map(str, each)) for each in (shape, made[name])]
+                raise StapesError(
+                    f"path: stage {stage.kind!r} reads {name} of {told[0]} and is given {told[1]}; let the settings of both agree"
+                )
 
     def _check_network(self) -> None:
         """The network is given something, and asked for something behind it; each of its tensors is one quantity."""
@@ -52,6 +62,10 @@ class SoundPath:
             )
         if self._place(given, makes=True)[-1] > self._place(asked, makes=False)[0]:
             raise StapesError("path: a mask is read before the features of its network are made; change the order")
+        if self._place(given, makes=True)[-1] >= len(self.before):
+            raise StapesError(
+                f"path: stage {self.after[0].kind!r} stands before the features of the network are made; put it behind them"
+            )
         for what, ends in (("input", given), ("output", asked)):
             names = [quantity.tensor for quantity in ends]
             for name in names:
@@ -63,10 +77,10 @@ class SoundPath:
                     )
 
     def _remedy(self, name: str) -> str:
-        makers = [stage.kind for stage in self.stages if name in [q.name for q in stage.makes]]
+        makers = [stage.kind for stage in self.stages if stage.begins(name)]
         if makers:
             return f"is made behind it; put {makers[0]!r} before it"
-        known = [kind for kind, stage in kinds().items() if name in [q.name for q in stage().makes]]
+        known = [kind for kind, stage in kinds().items() if stage().begins(name)]
         return f"no stage makes; put {known[0]!r} before it" if known else "nothing makes"
 
     def _place(self, ends: tuple[Quantity, ...], makes: bool) -> list[int]:
@@ -107,18 +121,19 @@ class SoundPath:
 
     @property
     def latency(self) -> int:
-        """Algorithmic latency in samples: the synthesis window, of which one hop is buffering."""
-        return self.transform.synthesis
+        """Algorithmic latency in samples: the synthesis window, of which one hop is buffering, and the look-ahead."""
+        return self.delay + self.hop
 
     @property
     def delay(self) -> int:
         """Samples by which the output stream lags the input stream."""
-        return self.transform.synthesis - self.transform.hop
+        return self.transform.synthesis - self.hop + self.hop * sum(stage.delay_frames for stage in self.stages)
 
     @cached_property
     def before(self) -> tuple[Stage, ...]:
         """The stages in front of the network."""
-        return self.stages[: self._place(self.asked, makes=False)[0]]
+        replacing = [i for i, stage in enumerate(self.stages) if stage.replaces]
+        return self.stages[: min(self._place(self.asked, makes=False)[0], *replacing[:1], len(self.stages))]
 
     @cached_property
     def after(self) -> tuple[Stage, ...]:

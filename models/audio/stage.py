@@ -120,6 +120,8 @@ class Stage:
     kind: ClassVar[str]
     # What the simulators and the C show of it besides the tensors of the network, in this order.
     traced: ClassVar[tuple[str, ...]] = ()
+    # Quantities that it makes anew in the place of those before it, for the stages behind it; it stands behind the network then.
+    replaces: ClassVar[tuple[str, ...]] = ()
     # What the network gives it is free where there is no sound: it is judged by the sound, not by its own distance.
     judged_by_sound: ClassVar[bool] = False
 
@@ -132,6 +134,21 @@ class Stage:
     def quantities(self) -> tuple[Quantity, ...]:
         """Everything that it makes, keeps or computes, in order; a stage behind the network also what it asks for."""
         raise NotImplementedError
+
+    @property
+    def expects(self) -> dict[str, tuple[int | str, ...]]:
+        """Shapes that quantities which it reads must have, where others can be made."""
+        return {}
+
+    @property
+    def sizes(self) -> dict[str, int]:
+        """What further letters in the shapes of its state in C stand for."""
+        return {}
+
+    @property
+    def delay_frames(self) -> int:
+        """Frames by which the stage makes the sound late."""
+        return 0
 
     def check(self, transform: Transform) -> None:
         """Raise StapesError where the settings cannot work with the path's transform."""
@@ -149,6 +166,10 @@ class Stage:
     def makes(self) -> tuple[Quantity, ...]:
         """What other stages and the network may read."""
         return tuple(q for q in self.quantities if q.role in ("made", "features"))
+
+    def begins(self, name: str) -> bool:
+        """Whether it makes a quantity of this name where there was none."""
+        return name not in self.replaces and any(quantity.name == name for quantity in self.makes)
 
     def to_table(self) -> dict[str, Any]:
         """Kind and settings, ready for JSON; what equals its default is left out, so that a new setting changes no hash."""
@@ -197,17 +218,18 @@ def kinds() -> dict[str, type[Stage]]:
         for item in vars(importlib.import_module(f".{module}", __package__)).values():
             if isinstance(item, type) and issubclass(item, Stage) and "kind" in vars(item) and item.kind == module:
                 found[item.kind] = item
-    return dict(sorted(found.items(), key=lambda entry: (_depth(entry[1], found), entry[0])))
+    ends = {name: kind().begins("output_q15") for name, kind in found.items()}
+    return dict(sorted(found.items(), key=lambda entry: (_depth(entry[1], found), ends[entry[0]], entry[0])))
 
 
 def _depth(kind: type[Stage], known: Mapping[str, type[Stage]]) -> int:
     """Stages before this one on the longest way to it."""
     stage = kind()
-    asked = any(q.role == "asked" for q in stage.quantities)
+    behind = bool(stage.replaces) or any(q.role == "asked" for q in stage.quantities)
     before = [
         other
         for other in known.values()
         for made in other().makes
-        if made.name in stage.reads or (asked and made.role == "features")
+        if (made.name in stage.reads and made.name not in other.replaces) or (behind and made.role == "features")
     ]
     return 1 + max((_depth(other, known) for other in before), default=-1)

@@ -115,11 +115,11 @@ class CAudioPath:
         for stage in sound_path.stages:
             c = c_stage(stage.kind)
             for quantity in stage.makes:
-                if quantity.shape and quantity.name != "output_q15":
+                if quantity.shape and quantity.name not in self.arrays:
                     self.arrays[quantity.name] = self._fenced(values(quantity.shape, sound_path), quantity.dtype)
             for member in (*c.state, *c.scratch):
                 if member.shape is not None:
-                    self.arrays[member.name] = self._fenced(values(member.shape, sound_path), member.dtype)
+                    self.arrays[member.name] = self._fenced(values(member.shape, sound_path, stage), member.dtype)
             if c.state:
                 known = {m.name: pointer_to(self.arrays[m.name]) for m in c.state if m.shape is not None}
                 self.states[stage.kind] = structure(f"{stage.kind}_state", c.state)(**known)
@@ -150,7 +150,8 @@ class CAudioPath:
         """The function of a stage and how each of its arguments is found: a value, or the scalar of a state."""
         c = c_stage(stage.kind)
         known = {*stage.reads, *(q.name for q in stage.makes), *(m.name for m in c.scratch)}
-        scalars = {q.name: (s.kind, q) for s in self.sound_path.stages for q in s.makes if not q.shape}
+        index = self.sound_path.stages.index(stage)
+        scalars = {q.name: (s.kind, q) for s in self.sound_path.stages[:index] for q in s.makes if not q.shape}
         found = []
         for name in c.arguments:
             if name in scalars:
@@ -159,7 +160,6 @@ class CAudioPath:
             else:
                 array = self.arrays.get(name)
                 found.append((name, None, pointer_to(array) if name in known and array is not None else None))
-        index = self.sound_path.stages.index(stage)
         state = [byref(self.states[stage.kind])] if stage.kind in self.states else []
         return getattr(self.c, _function(self.params[index])), [byref(self.structs[index]), *state], found
 
@@ -171,7 +171,7 @@ class CAudioPath:
         for name, state, value in rest:
             if state is not None:
                 arguments.append(value(getattr(state, name)))
-            elif name in given:
+            elif name in given and name in stage.reads:
                 arguments.append(None if given[name] is None else pointer_to(given[name]))
             else:
                 arguments.append(value)

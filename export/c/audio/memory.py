@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ....models.audio import SoundPath, Stage
+from ....models.audio import Quantity, SoundPath, Stage
 from ...memory import Buffer, plan
 from .stage import c_stage
 
@@ -41,9 +41,9 @@ class Memory:
     scratch_bytes: int
 
 
-def values(shape: tuple[int | str, ...], sound_path: SoundPath) -> int:
-    """How many a shape holds; see `Quantity.shape`."""
-    letters = sound_path.transform.sizes
+def values(shape: tuple[int | str, ...], sound_path: SoundPath, stage: Stage | None = None) -> int:
+    """How many a shape holds; see `Quantity.shape`; in the state of a stage with the stage's own letters."""
+    letters = {**sound_path.transform.sizes, **(stage.sizes if stage is not None else {})}
     return math.prod(letters[part] if isinstance(part, str) else part for part in shape)
 
 
@@ -54,7 +54,12 @@ def place(sound_path: SoundPath) -> Memory:
     before, after = sound_path.before, sound_path.after
     to_network, network, to_mask = len(before), len(before) + 1, len(before) + 2
     steps = [*enumerate(before), *enumerate(after, to_mask + 1)]
-    made = {q.name: (step, q) for step, stage in steps for q in stage.makes if q.shape and q.name != "output_q15"}
+    made: dict[str, tuple[int, Quantity]] = {}
+    for step, stage in steps:
+        for quantity in stage.makes:
+            if quantity.shape and quantity.name != "output_q15":
+                # What takes another's place stands in its memory.
+                made.setdefault(quantity.name, (step, quantity))
     made |= {quantity.name: (to_mask, quantity) for quantity in sound_path.asked}
     last = {name: step for step, stage in steps for name in stage.reads}
     last |= {quantity.name: to_network for quantity in sound_path.given}

@@ -18,7 +18,7 @@ from ...template import Code
 from ..constants import Constants
 from ..text import SUFFIXES, Names, code, initialiser, listed
 from .memory import Memory, place, scratch_name, values
-from .stage import c_stage
+from .stage import Member, c_stage
 
 # The constants of the only input and of the only output of a network; of several ones each has the name of its quantity.
 _INPUT, _OUTPUT = "audio_input", "audio_output"
@@ -193,12 +193,8 @@ class _Writer:
         self.sound_path = sound_path
         self.memory: Memory = place(sound_path)
         self.entries = entries
-        self.scalars = {
-            q.name: f"ctx->audio.{stage.kind}.{q.name}"
-            for stage in sound_path.stages
-            for q in stage.makes
-            if not q.shape
-        }
+        # Filled stage after stage: the last one that made a scalar is whose is read.
+        self.scalars: dict[str, str] = {}
 
     def expression(self, name: str) -> str:
         """A quantity in C: a pointer to an array, or the value of a scalar."""
@@ -222,7 +218,7 @@ class _Writer:
         c = c_stage(stage.kind)
         scratch = {member.name: scratch_name(stage, member.name) for member in c.scratch}
         pointers = [line for key in scratch.values() for line in self.pointer(key)]
-        own = [q.name for q in stage.makes if q.name in self.memory.arrays]
+        own = [q.name for q in stage.makes if q.name in self.memory.arrays and q.name not in stage.replaces]
         pointers += [line for name in own for line in self.pointer(name)]
         known = {*stage.reads, *(q.name for q in stage.makes)}
         arguments = [
@@ -230,6 +226,7 @@ class _Writer:
         ]
         state = [f"&ctx->audio.{stage.kind}"] if c.state else []
         given = [f"&audio_{stage.kind}_params", *state, *arguments]
+        self.scalars |= {q.name: f"ctx->audio.{stage.kind}.{q.name}" for q in stage.makes if not q.shape}
         line = listed(f"    {c_function(stage, self.sound_path)}", given, ";")
         asked = {quantity.name for quantity in self.sound_path.asked}
         traced = tuple(self.trace(stage, name) for name in stage.traced if name not in asked)
@@ -270,12 +267,20 @@ class _Writer:
                 size, alignment = struct_bytes(state)
                 made.append(Declared(code(f"stapes_{stage.kind}_state {stage.kind}"), size, alignment))
             made += [
-                self._array(f"{stage.kind}_{member.name}", member.dtype, values(member.shape, self.sound_path))
-                for member in state
-                if member.shape is not None
+                self._array(f"{stage.kind}_{member.name}", member.dtype, size)
+                for member, size in self._arrays(stage)
+                if size
             ]
         kept = [array for array in self.memory.arrays.values() if array.offset is None]
         return (*made, *(self._array(array.name, array.dtype, array.size) for array in kept))
+
+    def _arrays(self, stage: Stage) -> list[tuple[Member, int]]:
+        """The arrays of a state, each with the number of its values, which may be none."""
+        return [
+            (member, values(member.shape, self.sound_path, stage))
+            for member in c_stage(stage.kind).state
+            if member.shape is not None
+        ]
 
     def _array(self, name: str, dtype: str, size: int) -> Declared:
         width = np.dtype(dtype).itemsize
@@ -284,10 +289,11 @@ class _Writer:
     def binds(self) -> tuple[Code, ...]:
         """The states pointed at their arrays."""
         return tuple(
-            Code(f"    ctx->audio.{stage.kind}.{member.name} = ctx->audio.{stage.kind}_{member.name};")
+            Code(
+                f"    ctx->audio.{stage.kind}.{member.name} = {f'ctx->audio.{stage.kind}_{member.name}' if size else 'NULL'};"
+            )
             for stage in self.sound_path.stages
-            for member in c_stage(stage.kind).state
-            if member.shape is not None
+            for member, size in self._arrays(stage)
         )
 
     def resets(self) -> tuple[Code, ...]:
