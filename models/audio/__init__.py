@@ -10,6 +10,7 @@ power, wiener  its power; the gain of the Wiener filter, and what its voice acti
 log, ...       features: of the power, with the Wiener gain or without (power_features, level: what they share), or of the spectrum
                the NETWORK stands here: one or several kinds of features in, a mask out, or what else the stages behind it ask for
 mask, ...      a real mask on the spectrum, or a complex one
+look_ahead     the spectrum of some frames ago for what follows: band_gains, deep_filter, post_filter, attenuation_limit
 erb            bands of DeepFilterNet, which features and gains share
 inverse        the spectrum to a hop of samples
 formats        the table of all quantities
