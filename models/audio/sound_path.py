@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -28,11 +28,15 @@ class SoundPath:
         if not isinstance(self.stages[0], Transform):
             raise StapesError(f"path: stage {self.stages[0].kind!r} stands first; begin with 'transform'")
         made: dict[str, tuple[int | str, ...]] = {"block_q15": ("H",), **{q.name: q.shape for q in self.asked}}
+        late: set[str] = set()
         for stage in self.stages:
             missing = [name for name in stage.reads if name not in made]
             if missing:
                 raise StapesError(f"path: stage {stage.kind!r} reads {missing[0]}, which {self._remedy(missing[0])}")
+            self._check_frame(stage, late)
             self._check_shapes(stage, made)
+            if stage.delay_frames:
+                late = made.keys() - {q.name for q in (*self.asked, *stage.makes)}
             for quantity in stage.makes:
                 if quantity.name in made and quantity.name not in stage.replaces:
                     raise StapesError(
@@ -43,6 +47,15 @@ class SoundPath:
         if self.stages[-1].makes[-1].name != "output_q15":
             raise StapesError(f"path: stage {self.stages[-1].kind!r} stands last; end with 'inverse'")
         self._check_network()
+
+    @staticmethod
+    def _check_frame(stage: Stage, late: Set[str]) -> None:
+        """What was made in front of a look-ahead, and not by it anew, is of another frame than what stages behind it work on."""
+        for name in stage.reads:
+            if name in late:
+                raise StapesError(
+                    f"path: stage {stage.kind!r} reads {name}, which is of the present frame; behind a look-ahead leave the stage out"
+                )
 
     @staticmethod
     def _check_shapes(stage: Stage, made: Mapping[str, tuple[int | str, ...]]) -> None:
@@ -127,7 +140,7 @@ class SoundPath:
     @property
     def delay(self) -> int:
         """Samples by which the output stream lags the input stream."""
-        return self.transform.synthesis - self.hop + self.hop * sum(stage.delay_frames for stage in self.stages)
+        return self.transform.delay + self.hop * sum(stage.delay_frames for stage in self.stages)
 
     @cached_property
     def before(self) -> tuple[Stage, ...]:

@@ -199,6 +199,16 @@ def test_what_cannot_work_is_refused(stages, message):
         deep_path(*stages)
 
 
+def test_a_gain_of_another_frame_is_refused():
+    order = ["transform", "power", "wiener", "log", "look_ahead", "mask", "inverse"]
+    with pytest.raises(
+        StapesError, match="stage 'mask' reads gain_q15, which is of the present frame; behind a look-ahead leave"
+    ):
+        SoundPath.from_tables(
+            [{"kind": kind} | ({"past": 0, "bins": 0} if kind == "look_ahead" else {}) for kind in order]
+        )
+
+
 def test_features_behind_the_look_ahead_are_refused():
     order = ["transform", "look_ahead", "complex", "band_gains", "inverse"]
     with pytest.raises(StapesError, match="'look_ahead' stands before the features of the network are made"):
