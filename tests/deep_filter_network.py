@@ -45,6 +45,6 @@ def deep_filter_network(path: Path, sound_path: SoundPath, seed: int = 0) -> Pat
             nodes.append(helper.make_node("Sigmoid", ["gains_1"], ["gains"]))
         outputs[name] = (1, size)
     state = (1, HIDDEN)
-    model = make(nodes, {"features": (3, sound_path.transform.bins), "h": state}, outputs | {"h_out": state}, constants)
+    model = make(nodes, {"features": (1, given), "h": state}, outputs | {"h_out": state}, constants)
     onnx.save(model, str(path))
     return path
