@@ -5,14 +5,13 @@ from __future__ import annotations
 import hashlib
 import math
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
 from ..models.audio import SoundPath
-from ..models.audio.wiring import wire
 from ..models.errors import Remark, StapesError
 from ..models.pipeline import FloatPipeline
 from ..models.sound_files import SUFFIXES, as_q15, list_audio, probe_audio, q15_to_float, read_audio
@@ -29,6 +28,18 @@ MOST_PADDED_FRAMES = 2 * MAX_FRAMES
 LEAST_FRAMES = 29
 
 
+@dataclass(frozen=True)
+class Hears:
+    """How the inputs of a network are made of sound at `rate` Hz, `hop` samples a frame, where no audio path makes them.
+
+    `features`: audio (B, S) in [-1, 1) -> input name -> (B, T, size).
+    """
+
+    rate: int
+    hop: int
+    features: Callable[[np.ndarray], Mapping[str, np.ndarray]]
+
+
 @dataclass(frozen=True, eq=False)
 class Calibration:
     """Frames for calibration, and where they come from: `files` are (name, hash); `audio_q15` is empty without audio.
@@ -42,39 +53,42 @@ class Calibration:
 
 
 def read_calibration(
-    paths: list[Path], sound_path: SoundPath | None, source: StreamingOnnx, vector_samples: int, label: str
+    paths: list[Path],
+    sound_path: SoundPath | None,
+    source: StreamingOnnx,
+    vector_samples: int,
+    label: str,
+    hears: Hears | None = None,
 ) -> Calibration:
     """The calibration data of a network, by default the clips that come along; at most MAX_FRAMES frames, in the order of the files.
 
-    `label` is what the network is called. Raises StapesError before any work: files that cannot be read, are silent or too short, or do not fit the network.
+    `label` is what the network is called, `hears` how a network without an audio path is fed. Raises StapesError before any work: files that cannot be read, are silent or too short, or do not fit the network.
     """
-    if sound_path is None:
+    frames = [path for path in paths if path.suffix.lower() == ".npz" and path.is_file()]
+    if sound_path is not None:
+        hears = _through(sound_path, source)
+    if hears is None or (sound_path is None and frames):
         return _frames(paths, source, label)
-    given = wire(sound_path, *source.sizes).inputs
-    for path in paths:
-        if path.suffix.lower() == ".npz" and path.is_file():
-            raise StapesError(f"{path}: frames, but this network has an audio path; give recordings with --calibration")
+    for path in frames:
+        raise StapesError(f"{path}: frames, but this network has an audio path; give recordings with --calibration")
     found = list_audio(paths or [CALIBRATION])
     for path in found:
         probe_audio(path)
-    rows = _recordings(found, sound_path.hop, sound_path.sample_rate)
-    heard = (sound_path.startup_frames or LEAST_FRAMES) * sound_path.hop
+    hop = hears.hop
+    rows = _recordings(found, hop, hears.rate)
+    heard = ((sound_path.startup_frames if sound_path is not None else 0) or LEAST_FRAMES) * hop
     if sum(np.count_nonzero(row) for row in rows) < heard:
         raise StapesError(
-            f"calibration: the audio is next to nothing but silence in its first {sum(map(len, rows)) / sound_path.sample_rate:.0f} s; "
+            f"calibration: the audio is next to nothing but silence in its first {sum(map(len, rows)) / hears.rate:.0f} s; "
             "give audio of at least one second"
         )
     sequences = []
-    for group in _groups(rows, sound_path.hop):
-        padded = _padded(group)
-        analysed = FloatPipeline(sound_path).analyse(q15_to_float(padded))
+    for group in _groups(rows, hop):
+        features = hears.features(q15_to_float(_padded(group)))
         sequences += [
-            {
-                name: analysed[q.plain][index, : len(row) // sound_path.hop].astype(np.float32)
-                for name, q in given.items()
-            }
+            {name: values[index, : len(row) // hop].astype(np.float32) for name, values in features.items()}
             for index, row in enumerate(group)
-            if len(row) >= sound_path.hop
+            if len(row) >= hop
         ]
     if not sequences:
         raise StapesError("calibration: no recording is as long as one frame; give audio of at least one second")
@@ -82,6 +96,20 @@ def read_calibration(
     first = np.zeros((1, min(longest, vector_samples)), np.int16)
     first[0, : len(rows[0])] = rows[0][: first.shape[1]]
     return Calibration(sequences, [(path.name, _sha256(path)) for path in found], first)
+
+
+def _through(sound_path: SoundPath, source: StreamingOnnx) -> Hears:
+    """What the float audio path makes of sound for the network's input."""
+    if len(source.inputs) != 1:
+        raise StapesError(
+            f"the audio path feeds one input, this network has {len(source.inputs)}: {', '.join(source.inputs)}"
+        )
+    (name,) = source.inputs
+
+    def features(audio: np.ndarray) -> dict[str, np.ndarray]:
+        return {name: FloatPipeline(sound_path).analyse(audio)["features"]}
+
+    return Hears(sound_path.sample_rate, sound_path.hop, features)
 
 
 def _recordings(paths: list[Path], hop: int, rate: int) -> list[np.ndarray]:

@@ -12,7 +12,7 @@ states    which input is which output of the frame before
 model     all of it: the checked model
 """
 
-from .file import OnnxFile, first_line, load_onnx, onnx_of, with_states
+from .file import OnnxFile, first_line, load_onnx, onnx_of, parse_onnx, with_states
 from .model import StreamingOnnx, check_model, read_onnx
 from .states import STATES_KEY
 
@@ -24,6 +24,7 @@ __all__ = [
     "first_line",
     "load_onnx",
     "onnx_of",
+    "parse_onnx",
     "read_onnx",
     "with_states",
 ]

@@ -42,7 +42,11 @@ def load_onnx(path: str | Path) -> OnnxFile:
     path = Path(path)
     if not path.is_file():
         raise StapesError(f"{path}: no such file; give a streaming ONNX model")
-    content = path.read_bytes()
+    return parse_onnx(path.read_bytes(), path)
+
+
+def parse_onnx(content: bytes, path: Path) -> OnnxFile:
+    """The model in the bytes of the file at `path`, beside which its data may stand; raises StapesError as `load_onnx`."""
     try:
         model = onnx.load_model_from_string(content)
     except Exception as error:

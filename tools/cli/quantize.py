@@ -11,13 +11,18 @@ from .loading import loading
 
 
 def quantize(
-    checkpoint: Annotated[Path, typer.Argument(help="A .pt, .pth or .tar checkpoint, or a streaming .onnx file.")],
+    checkpoint: Annotated[
+        Path,
+        typer.Argument(help="A .pt, .pth or .tar checkpoint, a streaming .onnx file, or DeepFilterNet3_onnx.tar.gz."),
+    ],
     output: Annotated[Path, typer.Option("-o", "--output", help="Folder for the bundle.")],
-    model: Annotated[str, typer.Option(help="Network of a checkpoint: auto, gru-mask or gtcrn.")] = "auto",
+    model: Annotated[
+        str, typer.Option(help="Network of a checkpoint: auto, gru-mask, gtcrn or deepfilternet3.")
+    ] = "auto",
     recipe: Annotated[
         str,
         typer.Option(
-            help="A built-in recipe, a TOML file (see `quantize/recipes`), or auto, which finds one. Default: w8a16, gtcrn_w8a16 for GTCRN."
+            help="A built-in recipe, a TOML file (see `quantize/recipes`), or auto, which finds one. Default: w8a16, gtcrn_w8a16 for GTCRN, dfn3_w8a16 for DeepFilterNet3."
         ),
     ] = "",
     budget: Annotated[
@@ -50,6 +55,8 @@ def quantize(
     `stapes quantize models/zoo/gru_mask.pt -o build/mask`
 
     `stapes quantize mine.onnx -o build/mine --recipe w8a8 --calibration recordings/`
+
+    `stapes quantize DeepFilterNet3_onnx.tar.gz -o build/dfn3`
 
     `stapes quantize gtcrn.tar -o build/gtcrn --recipe auto --budget 0.03`
     """

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 import os
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import onnx
@@ -11,8 +13,8 @@ from torch import nn
 
 from ...export.c.names import free_name
 from ...models import checkpoint as checkpoints
+from ...models import deepfilternet
 from ...models.audio import SoundPath, from_front_end, read_sound_path
-from ...models.audio.wiring import wire
 from ...models.errors import StapesError
 from ...models.gru_mask import GruMask
 from ...models.gtcrn import Gtcrn
@@ -20,9 +22,22 @@ from ...models.gtcrn.official_onnx import is_gtcrn
 from ...models.onnx_export import FRONT_END_KEY, STAGES_KEY, to_proto
 from ...models.schema import parse_json, read_toml
 from ...quantize.audio import path_params
-from ...quantize.onnx_reader import OnnxFile, StreamingOnnx, check_model, load_onnx, onnx_of, with_states
+from ...quantize.onnx_reader import (
+    OnnxFile,
+    StreamingOnnx,
+    check_model,
+    load_onnx,
+    onnx_of,
+    parse_onnx,
+    with_states,
+)
+from ...quantize.streaming import make_streaming
+from ..calibration import Hears
 
 Network = str | os.PathLike[str] | nn.Module | onnx.ModelProto
+
+# What `model` may name beside `auto`.
+MODELS = (*checkpoints.NETWORKS, deepfilternet.NAME)
 
 
 @dataclass(frozen=True)
@@ -36,12 +51,17 @@ class Named:
 
 @dataclass(frozen=True, eq=False)
 class Read:
-    """A network that was read: its streaming ONNX model and the bytes of that, what lowering needs, and the bytes that it came in."""
+    """A network that was read: its streaming ONNX model and the bytes of that, what lowering needs, and the bytes that it came in.
+
+    `hears`: what makes its inputs of sound, where no audio path does; `recipe`: the one that serves it best, where one comes along.
+    """
 
     model: onnx.ModelProto
     content: bytes
     source: StreamingOnnx
     whole: bytes
+    hears: Hears | None = None
+    recipe: str | None = None
 
 
 def named(network: Network) -> Named:
@@ -58,6 +78,8 @@ def named(network: Network) -> Named:
             "module, or an onnx.ModelProto"
         )
     path = Path(network)
+    if path.exists() and deepfilternet.is_deepfilternet(path):
+        return Named(str(path), path.resolve().name, deepfilternet.NAME)
     if not path.is_file():
         raise StapesError(f"{path}: no such file; give a checkpoint (.pt, .pth, .tar) or a streaming .onnx file")
     return Named(str(path), path.name, free_name(path.stem))
@@ -67,10 +89,14 @@ def read_network(network: Network, model: str, states: list[str]) -> Read:
     """The streaming ONNX model of a network. An ONNX file is kept as it is, except the official one of GTCRN, whose weights go into
     the same graph as a checkpoint's.
 
-    `model` is `auto` or one of `models.checkpoint.NETWORKS`, `states` are those of an ONNX file, `INPUT=OUTPUT` each.
+    `model` is `auto` or one of MODELS, `states` are those of an ONNX file, `INPUT=OUTPUT` each.
     Raises StapesError for every fault of the input.
     """
     label = named(network).label
+    if isinstance(network, str | os.PathLike) and deepfilternet.is_deepfilternet(Path(network)):
+        return _deepfilternet(Path(network), model, states)
+    if model == deepfilternet.NAME:
+        raise StapesError(f"{label}: not DeepFilterNet3, which is an archive or a folder of three ONNX files")
     file = _onnx_file(network, label)
     if file is None:
         if states:
@@ -84,6 +110,22 @@ def read_network(network: Network, model: str, states: list[str]) -> Read:
         file = with_states(file, states) if states else file
         return Read(file.model, file.content, check_model(file.model, label), file.whole)
     return _of_network(*checkpoints.gtcrn_from_onnx(file.model, label), file.whole, label)
+
+
+def _deepfilternet(path: Path, model: str, states: list[str]) -> Read:
+    """The three graphs as one stream, and the float features that make its inputs of sound."""
+    if model not in ("auto", deepfilternet.NAME) or states:
+        given = f"--model {model}" if model not in ("auto", deepfilternet.NAME) else "--state"
+        raise StapesError(f"{path}: DeepFilterNet3, whose layers and states are known; leave out {given}")
+    files = deepfilternet.read_files(path)
+    settings = deepfilternet.read_settings(files.config, f"{path}: {deepfilternet.CONFIG}")
+    graphs = {name: parse_onnx(content, path / f"{name}.onnx").model for name, content in files.graphs.items()}
+    whole = deepfilternet.join(graphs, settings, str(path))
+    stream = make_streaming(whole, str(path)).model
+    content = stream.SerializeToString(deterministic=True)
+    transform = deepfilternet.transform_of(settings)
+    hears = Hears(transform.sample_rate, transform.hop, partial(deepfilternet.features, settings))
+    return Read(stream, content, check_model(stream, str(path)), files.whole, hears, "dfn3_w8a16")
 
 
 def _onnx_file(network: Network, label: str) -> OnnxFile | None:
@@ -107,7 +149,7 @@ def _of_network(network: GruMask | Gtcrn, sound_path: SoundPath, whole: bytes, l
 
 def judged_by_sound(sound_path: SoundPath | None) -> bool:
     """Whether the sound says how good a network is; else its output does."""
-    return sound_path is not None and sound_path.judged_by_sound
+    return sound_path is not None and sound_path.filter.judged_by_sound
 
 
 def front_end_of(source: StreamingOnnx, given: SoundPath | Path | None, label: str) -> SoundPath | None:
@@ -128,8 +170,17 @@ def front_end_of(source: StreamingOnnx, given: SoundPath | Path | None, label: s
         else:
             return None
         path_params(sound_path)
-        wire(sound_path, *source.sizes)
     except StapesError as error:
         message = str(error)
         raise StapesError(message if message.startswith(f"{label}: ") else f"{label}: {message}") from None
+    for what, names, size in (
+        ("input", source.inputs, sound_path.feature_size),
+        ("output", source.outputs, sound_path.mask_size),
+    ):
+        for name in names if len(names) == 1 else ():
+            if math.prod(source.shapes[name]) != size:
+                raise StapesError(
+                    f"{label}: this front end has {size} values for the network's {what} {name!r}, which has "
+                    f"{math.prod(source.shapes[name])}; give the front end that it was trained with"
+                )
     return sound_path

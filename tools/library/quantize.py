@@ -15,10 +15,9 @@ from ...export.tflite import to_bytes
 from ...firmware_sim.engines.float_engine import FloatEngine
 from ...models.audio import SoundPath
 from ...models.audio.front_end import read_sound_path
-from ...models.checkpoint import NETWORKS
 from ...models.errors import Remark, StapesError
 from ...models.files import check_folder, whole_folder
-from ...quantize.against_source import hold_to_source, output_error, require_running
+from ...quantize.against_source import hold_to_source, output_error
 from ...quantize.audio import require_free_tensors
 from ...quantize.calibrate import Observations, calibrate
 from ...quantize.float_graph import COPIES, FloatGraph
@@ -32,7 +31,7 @@ from ..frames import npz_bytes
 from ..given import given, given_path, given_paths
 from ..progress import progress
 from . import golden
-from .networks import Network, Read, front_end_of, judged_by_sound, named, read_network
+from .networks import MODELS, Network, Read, front_end_of, judged_by_sound, named, read_network
 
 # Of tensors that leave their ranges so many are named; the others mostly follow from these.
 SHOWN = 4
@@ -65,11 +64,13 @@ def quantize(
     """Quantise a network and write a bundle.
 
     network      a checkpoint (.pt, .pth, .tar, .safetensors) or a streaming .onnx file; a torch module in memory (a GRU mask or GTCRN,
-                 ours or one with the same state dict); an `onnx.ModelProto` of one frame a call
+                 ours or one with the same state dict); an `onnx.ModelProto` of one frame a call; DeepFilterNet3's official archive
+                 (DeepFilterNet3_onnx.tar.gz), or the folder that it unpacks to
     output       the folder; only a bundle that was made there before, and is as it was, is replaced
-    recipe       a built-in recipe, a TOML file, a `Recipe`, or `auto`, which finds one; default: `w8a16`, `gtcrn_w8a16` for GTCRN
+    recipe       a built-in recipe, a TOML file, a `Recipe`, or `auto`, which finds one; default: `w8a16`, `gtcrn_w8a16` for
+                 GTCRN, `dfn3_w8a16` for DeepFilterNet3
     budget       with `auto`: how much PESQ the integers may lose against float
-    model        network of a checkpoint: `auto`, `gru-mask` or `gtcrn`
+    model        network of a checkpoint: `auto`, `gru-mask`, `gtcrn` or `deepfilternet3`
     calibration  recordings like the device's own, or folders of them; .npz with one array (T, ...) an input for a network without an
                  audio path. Default: eleven clips of speech in noise
     front_end    a `SoundPath`, the table of one, such as `{"hop": 64}`, or a TOML file with it, of a network that does not name its own
@@ -90,8 +91,8 @@ def quantize(
     chosen = recipe
     if not (recipe is None or isinstance(recipe, Recipe) or recipe == AUTO):
         chosen = load_recipe(recipe if isinstance(recipe, str) else given_path(recipe, "a recipe"))
-    if model not in ("auto", *NETWORKS):
-        raise StapesError(f"--model {model!r}: unknown; give {', '.join(NETWORKS)}, or auto, which finds it")
+    if model not in ("auto", *MODELS):
+        raise StapesError(f"--model {model!r}: unknown; give {', '.join(MODELS)}, or auto, which finds it")
     called, place, recordings = named(network), given_path(output, "a folder"), given_paths(calibration)
     several: Any = [states] if isinstance(states, str) or not isinstance(states, Sequence) else states
     pairs = [given(pair, str, "a state INPUT=OUTPUT") for pair in several]
@@ -109,7 +110,7 @@ def quantize(
             warnings.warn(f"{called.label}: {note}", Remark, stacklevel=2)
         require_supported(read.source)
         sound_path = front_end_of(read.source, front_end, called.label)
-        data = read_calibration(recordings, sound_path, read.source, golden.SAMPLES, called.label)
+        data = read_calibration(recordings, sound_path, read.source, golden.SAMPLES, called.label, read.hears)
         wanted = chosen if isinstance(chosen, Recipe) else budget
         used, result, error = _integers(read, called.label, sound_path, data, wanted)
         (folder / "float.onnx").write_bytes(read.content)
@@ -133,9 +134,8 @@ def _integers(
 ) -> tuple[Recipe, Quantised, float]:
     """The recipe, what it makes of a network, and the lowering's error; a number is the PESQ that a recipe to be found may lose."""
     if wanted is None:
-        wanted = load_recipe("gtcrn_w8a16" if judged_by_sound(sound_path) else "w8a16")
+        wanted = load_recipe(read.recipe or ("gtcrn_w8a16" if judged_by_sound(sound_path) else "w8a16"))
     frames = sum(len(next(iter(sequence.values()))) for sequence in data.sequences)
-    require_running(read.model, read.source)
     lowered = lower(read.source)
     require_free_tensors(lowered.tensors, sound_path)
     hold_to_source(read.model, read.source, lowered, data.sequences, label)
