@@ -28,6 +28,13 @@ LAST_BITS, NUDGES, NUDGE_FACTOR = 1e-6, 3, 10.0
 Frame = dict[str, np.ndarray]
 
 
+def require_running(model: onnx.ModelProto, source: StreamingOnnx) -> None:
+    """Raise StapesError where onnxruntime cannot run one frame of the file: lowering takes operands for such as fit each other."""
+    given = [*source.inputs, *(state.input for state in source.states)]
+    frame = {name: np.zeros(source.shapes[name], np.float32) for name in given}
+    run_frames(model, [frame], [*source.outputs, *(state.output for state in source.states)])
+
+
 def hold_to_source(
     model: onnx.ModelProto,
     source: StreamingOnnx,

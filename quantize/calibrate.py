@@ -15,6 +15,7 @@ from .float_graph import COPIES, FloatGraph
 from .float_onnx import to_onnx
 from .graph import State
 from .onnx_reader import first_line
+from .onnx_reader.shapes import quiet_session
 
 Frame = Mapping[str, np.ndarray]
 
@@ -109,13 +110,9 @@ def _frames(
 
 
 def _session(model: onnx.ModelProto) -> onnxruntime.InferenceSession:
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = options.inter_op_num_threads = 1
-    options.log_severity_level = 3
-    # Fusions would change the rounding from one machine to the next.
-    options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
+    # As it stands: fusions would change the rounding from one machine to the next.
     try:
-        return onnxruntime.InferenceSession(model.SerializeToString(), options, providers=["CPUExecutionProvider"])
+        return quiet_session(model)
     except Exception as error:
         raise _cannot_run(error) from None
 

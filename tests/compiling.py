@@ -54,11 +54,13 @@ def compile_all(command: Sequence[object], sources: Iterable[Path], work: Path) 
 def _key(words: list[str], source: Path) -> str:
     """A hash of the command, but for where headers lie, and of every text that goes in; "" where that is not known.
 
-    Folders given by -isystem are taken as fixed.
+    Folders given by -isystem are taken as fixed. A header that a macro names, and that neither the command nor a text defines,
+    is not read: `#ifdef` stands around it.
     """
     folders = [Path(word[2:]) for word in words if word.startswith("-I")]
     defined = dict(re.findall(r'-D(\w+)="([^"]+)"', " ".join(words)))
     texts: dict[Path, bytes] = {}
+    left_out: set[bytes] = set()
     waiting = [source]
     while waiting:
         path = waiting.pop().resolve()
@@ -68,8 +70,14 @@ def _key(words: list[str], source: Path) -> str:
         for given, macro in _INCLUDE.findall(texts[path]):
             name = given.decode() or defined.get(macro.decode(), "")
             if not name:
-                return ""
+                left_out.add(macro)
+                continue
             found = [folder / name for folder in (path.parent, *folders) if (folder / name).is_file()]
             waiting += found[:1]
+    given_here = " ".join(words).encode()
+    for macro in left_out:
+        by_a_text = re.compile(rb"^[ \t]*#[ \t]*define[ \t]+%s\b" % macro, re.MULTILINE)
+        if b"-D" + macro in given_here or any(map(by_a_text.search, texts.values())):
+            return ""
     said = [word for word in words if not word.startswith("-I")]
     return hashlib.sha256(repr([said, [*texts.values()]]).encode()).hexdigest()[:32]

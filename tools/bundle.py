@@ -31,7 +31,7 @@ from ..models.errors import StapesError
 from ..models.files import locked, write_whole
 from ..models.schema import STRICT, STRICT_OPEN, parse_json, validated
 from ..quantize.audio import path_params, require_free_tensors
-from ..quantize.audio.scaling import feature_scaling, mask_scaling
+from ..quantize.audio.ends import network_ends
 from ..quantize.graph import Graph
 from ..quantize.recipe import Recipe, load_recipe
 from ..quantize.soundness import require_sound
@@ -354,14 +354,10 @@ def _require_agreement(path: Path, told: _Manifest, graph: Graph, recipe: Recipe
 
 
 def _require_audio_path(sound_path: SoundPath | None, graph: Graph) -> None:
-    from ..firmware_sim.engines.pipeline import network_ends
-
     if sound_path is None:
         return
     try:
         path_params(sound_path)
-        features, mask = network_ends(graph, sound_path)
-        feature_scaling(sound_path, features)
-        mask_scaling(sound_path, mask)
+        network_ends(graph, sound_path)
     except (ArithmeticError, ValueError) as error:
         raise StapesError(f"front end: a constant is out of range ({error}); {AGAIN}") from None

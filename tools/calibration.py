@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from ..models.audio import SoundPath
+from ..models.audio.wiring import wire
 from ..models.errors import Remark, StapesError
 from ..models.pipeline import FloatPipeline
 from ..models.sound_files import SUFFIXES, as_q15, list_audio, probe_audio, q15_to_float, read_audio
@@ -99,15 +100,12 @@ def read_calibration(
 
 
 def _through(sound_path: SoundPath, source: StreamingOnnx) -> Hears:
-    """What the float audio path makes of sound for the network's input."""
-    if len(source.inputs) != 1:
-        raise StapesError(
-            f"the audio path feeds one input, this network has {len(source.inputs)}: {', '.join(source.inputs)}"
-        )
-    (name,) = source.inputs
+    """What the float audio path makes of sound for the network's inputs."""
+    given = wire(sound_path, *source.sizes).inputs
 
     def features(audio: np.ndarray) -> dict[str, np.ndarray]:
-        return {name: FloatPipeline(sound_path).analyse(audio)["features"]}
+        analysed = FloatPipeline(sound_path).analyse(audio)
+        return {name: analysed[quantity.plain] for name, quantity in given.items()}
 
     return Hears(sound_path.sample_rate, sound_path.hop, features)
 

@@ -55,7 +55,7 @@ def _wiener(trace: dict[str, np.ndarray], batch_q15: np.ndarray, sound_path: Sou
     if "gain" not in trace:
         usual = from_front_end({})
         return aligned(FloatPipeline(usual).run(q15_to_float(batch_q15)), usual.delay)
-    return aligned(istft(trace["spectrum"] * trace["gain"], sound_path.transform), sound_path.delay)
+    return aligned(istft(trace["spectrum"] * trace["gain"], sound_path.transform), sound_path.transform.delay)
 
 
 def enhance_by_peer(

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import math
 import shutil
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,6 +22,7 @@ from ..firmware_sim.engines.pipeline import Pipeline
 from ..firmware_sim.engines.tflm import TflmNetwork
 from ..models.audio import SoundPath
 from ..models.audio.transform import stft
+from ..models.audio.wiring import wire
 from ..models.errors import StapesError
 from ..models.pipeline import FloatPipeline, synthesise
 from ..models.sound_files import float_to_q15, q15_to_float, read_audio
@@ -76,8 +78,7 @@ def recordings(lowered: FloatGraph, sound_path: SoundPath) -> Listening:
     clean, noisy = (np.stack([np.resize(pair[side], samples) for pair in pairs]) for side in (0, 1))
     noisy_q15 = float_to_q15(noisy)
     before = FloatPipeline(sound_path).analyse(q15_to_float(noisy_q15))
-    mask = _float_masks(lowered, before["features"].astype(np.float32))
-    output = synthesise(sound_path, {**before, "mask": mask})[:, :samples]
+    output = synthesise(sound_path, {**before, **_float_network(lowered, sound_path, before)})[:, :samples]
     return Listening(sound_path, clean, noisy_q15, output, _pesq(sound_path, clean, output))
 
 
@@ -101,10 +102,18 @@ def _at_level(clean: np.ndarray, noisy: np.ndarray, level_dbfs: float) -> tuple[
     return clean * factor, noisy * factor
 
 
-def _float_masks(lowered: FloatGraph, features: np.ndarray) -> np.ndarray:
-    (given,), (made,) = lowered.inputs, lowered.outputs
-    sequences = [{given: frames} for frames in features]
-    return np.stack([run[made] for run in run_float(to_onnx(lowered), lowered.states, sequences, [made])])
+def _float_network(
+    lowered: FloatGraph, sound_path: SoundPath, before: Mapping[str, np.ndarray]
+) -> dict[str, np.ndarray]:
+    """What the stages behind the network ask of it, by plain name, each (B, T, size)."""
+    sizes = [
+        {name: math.prod(lowered.tensors[name].shape) for name in names} for names in (lowered.inputs, lowered.outputs)
+    ]
+    wiring = wire(sound_path, *sizes)
+    given = {name: before[q.plain].astype(np.float32) for name, q in wiring.inputs.items()}
+    sequences = [{name: values[row] for name, values in given.items()} for row in range(len(before["spectrum"]))]
+    made = run_float(to_onnx(lowered), lowered.states, sequences, list(wiring.outputs))
+    return {q.plain: np.stack([run[name] for run in made]) for name, q in wiring.outputs.items()}
 
 
 def _engine(graph: Graph, sound_path: SoundPath) -> AudioEngine:

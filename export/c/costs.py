@@ -13,6 +13,7 @@ from ..memory import aligned
 from ..targets import CORTEX_M7, Target
 from .kernels import Kernel
 from .program import Program, build_program
+from .variables import Variable
 
 # 64-bit integers stand on boundaries of 8 bytes: the procedure call standard for Arm.
 _GUARD = 4
@@ -55,29 +56,31 @@ def ram_by_part(program: Program) -> dict[str, int]:
         parts["scratch"] = program.arena_bytes
     else:
         parts["audio path"] = audio.context_bytes
-        parts["network input and output"] = sum(_ends(program))
+        parts["network input and output"] = sum(size for size, _ in _ends(program))
         parts["scratch"] = max(audio.scratch_bytes, program.arena_bytes)
     parts["guard and padding"] = context_bytes(program) - sum(parts.values())
     return parts
 
 
-def _ends(program: Program) -> tuple[int, int]:
-    """Bytes of the network's input and of its output."""
-    assert program.audio is not None
-    return program.audio.input.bytes, program.audio.output.bytes
+def _ends(program: Program) -> list[tuple[int, int]]:
+    """Bytes and alignment of each input and each output of the network, which a context with an audio path holds."""
+    return [_array(port) for port in (*program.inputs, *program.outputs)]
+
+
+def _array(variable: Variable) -> tuple[int, int]:
+    """Bytes and alignment of an array in the context."""
+    width = np.dtype(variable.type.removesuffix("_t")).itemsize
+    return variable.size * width, width
 
 
 def context_bytes(program: Program) -> int:
     """`sizeof` the context on a Cortex-M: its members in order, as (bytes, alignment)."""
     members = [(_GUARD, _GUARD)]
-    for state in program.states:
-        width = np.dtype(state.type.removesuffix("_t")).itemsize
-        members.append((state.size * width, width))
+    members += [_array(state) for state in program.states]
     audio = program.audio
     if audio is not None:
-        given, made = _ends(program)
         members.append((audio.context_bytes, max(member.alignment for member in audio.members)))
-        members += [(given, given // audio.input.size), (made, made // audio.output.size)]
+        members += _ends(program)
         members.append((aligned(max(audio.scratch_bytes, program.arena_bytes), 8), 8))
     else:
         members.append((program.arena_bytes, 4))

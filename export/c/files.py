@@ -8,6 +8,7 @@ from typing import Any
 from ..stamp import Stamp
 from ..template import Code, Templates
 from ..vectors import Vectors
+from .audio import Port
 from .costs import ram_by_part
 from .program import Program, Traced
 from .runtime import FOLDER, exported_headers, exported_path, runtime_files, runtime_text
@@ -39,23 +40,27 @@ def _signatures(program: Program) -> dict[str, Code]:
     }
 
 
-def _calls(program: Program) -> dict[str, Code]:
+def _calls(program: Program) -> dict[str, Any]:
     """Statements of the functions that the caller sees."""
     ports = [port.name for port in (*program.inputs, *program.outputs)]
-    calls = {
+    calls: dict[str, Any] = {
         "any_null": condition("{0} == NULL", ports),
         "any_misaligned": condition("misaligned({0}, sizeof *{0})", ports),
         "run_on_ports": listed("    run_network", ["ctx", *ports], ";"),
     }
     if program.audio is None:
         return calls
-    audio, (network_in, network_out) = program.audio, [f"ctx->{port}" for port in ports]
-    to_network = ["&audio_input", str(audio.input.size), audio.features, network_in]
-    to_mask = ["&audio_output", str(audio.output.size), network_out, audio.mask]
+    members = {port.tensor: f"ctx->{port.name}" for port in (*program.inputs, *program.outputs)}
+
+    def crossing(port: Port, *arguments: str) -> Code:
+        return listed(f"    {port.function}", [f"&{port.scaling}", str(port.tensor.size), *arguments], ";")
+
+    inputs = [crossing(port, port.expression, members[port.tensor.name]) for port in program.audio.inputs]
+    outputs = [crossing(port, members[port.tensor.name], port.expression) for port in program.audio.outputs]
     return calls | {
-        "to_network": listed(f"    stapes_audio_quantise_{audio.input_suffix}", to_network, ";"),
-        "run_on_context": listed("    run_network", ["ctx", network_in, network_out], ";"),
-        "to_mask": listed(f"    stapes_audio_mask_{audio.output_suffix}", to_mask, ";"),
+        "to_network": inputs,
+        "run_on_context": listed("    run_network", ["ctx", *(f"ctx->{port}" for port in ports)], ";"),
+        "from_network": list(zip(program.audio.outputs, outputs, strict=True)),
     }
 
 

@@ -27,7 +27,7 @@ from .writer import Writer
 
 # Members of the context and words of the network function that tensors must not be named after.
 _CONTEXT_MEMBERS = ("guard", "audio", "scratch", "arena", "trace", "trace_user")
-_FILE_SCOPE = ("check", "bind_audio", "trace", "audio_input", "audio_output", *file_scope_names())
+_FILE_SCOPE = ("check", "bind_audio", "trace", *file_scope_names())
 _LOCALS = ("ctx", "in", "out", "status", "run_network", *_FILE_SCOPE)
 _MACROS = ("hop", "context", "arena", "state", "weight", "vector", "audio", "tensor", "latency", "delay")
 

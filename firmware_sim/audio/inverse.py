@@ -9,6 +9,7 @@ from typing import ClassVar
 
 import numpy as np
 
+from ...quantize.arithmetic import INT32_MAX
 from ...quantize.audio.inverse import MixedParams, Params
 from ...quantize.audio.mixed_rfft import MixedRfftTables
 from .mixed_rfft_q31 import MixedRfftQ31
@@ -52,7 +53,10 @@ class Twin(IntegerStage):
         frame, room = rfft.inverse(filtered)
         left = np.maximum(p.shift - room, 0)
         right = np.minimum(exponent + np.maximum(room - p.shift, 0), 31)
-        windowed = multiply_high(frame[:, -p.synthesis :] << left[:, None], p.window_q31)
+        # A filter may make a frame louder than any room: what is beyond 128 times full scale is saturated.
+        largest = (INT32_MAX >> left)[:, None]
+        shifted = np.clip(frame[:, -p.synthesis :], -largest, largest) << left[:, None]
+        windowed = multiply_high(shifted, p.window_q31)
         windowed_q22 = round_right(windowed, right[:, None])
         total_q22 = self.overlap_q25 + windowed_q22[:, : p.hop]
         self.overlap_q25 = windowed_q22[:, p.hop :]

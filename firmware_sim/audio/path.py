@@ -5,18 +5,17 @@ Float reference in `models/pipeline.py`.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 
 from ...models.audio import SoundPath
 from ...models.errors import StapesError
-from ...quantize.audio.scaling import feature_scaling, mask_scaling
-from ...quantize.graph import Tensor
-from . import tensors
 from .twin import IntegerStage, start
 
 
 class AudioPath:
-    """`analyse` one hop, run a network on the features, `synthesise` the hop with its mask.
+    """`analyse` one hop, run a network on the features, `synthesise` the hop with what it made.
 
     `stages` holds the twin of each stage by its kind. Raises StapesError when a setting is outside of what the fixed-point formats hold.
     """
@@ -52,20 +51,13 @@ class AudioPath:
             self.frame |= self.stages[stage.kind].step({name: known[name] for name in stage.reads})
         return dict(self.frame)
 
-    def synthesise(self, mask_q15: np.ndarray | None = None) -> np.ndarray:
+    def synthesise(self, asked: Mapping[str, np.ndarray] | None = None) -> np.ndarray:
         """The hop that this frame completes, (B, hop) int16, `SoundPath.delay` samples behind the input.
 
-        `mask_q15` (B, mask_size) is the network's; None leaves the Wiener gain, or the spectrum, alone.
+        `asked` is what the network made by the names of `SoundPath.asked`, such as mask_q15, each (B, size); None leaves the Wiener
+        gain, or the spectrum, alone.
         """
-        values = dict(self.frame) if mask_q15 is None else {**self.frame, "mask_q15": mask_q15}
+        values = {**self.frame, **(asked or {})}
         for stage in self.sound_path.after:
             values |= self.stages[stage.kind].step({name: values[name] for name in stage.reads if name in values})
         return values["output_q15"]
-
-    def quantise_features(self, features_q20: np.ndarray, tensor: Tensor) -> np.ndarray:
-        """features_q20 -> values of the network's input tensor, int64 within its dtype, same shape."""
-        return tensors.quantise_features(features_q20, feature_scaling(self.sound_path, tensor))
-
-    def mask_to_q15(self, mask: np.ndarray, tensor: Tensor) -> np.ndarray:
-        """Values of the network's output tensor -> mask_q15, same shape."""
-        return tensors.mask_to_q15(mask, mask_scaling(self.sound_path, tensor))

@@ -19,12 +19,14 @@ _STAGE_OF = {
     "run_network": CALLS,
     "stapes_audio_mask_s8": "mask",
     "stapes_audio_mask_s16": "mask",
+    "stapes_audio_wide_s8": "mask",
+    "stapes_audio_wide_s16": "mask",
 }
 
 
 def _order() -> tuple[str, ...]:
-    """The labels as a path has them, the network in front of the first stage that asks for its mask."""
-    asks = [kind for kind, stage in kinds().items() if any(q.role == "mask" for q in stage().quantities)]
+    """The labels as a path has them, the network in front of the first stage that asks for something of it."""
+    asks = [kind for kind, stage in kinds().items() if any(q.role == "asked" for q in stage().quantities)]
     before, after = (
         [label for kind, work in _WORK.items() if (kind in behind) == later for label in work.values()]
         for later, behind in ((False, {*asks, *_behind(asks)}), (True, {*asks, *_behind(asks)}))
@@ -35,9 +37,9 @@ def _order() -> tuple[str, ...]:
 
 
 def _behind(asks: list[str]) -> list[str]:
-    """Kinds that stand behind those that ask for a mask."""
+    """Kinds that stand behind the network."""
     known = list(kinds())
-    return known[known.index(asks[-1]) + 1 :]
+    return known[known.index(asks[0]) :]
 
 
 ORDER = _order()

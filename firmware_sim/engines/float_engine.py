@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections import deque
 from collections.abc import Mapping
 from pathlib import Path
@@ -10,6 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from ...models.audio import SoundPath
+from ...models.audio.wiring import wire
 from ...models.errors import StapesError
 from ...models.pipeline import FloatPipeline, synthesise
 from ...models.sound_files import float_to_q15, q15_to_float
@@ -29,25 +29,20 @@ class FloatEngine(AudioEngine):
     def __init__(self, onnx_path: Path, sound_path: SoundPath) -> None:
         super().__init__(sound_path)
         self._model, self._source = read_onnx(onnx_path)
-        for what, names, size in (
-            ("input", self._source.inputs, sound_path.feature_size),
-            ("output", self._source.outputs, sound_path.mask_size),
-        ):
-            sizes = [math.prod(self._source.shapes[name]) for name in names]
-            if sizes != [size]:
-                raise StapesError(
-                    f"{onnx_path}: has {len(sizes)} {what}(s) of {sizes} values besides its states, the audio path needs one of "
-                    f"{size}; make the bundle again with: stapes quantize"
-                )
+        try:
+            self._wiring = wire(sound_path, *self._source.sizes)
+        except StapesError as error:
+            raise StapesError(f"{onnx_path}: {error}; make the bundle again with: stapes quantize") from None
 
     def trace_float(self, audio: np.ndarray, progress: Progress = no_progress) -> dict[str, np.ndarray]:
-        """Float audio (B, S) in [-1, 1) -> what the stages make by plain name, mask (B, T, ...) and output (B, S) float64."""
+        """Float audio (B, S) in [-1, 1) -> what stages and network make by plain name, (B, T, ...), and output (B, S) float64."""
         audio = np.atleast_2d(audio)
         out = FloatPipeline(self.sound_path).analyse(audio)
-        (feature_name,), (mask_name,) = self._source.inputs, self._source.outputs
-        sequences = [{feature_name: features.astype(np.float32)} for features in out["features"]]
-        masks = run_float(self._model, self._source.states, sequences, [mask_name], progress)
-        out["mask"] = np.stack([result[mask_name] for result in masks]).astype(np.float64)
+        given = {name: out[q.plain].astype(np.float32) for name, q in self._wiring.inputs.items()}
+        sequences = [{name: values[row] for name, values in given.items()} for row in range(len(audio))]
+        made = run_float(self._model, self._source.states, sequences, list(self._wiring.outputs), progress)
+        for name, quantity in self._wiring.outputs.items():
+            out[quantity.plain] = np.stack([result[name] for result in made]).astype(np.float64)
         out["output"] = synthesise(self.sound_path, out)[:, : audio.shape[1]]
         return out
 

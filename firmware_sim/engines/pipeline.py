@@ -7,27 +7,11 @@ from collections.abc import Collection
 import numpy as np
 
 from ...models.audio import SoundPath
-from ...models.errors import StapesError
-from ...quantize.graph import Graph, Tensor
+from ...quantize.audio.ends import network_ends
 from ..audio.path import AudioPath
+from ..audio.tensors import mask_values, quantise_features
 from .audio import AudioEngine, Run, from_blocks, to_blocks
 from .network import NetworkEngine, Progress, no_progress
-
-
-def network_ends(graph: Graph, sound_path: SoundPath) -> tuple[Tensor, Tensor]:
-    """The feature tensor and the mask tensor of a graph; raises StapesError when it does not fit the audio path."""
-    if len(graph.inputs) != 1 or len(graph.outputs) != 1:
-        raise StapesError(
-            f"network {graph.name!r}: {len(graph.inputs)} inputs and {len(graph.outputs)} outputs besides the states; "
-            "the audio path needs one feature vector and one mask"
-        )
-    features, mask = graph.tensors[graph.inputs[0]], graph.tensors[graph.outputs[0]]
-    if features.size != sound_path.feature_size or mask.size != sound_path.mask_size:
-        raise StapesError(
-            f"network {graph.name!r} takes {features.size} features and gives {mask.size} mask values; the front end has "
-            f"{sound_path.feature_size} and {sound_path.mask_size}: quantise it with the front end it was trained with"
-        )
-    return features, mask
 
 
 class Pipeline(AudioEngine):
@@ -40,7 +24,7 @@ class Pipeline(AudioEngine):
         super().__init__(sound_path)
         self.name, self.exact = network.name, network.exact
         self.network, self.graph = network, network.graph
-        self.features, self.mask = network_ends(network.graph, sound_path)
+        self.ends = network_ends(network.graph, sound_path)
 
     def run(
         self, audio_q15: np.ndarray, trace: bool | Collection[str] = False, progress: Progress = no_progress
@@ -56,13 +40,21 @@ class Pipeline(AudioEngine):
         traced = [name for stage in self.sound_path.before for name in stage.traced]
         for block in blocks:
             before = path.analyse(block)
-            codes = path.quantise_features(before["features_q20"], self.features)
-            tensors = self.network.step({self.features.name: codes.reshape(batch, *self.features.shape)})
-            mask_q15 = path.mask_to_q15(tensors[self.mask.name].reshape(batch, -1), self.mask)
-            made.append(path.synthesise(mask_q15))
+            codes = {
+                end.tensor.name: quantise_features(before[end.quantity.name], end.scaling) for end in self.ends.inputs
+            }
+            shaped = {
+                end.tensor.name: codes[end.tensor.name].reshape(batch, *end.tensor.shape) for end in self.ends.inputs
+            }
+            tensors = self.network.step(shaped)
+            asked = {
+                end.quantity.name: mask_values(tensors[end.tensor.name].reshape(batch, -1), end.scaling)
+                for end in self.ends.outputs
+            }
+            made.append(path.synthesise(asked))
             if trace:
                 named = {name: before[name] for name in traced}
-                for name, value in {**named, self.features.name: codes, **tensors, "mask_q15": mask_q15}.items():
+                for name, value in {**named, **codes, **tensors, **asked}.items():
                     if trace is not True and name not in trace:
                         continue
                     kept.setdefault(name, []).append(np.asarray(value).reshape(batch, -1))

@@ -2,13 +2,15 @@
 
 stage          what every stage is: settings with a kind, and the named quantities that it reads and makes
 sound_path     an ordered tuple of stages, checked; tables in, tables out
+wiring         which tensors of a network a path feeds and reads
 front_end      the flat table in which paths were stored before, read into a chain
 
 transform      a hop of samples to the spectrum of its frame
 power, wiener  its power; the gain of the Wiener filter, and what its voice activity decision knows
 log, ...       features: of the power, with the Wiener gain or without (power_features, level: what they share), or of the spectrum
-               the NETWORK stands here: features in, mask out
+               the NETWORK stands here: one or several kinds of features in, a mask out, or what else the stages behind it ask for
 mask, ...      a real mask on the spectrum, or a complex one
+look_ahead     the spectrum of some frames ago for what follows: band_gains, deep_filter, post_filter, attenuation_limit
 erb            bands of DeepFilterNet, which features and gains share
 inverse        the spectrum to a hop of samples
 formats        the table of all quantities

@@ -8,7 +8,7 @@ from typing import ClassVar
 import numpy as np
 
 from ..schema import STRICT
-from .stage import FloatStage, Pointwise, Quantity, Stage, Values
+from .stage import FloatStage, Pointwise, Quantity, Stage, Values, require_tensor
 from .transform import Transform
 
 MAGNITUDE_FLOOR = 1e-12
@@ -16,12 +16,17 @@ MAGNITUDE_FLOOR = 1e-12
 
 @dataclass(frozen=True)
 class Complex(Stage):
-    """Magnitudes, real parts, imaginary parts: nothing to set."""
+    """Magnitudes, real parts, imaginary parts. `input`: the network's input that they are, "" for its only one."""
 
     kind: ClassVar[str] = "complex"
     traced: ClassVar[tuple[str, ...]] = ("features_q20",)
 
+    input: str = ""
+
     __pydantic_config__ = STRICT
+
+    def __post_init__(self) -> None:
+        require_tensor("input", self.input)
 
     @property
     def reads(self) -> tuple[str, ...]:
@@ -38,6 +43,7 @@ class Complex(Stage):
                 "2^30: 2 / pi * N at full scale",
                 "features",
                 (-(2**30), 2**30),
+                self.input,
             ),
         )
 

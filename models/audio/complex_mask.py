@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, ClassVar
 import numpy as np
 
 from ..schema import STRICT
-from .stage import Filter, FloatStage, Pointwise, Quantity, Values
+from .stage import Filter, FloatStage, Pointwise, Quantity, Values, require_tensor
 from .transform import Transform
 
 if TYPE_CHECKING:
@@ -17,13 +17,21 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class ComplexMask(Filter):
-    """Nothing to set. The spectrum of a real signal is real at both ends: what a mask turned away there does not sound."""
+    """`output`: the network's output that is the mask, "" for its only one.
+
+    The spectrum of a real signal is real at both ends: what a mask turned away there does not sound.
+    """
 
     kind: ClassVar[str] = "complex_mask"
     traced: ClassVar[tuple[str, ...]] = ("mask_q15",)
     judged_by_sound: ClassVar[bool] = True
 
+    output: str = ""
+
     __pydantic_config__ = STRICT
+
+    def __post_init__(self) -> None:
+        require_tensor("output", self.output)
 
     @property
     def reads(self) -> tuple[str, ...]:
@@ -34,7 +42,14 @@ class ComplexMask(Filter):
         limits = (-(2**15), 2**15 - 1)
         return (
             Quantity(
-                "mask_q15", "int16", (2, "F"), "real, then imaginary parts * 2^15", "all of int16", "mask", limits
+                "mask_q15",
+                "int16",
+                (2, "F"),
+                "real, then imaginary parts * 2^15",
+                "all of int16",
+                "asked",
+                limits,
+                self.output,
             ),
             Quantity("filtered", "int32", ("F", 2), "spectrum_q31 * mask * 2", "sqrt(2) * 2^32 / pi"),
         )

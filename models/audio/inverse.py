@@ -32,7 +32,7 @@ class Inverse(Stage):
                 "int32",
                 ("N",),
                 "y / N * 2^(31 + e)",
-                "sqrt(N / 2) * 2^31 / N; complex_mask: sqrt(2) of that",
+                "sqrt(N / 2) * 2^31 / N; complex_mask: sqrt(2) of that; deep_filter: saturated",
                 "inside",
             ),
             Quantity("overlap_q25", "int32", ("S - H",), "y * synthesis window * 2^25", "64 * 2^25", "state"),

@@ -10,7 +10,7 @@ import numpy as np
 from ..errors import StapesError
 from ..schema import STRICT
 from .power_features import require_spectrum
-from .stage import Filter, FloatStage, Pointwise, Quantity, Values
+from .stage import Filter, FloatStage, Pointwise, Quantity, Values, require_tensor
 from .transform import Transform
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 class Mask(Filter):
     """`on`: the mask multiplies the output of the Wiener filter, or the noisy spectrum; `floor_db`: it is not less than this, an amplitude.
 
-    In clear speech the Wiener gain is a floor under the mask, as far as the filter's `clear_snr_db` says that it is clear.
+    `output`: the network's output that is the mask, "" for its only one. In clear speech the Wiener gain is a floor under the mask, as far as the filter's `clear_snr_db` says that it is clear.
     """
 
     kind: ClassVar[str] = "mask"
@@ -29,11 +29,13 @@ class Mask(Filter):
 
     floor_db: float | None = None
     on: str = "wiener"
+    output: str = ""
 
     __pydantic_config__ = STRICT
 
     def __post_init__(self) -> None:
         require_spectrum("mask_on", self.on)
+        require_tensor("output", self.output)
         if self.floor_db is not None and not self.floor_db < 0:
             raise StapesError(f"mask_floor_db {self.floor_db}: give a negative number of dB, or leave it out")
 
@@ -44,7 +46,7 @@ class Mask(Filter):
     @property
     def quantities(self) -> tuple[Quantity, ...]:
         return (
-            Quantity("mask_q15", "int16", ("F",), "mask * 2^15", "0 .. 32767", "mask", (0, 2**15 - 1)),
+            Quantity("mask_q15", "int16", ("F",), "mask * 2^15", "0 .. 32767", "asked", (0, 2**15 - 1), self.output),
             Quantity(
                 "total_gain_q31", "int32", (), "gain * max(mask, floor, clarity * gain) * 2^31", "2^31 - 1", "inside"
             ),

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..errors import StapesError
-from .stage import Quantity, Stage, Values
+from .stage import Quantity, Stage, Values, require_tensor
 
 SPECTRA = ("wiener", "noisy")
 
@@ -20,13 +20,18 @@ def require_spectrum(setting: str, value: str) -> None:
 
 @dataclass(frozen=True)
 class PowerFeatures(Stage):
-    """`of`: the features describe the output of the Wiener filter, or the noisy spectrum; `gain_input`: its gains stand behind them."""
+    """`of`: the features describe the output of the Wiener filter, or the noisy spectrum; `gain_input`: its gains stand behind them.
+
+    `input`: the network's input that they are, "" for its only one.
+    """
 
     of: str = "wiener"
     gain_input: bool = False
+    input: str = ""
 
     def __post_init__(self) -> None:
         require_spectrum("of", self.of)
+        require_tensor("input", self.input)
 
     @property
     def reads(self) -> tuple[str, ...]:
@@ -43,6 +48,7 @@ class PowerFeatures(Stage):
             bound,
             "features",
             (-max(limit, 2**20), max(limit, 2**20)),
+            self.input,
         )
 
     def power_of(self, values: Values) -> np.ndarray:

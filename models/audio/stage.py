@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 Values = Mapping[str, np.ndarray]
 
 MOST_STAGES = 32
+LONGEST_TENSOR_NAME = 256
 AGAIN = "correct it and write the file again"
 
 
@@ -39,7 +40,8 @@ class Quantity:
     `shape` is of one utterance, in numbers and the letters N, F, S, H; () is a scalar. `true_value` and `bound` say in words what the
     integers mean and what bounds them; `limits` are the smallest and the largest one, where another stage relies on them.
     `role`: "made" for other stages, "state" from frame to frame, "inside" of the stage's own computation; "features" are made for
-    the network, a "mask" is asked of it.
+    the network, what is "asked" is made by it. `tensor` names the network's input or output that such a quantity is; "" is the
+    only one.
     """
 
     name: str
@@ -47,8 +49,9 @@ class Quantity:
     shape: tuple[int | str, ...]
     true_value: str
     bound: str
-    role: Literal["made", "state", "inside", "features", "mask"] = "made"
+    role: Literal["made", "state", "inside", "features", "asked"] = "made"
     limits: tuple[int, int] | None = None
+    tensor: str = ""
 
     @property
     def plain(self) -> str:
@@ -63,7 +66,7 @@ class Quantity:
 
     @property
     def known_limits(self) -> tuple[int, int]:
-        """`limits` of features and masks, which all have them."""
+        """`limits` of features and of what is asked of the network, which all have them."""
         assert self.limits is not None, self.name
         return self.limits
 
@@ -117,6 +120,10 @@ class Stage:
     kind: ClassVar[str]
     # What the simulators and the C show of it besides the tensors of the network, in this order.
     traced: ClassVar[tuple[str, ...]] = ()
+    # Quantities that it makes anew in the place of those before it, for the stages behind it; it stands behind the network then.
+    replaces: ClassVar[tuple[str, ...]] = ()
+    # What the network gives it is free where there is no sound: it is judged by the sound, not by its own distance.
+    judged_by_sound: ClassVar[bool] = False
 
     @property
     def reads(self) -> tuple[str, ...]:
@@ -125,8 +132,23 @@ class Stage:
 
     @property
     def quantities(self) -> tuple[Quantity, ...]:
-        """Everything that it makes, keeps or computes, in order; a stage behind the network also the mask that it asks for."""
+        """Everything that it makes, keeps or computes, in order; a stage behind the network also what it asks for."""
         raise NotImplementedError
+
+    @property
+    def expects(self) -> dict[str, tuple[int | str, ...]]:
+        """Shapes that quantities which it reads must have, where others can be made."""
+        return {}
+
+    @property
+    def sizes(self) -> dict[str, int]:
+        """What further letters in the shapes of its state in C stand for."""
+        return {}
+
+    @property
+    def delay_frames(self) -> int:
+        """Frames by which the stage makes the sound late."""
+        return 0
 
     def check(self, transform: Transform) -> None:
         """Raise StapesError where the settings cannot work with the path's transform."""
@@ -145,6 +167,10 @@ class Stage:
         """What other stages and the network may read."""
         return tuple(q for q in self.quantities if q.role in ("made", "features"))
 
+    def begins(self, name: str) -> bool:
+        """Whether it makes a quantity of this name where there was none."""
+        return name not in self.replaces and any(quantity.name == name for quantity in self.makes)
+
     def to_table(self) -> dict[str, Any]:
         """Kind and settings, ready for JSON; what equals its default is left out, so that a new setting changes no hash."""
         fields = dataclasses.fields(self)  # type: ignore[arg-type]
@@ -155,9 +181,6 @@ class Stage:
 class Filter(Stage):
     """A stage behind the network that takes its mask."""
 
-    # A mask whose values are free where there is no sound is judged by the sound, not by its own distance.
-    judged_by_sound: ClassVar[bool] = False
-
     def under(self, gain: np.ndarray) -> np.ndarray:
         """The gain that the mask multiplies, of the shape of the Wiener gain."""
         return np.ones_like(gain)
@@ -165,6 +188,12 @@ class Filter(Stage):
     def in_training(self, mask: Tensor, under: Tensor) -> Tensor:
         """The factor of the spectrum (B, T, F), differentiable, from a mask and the gain under it."""
         raise NotImplementedError
+
+
+def require_tensor(setting: str, name: str) -> None:
+    """Raise StapesError for what names no tensor of a network."""
+    if len(name) > LONGEST_TENSOR_NAME or not name.isprintable():
+        raise StapesError(f"{setting} {name[:40]!r}: give the name of a tensor of the network")
 
 
 def from_table(table: object, label: str) -> Stage:
@@ -189,17 +218,18 @@ def kinds() -> dict[str, type[Stage]]:
         for item in vars(importlib.import_module(f".{module}", __package__)).values():
             if isinstance(item, type) and issubclass(item, Stage) and "kind" in vars(item) and item.kind == module:
                 found[item.kind] = item
-    return dict(sorted(found.items(), key=lambda entry: (_depth(entry[1], found), entry[0])))
+    ends = {name: kind().begins("output_q15") for name, kind in found.items()}
+    return dict(sorted(found.items(), key=lambda entry: (_depth(entry[1], found), ends[entry[0]], entry[0])))
 
 
 def _depth(kind: type[Stage], known: Mapping[str, type[Stage]]) -> int:
     """Stages before this one on the longest way to it."""
     stage = kind()
-    asked = any(q.role == "mask" for q in stage.quantities)
+    behind = bool(stage.replaces) or any(q.role == "asked" for q in stage.quantities)
     before = [
         other
         for other in known.values()
         for made in other().makes
-        if made.name in stage.reads or (asked and made.role == "features")
+        if (made.name in stage.reads and made.name not in other.replaces) or (behind and made.role == "features")
     ]
     return 1 + max((_depth(other, known) for other in before), default=-1)

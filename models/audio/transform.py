@@ -85,6 +85,11 @@ class Transform(Stage):
         return self.analysis // 2 + 1
 
     @property
+    def delay(self) -> int:
+        """Samples by which analysis and synthesis alone make the sound late."""
+        return self.synthesis - self.hop
+
+    @property
     def sizes(self) -> dict[str, int]:
         """What the letters in the shapes of quantities stand for."""
         return {

@@ -260,7 +260,9 @@ def largest_difference(model: onnx.ModelProto, network: Gtcrn, label: str, seed:
 def _run(model: onnx.ModelProto, inputs: dict[str, str], spectra: np.ndarray, label: str) -> np.ndarray:
     """Frames (T, 1, 257, 1, 2) one by one, the states carried along -> (T, 257, 2)."""
     try:
-        session = onnxruntime.InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"])
+        options = onnxruntime.SessionOptions()
+        options.log_severity_level = 4  # what goes wrong is told by the exception
+        session = onnxruntime.InferenceSession(model.SerializeToString(), options, providers=["CPUExecutionProvider"])
         outputs = {tuple(value.shape): value.name for value in session.get_outputs()}
         states = {name: np.zeros(shape, np.float32) for name, shape in SHAPES.items() if name != "mix"}
         frames = []

@@ -4,7 +4,7 @@ c_struct      dataclasses that are structs in C; rounding of constants
 rfft          tables of the real transform; log2_table of the logarithm
 transform, power, wiener, ...   one file a kind of stage: `Params`, and `params(settings, transform)` which makes them
 level         what logarithmic features share
-scaling       to the network and back
+scaling       to the network and back; ends: of all its tensors
 
 A kind is found by the name of its file, as in `models/audio`.
 """

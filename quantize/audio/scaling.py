@@ -1,11 +1,11 @@
-"""Between the path and the network: how features_q20 enter its input, and how its output becomes mask_q15."""
+"""Between the path and the network: how features enter its inputs, and how its outputs become what the path asks for."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import ClassVar
 
-from ...models.audio import SoundPath
+from ...models.audio import Quantity
 from ...models.errors import StapesError
 from ..arithmetic import quantize_multiplier
 from ..graph import Tensor
@@ -44,12 +44,13 @@ def _scale_of(tensor: Tensor) -> float:
     return float(tensor.scale[0])
 
 
-def feature_scaling(sound_path: SoundPath, tensor: Tensor) -> TensorScaling:
-    """From features_q20 to the network's input `tensor`: limits are those of its dtype."""
-    _, limit = sound_path.features.known_limits
-    return _scaling(2.0**-20 / _scale_of(tensor), tensor, *tensor.limits, limit)
+def feature_scaling(features: Quantity, tensor: Tensor) -> TensorScaling:
+    """From features, such as features_q20, to the network's input `tensor`: limits are those of its dtype."""
+    _, limit = features.known_limits
+    return _scaling(2.0**-features.fraction_bits / _scale_of(tensor), tensor, *tensor.limits, limit)
 
 
-def mask_scaling(sound_path: SoundPath, tensor: Tensor) -> TensorScaling:
-    """From the network's output `tensor` to mask_q15: limits are those of the mask that the path asks for."""
-    return _scaling(_scale_of(tensor) * 2.0**15, tensor, *sound_path.mask.known_limits, 2**16)
+def mask_scaling(asked: Quantity, tensor: Tensor) -> TensorScaling:
+    """From the network's output `tensor` to what a stage asks for, such as mask_q15: limits are those of that."""
+    largest = max(abs(code - tensor.zero_point) for code in tensor.limits)
+    return _scaling(_scale_of(tensor) * 2.0**asked.fraction_bits, tensor, *asked.known_limits, largest)

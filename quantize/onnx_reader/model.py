@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -42,6 +43,14 @@ class StreamingOnnx:
     metadata: dict[str, str]
     notes: tuple[str, ...] = ()
     opset: int = 18
+
+    @property
+    def sizes(self) -> tuple[dict[str, int], dict[str, int]]:
+        """Values of each input and of each output, by name."""
+        inputs, outputs = (
+            {name: math.prod(self.shapes[name]) for name in names} for names in (self.inputs, self.outputs)
+        )
+        return inputs, outputs
 
 
 def read_onnx(path: str | Path) -> tuple[onnx.ModelProto, StreamingOnnx]:

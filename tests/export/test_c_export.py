@@ -480,7 +480,7 @@ def test_what_does_not_fit_together_is_refused_before_anything_is_written(tmp_pa
     narrow = SoundPath.from_tables(without)
     short = net.vectors | {"mask": net.vectors["mask"][:, :64]}
     for options, message in (
-        ({"sound_path": narrow}, "'features' has shape 1 x 130; the front end has 65 features"),
+        ({"sound_path": narrow}, "this front end has 65 values for the network's input 'features', which has 130"),
         ({"vectors": short}, "golden vector 'mask' is int16"),
         ({"vectors": {"audio_in_q15": net.audio_in_q15}}, "one side only"),
         ({"vectors": {}}, "are empty"),

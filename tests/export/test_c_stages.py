@@ -37,9 +37,8 @@ def test_what_is_needed_together_lies_apart_and_what_outlives_the_network_in_the
     sound_path = PATHS[name]
     memory = place(sound_path)
     network_at = len(sound_path.before) + 1
-    last = {q: step for step, stage in steps(sound_path) for q in stage.reads} | {
-        sound_path.features.name: network_at - 1
-    }
+    last = {q: step for step, stage in steps(sound_path) for q in stage.reads}
+    last |= {quantity.name: network_at - 1 for quantity in sound_path.given}
     scratch = [array for array in memory.arrays.values() if array.offset is not None]
     for array in memory.arrays.values():
         outlives = array.first < network_at < last.get(array.name, array.first)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ctypes
 import functools
 import subprocess
+from collections.abc import Mapping
 from ctypes import POINTER, byref, c_int32
 from pathlib import Path
 
@@ -39,7 +40,7 @@ def compile_library(folder: Path, build: str) -> Path:
     includes = [flag for path in dsp.include_dirs for flag in ("-isystem", str(path))]
     defines = [f"-D{name}" for name in dsp.defines]
     names = [f"stapes_{kind}" for kind in kinds()] + ["stapes_mixed_transform", "stapes_mixed_inverse"]
-    sources = ["stapes_audio_tensors.c", *(f"{name}.c" for name in names)]
+    sources = ["stapes_audio_tensors.c", "stapes_audio_wide.c", *(f"{name}.c" for name in names)]
     own = [RUNTIME / name for name in runtime_files([], sources) if name.endswith(".c")]
     objects = []
     for path in [*own, Path(__file__).with_name("audio_scalar.c"), *dsp.c_files]:
@@ -114,11 +115,11 @@ class CAudioPath:
         for stage in sound_path.stages:
             c = c_stage(stage.kind)
             for quantity in stage.makes:
-                if quantity.shape and quantity.name != "output_q15":
+                if quantity.shape and quantity.name not in self.arrays:
                     self.arrays[quantity.name] = self._fenced(values(quantity.shape, sound_path), quantity.dtype)
             for member in (*c.state, *c.scratch):
                 if member.shape is not None:
-                    self.arrays[member.name] = self._fenced(values(member.shape, sound_path), member.dtype)
+                    self.arrays[member.name] = self._fenced(values(member.shape, sound_path, stage), member.dtype)
             if c.state:
                 known = {m.name: pointer_to(self.arrays[m.name]) for m in c.state if m.shape is not None}
                 self.states[stage.kind] = structure(f"{stage.kind}_state", c.state)(**known)
@@ -149,7 +150,8 @@ class CAudioPath:
         """The function of a stage and how each of its arguments is found: a value, or the scalar of a state."""
         c = c_stage(stage.kind)
         known = {*stage.reads, *(q.name for q in stage.makes), *(m.name for m in c.scratch)}
-        scalars = {q.name: (s.kind, q) for s in self.sound_path.stages for q in s.makes if not q.shape}
+        index = self.sound_path.stages.index(stage)
+        scalars = {q.name: (s.kind, q) for s in self.sound_path.stages[:index] for q in s.makes if not q.shape}
         found = []
         for name in c.arguments:
             if name in scalars:
@@ -158,7 +160,6 @@ class CAudioPath:
             else:
                 array = self.arrays.get(name)
                 found.append((name, None, pointer_to(array) if name in known and array is not None else None))
-        index = self.sound_path.stages.index(stage)
         state = [byref(self.states[stage.kind])] if stage.kind in self.states else []
         return getattr(self.c, _function(self.params[index])), [byref(self.structs[index]), *state], found
 
@@ -170,7 +171,7 @@ class CAudioPath:
         for name, state, value in rest:
             if state is not None:
                 arguments.append(value(getattr(state, name)))
-            elif name in given:
+            elif name in given and name in stage.reads:
                 arguments.append(None if given[name] is None else pointer_to(given[name]))
             else:
                 arguments.append(value)
@@ -187,11 +188,14 @@ class CAudioPath:
         frame["spectrum_q31"] = frame["spectrum_q31"].reshape(-1, 2)
         return frame
 
-    def synthesise(self, mask_q15: np.ndarray | None = None) -> np.ndarray:
+    def synthesise(self, asked: Mapping[str, np.ndarray] | None = None) -> np.ndarray:
         """As `AudioPath.synthesise`, without the batch axis."""
-        mask = None if mask_q15 is None else np.ascontiguousarray(mask_q15, np.int16)
+        given = {
+            q.name: np.ascontiguousarray(asked[q.name], q.dtype) if asked is not None else None
+            for q in self.sound_path.asked
+        }
         for stage in self.sound_path.after:
-            self._call(stage, {"mask_q15": mask})
+            self._call(stage, given)
         return self.arrays["output_q15"].copy()
 
 
@@ -204,10 +208,11 @@ def c_quantise_features(library: Path, features_q20: np.ndarray, scaling: Tensor
     return out
 
 
-def c_mask_to_q15(library: Path, mask: np.ndarray, scaling: TensorScaling) -> np.ndarray:
-    """`stapes_audio_mask_s8` or `_s16` over a flat array of int8 or int16."""
-    out = np.empty(mask.shape, np.int16)
-    function = getattr(ctypes.CDLL(str(library)), f"stapes_audio_mask_s{8 * mask.itemsize}")
+def c_mask_values(library: Path, mask: np.ndarray, scaling: TensorScaling, dtype: str = "int16") -> np.ndarray:
+    """`stapes_audio_mask_s8` or `_s16` over a flat array of int8 or int16; for int32 `stapes_audio_wide_s8` or `_s16`."""
+    out = np.empty(mask.shape, dtype)
+    what = {"int16": "mask", "int32": "wide"}[dtype]
+    function = getattr(ctypes.CDLL(str(library)), f"stapes_audio_{what}_s{8 * mask.itemsize}")
     tensor = c_struct(scaling)
     function(byref(tensor), c_int32(mask.size), pointer_to(np.ascontiguousarray(mask)), pointer_to(out))
     return out

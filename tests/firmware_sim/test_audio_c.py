@@ -1,5 +1,6 @@
 """The audio path in C equals the one in Python, in every quantity of every frame."""
 
+import importlib
 import re
 
 import numpy as np
@@ -8,15 +9,15 @@ from stapes.export.c.audio.stage import c_stage
 from stapes.export.c.runtime import RUNTIME
 from stapes.firmware_sim.audio.path import AudioPath
 from stapes.firmware_sim.audio.rfft_q31 import RfftQ31
-from stapes.models.audio import kinds
-from stapes.quantize.audio import stage_params
+from stapes.firmware_sim.audio.tensors import mask_values, quantise_features
+from stapes.models.audio import Quantity, kinds
 from stapes.quantize.audio.c_struct import members, struct_name
 from stapes.quantize.audio.level import LevelParams
 from stapes.quantize.audio.rfft import RfftTables
 from stapes.quantize.audio.scaling import TensorScaling, feature_scaling, mask_scaling
 from stapes.quantize.graph import Tensor
 
-from tests.firmware_sim.audio_c import BUILDS, CAudioPath, c_mask_to_q15, c_quantise_features
+from tests.firmware_sim.audio_c import BUILDS, CAudioPath, c_mask_values, c_quantise_features
 from tests.firmware_sim.audio_signals import extremes
 from tests.helpers import sound_path_of
 
@@ -73,9 +74,9 @@ def assert_equal_streams(library, sound_path, signals, masks=None, reset_at=None
                 path.reset()
         block = signals[:, t * hop : (t + 1) * hop]
         expected = python.analyse(block)
-        mask = None if masks is None else masks[t]
+        mask = None if masks is None else {"mask_q15": masks[t]}
         output = python.synthesise(
-            None if mask is None else np.broadcast_to(mask, (len(signals), sound_path.mask_size))
+            None if mask is None else {"mask_q15": np.broadcast_to(masks[t], (len(signals), sound_path.mask_size))}
         )
         for row, stream in enumerate(streams):
             frame = stream.analyse(block[row])
@@ -174,11 +175,11 @@ def test_a_batch_is_its_utterances_alone():
 @pytest.mark.parametrize(("scale", "zero_point"), [(2.0**-8, 0), (0.0317, -11), (81.5 / 32768, 0), (2.0**-15, 3)])
 def test_quantised_features(audio_library, build, dtype, scale, zero_point):
     tensor = Tensor("x", (1, 65), dtype, np.array([scale], np.float32), zero_point)
-    scaling = feature_scaling(sound_path_of(), tensor)
+    scaling = feature_scaling(sound_path_of().features, tensor)
     rng = np.random.default_rng(0)
     features = rng.integers(-(2**30), 2**30, 100_000) >> rng.integers(0, 30, 100_000)
     features[:4] = 0, 1, -1, 2**30 - 1
-    quantised = AudioPath(sound_path_of(), 1).quantise_features(features, tensor)
+    quantised = quantise_features(features, scaling)
     assert np.array_equal(c_quantise_features(audio_library(build), features, scaling, np.dtype(dtype)), quantised)
     nearest = np.clip(np.round(features / 2**20 / np.float64(tensor.scale[0])) + zero_point, *tensor.limits)
     assert np.abs(quantised - nearest).max() <= 1
@@ -190,21 +191,39 @@ def test_quantised_features(audio_library, build, dtype, scale, zero_point):
 )
 @pytest.mark.parametrize("name", ["magnitude", "complex"])
 def test_a_mask_from_its_tensor(audio_library, name, build, dtype, scale, zero_point):
-    sound_path = FRONTENDS[name]
+    asked = FRONTENDS[name].mask
     tensor = Tensor("mask", (1, 65), dtype, np.array([scale], np.float32), zero_point)
     values = np.arange(tensor.limits[0], tensor.limits[1] + 1).astype(dtype)
-    mask_q15 = AudioPath(sound_path, 1).mask_to_q15(values, tensor)
-    assert np.array_equal(c_mask_to_q15(audio_library(build), values, mask_scaling(sound_path, tensor)), mask_q15)
-    lowest, _ = sound_path.mask.known_limits
+    scaling = mask_scaling(asked, tensor)
+    mask_q15 = mask_values(values, scaling)
+    assert np.array_equal(c_mask_values(audio_library(build), values, scaling), mask_q15)
+    lowest, _ = asked.known_limits
     real = np.clip((values.astype(int) - zero_point) * np.float64(tensor.scale[0]) * 2**15, lowest, 2**15 - 1)
     assert np.abs(mask_q15 - real).max() <= 1
+
+
+@pytest.mark.parametrize("build", BUILDS)
+@pytest.mark.parametrize(
+    ("dtype", "scale", "zero_point"), [("int8", 0.031, -17), ("int16", 2.0**-13, 0), ("int16", 1.3e-4, 0)]
+)
+def test_an_output_that_is_asked_for_in_32_bits(audio_library, build, dtype, scale, zero_point):
+    """Coefficients of a filter may be beyond one; they keep the resolution of their tensor."""
+    asked = Quantity("coefs_q27", "int32", (96, 10), "", "", "asked", (-(2**30), 2**30), "coefs")
+    tensor = Tensor("coefs", (1, 96, 1, 10), dtype, np.array([scale], np.float32), zero_point)
+    values = np.arange(tensor.limits[0], tensor.limits[1] + 1).astype(dtype)
+    scaling = mask_scaling(asked, tensor)
+    made = mask_values(values, scaling)
+    assert np.array_equal(c_mask_values(audio_library(build), values, scaling, "int32"), made)
+    real = np.clip((values.astype(int) - zero_point) * np.float64(tensor.scale[0]) * 2**27, -(2**30), 2**30)
+    assert np.abs(made - real).max() <= 1 + 2**30 / 2**31
+    assert np.abs(made).max() > 2**27
 
 
 @pytest.mark.parametrize("kind", kinds())
 def test_headers_declare_the_structs_of_their_one_description(kind):
     """Constants are described by the dataclass, states by the exporter; arrays are pointers in both."""
     header = (RUNTIME / "audio" / f"stapes_{kind}.h").read_text()
-    params = type(stage_params(kinds()[kind](), sound_path_of().transform))
+    params = importlib.import_module(f"stapes.quantize.audio.{kind}").Params
     assert declared(header, f"stapes_{kind}_params") == [member.declaration for member in members(params)]
     state = c_stage(kind).state
     if "level_q24" in [member.name for member in state]:

@@ -28,8 +28,10 @@ def run(sound_path, signals_q15, masks_q15=None):
     frames, output = [], []
     for t in range(signals_q15.shape[1] // hop):
         frames.append(path.analyse(signals_q15[:, t * hop : (t + 1) * hop]))
-        mask = None if masks_q15 is None else np.broadcast_to(masks_q15[t], (len(signals_q15), sound_path.mask_size))
-        output.append(path.synthesise(mask))
+        shape = len(signals_q15), sound_path.mask_size
+        output.append(
+            path.synthesise(None if masks_q15 is None else {"mask_q15": np.broadcast_to(masks_q15[t], shape)})
+        )
     return np.concatenate(output, axis=1), {
         name: np.stack([frame[name] for frame in frames], axis=1) for name in frames[0]
     }

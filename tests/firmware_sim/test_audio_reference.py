@@ -175,7 +175,7 @@ def test_what_the_formats_cannot_hold_is_refused(change, message):
 @pytest.mark.parametrize("scale", [2.0**-40, 0.0])
 def test_a_tensor_scale_that_cannot_work_is_refused(scale):
     with pytest.raises(StapesError, match="tensor 'x'"):
-        feature_scaling(sound_path_of(), Tensor("x", (1, 65), "int16", np.array([scale], np.float32)))
+        feature_scaling(sound_path_of().features, Tensor("x", (1, 65), "int16", np.array([scale], np.float32)))
 
 
 def test_a_block_of_the_wrong_size_is_refused():

@@ -4,9 +4,9 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from onnx import helper
+from onnx import helper, numpy_helper
 from stapes.models.errors import StapesError
-from stapes.quantize.against_source import hold_to_source, output_error
+from stapes.quantize.against_source import hold_to_source, output_error, require_running
 from stapes.quantize.lowering import lower
 from stapes.quantize.onnx_reader import check_model
 
@@ -44,6 +44,18 @@ def held(model, change=lambda graph: None):
 @pytest.mark.parametrize("model", [gru(np.random.default_rng(0)), mixed()])
 def test_a_network_that_is_lowered_rightly_passes(model):
     assert held(model) < 1e-3
+
+
+@pytest.mark.parametrize("weights", ["W", "R", "B"])
+def test_operands_that_do_not_fit_are_refused_in_one_line_before_lowering(weights, capfd):
+    model = gru(np.random.default_rng(0))
+    require_running(model, check_model(model, "m"))
+    (tensor,) = (one for one in model.graph.initializer if one.name == weights)
+    tensor.CopyFrom(numpy_helper.from_array(numpy_helper.to_array(tensor)[0].copy(), weights))
+    with pytest.raises(StapesError, match=rf"onnxruntime cannot run the network \(.*{weights}.*shape") as caught:
+        require_running(model, check_model(model, "m"))
+    assert "\n" not in str(caught.value)
+    assert capfd.readouterr().err == ""
 
 
 def scaled(name, factor):

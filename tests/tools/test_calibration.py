@@ -15,7 +15,7 @@ from stapes.tools.calibration import read_calibration
 
 from tests.helpers import sound_path_of, speech_like
 
-AUDIO = SimpleNamespace(inputs=("features",))
+AUDIO = SimpleNamespace(inputs=("features",), sizes=({"features": 65}, {"mask": 65}))
 FRAMES = SimpleNamespace(inputs=("x", "y"), shapes={"x": (1, 3), "y": (2,)})
 
 

@@ -12,12 +12,13 @@ import numpy as np
 import onnxruntime
 
 from ...firmware_sim.audio.path import AudioPath
+from ...firmware_sim.audio.tensors import quantise_features
 from ...firmware_sim.engines.audio import to_blocks
 from ...firmware_sim.engines.litert import make_interpreter
 from ...firmware_sim.engines.native import build
-from ...firmware_sim.engines.pipeline import network_ends
 from ...firmware_sim.engines.tflm import TflmStream, import_runtime
 from ...firmware_sim.network import NetworkSimulator
+from ...quantize.audio.ends import network_ends
 from ...quantize.graph import DTYPES
 from ...quantize.onnx_reader import read_onnx
 from ..bundle import Bundle
@@ -30,12 +31,12 @@ Step = Callable[[np.ndarray], np.ndarray]
 def feature_codes(bundle: Bundle, audio_q15: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """What a stream (S,) int16 feeds the network: codes (T, *shape) in the input's dtype, and float32 features (T, F)."""
     sound_path = bundle.require_sound_path()
-    tensor, _ = network_ends(bundle.graph, sound_path)
+    (end,) = network_ends(bundle.graph, sound_path).inputs
     path = AudioPath(sound_path, 1)
-    features_q20 = [path.analyse(block)["features_q20"] for block in to_blocks(audio_q15, sound_path.hop)]
-    codes = [path.quantise_features(row, tensor).reshape(tensor.shape) for row in features_q20]
-    floats = np.concatenate(features_q20).astype(np.float32) / np.float32(2**20)
-    return np.stack(codes).astype(DTYPES[tensor.dtype]), floats
+    features = [path.analyse(block)[end.quantity.name] for block in to_blocks(audio_q15, sound_path.hop)]
+    codes = [quantise_features(row, end.scaling).reshape(end.tensor.shape) for row in features]
+    floats = np.concatenate(features).astype(np.float32) / np.float32(2**end.quantity.fraction_bits)
+    return np.stack(codes).astype(DTYPES[end.tensor.dtype]), floats
 
 
 def onnxruntime_step(bundle: Bundle) -> Step:
@@ -97,7 +98,8 @@ def numpy_step(bundle: Bundle) -> Step:
 @contextmanager
 def native_step(bundle: Bundle) -> Iterator[Step]:
     """The exported C of the network, its mask in one array for all frames; raises StapesError where no C compiler is."""
-    _, tensor = network_ends(bundle.graph, bundle.require_sound_path())
+    (end,) = network_ends(bundle.graph, bundle.require_sound_path()).outputs
+    tensor = end.tensor
     mask = np.zeros(tensor.shape, DTYPES[tensor.dtype])
     with exported_c(bundle) as folder, tempfile.TemporaryDirectory(prefix="stapes-bench-") as work:
         library_path = Path(work) / f"{bundle.name}.so"

@@ -10,7 +10,7 @@ import onnx
 from ...firmware_sim.compare import snr_db
 from ...firmware_sim.engines.float_engine import FloatEngine
 from ...firmware_sim.engines.numpy_engine import NumpyNetwork
-from ...firmware_sim.engines.pipeline import Pipeline, network_ends
+from ...firmware_sim.engines.pipeline import Pipeline
 from ...firmware_sim.network import NetworkSimulator
 from ...models.audio import SoundPath
 from ...models.sound_files import q15_to_float
@@ -49,9 +49,8 @@ def golden_vectors(
     else:
         audio = data.audio_q15[:1, :SAMPLES]
         run = Pipeline(sound_path, NumpyNetwork(graph)).run(audio, trace=True)
-        ends = network_ends(graph, sound_path)
         arrays = {AUDIO_IN: audio[0], AUDIO_OUT: run.audio_q15[0]}
-        arrays |= {tensor.name: run.tensors[tensor.name][0] for tensor in ends}
+        arrays |= {name: run.tensors[name][0] for name in (*graph.inputs, *graph.outputs)}
     typed = {
         name: values.astype(DTYPES[graph.tensors[name].dtype] if name in graph.tensors else np.int16)
         for name, values in arrays.items()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import os
 from dataclasses import dataclass
 from functools import partial
@@ -15,6 +14,7 @@ from ...export.c.names import free_name
 from ...models import checkpoint as checkpoints
 from ...models import deepfilternet
 from ...models.audio import SoundPath, from_front_end, read_sound_path
+from ...models.audio.wiring import wire
 from ...models.errors import StapesError
 from ...models.gru_mask import GruMask
 from ...models.gtcrn import Gtcrn
@@ -149,7 +149,7 @@ def _of_network(network: GruMask | Gtcrn, sound_path: SoundPath, whole: bytes, l
 
 def judged_by_sound(sound_path: SoundPath | None) -> bool:
     """Whether the sound says how good a network is; else its output does."""
-    return sound_path is not None and sound_path.filter.judged_by_sound
+    return sound_path is not None and sound_path.judged_by_sound
 
 
 def front_end_of(source: StreamingOnnx, given: SoundPath | Path | None, label: str) -> SoundPath | None:
@@ -170,17 +170,8 @@ def front_end_of(source: StreamingOnnx, given: SoundPath | Path | None, label: s
         else:
             return None
         path_params(sound_path)
+        wire(sound_path, *source.sizes)
     except StapesError as error:
         message = str(error)
         raise StapesError(message if message.startswith(f"{label}: ") else f"{label}: {message}") from None
-    for what, names, size in (
-        ("input", source.inputs, sound_path.feature_size),
-        ("output", source.outputs, sound_path.mask_size),
-    ):
-        for name in names if len(names) == 1 else ():
-            if math.prod(source.shapes[name]) != size:
-                raise StapesError(
-                    f"{label}: this front end has {size} values for the network's {what} {name!r}, which has "
-                    f"{math.prod(source.shapes[name])}; give the front end that it was trained with"
-                )
     return sound_path

@@ -17,7 +17,7 @@ from ...models.audio import SoundPath
 from ...models.audio.front_end import read_sound_path
 from ...models.errors import Remark, StapesError
 from ...models.files import check_folder, whole_folder
-from ...quantize.against_source import hold_to_source, output_error
+from ...quantize.against_source import hold_to_source, output_error, require_running
 from ...quantize.audio import require_free_tensors
 from ...quantize.calibrate import Observations, calibrate
 from ...quantize.float_graph import COPIES, FloatGraph
@@ -136,6 +136,7 @@ def _integers(
     if wanted is None:
         wanted = load_recipe(read.recipe or ("gtcrn_w8a16" if judged_by_sound(sound_path) else "w8a16"))
     frames = sum(len(next(iter(sequence.values()))) for sequence in data.sequences)
+    require_running(read.model, read.source)
     lowered = lower(read.source)
     require_free_tensors(lowered.tensors, sound_path)
     hold_to_source(read.model, read.source, lowered, data.sequences, label)

@@ -68,7 +68,7 @@ def run_regression(bundle: Bundle, batch: Batch, engines: Sequence[str] = (), up
     bundle.lock()  # what is no lock of this bundle is told before the work
     limits = _limits(bundle)
     outputs: dict[str, list[np.ndarray]] = {}
-    masks: list[np.ndarray] = []
+    masks: list[dict[str, np.ndarray]] = []
     made = {}
     for name in names:
         made[name] = make_engine(name, bundle)
@@ -93,9 +93,9 @@ def _beginning(batch: Batch, sound_path: SoundPath) -> Batch:
 
 
 def _timed(
-    name: str, engine: AudioEngine, batch: Batch, report: Report, masks: list[np.ndarray] | None = None
+    name: str, engine: AudioEngine, batch: Batch, report: Report, masks: list[dict[str, np.ndarray]] | None = None
 ) -> list[np.ndarray]:
-    """Outputs by file; their masks (T, size) in q15 go into `masks`, where a list is given."""
+    """Outputs by file; what their network made by the names of `SoundPath.asked`, (T, size), goes into `masks`, where a list is given."""
     parts = in_parts(batch)
     hop = engine.sound_path.hop
     total = sum(part.frames(hop) for part in parts)
@@ -107,9 +107,12 @@ def _timed(
                 run = engine.run(part.audio_q15, progress=done)
             else:
                 assert isinstance(engine, Pipeline)
-                run = engine.run(part.audio_q15, trace=("mask_q15",), progress=done)
-                traced = run.tensors["mask_q15"]
-                masks += [mask[: -(-length // hop)] for mask, length in zip(traced, part.lengths, strict=True)]
+                names = [quantity.name for quantity in engine.sound_path.asked]
+                run = engine.run(part.audio_q15, trace=names, progress=done)
+                masks += [
+                    {asked: run.tensors[asked][row, : -(-length // hop)] for asked in names}
+                    for row, length in enumerate(part.lengths)
+                ]
             rows += part.trimmed(run.audio_q15)
     seconds = time.perf_counter() - start
     report.engines[name] = {
@@ -143,13 +146,17 @@ def locate(
 def _limits(bundle: Bundle) -> dict[str, float]:
     """What the recipe promises; of a mask that is judged by the sound the SNR says nothing."""
     limits = dict(bundle.recipe.thresholds)
-    if bundle.require_sound_path().filter.judged_by_sound:
+    if bundle.require_sound_path().judged_by_sound:
         limits.pop(MASK_SNR, None)
     return limits
 
 
 def _thresholds(
-    bundle: Bundle, batch: Batch, limits: dict[str, float], outputs: list[np.ndarray], masks: list[np.ndarray]
+    bundle: Bundle,
+    batch: Batch,
+    limits: dict[str, float],
+    outputs: list[np.ndarray],
+    masks: list[dict[str, np.ndarray]],
 ) -> dict[str, dict[str, Any]]:
     """What the recipe promises against what is."""
     if not limits:
@@ -168,17 +175,27 @@ def _thresholds(
 
 
 def _quality(
-    bundle: Bundle, batch: Batch, outputs: list[np.ndarray], masks_q15: list[np.ndarray], wanted: Container[str]
+    bundle: Bundle,
+    batch: Batch,
+    outputs: list[np.ndarray],
+    masks: list[dict[str, np.ndarray]],
+    wanted: Container[str],
 ) -> dict[str, float]:
-    """mask_snr_db, output_snr_db over all files together, and the mean loss of PESQ where clean partners stand beside."""
+    """mask_snr_db, output_snr_db over all files together, and the mean loss of PESQ where clean partners stand beside.
+
+    Of a network with several outputs mask_snr_db is that of the worst one.
+    """
     sound_path = bundle.require_sound_path()
     reference = FloatEngine(bundle.float_onnx, sound_path)
-    masks, floats, drops = [], [], []
+    pairs: dict[str, list[tuple[np.ndarray, np.ndarray]]] = {}
+    floats, drops = [], []
     for row, (path, output) in enumerate(zip(batch.paths, outputs, strict=True)):
         audio = batch.audio_q15[row : row + 1, : batch.lengths[row]]
         out = reference.trace_float(q15_to_float(audio))
         if MASK_SNR in wanted:
-            masks.append((out["mask"][0].ravel(), masks_q15[row].ravel() / 32768.0))
+            for asked in sound_path.asked:
+                real = masks[row][asked.name].ravel() / 2.0**asked.fraction_bits
+                pairs.setdefault(asked.name, []).append((out[asked.plain][0].ravel(), real))
         floats.append((out["output"][0], output / 32768.0))
         clean = path.with_name(path.name.replace("_noisy", "_clean"))
         if "pesq_drop" in wanted and clean != path and clean.is_file():
@@ -188,7 +205,8 @@ def _quality(
             )
             if before is not None and after is not None:
                 drops.append(before - after)
-    values = {"output_snr_db": _joined_snr(floats)} | ({MASK_SNR: _joined_snr(masks)} if masks else {})
+    values = {"output_snr_db": _joined_snr(floats)}
+    values |= {MASK_SNR: min(map(_joined_snr, pairs.values()))} if pairs else {}
     return values | ({"pesq_drop": float(np.mean(drops))} if drops else {})
 
 

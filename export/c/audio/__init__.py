@@ -5,6 +5,6 @@ memory     where quantities lie: in the context, or in scratch that the network 
 program    all of it as data
 """
 
-from .program import AudioProgram, Struct, build_audio, file_scope_names
+from .program import AudioProgram, Port, Struct, build_audio, file_scope_names
 
-__all__ = ["AudioProgram", "Struct", "build_audio", "file_scope_names"]
+__all__ = ["AudioProgram", "Port", "Struct", "build_audio", "file_scope_names"]

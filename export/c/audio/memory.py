@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ....models.audio import SoundPath, Stage
+from ....models.audio import Quantity, SoundPath, Stage
 from ...memory import Buffer, plan
 from .stage import c_stage
 
@@ -41,21 +41,28 @@ class Memory:
     scratch_bytes: int
 
 
-def values(shape: tuple[int | str, ...], sound_path: SoundPath) -> int:
-    """How many a shape holds; see `Quantity.shape`."""
-    letters = sound_path.transform.sizes
+def values(shape: tuple[int | str, ...], sound_path: SoundPath, stage: Stage | None = None) -> int:
+    """How many a shape holds; see `Quantity.shape`; in the state of a stage with the stage's own letters."""
+    letters = {**sound_path.transform.sizes, **(stage.sizes if stage is not None else {})}
     return math.prod(letters[part] if isinstance(part, str) else part for part in shape)
 
 
 def place(sound_path: SoundPath) -> Memory:
-    """Steps are the stages in front of the network, features to its input, the network, its output to the mask, the stages behind it."""
+    """Steps are the stages in front of the network, features to its inputs, the network, its outputs to what is asked for, the stages
+    behind it.
+    """
     before, after = sound_path.before, sound_path.after
     to_network, network, to_mask = len(before), len(before) + 1, len(before) + 2
     steps = [*enumerate(before), *enumerate(after, to_mask + 1)]
-    made = {q.name: (step, q) for step, stage in steps for q in stage.makes if q.shape and q.name != "output_q15"}
-    made[sound_path.mask.name] = (to_mask, sound_path.mask)
+    made: dict[str, tuple[int, Quantity]] = {}
+    for step, stage in steps:
+        for quantity in stage.makes:
+            if quantity.shape and quantity.name != "output_q15":
+                # What takes another's place stands in its memory.
+                made.setdefault(quantity.name, (step, quantity))
+    made |= {quantity.name: (to_mask, quantity) for quantity in sound_path.asked}
     last = {name: step for step, stage in steps for name in stage.reads}
-    last[sound_path.features.name] = to_network
+    last |= {quantity.name: to_network for quantity in sound_path.given}
     arrays: dict[str, Array] = {}
     buffers: list[Buffer] = []
     for name, (first, quantity) in made.items():

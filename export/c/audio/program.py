@@ -8,18 +8,23 @@ from typing import Any
 import numpy as np
 
 from ....models.audio import SoundPath, Stage, kinds
-from ....models.errors import StapesError
 from ....quantize.audio import stage_params
 from ....quantize.audio.c_struct import members, struct_bytes, struct_name
+from ....quantize.audio.ends import End, network_ends
 from ....quantize.audio.rfft import CMSIS_DEFINES, CMSIS_SOURCES
-from ....quantize.audio.scaling import feature_scaling, mask_scaling
 from ....quantize.graph import Graph, Tensor
 from ...memory import aligned
 from ...template import Code
 from ..constants import Constants
-from ..text import SUFFIXES, Names, code, initialiser, listed, shape
+from ..text import SUFFIXES, Names, code, initialiser, listed
 from .memory import Memory, place, scratch_name, values
-from .stage import c_stage
+from .stage import Member, c_stage
+
+# The constants of the only input and of the only output of a network; of several ones each has the name of its quantity.
+_INPUT, _OUTPUT = "audio_input", "audio_output"
+# What the network gives becomes 16 bits in a file that every program has, 32 bits in one of its own.
+_WIDE = "stapes_audio_wide"
+_OUTPUT_FUNCTIONS = {"int16": "stapes_audio_mask", "int32": _WIDE}
 
 
 @dataclass(frozen=True)
@@ -60,26 +65,36 @@ class Declared:
 
 
 @dataclass(frozen=True)
+class Port:
+    """A tensor of the network and the quantity of the path that it is: the constant `scaling`, the function that turns the one into the
+    other, the expression of the quantity; of what the network gives also the declaration of its memory, and what is traced.
+    """
+
+    tensor: Tensor
+    scaling: str
+    function: str
+    expression: Code
+    pointers: tuple[Code, ...] = ()
+    traces: tuple[TracedQuantity, ...] = ()
+
+
+@dataclass(frozen=True)
 class AudioProgram:
     """Constants and wiring of the path.
 
-    `members` are those of `ctx->audio`; `binds` point the states at their arrays; `features` and `mask` are C expressions of what
-    the network takes and gives, `mask_pointers` the declaration of the latter.
+    `members` are those of `ctx->audio`; `binds` point the states at their arrays; `inputs` are what the path feeds of the network,
+    `outputs` what it reads of it.
     """
 
     sound_path: SoundPath
     structs: tuple[Struct, ...]
-    input: Tensor
-    output: Tensor
+    inputs: tuple[Port, ...]
+    outputs: tuple[Port, ...]
     members: tuple[Declared, ...]
     binds: tuple[Code, ...]
     resets: tuple[Code, ...]
     before: tuple[Call, ...]
     after: tuple[Call, ...]
-    features: Code
-    mask: Code
-    mask_pointers: tuple[Code, ...]
-    mask_traces: tuple[TracedQuantity, ...]
     scratch_bytes: int
 
     @property
@@ -90,11 +105,16 @@ class AudioProgram:
     @property
     def headers(self) -> tuple[str, ...]:
         """The headers of the runtime that the program includes."""
-        return ("stapes_audio.h", *(f"{name}.h" for name in self.functions))
+        return ("stapes_audio.h", *(f"{name}.h" for name in (*self._wide, *self.functions)))
 
     @property
     def sources(self) -> tuple[str, ...]:
-        return ("stapes_audio_tensors.c", *(f"{name}.c" for name in self.functions))
+        return ("stapes_audio_tensors.c", *(f"{name}.c" for name in (*self._wide, *self.functions)))
+
+    @property
+    def _wide(self) -> tuple[str, ...]:
+        """The file of the runtime for outputs of the network that become 32 bits, where there are any."""
+        return (_WIDE,) if any(port.function.startswith(_WIDE) for port in self.outputs) else ()
 
     @property
     def cmsis(self) -> tuple[str, ...]:
@@ -104,14 +124,6 @@ class AudioProgram:
     @property
     def cmsis_defines(self) -> tuple[str, ...]:
         return CMSIS_DEFINES
-
-    @property
-    def input_suffix(self) -> str:
-        return SUFFIXES[self.input.dtype]
-
-    @property
-    def output_suffix(self) -> str:
-        return SUFFIXES[self.output.dtype]
 
     @property
     def context_bytes(self) -> int:
@@ -130,7 +142,8 @@ class AudioProgram:
     @property
     def traced_after(self) -> tuple[TracedQuantity, ...]:
         """What is traced behind the network, in order."""
-        return (*self.mask_traces, *(trace for call in self.after for trace in call.traces))
+        made = (port.traces for port in self.outputs), (call.traces for call in self.after)
+        return tuple(trace for part in made for traces in part for trace in traces)
 
 
 def c_function(stage: Stage, sound_path: SoundPath) -> str:
@@ -141,7 +154,12 @@ def c_function(stage: Stage, sound_path: SoundPath) -> str:
 def file_scope_names() -> tuple[str, ...]:
     """Names that the constants of any path have in a program."""
     nested = {member.name for kind in kinds() for member in members(_params_of(kind)) if member.struct}
-    return (*(f"audio_{kind}_params" for kind in kinds()), *(f"audio_{name}" for name in sorted(nested)))
+    ends = {q.name for kind in kinds().values() for q in kind().quantities if q.role in ("features", "asked")}
+    return (
+        *(_INPUT, _OUTPUT),
+        *(f"audio_{kind}_params" for kind in kinds()),
+        *(f"audio_{name}" for name in (*sorted(nested), *sorted(ends))),
+    )
 
 
 def _params_of(kind: str) -> type:
@@ -149,25 +167,6 @@ def _params_of(kind: str) -> type:
 
     result: type = importlib.import_module(f"....quantize.audio.{kind}", __package__).Params
     return result
-
-
-def _ends(graph: Graph, sound_path: SoundPath) -> tuple[Tensor, Tensor]:
-    """The one input and the one output that the audio path feeds and reads."""
-    if len(graph.inputs) != 1 or len(graph.outputs) != 1:
-        raise StapesError(
-            f"graph '{graph.name}' has {len(graph.inputs)} inputs and {len(graph.outputs)} outputs; the audio path "
-            "needs one of each, or export the network alone"
-        )
-    features, mask = graph.tensors[graph.inputs[0]], graph.tensors[graph.outputs[0]]
-    for tensor, size, what in (
-        (features, sound_path.feature_size, "features"),
-        (mask, sound_path.mask_size, "mask values"),
-    ):
-        if tensor.size != size:
-            raise StapesError(
-                f"tensor '{tensor.name}' has shape {shape(tensor.shape)}; the front end has {size} {what} a frame"
-            )
-    return features, mask
 
 
 def _struct(name: str, params: Any, arrays: Constants, made: list[Struct]) -> None:
@@ -194,12 +193,8 @@ class _Writer:
         self.sound_path = sound_path
         self.memory: Memory = place(sound_path)
         self.entries = entries
-        self.scalars = {
-            q.name: f"ctx->audio.{stage.kind}.{q.name}"
-            for stage in sound_path.stages
-            for q in stage.makes
-            if not q.shape
-        }
+        # Filled stage after stage: the last one that made a scalar is whose is read.
+        self.scalars: dict[str, str] = {}
 
     def expression(self, name: str) -> str:
         """A quantity in C: a pointer to an array, or the value of a scalar."""
@@ -223,7 +218,7 @@ class _Writer:
         c = c_stage(stage.kind)
         scratch = {member.name: scratch_name(stage, member.name) for member in c.scratch}
         pointers = [line for key in scratch.values() for line in self.pointer(key)]
-        own = [q.name for q in stage.makes if q.name in self.memory.arrays]
+        own = [q.name for q in stage.makes if q.name in self.memory.arrays and q.name not in stage.replaces]
         pointers += [line for name in own for line in self.pointer(name)]
         known = {*stage.reads, *(q.name for q in stage.makes)}
         arguments = [
@@ -231,9 +226,24 @@ class _Writer:
         ]
         state = [f"&ctx->audio.{stage.kind}"] if c.state else []
         given = [f"&audio_{stage.kind}_params", *state, *arguments]
+        self.scalars |= {q.name: f"ctx->audio.{stage.kind}.{q.name}" for q in stage.makes if not q.shape}
         line = listed(f"    {c_function(stage, self.sound_path)}", given, ";")
-        traced = tuple(self.trace(stage, name) for name in stage.traced if name != self.sound_path.mask.name)
+        asked = {quantity.name for quantity in self.sound_path.asked}
+        traced = tuple(self.trace(stage, name) for name in stage.traced if name not in asked)
         return Call(tuple(pointers), line, traced)
+
+    def input(self, end: End, scaling: str) -> Port:
+        """An input of the network and the features that it is."""
+        function = f"stapes_audio_quantise_{SUFFIXES[end.tensor.dtype]}"
+        return Port(end.tensor, scaling, function, code(self.expression(end.quantity.name)))
+
+    def output(self, end: End, scaling: str) -> Port:
+        """An output of the network and what it becomes for the stages behind it."""
+        name = end.quantity.name
+        function = f"{_OUTPUT_FUNCTIONS[end.quantity.dtype]}_{SUFFIXES[end.tensor.dtype]}"
+        tracers = [stage for stage in self.sound_path.after if name in stage.traced][:1]
+        traces = tuple(self.trace(stage, name) for stage in tracers)
+        return Port(end.tensor, scaling, function, code(self.expression(name)), self.pointer(name), traces)
 
     def trace(self, stage: Stage, name: str) -> TracedQuantity:
         """A traced quantity of a stage: made by it, or kept in its state."""
@@ -257,12 +267,20 @@ class _Writer:
                 size, alignment = struct_bytes(state)
                 made.append(Declared(code(f"stapes_{stage.kind}_state {stage.kind}"), size, alignment))
             made += [
-                self._array(f"{stage.kind}_{member.name}", member.dtype, values(member.shape, self.sound_path))
-                for member in state
-                if member.shape is not None
+                self._array(f"{stage.kind}_{member.name}", member.dtype, size)
+                for member, size in self._arrays(stage)
+                if size
             ]
         kept = [array for array in self.memory.arrays.values() if array.offset is None]
         return (*made, *(self._array(array.name, array.dtype, array.size) for array in kept))
+
+    def _arrays(self, stage: Stage) -> list[tuple[Member, int]]:
+        """The arrays of a state, each with the number of its values, which may be none."""
+        return [
+            (member, values(member.shape, self.sound_path, stage))
+            for member in c_stage(stage.kind).state
+            if member.shape is not None
+        ]
 
     def _array(self, name: str, dtype: str, size: int) -> Declared:
         width = np.dtype(dtype).itemsize
@@ -271,10 +289,11 @@ class _Writer:
     def binds(self) -> tuple[Code, ...]:
         """The states pointed at their arrays."""
         return tuple(
-            Code(f"    ctx->audio.{stage.kind}.{member.name} = ctx->audio.{stage.kind}_{member.name};")
+            Code(
+                f"    ctx->audio.{stage.kind}.{member.name} = {f'ctx->audio.{stage.kind}_{member.name}' if size else 'NULL'};"
+            )
             for stage in self.sound_path.stages
-            for member in c_stage(stage.kind).state
-            if member.shape is not None
+            for member, size in self._arrays(stage)
         )
 
     def resets(self) -> tuple[Code, ...]:
@@ -293,29 +312,30 @@ def build_audio(graph: Graph, sound_path: SoundPath, arrays: Constants, entries:
 
     Raises `StapesError` where the graph does not fit the path, or the path not the fixed-point formats.
     """
-    features, mask = _ends(graph, sound_path)
+    ends = network_ends(graph, sound_path)
     structs: list[Struct] = []
     for stage in sound_path.stages:
         _struct(f"audio_{stage.kind}_params", stage_params(stage, sound_path.transform), arrays, structs)
-    _struct("audio_input", feature_scaling(sound_path, features), arrays, structs)
-    _struct("audio_output", mask_scaling(sound_path, mask), arrays, structs)
+    # One input and one output have these names, so that the C of a usual path stays as it was.
+    named = [
+        {end.tensor.name: only if len(side) == 1 else f"audio_{end.quantity.name}" for end in side}
+        for only, side in ((_INPUT, ends.inputs), (_OUTPUT, ends.outputs))
+    ]
+    for names, side in zip(named, (ends.inputs, ends.outputs), strict=True):
+        for end in side:
+            _struct(names[end.tensor.name], end.scaling, arrays, structs)
     writer = _Writer(sound_path, entries)
     before = tuple(writer.call(stage) for stage in sound_path.before)
-    asked = sound_path.mask.name
-    mask_traces = tuple(writer.trace(s, asked) for s in sound_path.after if asked in s.traced)
+    outputs = tuple(writer.output(end, named[1][end.tensor.name]) for end in ends.outputs)
     return AudioProgram(
         sound_path=sound_path,
         structs=tuple(structs),
-        input=features,
-        output=mask,
+        inputs=tuple(writer.input(end, named[0][end.tensor.name]) for end in ends.inputs),
+        outputs=outputs,
         members=writer.members(),
         binds=writer.binds(),
         resets=writer.resets(),
         before=before,
         after=tuple(writer.call(stage) for stage in sound_path.after),
-        features=code(writer.expression(sound_path.features.name)),
-        mask=code(writer.expression(asked)),
-        mask_pointers=writer.pointer(asked),
-        mask_traces=mask_traces,
         scratch_bytes=writer.memory.scratch_bytes,
     )

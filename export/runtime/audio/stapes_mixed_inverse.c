@@ -4,10 +4,14 @@
 
 #include "stapes_audio_scalar.h"
 
-/* A sample of the inverse transform, brought to the level that it had before its exponents. */
+/* A sample of the inverse transform, brought to the level that it had before its exponents. A filter may make a frame louder
+ * than any room: what is beyond 128 times full scale is saturated.
+ */
 static inline int32_t windowed_q22(int32_t sample, int32_t window_q31, int32_t left, int32_t right)
 {
-    return stapes_round_right(stapes_multiply_high(stapes_shift_left(sample, left), window_q31), right);
+    const int32_t largest = INT32_MAX >> left;
+    const int32_t shifted = stapes_shift_left(stapes_clamp(sample, -largest, largest), left);
+    return stapes_round_right(stapes_multiply_high(shifted, window_q31), right);
 }
 
 void stapes_mixed_inverse_reset(const stapes_mixed_inverse_params *p, stapes_inverse_state *state)
