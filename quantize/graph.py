@@ -6,7 +6,7 @@ and everything an engine needs is in it: a `.tflite` holds all of it, losslessly
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -69,9 +69,9 @@ class Operator:
 
 @dataclass(frozen=True)
 class Region:
-    """Operators that belong together and that the C exporter fuses.
+    """Operators that belong together and that the C exporter may run as one step.
 
-    `kind` is `gru`, `gru_sequence`, `layer_norm` or `energy`.
+    `kind` is one of `quantize/regions`; `Graph.regions` holds those that lowering composed, `declared` there gives all.
     `roles` names the tensors and the attributes that a fused kernel needs, by what they are in it.
     """
 
@@ -110,15 +110,6 @@ class Graph:
     def in_region(self, name: str) -> tuple[Operator, ...]:
         """The operators of one region, in execution order."""
         return tuple(op for op in self.operators if op.region == name)
-
-    def steps(self) -> Iterator[Operator | Region]:
-        """The graph as a fused engine runs it: operators outside regions, and each region once, where its last operator stands."""
-        last = {op.region: index for index, op in enumerate(self.operators) if op.region}
-        for index, op in enumerate(self.operators):
-            if op.region is None:
-                yield op
-            elif last[op.region] == index:
-                yield self.region(op.region)
 
     @property
     def constants(self) -> tuple[Tensor, ...]:

@@ -24,9 +24,9 @@ from ...quantize.prepare import (
     SliceParams,
     TransposeParams,
 )
+from ...quantize.regions.moves import Box
 from .constants import Constants
 from .depthwise import packed_taps
-from .moves import Box
 from .packing import ONCE, ONCE_HIGH, ROWS, TWICE, Matrix, high_multiplier, pack
 from .shapes import Loop, dense, loop
 from .windows import TURN, Gather, Windows

@@ -1,4 +1,7 @@
-"""How each kind of region is run by C as one step: the table that the schedule, the layout and the writer share."""
+"""How each kind of region is run by C as one step: the table that the schedule, the layout and the writer share.
+
+Which operators are regions says `quantize/regions`; here is only whether C can run one as it stands, and how.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from ...quantize.graph import Graph, Operator, Region
-from ...quantize.regions import REGIONS, maker
+from ...quantize.regions import REGIONS, maker, tensors_of
 from ..template import Code
 from . import energy, layer_norm
 from .constants import Constants
@@ -23,6 +26,7 @@ from .gru_sequence import (
 from .history import history_fields
 from .kernels import Kernel
 from .layer_norm import is_layer_norm, layer_norm_fields
+from .moves import move_calls
 from .neighbours import neighbour_windows
 from .products import depthwise_calls, product_calls, product_scratch, window_calls
 from .text import SUFFIXES
@@ -61,7 +65,7 @@ def _kernel(
     def calls(w: Writer, region: Region, scratch: str) -> list[Code]:
         w.kernels |= products(w.graph, region)
         kind = REGIONS[region.kind]
-        reads, writes = ([region.roles[role] for role in roles] for roles in (kind.reads, kind.writes))
+        reads, writes = (tensors_of(region, roles) for roles in (kind.reads, kind.writes))
         stem = region.kind if name is None else name(w.graph, region)
         kernel = f"{stem}_{SUFFIXES[w.graph.tensors[writes[0]].dtype]}"
         reference = w.struct(f"{params or kernel}_params", region.name, fields(w.graph, region, w.arrays))
@@ -115,4 +119,5 @@ FUSIONS = {
         lambda graph, region: product_scratch(graph, *_padded(graph, region)),
         heading=False,
     ),
+    "moves": Fusion(lambda graph, region: True, lambda w, region, scratch: move_calls(w, region), heading=False),
 }

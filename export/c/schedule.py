@@ -5,15 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from ...quantize.graph import Graph, Operator, Region
-from ...quantize.regions import REGIONS, declared
+from ...quantize.regions import REGIONS, declared, tensors_of
 from .fusion import FUSIONS
-from .moves import Box, find_moves
 
 
 @dataclass(frozen=True)
 class Step:
-    """One or more calls of C. `region` is set where the step is a fused region, and `operators` are then all of its;
-    `boxes` are set where the step is a copy in place of several operators.
+    """One or more calls of C. `region` is set where the step is a fused region, and `operators` are then all of its.
 
     `in_place`: pairs (written, read) of tensors that may share memory.
     """
@@ -24,32 +22,22 @@ class Step:
     writes: tuple[str, ...]
     region: Region | None = None
     in_place: tuple[tuple[str, str], ...] = ()
-    boxes: tuple[Box, ...] = ()
 
 
 def schedule(graph: Graph, fuse: bool = True) -> list[Step]:
     """The steps of one frame; a region that cannot be fused is run operator by operator, without `fuse` all are."""
-    fused = {op.name: step for step in (_fused(graph) if fuse else []) for op in step.operators}
-    moves, dropped = find_moves(graph, fused) if fuse else ({}, set())
+    found = declared(graph, _matches) if fuse else []
+    fused = {op.name: step for step in (_step(*region) for region in found) for op in step.operators}
     steps = []
     for op in graph.operators:
         if op.name in fused:
             step = fused[op.name]
             if op is step.operators[-1]:
                 steps.append(step)
-        elif op.kind == "RESHAPE" or op.name in dropped:
-            continue  # the output shares the memory of the input, or its reader moves for itself
-        elif op.outputs[0] in moves:
-            move = moves[op.outputs[0]]
-            steps.append(Step(op.name, move.operators, move.reads, op.outputs, boxes=move.boxes))
-        else:
+        elif op.kind != "RESHAPE":  # its output shares the memory of its input
             reads = tuple(name for name in op.inputs if name and not graph.tensors[name].is_constant)
             steps.append(Step(op.name, (op,), reads, op.outputs))
     return steps
-
-
-def _fused(graph: Graph) -> list[Step]:
-    return [_step(region, operators) for region, operators in declared(graph) if _matches(graph, region)]
 
 
 def _matches(graph: Graph, region: Region) -> bool:
@@ -64,8 +52,8 @@ def _step(region: Region, operators: tuple[Operator, ...]) -> Step:
     return Step(
         region.name,
         operators,
-        tuple(roles[role] for role in kind.reads),
-        tuple(roles[role] for role in kind.writes),
+        tensors_of(region, kind.reads),
+        tensors_of(region, kind.writes),
         region,
         tuple((roles[new], roles[old]) for new, old in kind.in_place),
     )

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-import numpy as np
-
 from ...models.errors import StapesError
 from ...quantize.graph import Graph, Operator
 from ...quantize.operators import OPERATORS, Entry
@@ -21,7 +19,6 @@ from ...quantize.prepare import (
 from ..template import Code
 from .fields import (
     Fields,
-    box_fields,
     concatenation_fields,
     lut_fields,
     pad_fields,
@@ -32,6 +29,7 @@ from .fields import (
 )
 from .fusion import FUSIONS
 from .kernels import PORTABLE, Kernel
+from .moves import copy_call
 from .products import depthwise_calls, product_calls, product_scratch
 from .schedule import Step
 from .shapes import broadcast, reduction
@@ -44,7 +42,7 @@ def scratch(graph: Graph, step: Step) -> tuple[str, int] | None:
     if step.region is not None:
         return FUSIONS[step.region.kind].scratch(graph, step.region)
     op = step.operators[-1]
-    return product_scratch(graph, op) if not step.boxes and _entry(op).form == "product" else None
+    return product_scratch(graph, op) if _entry(op).form == "product" else None
 
 
 def _entry(op: Operator) -> Entry:
@@ -114,23 +112,18 @@ def _batch_matmul(w: Writer, op: Operator, patch: str) -> list[Code]:
     return [w.call("stapes_batch_matmul_s16", reference, w.at(x_1.name), w.at(op.inputs[1]), w.at(y.name))]
 
 
-def _copy(w: Writer, label: str, fields: Fields, x: str, y: str) -> Code:
-    suffix = SUFFIXES[w.graph.tensors[x].dtype]
-    return w.call(f"stapes_copy_{suffix}", w.struct("copy_params", label, fields), w.at(x), w.at(y))
-
-
 def _transpose(w: Writer, op: Operator, patch: str) -> list[Code]:
     x, y = w.tensors(op)
     params = prepare(w.graph, op)
     assert isinstance(params, TransposeParams)
-    return [_copy(w, op.name, transpose_fields(op.name, params, x), x.name, y.name)]
+    return [copy_call(w, op.name, transpose_fields(op.name, params, x), x.name, y.name)]
 
 
 def _slice(w: Writer, op: Operator, patch: str) -> list[Code]:
     x, y = w.tensors(op)
     params = prepare(w.graph, op)
     assert isinstance(params, SliceParams)
-    return [_copy(w, op.name, slice_fields(op.name, params, x), x.name, y.name)]
+    return [copy_call(w, op.name, slice_fields(op.name, params, x), x.name, y.name)]
 
 
 def _split(w: Writer, op: Operator, patch: str) -> list[Code]:
@@ -139,7 +132,7 @@ def _split(w: Writer, op: Operator, patch: str) -> list[Code]:
     lines = []
     for part, name in enumerate(op.outputs):
         fields = split_fields(op.name, axis, part, x, w.graph.tensors[name])
-        lines.append(_copy(w, f"{op.name} {part}", fields, x.name, name))
+        lines.append(copy_call(w, f"{op.name} {part}", fields, x.name, name))
     return lines
 
 
@@ -150,7 +143,7 @@ def _concatenation(w: Writer, op: Operator, patch: str) -> list[Code]:
     for part, name in enumerate(op.inputs):
         x = w.graph.tensors[name]
         fields = concatenation_fields(op.name, axis, before, x, y)
-        lines.append(_copy(w, f"{op.name} {part}", fields, name, y.name))
+        lines.append(copy_call(w, f"{op.name} {part}", fields, name, y.name))
         before += x.shape[axis]
     return lines
 
@@ -160,7 +153,7 @@ def _pad(w: Writer, op: Operator, patch: str) -> list[Code]:
     params = prepare(w.graph, op)
     assert isinstance(params, PadParams)
     fill = w.call(f"stapes_fill_{SUFFIXES[y.dtype]}", integer(params.value), str(y.size), w.at(y.name))
-    return [fill, _copy(w, op.name, pad_fields(op.name, params, x), x.name, y.name)]
+    return [fill, copy_call(w, op.name, pad_fields(op.name, params, x), x.name, y.name)]
 
 
 # By the form that the table of operators gives.
@@ -181,28 +174,9 @@ FORMS: dict[str, Callable[[Writer, Operator, str], list[Code]]] = {
 }
 
 
-def _moved(w: Writer, step: Step) -> list[Code]:
-    """A chain of operators that only move values: a copy for each box, and what pads it."""
-    y = w.graph.tensors[step.writes[0]]
-    fill = f"stapes_fill_{SUFFIXES[y.dtype]}"
-    padding = [box for box in step.boxes if box.source is None]
-    if all(box.is_dense for box in padding):
-        lines = [
-            w.call(fill, integer(box.value), str(int(np.prod(box.extent))), f"{w.at(y.name)} + {box.output_offset}")
-            for box in padding
-        ]
-    else:
-        lines = [w.call(fill, integer(padding[0].value), str(y.size), w.at(y.name))]
-    for index, box in enumerate(box for box in step.boxes if box.source is not None):
-        lines.append(_copy(w, f"{step.name} {index}", box_fields(step.name, box), str(box.source), y.name))
-    return lines
-
-
 def statements(w: Writer, step: Step, scratch_name: str) -> list[Code]:
     """The calls of one step; raises `StapesError` for an operator without a kernel in C."""
     if step.region is not None:
         return FUSIONS[step.region.kind].calls(w, step.region, scratch_name)
-    if step.boxes:
-        return _moved(w, step)
     op = step.operators[0]
     return FORMS[_entry(op).form](w, op, scratch_name)
