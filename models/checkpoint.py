@@ -71,7 +71,14 @@ def load_module(module: nn.Module, network: str = "auto") -> tuple[GruMask | Gtc
     """
     label = f"the module {type(module).__name__}"
     content: dict[str, Any] = {}
-    for name, value in module.state_dict().items():
+    try:
+        stored = module.state_dict()
+    except Exception as error:  # the module's own code, or that of its hooks
+        reason = (str(error).splitlines() or [""])[0][:120]
+        raise StapesError(
+            f"{label}: its state_dict() fails with {type(error).__name__}: {reason}; give a module whose weights can be read"
+        ) from None
+    for name, value in stored.items():
         # What get_extra_state of a module gives may be anything.
         if not isinstance(value, Tensor):
             raise StapesError(

@@ -134,16 +134,27 @@ class _Counted(torch.nn.Linear):
         return {"calls": 3}
 
 
+class _Failing(torch.nn.Linear):
+    """A layer whose weights cannot be read."""
+
+    def state_dict(self, *args, **kwargs):
+        raise ValueError("no weights here\nbut a second line")
+
+
 @pytest.mark.parametrize(
     ("network", "words"),
     [
         (_Counted(2, 2), "the module _Counted: '_extra_state' of its state dict is a dict, no tensor"),
+        (
+            _Failing(2, 2),
+            r"the module _Failing: its state_dict\(\) fails with ValueError: no weights here; give a module",
+        ),
         (torch.nn.Linear(2, 2), "the module Linear: a checkpoint of an unknown network"),
         (3, "a int is no network"),
         ("nowhere.pt", "nowhere.pt: no such file"),
         (onnx.ModelProto(), "the ONNX model: "),
     ],
-    ids=["extra state", "module", "number", "file", "onnx"],
+    ids=["extra state", "failing", "module", "number", "file", "onnx"],
 )
 def test_what_is_no_network_is_refused_in_one_line_and_nothing_is_written(network, words, tmp_path):
     with pytest.raises(library.StapesError, match=words) as refused:
@@ -199,7 +210,7 @@ def test_results_are_dataclasses_that_say_what_the_commands_print_as_json(stapes
     line = ("evaluate", bundle.folder, "--corpus", recording.parent, "--metrics", "stoi", "--jobs", "1", "--json")
     assert json.loads(stapes(*line).stdout)["systems"] == evaluated.systems
     told = json.loads(stapes("regress", bundle.folder, recording, "--engine", "numpy", "--json").stdout)
-    assert told["engines"]["numpy"]["sha256"] == regressed.engines["numpy"]["sha256"]
+    assert told["engines"]["numpy"]["sha256"] == regressed.engines["numpy"].sha256
 
 
 def test_words_that_are_unknown_are_refused_with_what_may_be_given(bundle, tmp_path):
@@ -222,6 +233,8 @@ def test_what_is_no_path_of_a_bundle_is_refused(function):
 def test_what_is_no_path_of_recordings_is_refused(tmp_path):
     with pytest.raises(library.StapesError, match="a int is no path of recordings"):
         library.quantize(torch.nn.Linear(2, 2), tmp_path / "bundle", calibration=5)
+    with pytest.raises(library.StapesError, match="a dict is no path of recordings"):
+        library.quantize(torch.nn.Linear(2, 2), tmp_path / "bundle", calibration={})
 
 
 @pytest.mark.parametrize(
@@ -249,6 +262,9 @@ def test_engines_targets_and_corpora_of_a_wrong_type_are_refused(bundle, tmp_pat
         (lambda: library.simulate(bundle, sound, 5, engine="numpy"), "no path of an output"),
         (lambda: library.export(bundle, tmp_path / "c", target=["a"]), "not the name of a target"),
         (lambda: library.evaluate(bundle, 5), "no path of a corpus"),
+        (lambda: library.inspect(bundle, device=5), "a int is not a choice, device; give a bool"),
+        (lambda: library.simulate(bundle, sound, align="no"), "a str is not a choice, align; give a bool"),
+        (lambda: library.regress(bundle, engine="numpy", update="no"), "a str is not a choice, update; give a bool"),
     ):
         with pytest.raises(library.StapesError, match=words):
             call()

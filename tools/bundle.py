@@ -12,6 +12,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -56,6 +57,12 @@ AGAIN = "make the bundle again with: stapes quantize"
 Fraction = Annotated[float, Ge(0.0), Le(1.0)]
 
 
+def _require_sha256(key: str, value: str) -> None:
+    """Raise StapesError for what is no SHA-256 as it is written."""
+    if not re.fullmatch("[0-9a-f]{64}", value):
+        raise StapesError(f"{key} is {value[:80]!r}; it must be a SHA-256, 64 digits of 0-9 and a-f; {AGAIN}")
+
+
 @dataclass(frozen=True)
 class _File:
     """A file that a bundle was made from."""
@@ -64,6 +71,9 @@ class _File:
     sha256: str
 
     __pydantic_config__ = STRICT_OPEN
+
+    def __post_init__(self) -> None:
+        _require_sha256("sha256", self.sha256)
 
 
 @dataclass(frozen=True)
@@ -116,6 +126,13 @@ class _Format2:
     runtime_sha256: str
 
     __pydantic_config__ = STRICT_OPEN
+
+    def __post_init__(self) -> None:
+        if not re.fullmatch(r"[A-Za-z0-9][\w.-]{0,99}==[\w.+!-]{1,100}", self.oracle, re.ASCII):
+            raise StapesError(
+                f"oracle is {self.oracle[:80]!r}; it must be a package and its version, name==version; {AGAIN}"
+            )
+        _require_sha256("runtime_sha256", self.runtime_sha256)
 
 
 @dataclass(frozen=True)

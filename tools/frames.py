@@ -41,6 +41,30 @@ def read_frames(path: Path, graph: Graph) -> Frames:
     return as_frames(str(path), given, graph)
 
 
+def read_stretches(source: Path, graph: Graph, refused: dict[Path, str] | None = None) -> dict[Path, Frames]:
+    """The frames of an .npz file, or of all of a folder, searched to any depth, sorted by name.
+
+    With `refused` files that do not fit are left out and put there with the reason; the first of them is raised where none is left.
+    Raises StapesError for a folder without such a file.
+    """
+    paths = [source]
+    if source.is_dir():
+        paths = sorted(path for path in source.rglob("*") if path.suffix.lower() == ".npz" and path.is_file())
+    if not paths:
+        raise StapesError(f"{source}: no .npz files in this folder; give another one")
+    found = {}
+    for path in paths:
+        try:
+            found[path] = read_frames(path, graph)
+        except StapesError as error:
+            if refused is None:
+                raise
+            refused[path] = str(error)
+    if not found:
+        raise StapesError(next(iter((refused or {}).values())))
+    return found
+
+
 def as_frames(label: str, given: Mapping[str, np.ndarray], graph: Graph) -> Frames:
     """Arrays by input name as `Frames`; raises StapesError naming `label` where they do not fit."""
     kinds = {given[name].dtype.kind == "f" for name in graph.inputs}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TypeVar
 
@@ -14,7 +14,7 @@ _T = TypeVar("_T")
 
 def given_paths(paths: str | os.PathLike[str] | Iterable[str | os.PathLike[str]]) -> list[Path]:
     """One path or several, as functions of the library take them; raises StapesError for what is neither."""
-    several: object = [paths] if isinstance(paths, str | os.PathLike) else paths
+    several: object = [paths] if isinstance(paths, str | os.PathLike | bytes | Mapping) else paths
     return [given_path(path, "recordings") for path in (several if isinstance(several, Iterable) else [several])]
 
 

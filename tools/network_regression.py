@@ -17,7 +17,7 @@ from .defaults import DEVICE_ENGINE
 from .engines import DEVICE, EXACT, make_network_engine, unavailable
 from .frames import Frames, as_frames, read_frames, sha256_of_codes
 from .progress import progress
-from .regression import REFERENCE, Report, chosen, settle_lock
+from .regression import REFERENCE, EngineOutput, Report, chosen, settle_lock
 
 GOLDEN = "golden vectors"
 
@@ -37,18 +37,19 @@ def run_network_regression(
     for name in names:
         engine = make_network_engine(name, bundle)
         outputs[name] = _timed(name, engine, stretches, report)
-        report.engines[name]["bits"] = "reference" if name == REFERENCE else "equal"
+        if name != REFERENCE:
+            report.engines[name].bits = "equal"
         expected, got = outputs[REFERENCE], outputs[name]
         if name == REFERENCE and not files:
             expected = [{output: vectors[output][None] for output in bundle.graph.outputs}]
         found = _first(name, expected, got)
         if found is not None:
-            report.engines[name]["bits"] = "differ"
+            report.engines[name].bits = "differ"
             if name != REFERENCE:
                 found = locate(make_network_engine(REFERENCE, bundle), engine, stretches, found)
             report.first_difference = report.first_difference or found
     key = sha256_of_codes([stretch.codes for stretch in stretches], bundle.graph)
-    settle_lock(bundle, key, report.engines[REFERENCE]["sha256"], report, update)
+    settle_lock(bundle, key, report.engines[REFERENCE].sha256, report, update)
     if bundle.recipe.thresholds:
         words = "the recipe's thresholds are of sound, this bundle has no audio path; not checked"
         warnings.warn(words, Remark, stacklevel=2)
@@ -63,11 +64,9 @@ def _timed(name: str, engine: NetworkEngine, stretches: Sequence[Frames], report
         made = [run_network(engine, _alone(stretch.codes), progress=done) for stretch in stretches]
     seconds = time.perf_counter() - start
     rows = [{output: values[output][0] for output in engine.graph.outputs} for values in made]
-    report.engines[name] = {
-        "sha256": sha256_of_codes(rows, engine.graph),
-        "frames": frames,
-        "microseconds_a_frame": round(1e6 * seconds / frames, 1),
-    }
+    report.engines[name] = EngineOutput(
+        sha256_of_codes(rows, engine.graph), frames=frames, microseconds_a_frame=round(1e6 * seconds / frames, 1)
+    )
     return [{output: values[output] for output in engine.graph.outputs} for values in made]
 
 

@@ -15,14 +15,28 @@ UNLOCKED = "not locked"
 
 
 @dataclass
-class Report:
-    """What a regression found over so many `files`, 0 for golden vectors; `thresholds` maps names to value, limit, ok.
+class EngineOutput:
+    """What an engine made and how long it took; `bits` are those of the reference, `reference`, `equal` or `differ`.
 
-    `engines` maps names to `bits` (reference, equal, differ) and `sha256` of the output, with how long it took: of sound `seconds`
-    and `realtime_factor`, of a network without an audio path `frames` and `microseconds_a_frame`.
+    Of sound there are `seconds` and `realtime_factor`, of a network without an audio path `frames` and `microseconds_a_frame`.
     """
 
-    engines: dict[str, dict[str, Any]] = field(default_factory=dict)
+    sha256: str
+    seconds: float | None = None
+    realtime_factor: float | None = None
+    frames: int | None = None
+    microseconds_a_frame: float | None = None
+    bits: str = "reference"
+
+    def to_json(self) -> dict[str, Any]:
+        return {key: value for key, value in vars(self).items() if value is not None}
+
+
+@dataclass
+class Report:
+    """What a regression found over so many `files`, 0 for golden vectors; `thresholds` maps names to value, limit, ok."""
+
+    engines: dict[str, EngineOutput] = field(default_factory=dict)
     first_difference: Difference | None = None
     locked: str = UNLOCKED
     thresholds: dict[str, dict[str, Any]] = field(default_factory=dict)
@@ -31,7 +45,7 @@ class Report:
 
     @property
     def identical(self) -> bool:
-        return self.first_difference is None and all(entry["bits"] != "differ" for entry in self.engines.values())
+        return self.first_difference is None and all(entry.bits != "differ" for entry in self.engines.values())
 
     @property
     def passed(self) -> bool:
@@ -41,7 +55,7 @@ class Report:
         return {
             "identical": self.identical,
             "passed": self.passed,
-            "engines": self.engines,
+            "engines": {name: entry.to_json() for name, entry in self.engines.items()},
             "first_difference": self.first_difference.to_json() if self.first_difference else None,
             "locked": self.locked,
             "thresholds": self.thresholds,

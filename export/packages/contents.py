@@ -98,6 +98,7 @@ class Contents:
             "NAME": name.upper(),
             "program": self.program,
             "audio": self.program.audio,
+            "cmsis": self.program.audio is not None and bool(self.program.audio.cmsis),
             "run_on_vectors": network_on_vectors(self.program, "    const stapes_status status", "&context", "made."),
             "vectors": self.vectors,
             "vector_bytes": self.vectors.nbytes,

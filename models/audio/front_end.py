@@ -122,7 +122,17 @@ def _filled(kind: str, told: _FrontEnd) -> Stage:
         for owner, name in places
         if owner in (kind, "*") and name in names
     }
-    return stage(**settings)
+    try:
+        return stage(**settings)
+    except StapesError as error:
+        raise StapesError(_with_key(str(error), kind)) from None
+
+
+def _with_key(message: str, kind: str) -> str:
+    """What a stage says of a setting, which it begins with, by the key of the flat table."""
+    said = message.partition(" ")[0]
+    keys = [key for key, places in _SETTINGS.items() if (kind, said) in places or ("*", said) in places]
+    return keys[0] + message.removeprefix(said) if keys else message
 
 
 def with_front_end(sound_path: SoundPath, changes: Mapping[str, Any]) -> SoundPath:
@@ -141,5 +151,8 @@ def with_front_end(sound_path: SoundPath, changes: Mapping[str, Any]) -> SoundPa
         if not hits:
             raise StapesError(f"{key}: no stage of this path has that setting; leave it out")
         for place, name in hits:
-            stages[place] = dataclasses.replace(stages[place], **{name: value})  # type: ignore[type-var]
+            try:
+                stages[place] = dataclasses.replace(stages[place], **{name: value})  # type: ignore[type-var]
+            except StapesError as error:
+                raise StapesError(_with_key(str(error), stages[place].kind)) from None
     return SoundPath(tuple(stages))

@@ -35,7 +35,14 @@ class Inverse(Stage):
                 "sqrt(N / 2) * 2^31 / N; complex_mask: sqrt(2) of that; deep_filter: saturated",
                 "inside",
             ),
-            Quantity("overlap_q25", "int32", ("S - H",), "y * synthesis window * 2^25", "64 * 2^25", "state"),
+            Quantity(
+                "overlap_q25",
+                "int32",
+                ("S - H",),
+                "y * synthesis window * 2^25; mixed radix: 2^22",
+                "64 * 2^25; mixed radix: 2^29",
+                "state",
+            ),
             Quantity("output_q15", "int16", ("H",), "sample * 2^15", "saturated to int16"),
         )
 

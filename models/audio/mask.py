@@ -34,10 +34,10 @@ class Mask(Filter):
     __pydantic_config__ = STRICT
 
     def __post_init__(self) -> None:
-        require_spectrum("mask_on", self.on)
+        require_spectrum("on", self.on)
         require_tensor("output", self.output)
         if self.floor_db is not None and not self.floor_db < 0:
-            raise StapesError(f"mask_floor_db {self.floor_db}: give a negative number of dB, or leave it out")
+            raise StapesError(f"floor_db {self.floor_db}: give a negative number of dB, or leave it out")
 
     @property
     def reads(self) -> tuple[str, ...]:

@@ -75,7 +75,12 @@ class Transform(Stage):
                 "0 .. 15, what the loudest one allows",
             ),
             Quantity(
-                "windowed_q30", "int32", ("N",), "sample * window * 2^(30 + e)", "2^30: half of full scale", "inside"
+                "windowed_q30",
+                "int32",
+                ("N",),
+                "sample * window * 2^(30 + e); mixed radix: 2^(28 + e)",
+                "2^30: half of full scale; mixed radix: 2^28",
+                "inside",
             ),
             Quantity("spectrum_q31", "int32", ("F", 2), "X / N * 2^(30 + e)", "2^31 / pi"),
         )

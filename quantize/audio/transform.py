@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-from ...models.audio.lengths import mixed_length
+from ...models.audio.lengths import LONGEST_MIXED, SHORTEST_MIXED, mixed_length
 from ...models.audio.transform import Transform
 from ...models.errors import StapesError
 from .c_struct import Int32, Int32s
@@ -71,7 +71,8 @@ def require_length(transform: Transform, longest: int, where: str = "") -> None:
     if not transform.mixed and not SHORTEST_ANALYSIS <= transform.analysis <= longest:
         remedy = "; set mixed_radix, or give a shorter one" if mixed_length(transform.analysis) else ""
         raise StapesError(
-            f"analysis {transform.analysis}: the fixed-point transform takes {SHORTEST_ANALYSIS} to {longest} samples{where}{remedy}"
+            f"analysis {transform.analysis}: the fixed-point transform takes {SHORTEST_ANALYSIS} to {longest} samples{where}, that of "
+            f"mixed radix even lengths of the factors 2, 3 and 5 from {SHORTEST_MIXED} to {LONGEST_MIXED}{remedy}"
         )
 
 

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from stapes.export.c.names import LONGEST
 from stapes.export.packages import PACKAGES
+from stapes.models.audio.front_end import with_front_end
 from stapes.models.errors import StapesError
 
 from tests.export.networks import network
@@ -49,6 +50,22 @@ def test_every_package_is_complete(kind, audio):
     assert marker == {**told, "package": kind}
     del files["stapes-package.json"]
     assert hashed == {name: hashlib.sha256(content).hexdigest() for name, content in files.items()}
+
+
+@pytest.mark.parametrize("kind", PACKAGES)
+def test_a_program_of_mixed_radix_asks_for_no_cmsis_dsp(kind, tmp_path):
+    mixed = with_front_end(network().sound_path, {"mixed_radix": True})
+    files = texts(write(kind, tmp_path / NAME, sound_path=mixed, cmsis_dsp=None))
+    assert not [name for name in files if "cmsis" in name.lower()]
+    of_itself = {
+        name: data for name, data in files.items() if not name.startswith("src/") and not name.endswith(".pack")
+    }
+    assert not [
+        name
+        for name, data in of_itself.items()
+        if re.search(rb"CMSIS.?DSP|CMSIS:DSP|AUTOVECTORIZE", data, re.IGNORECASE)
+    ]
+    assert b"CMSIS" in b"".join(texts(package(kind)).values())
 
 
 @pytest.mark.parametrize("kind", PACKAGES)

@@ -5,6 +5,7 @@ import json
 import numpy as np
 import pytest
 from stapes.models.audio import SoundPath, read_sound_path
+from stapes.models.audio.front_end import with_front_end
 from stapes.models.audio.inverse import istft
 from stapes.models.audio.transform import stft
 from stapes.models.errors import StapesError
@@ -72,8 +73,8 @@ def test_front_end_survives_the_way_to_a_dict_and_back():
         ({"hop": 32}, "hop"),
         ({"sample_rate": 22050}, "sample_rate"),
         ({"features": "mel"}, "features"),
-        ({"mask_floor_db": 3.0}, "mask_floor_db"),
-        ({"mask_on": "speech"}, "of 'speech': unknown; give one of wiener, noisy"),
+        ({"mask_floor_db": 3.0}, "^mask_floor_db 3.0: "),
+        ({"mask_on": "speech"}, "mask_on 'speech': unknown; give one of wiener, noisy"),
         ({"clear_snr_db": 12.0}, "clear_snr_db"),
         ({"clear_snr_db": -1.0, "mask_on": "noisy"}, "clear_snr_db -1.0: give 0 to 60"),
         ({"gamma_max": 0.5}, "gamma_max"),
@@ -85,6 +86,25 @@ def test_front_end_survives_the_way_to_a_dict_and_back():
 def test_front_end_that_cannot_work_is_refused(values, word):
     with pytest.raises(StapesError, match=word):
         read_sound_path(values)
+
+
+@pytest.mark.parametrize(
+    ("settings", "words"),
+    [
+        ({"on": "speech"}, r"stages\[4\] \(mask\): on 'speech': unknown"),
+        ({"floor_db": 3.0}, r"\(mask\): floor_db 3.0: give"),
+    ],
+)
+def test_a_stage_is_told_of_by_the_names_of_its_own_settings(settings, words):
+    tables = sound_path_of().to_tables()
+    tables[4].update(settings)
+    with pytest.raises(StapesError, match=words):
+        SoundPath.from_tables(tables)
+
+
+def test_a_change_of_a_setting_is_told_of_by_its_key():
+    with pytest.raises(StapesError, match=r"^mask_floor_db 3\.0: give a negative number"):
+        with_front_end(sound_path_of(), {"mask_floor_db": 3.0})
 
 
 def test_a_complex_front_end_has_neither_wiener_gain_nor_floor():

@@ -20,6 +20,14 @@ def test_settings_beyond_are_refused_by_name(name, value):
         path_params(sound_path_of(**{name: value}))
 
 
+def test_a_length_that_no_transform_takes_is_told_with_those_of_both():
+    with pytest.raises(
+        StapesError,
+        match="takes 32 to 1024 samples, that of mixed radix even lengths of the factors 2, 3 and 5 from 16 to 2048",
+    ):
+        path_params(sound_path_of(analysis=4, synthesis=4, hop=2))
+
+
 @pytest.mark.parametrize("name", ["audio_in_q15", "audio_out_q15"])
 def test_no_tensor_takes_the_name_of_golden_audio(name):
     with pytest.raises(StapesError, match=name):

@@ -97,12 +97,16 @@ MANIFESTS = {
     "an earlier format's key": (in_the_form_of(2, "frontend", {}), "stages is missing"),
     "features of no version": (in_the_form_of(1, "frontend", {"features": "x"}), "features 'x': unknown"),
     "lines for features": (in_the_form_of(1, "frontend", {"features": "a\nb"}), r"features 'a\nb': unknown"),
-    "lines for a spectrum": (with_stage(4, on="a\nb"), r"mask_on 'a\nb': unknown"),
+    "lines for a spectrum": (with_stage(4, on="a\nb"), r"stages[4] (mask): on 'a\nb': unknown"),
     "text in an earlier format": (in_the_form_of(1, "frontend", {"hop": "64"}), "hop is '64'; it must be a whole number"),
     "a tensor that is not there": (put("saturation", {"nothing": 0.5}), "saturation names 'nothing'"),
     "more than all": (put("saturation", {"mask": 1.5}), "saturation.mask is 1.5; it must be at most 1"),
     "list for a table": (put("quality", []), "quality is a list; it must be a table"),
     "no frames": (put("calibration", {"files": [], "frames": 0}), "calibration.frames is 0; it must be at least 1"),
+    "lines for the oracle": (put("oracle", "a==1\n#error"), r"oracle is 'a==1\n#error'; it must be a package and its version"),
+    "an oracle without a version": (put("oracle", "tflite-micro"), "oracle is 'tflite-micro'"),
+    "no hash of a runtime": (put("runtime_sha256", "0" * 63 + "g"), "it must be a SHA-256"),
+    "no hash of a checkpoint": (put("checkpoint", {"file": "a.pt", "sha256": "0"}), "sha256 is '0'; it must be a SHA-256"),
     "a file without a name": (put("checkpoint", {"sha256": ""}), "checkpoint.file is missing"),
 }  # fmt: skip
 

@@ -3,6 +3,7 @@
 import json
 import shutil
 import subprocess
+from pathlib import Path
 
 import numpy as np
 import onnx
@@ -140,6 +141,29 @@ def test_the_float_network_runs_between_the_same_codes(stapes, network, tmp_path
     with np.load(tmp_path / "numpy.npz") as integer, np.load(tmp_path / "float.npz") as real:
         for name in SIZES:
             assert 30 < snr_db(real[name], integer[name]) < 90
+
+
+def test_a_folder_of_frames_gives_a_folder_and_what_cannot_be_read_is_named(stapes, network, tmp_path):
+    frames, made = tmp_path / "frames", tmp_path / "made"
+    (frames / "more").mkdir(parents=True)
+    for place in ("a.npz", "more/b.npz"):
+        shutil.copy(network / "frames.npz", frames / place)
+    np.savez(frames / "c.npz", x=INPUTS["x"])
+    run = ("simulate", network / "b", frames, "-o", made, "--engine", "numpy", "--json")
+    done = stapes(*run)
+    assert done.code == 2
+    assert "1 of 3 files could not be read" in " ".join(done.stderr.split())
+    document = json.loads(done.stdout)
+    assert [Path(entry["input"]).name for entry in document["refused"]] == ["c.npz"]
+    assert [entry["output"] for entry in document["files"]] == [str(made / "a.npz"), str(made / "more" / "b.npz")]
+    alone = stapes(
+        "simulate", network / "b", network / "frames.npz", "-o", tmp_path / "o.npz", "--engine", "numpy", "--json"
+    )
+    assert {entry["sha256"] for entry in document["files"]} == {json.loads(alone.stdout)["files"][0]["sha256"]}
+    assert (made / "more" / "b.npz").read_bytes() == (tmp_path / "o.npz").read_bytes()
+    (tmp_path / "none").mkdir()
+    assert "no .npz files in this folder" in stapes("simulate", network / "b", tmp_path / "none", "-o", made).error
+    assert "would be overwritten" in stapes("simulate", network / "b", frames, "-o", frames, "--engine", "numpy").error
 
 
 @pytest.mark.parametrize(

@@ -16,7 +16,7 @@ def simulate(
         Path,
         typer.Argument(
             help="A sound file (wav, flac, ogg, mp3 or aiff), or a folder of them; for a network without an audio path an .npz file "
-            "of frames."
+            "of frames, or a folder of them."
         ),
     ],
     output: Annotated[

@@ -19,34 +19,36 @@ def regress(bundle: Path, *, audio: list[Path] | None, engine: list[str] | None,
     if json:
         print_json(report.to_json())
     else:
-        _print_findings(report, _of_frames(report) if "frames" in report.engines[REFERENCE] else _of_sound(report))
+        _print_findings(
+            report, _of_frames(report) if report.engines[REFERENCE].frames is not None else _of_sound(report)
+        )
     if not report.passed:
         raise typer.Exit(1)
 
 
 def _of_sound(report: Report) -> Table:
-    whole = report.engines[REFERENCE]["seconds"]
+    whole = report.engines[REFERENCE].seconds or 0.0
     table = Table(title=f"{report.files} file(s), {whole:.1f} s", title_justify="left")
     for heading in ("engine", "output sha256", "x real time", "bits"):
         table.add_column(heading, justify="right" if heading == "x real time" else "left")
     for name, entry in report.engines.items():
-        bits = "DIFFER" if entry["bits"] == "differ" else entry["bits"]
-        if entry["seconds"] < whole:
-            bits += f", first {entry['seconds']:g} s (all with --engine {name})"
-        table.add_row(name, entry["sha256"][:16], f"{entry['realtime_factor']:.1f}", bits)
+        bits = "DIFFER" if entry.bits == "differ" else entry.bits
+        if (heard := entry.seconds or 0.0) < whole:
+            bits += f", first {heard:g} s (all with --engine {name})"
+        table.add_row(name, entry.sha256[:16], f"{entry.realtime_factor:.1f}", bits)
     return table
 
 
 def _of_frames(report: Report) -> Table:
-    frames = report.engines[REFERENCE]["frames"]
+    frames = report.engines[REFERENCE].frames
     table = Table(
         title=f"{f'{report.files} file(s)' if report.files else GOLDEN}, {frames} frames", title_justify="left"
     )
     for heading in ("engine", "output sha256", "us a frame", "bits"):
         table.add_column(heading, justify="right" if heading == "us a frame" else "left")
     for name, entry in report.engines.items():
-        bits = "DIFFER" if entry["bits"] == "differ" else entry["bits"]
-        table.add_row(name, entry["sha256"][:16], f"{entry['microseconds_a_frame']:,.0f}", bits)
+        bits = "DIFFER" if entry.bits == "differ" else entry.bits
+        table.add_row(name, entry.sha256[:16], f"{entry.microseconds_a_frame:,.0f}", bits)
     return table
 
 

@@ -28,7 +28,8 @@ def simulate(bundle: Path, audio: Path, destination: str, *, engine: str, align:
 
 def _print(made: Simulation, output: Path, engine: str) -> None:
     if made.audio_seconds is None:
-        console.print(f"{made.files[0].length} frames, engine {engine}: {output}")
+        files = f"{len(made.files)} files, " if len(made.files) > 1 else ""
+        console.print(f"{files}{sum(file.length for file in made.files)} frames, engine {engine}: {output}")
         return
     speaker = err if not output.is_dir() and is_special(output) else console  # the pipe holds sound
     speaker.print(f"{len(made.files)} file(s), {made.audio_seconds:.1f} s of audio, engine {engine}: {output}")

@@ -16,6 +16,7 @@ from ...quantize.tflm_builds import Build, tflm_builds
 from ..bundle import Bundle, opened
 from ..defaults import INSTRUCTIONS_PER_CYCLE
 from ..device_report import DeviceInspection, inspect_device
+from ..given import given
 
 
 @dataclass(frozen=True)
@@ -116,7 +117,8 @@ def inspect(
     True
     """
     of, processor = opened(bundle), find_target(target)
-    return inspect_device(of, instructions_per_cycle, target=processor) if device else _described(of, processor)
+    on_device = given(device, bool, "a choice, device")
+    return inspect_device(of, instructions_per_cycle, target=processor) if on_device else _described(of, processor)
 
 
 def _described(bundle: Bundle, target: Target) -> Inspection:

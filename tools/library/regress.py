@@ -21,11 +21,11 @@ from ..audio_files import Batch, demo_recordings, in_parts, read_batch
 from ..bundle import Bundle, opened
 from ..defaults import DEVICE_ENGINE, DEVICE_SECONDS
 from ..engines import DEVICE, EXACT, make_engine, unavailable
-from ..given import given_paths
+from ..given import given, given_paths
 from ..metrics import aligned, measure
 from ..network_regression import refuse_sound, run_network_regression
 from ..progress import progress
-from ..regression import REFERENCE, Report, chosen, settle_lock
+from ..regression import REFERENCE, EngineOutput, Report, chosen, settle_lock
 
 MASK_SNR = "mask_snr_db"
 
@@ -50,10 +50,11 @@ def regress(
     bit or is not here, outputs to be locked while engines disagree.
 
     >>> report = regress(bundle, recording, engine="native")
-    >>> report.passed, report.engines["native"]["bits"]
+    >>> report.passed, report.engines["native"].bits
     (True, 'equal')
     """
     of, files = opened(bundle), given_paths(audio)
+    given(update, bool, "a choice, update")
     names = [engine] if isinstance(engine, str) else list(engine)
     if of.sound_path is None:
         refuse_sound(files)
@@ -77,10 +78,11 @@ def run_regression(bundle: Bundle, batch: Batch, engines: Sequence[str] = (), up
         outputs[name] = _timed(name, made[name], part, report, kept)
         expected = [row[: len(got)] for row, got in zip(outputs[REFERENCE], outputs[name], strict=False)]
         equal = all((a == b).all() for a, b in zip(expected, outputs[name], strict=True))
-        report.engines[name]["bits"] = "reference" if name == REFERENCE else "equal" if equal else "differ"
+        if name != REFERENCE:
+            report.engines[name].bits = "equal" if equal else "differ"
         if report.first_difference is None and not equal:
             report.first_difference = locate(made[REFERENCE], made[name], part, expected, outputs[name])
-    settle_lock(bundle, batch.sha256(), report.engines[REFERENCE]["sha256"], report, update)
+    settle_lock(bundle, batch.sha256(), report.engines[REFERENCE].sha256, report, update)
     report.thresholds = _thresholds(bundle, batch, limits, outputs[REFERENCE], masks)
     return report
 
@@ -115,11 +117,11 @@ def _timed(
                 ]
             rows += part.trimmed(run.audio_q15)
     seconds = time.perf_counter() - start
-    report.engines[name] = {
-        "sha256": sha256_of(np.concatenate(rows)),
-        "seconds": round(batch.seconds, 3),
-        "realtime_factor": round(batch.seconds / seconds, 2),
-    }
+    report.engines[name] = EngineOutput(
+        sha256_of(np.concatenate(rows)),
+        seconds=round(batch.seconds, 3),
+        realtime_factor=round(batch.seconds / seconds, 2),
+    )
     return rows
 
 

@@ -22,7 +22,7 @@ from ...quantize.graph import to_real
 from ..audio_files import Batch, in_parts, read_batch, sound_batch
 from ..bundle import Bundle, opened
 from ..engines import make_engine, make_network_engine
-from ..frames import as_frames, npz_bytes, read_frames, sha256_of_codes
+from ..frames import Frames, as_frames, npz_bytes, read_stretches, sha256_of_codes
 from ..given import given, given_path
 from ..metrics import with_tail
 from ..network_regression import refuse_sound
@@ -82,7 +82,7 @@ class Simulation:
         told["files"] = [made.to_json() for made in self.files]
         if self.audio_seconds is not None and self.seconds is not None:
             told["realtime_factor"] = round(self.audio_seconds / self.seconds, 2)
-            told["refused"] = [{"input": str(path), "error": reason} for path, reason in self.refused.items()]
+        told["refused"] = [{"input": str(path), "error": reason} for path, reason in self.refused.items()]
         return told
 
 
@@ -98,7 +98,7 @@ def simulate(
 
     bundle  a `Bundle`, or its folder
     audio   a sound file (wav, flac, ogg, mp3, aiff), a folder of them, or samples (S,) at the rate of the path: int16, or float in [-1, 1). For a network without an
-            audio path an .npz file of frames, or a mapping input name -> (T, ...) of floats, or of codes in the tensor's dtype
+            audio path an .npz file of frames, a folder of them, or a mapping input name -> (T, ...) of floats, or of codes in the tensor's dtype
     output  a wav or flac file, a folder where `audio` is one, .npz for frames; None writes nothing
     engine  `numpy`, `native`, `tflm`, `litert`, `float`, `cortex-m7` or `cortex-m7-qemu`
     align   shift the output back by the stream's delay, so that it lies over the input
@@ -117,6 +117,7 @@ def simulate(
     # The words as they were given: a path would lose the slash at the end, which says that a folder is meant.
     target = os.fspath(output) if output is not None else None
     given(engine, str, "the name of an engine")
+    given(align, bool, "a choice, align")
     if of.sound_path is None:
         return _of_frames(of, audio, target, engine, align)
     return _of_sound(of, audio, target, engine, align)
@@ -152,7 +153,11 @@ def _of_sound(bundle: Bundle, audio: Sound, destination: str | None, engine: str
             rows += part.trimmed(run[:, shift:])
     seconds = time.perf_counter() - start
     if targets is not None:
-        _write(Path(destination or ""), dict(zip(targets, rows, strict=True)), single, rate)
+        sound = {
+            target: audio_bytes(row, KINDS[target.suffix.lower()], rate)
+            for target, row in zip(targets, rows, strict=True)
+        }
+        _write(Path(destination or ""), sound, single)
     made = tuple(
         Simulated(given, target, sha256_of(row), row)
         for given, target, row in zip_longest(batch.paths, targets or (), rows)
@@ -175,8 +180,7 @@ def _places(audio: str | os.PathLike[str] | np.ndarray, destination: str, batch:
     return targets
 
 
-def _write(output: Path, rows: dict[Path, np.ndarray], single: bool, rate: int) -> None:
-    made = {target: audio_bytes(row, KINDS[target.suffix.lower()], rate) for target, row in rows.items()}
+def _write(output: Path, made: dict[Path, bytes], single: bool) -> None:
     if single:
         with made_folders([output.parent]):
             write_all(made)
@@ -198,34 +202,59 @@ def _of_frames(bundle: Bundle, given: Sound, destination: str | None, engine: st
     if isinstance(given, np.ndarray):
         raise StapesError(f"audio: samples, but this bundle is a network without an audio path; give {ARRAYS} by name")
     source = None if isinstance(given, Mapping) else given_path(given, OF_FRAMES)
-    if source is not None:
+    single = source is None or not source.is_dir()
+    if source is not None and single:
         refuse_sound([source])
     if align:
         raise StapesError("--align shifts sound; this bundle is a network without an audio path: leave it out")
     output = Path(destination) if destination is not None else None
-    if output is not None:
+    if output is not None and single:
         if output.suffix.lower() != ".npz" or output.is_dir():
             raise StapesError(f"{output}: give the name of an .npz file")
         check_file(output, [*([source] if source else []), *bundle.files], begins=b"PK")
-    graph = bundle.graph
-    frames = as_frames(ARRAYS, given, graph) if isinstance(given, Mapping) else read_frames(Path(given), graph)
-    runner = make_network_engine(engine, bundle)
-    with progress(f"{engine} engine, frames", frames.count) as done:
-        made = run_network(runner, {name: codes[None] for name, codes in frames.codes.items()}, progress=done)
-    codes = {name: made[name][0].reshape(frames.count, *graph.tensors[name].shape) for name in graph.outputs}
-    # 16 bits times a scale of 8: float32 holds them all.
-    reals = {name: to_real(graph.tensors[name], c).astype(np.float32) for name, c in codes.items()}
-    arrays = reals if frames.real else codes
+    graph, refused = bundle.graph, {}
+    if isinstance(given, Mapping):
+        stretches: dict[Path | None, Frames] = {None: as_frames(ARRAYS, given, graph)}
+    else:
+        stretches = {**read_stretches(Path(given), graph, None if single else refused)}
+    targets: list[Path] = []
     if output is not None:
-        with made_folders([output.parent]):
-            write_all({output: npz_bytes(arrays)})
-    hashed = sha256_of_codes([codes], graph)
-    return Simulation(engine, bundle.hash, (Simulated(source, output, hashed, tensors=arrays),))
+        targets = (
+            [output] if single else _targets(Path(source or ""), output, [path for path in stretches if path], ".npz")
+        )
+    if output is not None and not single:
+        _refuse_loss([path for path in stretches if path], targets)
+        check_folder(output, [target.relative_to(output).as_posix() for target in targets])
+    for reason in refused.values():
+        warnings.warn(f"{reason}; left out", Remark, stacklevel=3)
+    made = _frames_run(bundle, list(stretches.values()), engine)
+    if output is not None:
+        _write(output, {target: npz_bytes(arrays) for target, (_, arrays) in zip(targets, made, strict=True)}, single)
+    files = [
+        Simulated(path, target, hashed, tensors=arrays)
+        for (path, target), (hashed, arrays) in zip(zip_longest(stretches, targets), made, strict=True)
+    ]
+    return Simulation(engine, bundle.hash, tuple(files), refused=refused)
 
 
-def _targets(source: Path, folder: Path, paths: list[Path]) -> list[Path]:
-    """Output paths in the folder's own layout, as wav."""
-    return [folder / Path(os.path.relpath(path, source)).with_suffix(".wav") for path in paths]
+def _frames_run(bundle: Bundle, stretches: list[Frames], engine: str) -> list[tuple[str, dict[str, np.ndarray]]]:
+    """Of each stretch, from reset, the hash of the codes of its outputs, and the outputs in the form of its inputs."""
+    graph, runner = bundle.graph, make_network_engine(engine, bundle)
+    rows = []
+    with progress(f"{engine} engine, frames", sum(frames.count for frames in stretches)) as done:
+        for frames in stretches:
+            given = {name: codes[None] for name, codes in frames.codes.items()}
+            made = run_network(runner, given, progress=done)
+            codes = {name: made[name][0].reshape(frames.count, *graph.tensors[name].shape) for name in graph.outputs}
+            # 16 bits times a scale of 8: float32 holds them all.
+            reals = {name: to_real(graph.tensors[name], c).astype(np.float32) for name, c in codes.items()}
+            rows.append((sha256_of_codes([codes], graph), reals if frames.real else codes))
+    return rows
+
+
+def _targets(source: Path, folder: Path, paths: list[Path], suffix: str = ".wav") -> list[Path]:
+    """Output paths in the folder's own layout."""
+    return [folder / Path(os.path.relpath(path, source)).with_suffix(suffix) for path in paths]
 
 
 def _refuse_loss(sources: list[Path], targets: list[Path]) -> None:

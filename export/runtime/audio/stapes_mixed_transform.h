@@ -22,9 +22,9 @@ typedef struct {
 
 void stapes_mixed_transform_reset(const stapes_mixed_transform_params *p, stapes_transform_state *state);
 
-/* As stapes_transform; windowed_q30 holds a quarter of what its name says. */
+/* As stapes_transform; windowed_q28 is its windowed_q30 with two bits of fraction less. */
 void stapes_mixed_transform(const stapes_mixed_transform_params *p, stapes_transform_state *state,
-                            const int16_t *block_q15, int32_t *windowed_q30, int32_t *transform_q31,
+                            const int16_t *block_q15, int32_t *windowed_q28, int32_t *transform_q31,
                             int32_t *spectrum_q31);
 
 #ifdef __cplusplus
