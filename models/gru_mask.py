@@ -14,6 +14,9 @@ import torch
 from torch import Tensor, nn
 
 from .audio import SoundPath, from_front_end
+from .audio.complex import Complex
+from .audio.magnitude import Magnitude
+from .audio.power import Power
 from .errors import StapesError
 from .schema import STRICT, validated
 
@@ -27,6 +30,7 @@ class GruMaskConfig:
 
     `narrow_dim` > 0: a linear layer to that width stands before the GRU, in place of the LayerNorm.
     `fc_dim`: width of the hidden output layer, 0 for none, None for `hidden_dim`.
+    `features = "complex"`: magnitudes, real and imaginary parts of the noisy spectrum. `mask_on = "alone"`: no Wiener filter in the path.
     """
 
     n_fft: int = 128
@@ -49,8 +53,8 @@ class GruMaskConfig:
             raise StapesError(
                 f"model_config: analysis {self.analysis} and n_fft {self.n_fft} differ; give one value for both"
             )
-        if self.features == "complex":
-            raise StapesError("model_config: the GRU mask has no complex features; give magnitude, log or compressed")
+        if self.features == Complex.kind and self.gain_input:
+            raise StapesError("model_config: complex features have no gains behind them; leave gain_input out")
         if min(self.n_fft, self.hidden_dim, self.num_layers) < 1 or self.narrow_dim < 0 or (self.fc_dim or 0) < 0:
             raise StapesError(
                 "model_config: n_fft, hidden_dim and num_layers are at least 1, narrow_dim and fc_dim at least 0"
@@ -62,17 +66,25 @@ class GruMaskConfig:
 
     def sound_path(self) -> SoundPath:
         """The path that the network was trained in, other settings at their defaults."""
-        return from_front_end(
+        # In such a table complex features stand before a complex mask.
+        is_complex = self.features == Complex.kind
+        path = from_front_end(
             {
                 "analysis": self.n_fft,
                 "synthesis": self.synthesis,
                 "hop": self.synthesis // 2,
-                "features": self.features,
+                "features": Magnitude.kind if is_complex else self.features,
                 "gain_input": self.gain_input,
                 "mask_floor_db": self.mask_floor_db,
                 "mask_on": self.mask_on,
             }
         )
+        if not is_complex:
+            return path
+        # Powers are for the Wiener filter, where there is one.
+        left_out = () if path.makes("gain_q15") else (Power.kind,)
+        stages = [Complex() if stage.kind == Magnitude.kind else stage for stage in path.stages]
+        return SoundPath(tuple(stage for stage in stages if stage.kind not in left_out))
 
     def to_dict(self) -> dict[str, Any]:
         return dataclasses.asdict(self)

@@ -25,4 +25,5 @@ class Twin(IntegerStage):
         real, imag = values["spectrum_q31"][..., 0], values["spectrum_q31"][..., 1]
         magnitude = isqrt_64((real * real + imag * imag).astype(np.uint64))
         shift = (self.params.shift + values["exponent"])[:, None]
-        return {"features_q20": round_right(np.concatenate([magnitude, real, imag], axis=1), shift)}
+        features_q20 = round_right(np.concatenate([magnitude, real, imag], axis=1), np.maximum(shift, 0))
+        return {"features_q20": features_q20 << np.maximum(-shift, 0)}

@@ -22,8 +22,11 @@ class Twin(IntegerStage):
     params: Params
 
     def step(self, values: Values) -> dict[str, np.ndarray]:
-        """spectrum_q31 (B, F, 2), gain_q15, mask_q15 (B, F), clarity_q15 (B,) -> filtered (B, F, 2)."""
-        gain_q31 = self.total_gain_q31(values["gain_q15"], values["clarity_q15"], values.get("mask_q15"))
+        """spectrum_q31 (B, F, 2), mask_q15 (B, F), and gain_q15 (B, F), clarity_q15 (B,) where they are read -> filtered (B, F, 2)."""
+        batch, bins, _ = values["spectrum_q31"].shape
+        gain_q15 = values.get("gain_q15", np.full((batch, bins), 1 << 15))
+        clarity_q15 = values.get("clarity_q15", np.zeros(batch, np.int64))
+        gain_q31 = self.total_gain_q31(gain_q15, clarity_q15, values.get("mask_q15"))
         return {
             "filtered": multiply_high(values["spectrum_q31"], gain_q31[..., None]) << (1 + self.params.filtered_shift)
         }

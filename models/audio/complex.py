@@ -40,7 +40,7 @@ class Complex(Stage):
                 "int32",
                 (3, "F"),
                 "abs(X), real parts, imaginary parts * 2^20",
-                "2^30: 2 / pi * N at full scale",
+                "2^30: 2 / pi * N at full scale; 2^31 for N above 1024",
                 "features",
                 (-(2**30), 2**30),
                 self.input,

@@ -12,6 +12,8 @@ from typing import Any
 
 from ..errors import StapesError
 from ..schema import STRICT, validated
+from .mask import ALONE
+from .power_features import SPECTRA, require_spectrum
 from .sound_path import SoundPath
 from .stage import AGAIN, Stage, kinds
 
@@ -91,6 +93,7 @@ def from_front_end(table: Mapping[str, Any]) -> SoundPath:
 def _path(told: _FrontEnd) -> SoundPath:
     if told.window is None:
         told = dataclasses.replace(told, window="sqrt_hann" if told.analysis == told.synthesis else "asymmetric")
+    require_spectrum("mask_on", told.mask_on, (*SPECTRA, ALONE))
     features = [kind for kind, stage in kinds().items() if any(q.role == "features" for q in stage().quantities)]
     if told.features not in features:
         raise StapesError(f"features {told.features[:40]!r}: unknown; give one of {', '.join(features)}")
@@ -103,6 +106,9 @@ def _path(told: _FrontEnd) -> SoundPath:
         # What a table says of the filter that is not there was checked and stored all the same.
         for kind in ("wiener", "mask"):
             _filled(kind, told)
+    elif told.mask_on == ALONE:
+        _refuse_wiener(told)
+        order = ("transform", "power", told.features, "mask", "inverse")
     else:
         order = ("transform", "power", "wiener", told.features, "mask", "inverse")
     if told.clear_snr_db is not None and (told.features == _COMPLEX or told.mask_on != "noisy"):
@@ -110,6 +116,14 @@ def _path(told: _FrontEnd) -> SoundPath:
             'clear_snr_db: the Wiener gain is a floor only under a real mask on the noisy spectrum; set mask_on = "noisy", or leave it out'
         )
     return SoundPath(tuple(_filled(kind, told) for kind in order))
+
+
+def _refuse_wiener(told: _FrontEnd) -> None:
+    """Raise StapesError for features that need a Wiener filter where the mask stands alone."""
+    made = {quantity.name for quantity in kinds()["wiener"]().makes}
+    if made & set(_filled(told.features, told).reads):
+        key = "gain_input" if told.gain_input else f"features {told.features!r}"
+        raise StapesError(f'{key}: need the Wiener filter, which mask_on = "{ALONE}" leaves out; set mask_on = "noisy"')
 
 
 def _filled(kind: str, told: _FrontEnd) -> Stage:
@@ -122,6 +136,8 @@ def _filled(kind: str, told: _FrontEnd) -> Stage:
         for owner, name in places
         if owner in (kind, "*") and name in names
     }
+    if settings.get("of") == ALONE:
+        settings["of"] = "noisy"
     try:
         return stage(**settings)
     except StapesError as error:

@@ -24,7 +24,7 @@ class Magnitude(PowerFeatures):
 
     @property
     def quantities(self) -> tuple[Quantity, ...]:
-        return (self.features("F", "2^30: 2 / pi * N at full scale", 2**30),)
+        return (self.features("F", "2^30: 2 / pi * N at full scale; 2^31 for N above 1024", 2**30),)
 
     def start(self, transform: Transform, batch: int) -> FloatStage:
         return _Magnitude(self, transform.window_power)

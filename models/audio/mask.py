@@ -9,17 +9,21 @@ import numpy as np
 
 from ..errors import StapesError
 from ..schema import STRICT
-from .power_features import require_spectrum
+from .power_features import SPECTRA, require_spectrum
 from .stage import Filter, FloatStage, Pointwise, Quantity, Values, require_tensor
 from .transform import Transform
 
 if TYPE_CHECKING:
     from torch import Tensor
 
+# What `on` says of a mask that needs no Wiener filter in the path.
+ALONE = "alone"
+
 
 @dataclass(frozen=True)
 class Mask(Filter):
-    """`on`: the mask multiplies the output of the Wiener filter, or the noisy spectrum; `floor_db`: it is not less than this, an amplitude.
+    """`on`: the mask multiplies the output of the Wiener filter, or the noisy spectrum; `alone`: the noisy spectrum in a path that may have
+    no Wiener filter, whose gain is one then. `floor_db`: the mask is not less than this, an amplitude.
 
     `output`: the network's output that is the mask, "" for its only one. In clear speech the Wiener gain is a floor under the mask, as far as the filter's `clear_snr_db` says that it is clear.
     """
@@ -34,14 +38,15 @@ class Mask(Filter):
     __pydantic_config__ = STRICT
 
     def __post_init__(self) -> None:
-        require_spectrum("on", self.on)
+        require_spectrum("on", self.on, (*SPECTRA, ALONE))
         require_tensor("output", self.output)
         if self.floor_db is not None and not self.floor_db < 0:
             raise StapesError(f"floor_db {self.floor_db}: give a negative number of dB, or leave it out")
 
     @property
     def reads(self) -> tuple[str, ...]:
-        return ("spectrum_q31", "gain_q15", "clarity_q15", "mask_q15")
+        filtered = () if self.on == ALONE else ("gain_q15", "clarity_q15")
+        return ("spectrum_q31", *filtered, "mask_q15")
 
     @property
     def quantities(self) -> tuple[Quantity, ...]:
@@ -80,8 +85,11 @@ class _Mask(Pointwise):
         self.settings = settings
 
     def step(self, values: Values) -> dict[str, np.ndarray]:
-        """spectrum, gain, mask (..., F), clarity (...) -> filtered (..., F); without a mask by the gain alone."""
-        spectrum, gain = values["spectrum"], values["gain"]
+        """spectrum, mask (..., F), and gain (..., F), clarity (...) where they are read -> filtered (..., F); without a mask by the gain alone."""
+        spectrum = values["spectrum"]
+        if self.settings.on == ALONE:
+            return {"filtered": spectrum * np.maximum(values.get("mask", 1.0), self.settings.floor)}
+        gain = values["gain"]
         if "mask" not in values:
             return {"filtered": spectrum * gain}
         mask = np.maximum(values["mask"], self.settings.floor_under(gain, values["clarity"]))

@@ -12,10 +12,10 @@ from .stage import Quantity, Stage, Values, require_tensor
 SPECTRA = ("wiener", "noisy")
 
 
-def require_spectrum(setting: str, value: str) -> None:
-    """Raise StapesError for what is none of SPECTRA."""
-    if value not in SPECTRA:
-        raise StapesError(f"{setting} {value[:40]!r}: unknown; give one of {', '.join(SPECTRA)}")
+def require_spectrum(setting: str, value: str, known: tuple[str, ...] = SPECTRA) -> None:
+    """Raise StapesError for what is none of the `known`."""
+    if value not in known:
+        raise StapesError(f"{setting} {value[:40]!r}: unknown; give one of {', '.join(known)}")
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ from .transform import require_features
 
 @dataclass(frozen=True)
 class Params:
-    """features_q20 = spectrum_q31 >> (shift + exponent)"""
+    """features_q20 = spectrum_q31 >> (shift + exponent), to the left by one bit where that is -1, in long frames"""
 
     c_name: ClassVar[str] = "stapes_complex_params"
 

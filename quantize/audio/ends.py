@@ -37,8 +37,9 @@ def network_ends(graph: Graph, sound_path: SoundPath) -> NetworkEnds:
         raise StapesError(f"network {graph.name!r}: {error}") from None
 
     def end(name: str, quantity: Quantity, asked: bool) -> End:
-        tensor = graph.tensors[name]
-        return End(quantity, tensor, (mask_scaling if asked else feature_scaling)(quantity, tensor))
+        tensor, analysis = graph.tensors[name], sound_path.transform.analysis
+        scaling = mask_scaling(quantity, tensor) if asked else feature_scaling(quantity, tensor, analysis)
+        return End(quantity, tensor, scaling)
 
     return NetworkEnds(
         tuple(end(name, quantity, False) for name, quantity in wiring.inputs.items()),

@@ -27,4 +27,4 @@ class Params:
 def params(settings: Mask, transform: Transform) -> Params:
     """Bins and floor."""
     shift = transform_formats(transform).filtered_shift
-    return Params(transform.bins, shift, min(rounded(settings.floor * 2.0**15), 2**15 - 1), settings.on == "noisy")
+    return Params(transform.bins, shift, min(rounded(settings.floor * 2.0**15), 2**15 - 1), settings.on != "wiener")

@@ -10,6 +10,7 @@ from ...models.errors import StapesError
 from ..arithmetic import quantize_multiplier
 from ..graph import Tensor
 from .c_struct import Int32
+from .transform import LONGEST_ANALYSIS
 
 
 @dataclass(frozen=True)
@@ -44,9 +45,11 @@ def _scale_of(tensor: Tensor) -> float:
     return float(tensor.scale[0])
 
 
-def feature_scaling(features: Quantity, tensor: Tensor) -> TensorScaling:
-    """From features, such as features_q20, to the network's input `tensor`: limits are those of its dtype."""
+def feature_scaling(features: Quantity, tensor: Tensor, analysis: int = LONGEST_ANALYSIS) -> TensorScaling:
+    """From features of `analysis` samples, such as features_q20, to the network's input `tensor`: limits are those of its dtype."""
     _, limit = features.known_limits
+    # Sums over more samples are larger; see `require_features`.
+    limit *= 2 if analysis > LONGEST_ANALYSIS else 1
     return _scaling(2.0**-features.fraction_bits / _scale_of(tensor), tensor, *tensor.limits, limit)
 
 

@@ -16,8 +16,8 @@ from .transform_formats import transform_formats
 
 # Shortest real transform of CMSIS-DSP, and the longest one whose synthesis keeps its head room in 32 bits.
 SHORTEST_ANALYSIS, LONGEST_ANALYSIS = 32, 1024
-# |X| in Q20 stays below 2^30, with some room.
-LARGEST_SUM = 1000.0
+# |X| in Q20 stays below 2^31, with some room.
+LARGEST_SUM = 2000.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -78,8 +78,8 @@ def require_length(transform: Transform, longest: int, where: str = "") -> None:
 
 def require_features(transform: Transform, kind: str) -> None:
     """Raise StapesError for a frame whose sums are too large for features that are X itself in Q20."""
-    if transform.analysis > LONGEST_ANALYSIS or float(transform.windows()[0].sum()) > LARGEST_SUM:
+    if transform.analysis > LONGEST_MIXED or float(transform.windows()[0].sum()) > LARGEST_SUM:
         raise StapesError(
-            f"analysis {transform.analysis}: features '{kind}' take {LONGEST_ANALYSIS} samples whose window adds up to "
+            f"analysis {transform.analysis}: features '{kind}' take {LONGEST_MIXED} samples whose window adds up to "
             f"{LARGEST_SUM:g} at most; give a shorter one, or log or compressed features"
         )

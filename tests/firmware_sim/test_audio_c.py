@@ -11,6 +11,7 @@ from stapes.firmware_sim.audio.path import AudioPath
 from stapes.firmware_sim.audio.rfft_q31 import RfftQ31
 from stapes.firmware_sim.audio.tensors import mask_values, quantise_features
 from stapes.models.audio import Quantity, kinds
+from stapes.models.gru_mask import GruMaskConfig
 from stapes.quantize.audio.c_struct import members, struct_name
 from stapes.quantize.audio.level import LevelParams
 from stapes.quantize.audio.rfft import RfftTables
@@ -59,6 +60,13 @@ FRONTENDS = {
     "1024 points of mixed radix, complex": sound_path_of(
         analysis=1024, synthesis=1024, hop=512, features="complex", mixed_radix=True
     ),
+    "the mask alone": sound_path_of(mask_on="alone", mask_floor_db=-20.0),
+    "complex features, the mask alone": GruMaskConfig(features="complex", mask_on="alone").sound_path(),
+    "complex features behind the Wiener filter": GruMaskConfig(n_fft=256, features="complex").sound_path(),
+    "2048 points, magnitude": sound_path_of(analysis=2048, synthesis=1024, hop=512),
+    "2048 points, complex features, the mask alone": GruMaskConfig(
+        n_fft=2048, synthesis=2048, features="complex", mask_on="alone"
+    ).sound_path(),
     "analysis 1024": sound_path_of(analysis=1024, xi_smoothing=0.9, noise_smoothing=0.9, vad_threshold=0.3),
 }
 

@@ -9,7 +9,6 @@ from stapes.models.audio.front_end import with_front_end
 from stapes.models.audio.inverse import istft
 from stapes.models.audio.transform import stft
 from stapes.models.errors import StapesError
-from stapes.models.gru_mask import GruMaskConfig
 
 from tests.helpers import sound_path_of
 
@@ -115,8 +114,3 @@ def test_a_complex_front_end_has_neither_wiener_gain_nor_floor():
     for wrong in ({"gain_input": True}, {"mask_floor_db": -20.0}):
         with pytest.raises(StapesError, match="complex features have neither"):
             sound_path_of(features="complex", **wrong)
-
-
-def test_the_gru_mask_takes_no_complex_features():
-    with pytest.raises(StapesError, match="no complex features"):
-        GruMaskConfig(features="complex")

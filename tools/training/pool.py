@@ -89,7 +89,8 @@ class Pool:
             empty = np.empty((len(noisy_q15), -(-noisy_q15.shape[1] // self.sound_path.hop), 0), np.float32)
             return empty, empty
         analysed = analyse(q15_to_float(noisy_q15), self.sound_path, self.recipe.data.front_end)
-        gain = self.sound_path.filter.under(analysed["gain"])
+        # No filter, no gain.
+        gain = self.sound_path.filter.under(analysed.get("gain", np.ones(analysed["spectrum"].shape)))
         return analysed["features"].astype(np.float32), gain.astype(np.float32)
 
     def _crop(self, chunk: Chunk, rng: np.random.Generator) -> tuple[np.ndarray, ...]:

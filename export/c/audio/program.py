@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -186,6 +187,13 @@ def _struct(name: str, params: Any, arrays: Constants, made: list[Struct]) -> No
         made.append(struct)
 
 
+@cache
+def _absent(name: str) -> str:
+    """What a function is given for a quantity that the path does not read: no pointer, or no value."""
+    made = {q.name: q for kind in kinds().values() for q in kind().makes}
+    return "0" if name in made and not made[name].shape else "NULL"
+
+
 class _Writer:
     """Puts the lines of a path together."""
 
@@ -222,7 +230,8 @@ class _Writer:
         pointers += [line for name in own for line in self.pointer(name)]
         known = {*stage.reads, *(q.name for q in stage.makes)}
         arguments = [
-            name if name in scratch else self.expression(name) if name in known else "NULL" for name in c.arguments
+            name if name in scratch else self.expression(name) if name in known else _absent(name)
+            for name in c.arguments
         ]
         state = [f"&ctx->audio.{stage.kind}"] if c.state else []
         given = [f"&audio_{stage.kind}_params", *state, *arguments]

@@ -19,8 +19,8 @@ typedef struct {
     bool noisy; /* the mask is of the noisy spectrum, as if the Wiener gain were one */
 } stapes_mask_params;
 
-/* spectrum_q31[F][2], gain_q15[F], mask_q15[F], 0 to 32767, or null to leave the gain alone -> filtered[F][2], twice the
- * spectrum times the total gain.
+/* spectrum_q31[F][2], gain_q15[F] or null for a gain of one, mask_q15[F], 0 to 32767, or null to leave the gain alone ->
+ * filtered[F][2], twice the spectrum times the total gain.
  */
 void stapes_mask(const stapes_mask_params *p, const int32_t *spectrum_q31, const uint16_t *gain_q15,
                  int32_t clarity_q15, const int16_t *mask_q15, int32_t *filtered);
