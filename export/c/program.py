@@ -194,21 +194,7 @@ def build_program(
     writer = Writer(graph, scope.names, arrays, scope.expressions)
 
     entries = Names()
-    traced: list[Traced] = []
-
-    def trace(tensor: str) -> tuple[str, Code]:
-        entry = Traced(entries.take(tensor), tensor, graph.tensors[tensor].bytes)
-        traced.append(entry)
-        return entry.name, code(scope.expressions[tensor])
-
-    given = tuple(trace(tensor) for tensor in (*graph.inputs, *(state.input for state in graph.states)))
-    paragraphs = [Paragraph(None, (), given, ("inputs",))]
-    for index, step in enumerate(steps):
-        heading = _heading(step, steps[index - 1], graph) if index else _heading(step, None, graph) or ""
-        written = {scope.expressions[tensor] for tensor in step.writes} | {scope.scratch.get(index, "")}
-        lines = tuple(statements(writer, step, scope.scratch.get(index, "")))
-        traces = tuple(trace(tensor) for tensor in step.writes)
-        paragraphs.append(Paragraph(heading, lines, traces, _path(step), frozenset(written)))
+    paragraphs, traced = _paragraphs(writer, steps, scope, entries)
     audio = build_audio(graph, sound_path, arrays, entries) if sound_path is not None else None
     closing_copies = _closing_copies(graph, layout, writer, scope)
     if closing_copies:
@@ -233,6 +219,29 @@ def build_program(
         kernels={name: on_target(kernel, target) for name, kernel in writer.kernels.items()},
         target=target,
     )
+
+
+def _paragraphs(
+    writer: Writer, steps: Sequence[Step], scope: _Scope, entries: Names
+) -> tuple[list[Paragraph], list[Traced]]:
+    """What is there before the network, then each step; and the tensors that are traced."""
+    graph = writer.graph
+    traced: list[Traced] = []
+
+    def trace(tensor: str) -> tuple[str, Code]:
+        entry = Traced(entries.take(tensor), tensor, graph.tensors[tensor].bytes)
+        traced.append(entry)
+        return entry.name, code(scope.expressions[tensor])
+
+    given = tuple(trace(tensor) for tensor in (*graph.inputs, *(state.input for state in graph.states)))
+    paragraphs = [Paragraph(None, (), given, ("inputs",))]
+    for index, step in enumerate(steps):
+        heading = _heading(step, steps[index - 1], graph) if index else _heading(step, None, graph) or ""
+        written = {scope.expressions[tensor] for tensor in step.writes} | {scope.scratch.get(index, "")}
+        lines = tuple(statements(writer, step, scope.scratch.get(index, "")))
+        traces = tuple(trace(tensor) for tensor in step.writes)
+        paragraphs.append(Paragraph(heading, lines, traces, _path(step), frozenset(written)))
+    return paragraphs, traced
 
 
 def _path(step: Step) -> tuple[str, ...]:

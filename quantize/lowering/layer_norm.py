@@ -16,12 +16,13 @@ y <- y (1.5 - 0.5 v1 y^2). The sum of squares is one BATCH_MATMUL, rounded once;
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from functools import cache
 
 import numpy as np
 import onnx
 
-from ..float_graph import Hint
+from ..float_graph import FloatGraph, Hint
 from ..graph import Region
 from .axes import canonical
 from .context import Context, Lowering
@@ -73,81 +74,104 @@ def rsqrt_fit() -> tuple[np.ndarray, np.ndarray, float]:
     return factors, weights, offset
 
 
-def lower_layer_norm(context: Context, node: onnx.NodeProto) -> None:
-    graph, name = context.graph, context.numbered("layer_norm")
-    epsilon = float(context.attribute(node, "epsilon", 1e-5))
-    size = int(np.prod(context.shape(node.input[0])))
-    x = context.reshaped(context.tensor(node.input[0]), (1, size), f"{name}/x")
-    given = [context.array(name) for name in node.input[1:] if name]
-    gamma, *shift = (np.broadcast_to(data, context.shape(node.input[0])).ravel() for data in given)
-    beta = shift[0] if shift else np.zeros(size)
-    roles = {"x": x}
+@dataclass
+class _Steps:
+    """Adds the operators of a region under the names of their roles; values of one frame are (1, width)."""
+
+    graph: FloatGraph
+    name: str
+    roles: dict[str, str]
 
     def add(
-        kind: str, role: str, inputs: tuple[str, ...], width: int, hint: Hint | None = None, **options: object
+        self,
+        kind: str,
+        role: str,
+        inputs: tuple[str, ...],
+        width: int,
+        hint: Hint | None = None,
+        **options: object,
     ) -> None:
-        operands = tuple(roles.get(value, value) for value in inputs)
+        """An operator; its inputs are roles, or constants."""
         plain = {} if kind in ("TANH", "RELU") else {"fused_activation_function": "NONE"}
-        roles[role] = graph.add(
+        self.roles[role] = self.graph.add(
             kind,
-            operands,
-            f"{name}/{role}",
+            tuple(self.roles.get(value, value) for value in inputs),
+            f"{self.name}/{role}",
             (1, width),
             options=options or plain,
-            region=name,
+            region=self.name,
             hint=hint or Hint(dtype="int16"),
         )
 
-    def constant(role: str, data: np.ndarray | float) -> str:
-        return graph.add_constant(f"{name}/{role}", np.atleast_2d(np.asarray(data, np.float64)))
+    def constant(self, role: str, data: np.ndarray | float) -> str:
+        return self.graph.add_constant(f"{self.name}/{role}", np.atleast_2d(np.asarray(data, np.float64)))
 
-    def weighted_sum(role: str, source: str, weights: np.ndarray, bias: float, hint: Hint) -> None:
-        matrix = constant(f"{role}/weights", np.broadcast_to(weights, (1, graph.tensors[roles[source]].shape[-1])))
-        add(
-            "FULLY_CONNECTED",
-            role,
-            (source, matrix, graph.add_constant(f"{name}/{role}/bias", np.array([bias]))),
-            1,
-            hint,
-        )
+    def weighted_sum(self, role: str, source: str, weights: np.ndarray, bias: float, hint: Hint) -> None:
+        """The sum of a role's values times weights (K,), or (1,) for all, and a bias."""
+        width = self.graph.tensors[self.roles[source]].shape[-1]
+        matrix = self.constant(f"{role}/weights", np.broadcast_to(weights, (1, width)))
+        added = self.graph.add_constant(f"{self.name}/{role}/bias", np.array([bias]))
+        self.add("FULLY_CONNECTED", role, (source, matrix, added), 1, hint)
 
-    def span(low: float, high: float) -> Hint:
-        return Hint(span=(low, high), power_of_two=True, dtype="int16")
 
-    weighted_sum("minus_mean", "x", np.array(-1.0 / size), 0.0, Hint(dtype="int16"))
-    add("ADD", "c", ("x", "minus_mean"), size)
-    add("RELU", "positive", ("c",), size, Hint(dtype="int16", like=roles["c"]))
-    weighted_sum("m", "positive", np.array(1.0 / size), 0.0, Hint(power_of_two=True, dtype="int16"))
+def _span(low: float, high: float) -> Hint:
+    return Hint(span=(low, high), power_of_two=True, dtype="int16")
+
+
+def _scale_to_unit(steps: _Steps, size: int, epsilon: float) -> None:
+    """x -> c1, the centred frame at about unit size, and v1, its variance: the first half of the module's formulas."""
+    steps.weighted_sum("minus_mean", "x", np.array(-1.0 / size), 0.0, Hint(dtype="int16"))
+    steps.add("ADD", "c", ("x", "minus_mean"), size)
+    steps.add("RELU", "positive", ("c",), size, Hint(dtype="int16", like=steps.roles["c"]))
+    steps.weighted_sum("m", "positive", np.array(1.0 / size), 0.0, Hint(power_of_two=True, dtype="int16"))
 
     root = float(np.sqrt(size))
     factors, weights, rest = coarse_gain(epsilon)
     weights = weights / root
     total = float(weights.sum()) + rest / root
-    add("MUL", "octaves", ("m", constant("octaves/factors", factors)), OCTAVES, _GATE)
-    add("TANH", "steps", ("octaves",), OCTAVES, Hint(fixed=TANH.fixed, dtype="int16"))
-    add("MUL", "weighted", ("steps", constant("steps/weights", weights)), OCTAVES, span(0.0, float(weights[0])))
-    weighted_sum("g", "weighted", np.array(-1.0), total, span(0.0, total))
+    steps.add("MUL", "octaves", ("m", steps.constant("octaves/factors", factors)), OCTAVES, _GATE)
+    steps.add("TANH", "steps", ("octaves",), OCTAVES, Hint(fixed=TANH.fixed, dtype="int16"))
+    by = steps.constant("steps/weights", weights)
+    steps.add("MUL", "weighted", ("steps", by), OCTAVES, _span(0.0, float(weights[0])))
+    steps.weighted_sum("g", "weighted", np.array(-1.0), total, _span(0.0, total))
 
-    add("MUL", "c1", ("c", "g"), size, span(-0.63 * root, 0.63 * root))
-    add("BATCH_MATMUL", "v", ("c1", "c1"), 1, span(0.0, VARIANCE[1]), adj_x=False, adj_y=True)
-    weighted_sum("g_eps", "g", np.array(root * np.sqrt(epsilon)), 0.0, span(0.0, total * root * np.sqrt(epsilon)))
-    add("MUL", "eps", ("g_eps", "g_eps"), 1, span(0.0, (total * root) ** 2 * epsilon))
-    add("ADD", "v1", ("v", "eps"), 1, span(0.0, VARIANCE[1]))
+    steps.add("MUL", "c1", ("c", "g"), size, _span(-0.63 * root, 0.63 * root))
+    steps.add("BATCH_MATMUL", "v", ("c1", "c1"), 1, _span(0.0, VARIANCE[1]), adj_x=False, adj_y=True)
+    least = root * np.sqrt(epsilon)
+    steps.weighted_sum("g_eps", "g", np.array(least), 0.0, _span(0.0, total * root * np.sqrt(epsilon)))
+    steps.add("MUL", "eps", ("g_eps", "g_eps"), 1, _span(0.0, (total * root) ** 2 * epsilon))
+    steps.add("ADD", "v1", ("v", "eps"), 1, _span(0.0, VARIANCE[1]))
 
+
+def _inverse_root(steps: _Steps) -> None:
+    """v1 -> y, one over its square root."""
     factors, weights, offset = rsqrt_fit()
-    add("MUL", "v_octaves", ("v1", constant("v_octaves/factors", factors)), len(factors), _GATE)
-    add("TANH", "v_steps", ("v_octaves",), len(factors), Hint(fixed=TANH.fixed, dtype="int16"))
-    weighted_sum("y0", "v_steps", -weights, offset + float(weights.sum()), span(0.0, 1.99))
-    add("MUL", "deviation", ("v1", "y0"), 1, span(0.0, 7.99))
-    add("MUL", "one", ("deviation", "y0"), 1, span(0.0, 1.99))
-    weighted_sum("correction", "one", np.array(-0.5), 1.5, span(0.0, 1.99))
-    add("MUL", "y", ("y0", "correction"), 1, span(0.0, 1.99))
+    by = steps.constant("v_octaves/factors", factors)
+    steps.add("MUL", "v_octaves", ("v1", by), len(factors), _GATE)
+    steps.add("TANH", "v_steps", ("v_octaves",), len(factors), Hint(fixed=TANH.fixed, dtype="int16"))
+    steps.weighted_sum("y0", "v_steps", -weights, offset + float(weights.sum()), _span(0.0, 1.99))
+    steps.add("MUL", "deviation", ("v1", "y0"), 1, _span(0.0, 7.99))
+    steps.add("MUL", "one", ("deviation", "y0"), 1, _span(0.0, 1.99))
+    steps.weighted_sum("correction", "one", np.array(-0.5), 1.5, _span(0.0, 1.99))
+    steps.add("MUL", "y", ("y0", "correction"), 1, _span(0.0, 1.99))
 
-    add("MUL", "normalised", ("c1", "y"), size, Hint(fixed={"int16": (2.0**-15, 0)}, dtype="int16"))
-    add("MUL", "scaled", ("normalised", constant("gamma", gamma * root)), size)
-    add("ADD", "out", ("scaled", constant("beta", beta)), size)
-    graph.regions.append(Region(name, "layer_norm", roles))
-    out = context.reshaped(roles["out"], canonical(context.shape(node.output[0])), f"{name}/{node.output[0]}")
+
+def lower_layer_norm(context: Context, node: onnx.NodeProto) -> None:
+    graph, name, shape = context.graph, context.numbered("layer_norm"), context.shape(node.input[0])
+    size = int(np.prod(shape))
+    x = context.reshaped(context.tensor(node.input[0]), (1, size), f"{name}/x")
+    given = [context.array(name) for name in node.input[1:] if name]
+    gamma, *shift = (np.broadcast_to(data, shape).ravel() for data in given)
+    beta = shift[0] if shift else np.zeros(size)
+
+    steps = _Steps(graph, name, {"x": x})
+    _scale_to_unit(steps, size, float(context.attribute(node, "epsilon", 1e-5)))
+    _inverse_root(steps)
+    steps.add("MUL", "normalised", ("c1", "y"), size, Hint(fixed={"int16": (2.0**-15, 0)}, dtype="int16"))
+    steps.add("MUL", "scaled", ("normalised", steps.constant("gamma", gamma * float(np.sqrt(size)))), size)
+    steps.add("ADD", "out", ("scaled", steps.constant("beta", beta)), size)
+    graph.regions.append(Region(name, "layer_norm", steps.roles))
+    out = context.reshaped(steps.roles["out"], canonical(context.shape(node.output[0])), f"{name}/{node.output[0]}")
     context.bind(node.output[0], out)
 
 

@@ -84,42 +84,25 @@ def quantize(
     >>> made.bundle.recipe.name, made.bundle.graph.states != ()
     ('w8a16', True)
     """
-    if (recipe == AUTO) != (budget is not None):
-        raise StapesError("--recipe auto and --budget belong together: give both, such as --recipe auto --budget 0.03")
-    if budget is not None and not (isinstance(budget, int | float) and math.isfinite(budget)):
-        raise StapesError(f"--budget {budget!r}: give a finite number of PESQ, such as 0.03")
-    chosen = recipe
-    if not (recipe is None or isinstance(recipe, Recipe) or recipe == AUTO):
-        chosen = load_recipe(recipe if isinstance(recipe, str) else given_path(recipe, "a recipe"))
+    chosen = _chosen_recipe(recipe, budget)
     if model not in ("auto", *MODELS):
         raise StapesError(f"--model {model!r}: unknown; give {', '.join(MODELS)}, or auto, which finds it")
     called, place, recordings = named(network), given_path(output, "a folder"), given_paths(calibration)
-    several: Any = [states] if isinstance(states, str) or not isinstance(states, Sequence) else states
-    pairs = [given(pair, str, "a state INPUT=OUTPUT") for pair in several]
+    pairs = _given_states(states)
     name = given(name, str, "a name") or called.name
     require_name(name, "--name")
-    if isinstance(front_end, Mapping):
-        front_end = read_sound_path(front_end)
-    elif not (front_end is None or isinstance(front_end, SoundPath)):
-        front_end = given_path(front_end, "a front end")
-    files = [*recordings, *(Path(given) for given in (network, front_end) if isinstance(given, str | os.PathLike))]
+    end = _given_front_end(front_end)
+    files = [*recordings, *(Path(given) for given in (network, end) if isinstance(given, str | os.PathLike))]
     check_folder(place, (*SEALED, MANIFEST), known=written_files, alone=True, inputs=files)
     with whole_folder(place, known=written_files) as folder:
         read = read_network(network, model, pairs)
         for note in read.source.notes:
             warnings.warn(f"{called.label}: {note}", Remark, stacklevel=2)
         require_supported(read.source)
-        sound_path = front_end_of(read.source, front_end, called.label)
+        sound_path = front_end_of(read.source, end, called.label)
         data = read_calibration(recordings, sound_path, read.source, golden.SAMPLES, called.label, read.hears)
-        wanted = chosen if isinstance(chosen, Recipe) else budget
-        used, result, error = _integers(read, called.label, sound_path, data, wanted)
-        (folder / "float.onnx").write_bytes(read.content)
-        (folder / "model.tflite").write_bytes(to_bytes(result.graph))
-        (folder / "recipe.toml").write_text(used.to_toml(), encoding="utf-8")
-        vectors, quality = golden.golden_vectors(result, sound_path, data, read.source, read.model)
-        if sound_path is not None:
-            quality["vectors_output_snr_db"] = golden.sound_snr(FloatEngine(folder / "float.onnx", sound_path), vectors)
-        (folder / "vectors.npz").write_bytes(npz_bytes(vectors))
+        used, result, error = _integers(read, called.label, sound_path, data, chosen)
+        quality = _write_parts(folder, read, used, result, sound_path, data)
         quality["lowering_error"] = error
         checkpoint = {"file": called.file, "sha256": sha256(read.whole)}
         seal(folder, _manifest(name, checkpoint, used, sound_path, data, result, quality))
@@ -127,6 +110,46 @@ def quantize(
         made = load_bundle(folder)  # before it takes its place: what cannot be opened is not written
         _warn_of_distance(made)
     return QuantizedBundle(replace(made, folder=place), result)
+
+
+def _chosen_recipe(recipe: Recipe | str | os.PathLike[str] | None, budget: float | None) -> Recipe | float | None:
+    """A recipe, the PESQ that one to be found may lose, or None for the network's own; raises StapesError for what is none."""
+    if (recipe == AUTO) != (budget is not None):
+        raise StapesError("--recipe auto and --budget belong together: give both, such as --recipe auto --budget 0.03")
+    if budget is not None and not (isinstance(budget, int | float) and math.isfinite(budget)):
+        raise StapesError(f"--budget {budget!r}: give a finite number of PESQ, such as 0.03")
+    if budget is not None or recipe is None or isinstance(recipe, Recipe):
+        return budget if budget is not None else recipe
+    return load_recipe(recipe if isinstance(recipe, str) else given_path(recipe, "a recipe"))
+
+
+def _given_front_end(
+    front_end: SoundPath | Mapping[str, Any] | str | os.PathLike[str] | None,
+) -> SoundPath | Path | None:
+    """A path of the sound, the file of one, or None for the network's own; raises StapesError for what is none."""
+    if isinstance(front_end, Mapping):
+        return read_sound_path(front_end)
+    return front_end if front_end is None or isinstance(front_end, SoundPath) else given_path(front_end, "a front end")
+
+
+def _given_states(states: Sequence[str]) -> list[str]:
+    """Pairs INPUT=OUTPUT; raises StapesError for what is no text."""
+    several: Any = [states] if isinstance(states, str) or not isinstance(states, Sequence) else states
+    return [given(pair, str, "a state INPUT=OUTPUT") for pair in several]
+
+
+def _write_parts(
+    folder: Path, read: Read, recipe: Recipe, result: Quantised, sound_path: SoundPath | None, data: Calibration
+) -> dict[str, float]:
+    """Both graphs, the recipe and the golden vectors into the folder of a bundle -> how far the vectors are from float."""
+    (folder / "float.onnx").write_bytes(read.content)
+    (folder / "model.tflite").write_bytes(to_bytes(result.graph))
+    (folder / "recipe.toml").write_text(recipe.to_toml(), encoding="utf-8")
+    vectors, quality = golden.golden_vectors(result, sound_path, data, read.source, read.model)
+    if sound_path is not None:
+        quality["vectors_output_snr_db"] = golden.sound_snr(FloatEngine(folder / "float.onnx", sound_path), vectors)
+    (folder / "vectors.npz").write_bytes(npz_bytes(vectors))
+    return quality
 
 
 def _integers(
