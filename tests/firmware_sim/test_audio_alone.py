@@ -108,7 +108,7 @@ def test_every_integer_engine_has_one_set_of_bits(name, bundle):
     extreme = np.stack([*pipeline_extremes(6 * hop).values()])
     audio = np.concatenate([speech_in_noise(1.0, seed=11)[None, : 6 * hop], extreme[::3]])
     reference = make_engine("numpy", of).run(audio, trace=True)
-    assert len(np.unique(reference.audio_q15)) > 1000
+    assert len(np.unique(reference.audio_q15)) > 500
     for engine in ("native", "tflm", "cortex-m7"):
         if lacking(engine):
             continue

@@ -118,8 +118,10 @@ def _chosen_recipe(recipe: Recipe | str | os.PathLike[str] | None, budget: float
         raise StapesError("--recipe auto and --budget belong together: give both, such as --recipe auto --budget 0.03")
     if budget is not None and not (isinstance(budget, int | float) and math.isfinite(budget)):
         raise StapesError(f"--budget {budget!r}: give a finite number of PESQ, such as 0.03")
-    if budget is not None or recipe is None or isinstance(recipe, Recipe):
-        return budget if budget is not None else recipe
+    if budget is not None:
+        return budget
+    if recipe is None or isinstance(recipe, Recipe):
+        return recipe
     return load_recipe(recipe if isinstance(recipe, str) else given_path(recipe, "a recipe"))
 
 

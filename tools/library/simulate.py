@@ -212,27 +212,27 @@ def _of_frames(bundle: Bundle, given: Sound, destination: str | None, engine: st
         if output.suffix.lower() != ".npz" or output.is_dir():
             raise StapesError(f"{output}: give the name of an .npz file")
         check_file(output, [*([source] if source else []), *bundle.files], begins=b"PK")
-    graph, refused = bundle.graph, {}
+    refused: dict[Path, str] = {}
     if isinstance(given, Mapping):
-        stretches: dict[Path | None, Frames] = {None: as_frames(ARRAYS, given, graph)}
+        read, stretches = {}, [as_frames(ARRAYS, given, bundle.graph)]
     else:
-        stretches = {**read_stretches(Path(given), graph, None if single else refused)}
+        read = read_stretches(Path(given), bundle.graph, None if single else refused)
+        stretches = list(read.values())
     targets: list[Path] = []
-    if output is not None:
-        targets = (
-            [output] if single else _targets(Path(source or ""), output, [path for path in stretches if path], ".npz")
-        )
-    if output is not None and not single:
-        _refuse_loss([path for path in stretches if path], targets)
+    if output is not None and source is not None and not single:
+        targets = _targets(source, output, list(read), ".npz")
+        _refuse_loss(list(read), targets)
         check_folder(output, [target.relative_to(output).as_posix() for target in targets])
+    elif output is not None:
+        targets = [output]
     for reason in refused.values():
         warnings.warn(f"{reason}; left out", Remark, stacklevel=3)
-    made = _frames_run(bundle, list(stretches.values()), engine)
+    made = _frames_run(bundle, stretches, engine)
     if output is not None:
         _write(output, {target: npz_bytes(arrays) for target, (_, arrays) in zip(targets, made, strict=True)}, single)
     files = [
         Simulated(path, target, hashed, tensors=arrays)
-        for (path, target), (hashed, arrays) in zip(zip_longest(stretches, targets), made, strict=True)
+        for path, target, (hashed, arrays) in zip_longest(read, targets, made)
     ]
     return Simulation(engine, bundle.hash, tuple(files), refused=refused)
 
