@@ -16,10 +16,10 @@ static void scale(const int32_t *spectrum_q31, int32_t first, int32_t end, int32
 void stapes_band_gains(const stapes_band_gains_params *p, const int32_t *spectrum_q31, const int16_t *gains_q15,
                        const int16_t *lsnr_q8, int32_t *filtered)
 {
-    const int32_t all = 2 * p->ends[p->bands - 1];
+    const int32_t bins = p->ends[p->bands - 1];
     int32_t first = 0;
     if (gains_q15 == NULL || (lsnr_q8 != NULL && lsnr_q8[0] > p->lsnr_max_q8)) {
-        for (int32_t n = 0; n < all; n++) {
+        for (int32_t n = 0; n < 2 * bins; n++) {
             filtered[n] = stapes_shift_left(spectrum_q31[n], p->filtered_shift);
         }
         return;
