@@ -18,6 +18,7 @@ from stapes.quantize.audio.rfft import RfftTables
 from stapes.quantize.audio.scaling import TensorScaling, feature_scaling, mask_scaling
 from stapes.quantize.graph import Tensor
 
+from tests.deep_filter_features import features_path, small_path
 from tests.firmware_sim.audio_c import BUILDS, CAudioPath, c_mask_values, c_quantise_features
 from tests.firmware_sim.audio_signals import extremes
 from tests.helpers import sound_path_of
@@ -67,6 +68,10 @@ FRONTENDS = {
     "2048 points, complex features, the mask alone": GruMaskConfig(
         n_fft=2048, synthesis=2048, features="complex", mask_on="alone"
     ).sound_path(),
+    "48 kHz, two inputs": features_path(),
+    "two inputs, over the mean": small_path(form="mean"),
+    "two inputs, at the usual level": small_path(form="level"),
+    "two inputs, a mean without memory": small_path(form="level", time_constant=0.003),
     "analysis 1024": sound_path_of(analysis=1024, xi_smoothing=0.9, noise_smoothing=0.9, vad_threshold=0.3),
 }
 

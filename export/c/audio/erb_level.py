@@ -1,0 +1,8 @@
+"""The C of the stage `erb_level`."""
+
+from .stage import CStage, Member
+
+STAGE = CStage(
+    arguments=("power_q40", "feat_erb_q20"),
+    state=(Member("erb_mean_q24", "int32", ("BANDS",)),),
+)
