@@ -1,4 +1,4 @@
-"""A small network of several outputs, as DeepFilterNet's: gains of bands, coefficients of a deep filter, SNR; with its path."""
+"""A small network of several inputs and outputs, as DeepFilterNet's: gains of bands, coefficients of a deep filter, SNR; with its path."""
 
 from __future__ import annotations
 
@@ -15,21 +15,26 @@ HIDDEN = 12
 
 
 def deep_filter_network(path: Path, sound_path: SoundPath, seed: int = 0) -> Path:
-    """Write features -> layer of 12 with a state -> each output that the path asks for, seeded random weights; returns `path`."""
+    """Write features -> layer of 12 with a state -> each output that the path asks for, seeded random weights; returns `path`.
+
+    Where the path feeds several inputs, each has a product of its own, and there is an output `loudness` that no path asks for.
+    """
     rng = np.random.default_rng(seed)
-    given = sound_path.feature_size
-    constants = {
-        "row": np.array([1, given], np.int64),
-        "W_in": rng.normal(0, 0.05, (given, HIDDEN)),
-        "half": np.array(0.5),
-        "b_in": rng.normal(0, 0.2, HIDDEN),
-    }
-    nodes = [
-        helper.make_node("Reshape", ["features", "row"], ["x0"]),
-        helper.make_node("MatMul", ["x0", "W_in"], ["x1"]),
-        helper.make_node("Add", ["x1", "b_in"], ["x2"]),
+    sizes = {quantity.tensor or "features": quantity.size(sound_path.transform) for quantity in sound_path.given}
+    constants = {"half": np.array(0.5), "b_in": rng.normal(0, 0.2, HIDDEN)}
+    nodes, added = [], "b_in"
+    for index, (name, size) in enumerate(sizes.items()):
+        row, weights, made, total = (f"{part}{index}" for part in ("row", "W_in", "x1_", "x2_"))
+        constants |= {row: np.array([1, size], np.int64), weights: rng.normal(0, 0.05, (size, HIDDEN))}
+        nodes += [
+            helper.make_node("Reshape", [name, row], [f"x0_{index}"]),
+            helper.make_node("MatMul", [f"x0_{index}", weights], [made]),
+            helper.make_node("Add", [made, added], [total]),
+        ]
+        added = total
+    nodes += [
         helper.make_node("Mul", ["h", "half"], ["x3"]),
-        helper.make_node("Add", ["x2", "x3"], ["x4"]),
+        helper.make_node("Add", [added, "x3"], ["x4"]),
         helper.make_node("Tanh", ["x4"], ["h_out"]),
     ]
     outputs = {}
@@ -44,7 +49,11 @@ def deep_filter_network(path: Path, sound_path: SoundPath, seed: int = 0) -> Pat
         if name == "gains":
             nodes.append(helper.make_node("Sigmoid", ["gains_1"], ["gains"]))
         outputs[name] = (1, size)
-    state = (1, HIDDEN)
-    model = make(nodes, {"features": (1, given), "h": state}, outputs | {"h_out": state}, constants)
+    if len(sizes) > 1:
+        constants["W_loudness"] = rng.normal(0, 0.3, (HIDDEN, 1))
+        nodes.append(helper.make_node("MatMul", ["h_out", "W_loudness"], ["loudness"]))
+        outputs["loudness"] = (1, 1)
+    state, inputs = (1, HIDDEN), {name: (1, size) for name, size in sizes.items()}
+    model = make(nodes, inputs | {"h": state}, outputs | {"h_out": state}, constants)
     onnx.save(model, str(path))
     return path
