@@ -148,8 +148,8 @@ class _UnitSpectrum(FloatStage):
     def __init__(self, settings: UnitSpectrum, transform: Transform, batch: int) -> None:
         self.settings, self.points = settings, transform.analysis
         self.mean = RunningMean(settings.start_mean, decay(transform, settings.time_constant), batch)
-        rates = (1.0 - decay(transform, seconds) for seconds in (ATTACK, RELEASE))
-        self.level = SoundLevel(settings.usual_octaves(transform), *rates, batch)
+        attack, release = (1.0 - decay(transform, seconds) for seconds in (ATTACK, RELEASE))
+        self.level = SoundLevel(settings.usual_octaves(transform), attack, release, batch)
 
     def step(self, values: Values) -> dict[str, np.ndarray]:
         """spectrum (B, F) complex, unnormalised -> feat_spec (B, 2 bins), real, then imaginary parts."""
