@@ -40,7 +40,7 @@ class Inverse(Stage):
                 "int32",
                 ("S - H",),
                 "y * synthesis window * 2^25; mixed radix: 2^22",
-                "64 * 2^25; mixed radix: 2^29",
+                "64 * 2^25; mixed radix: 2^29, behind a deep_filter 2^30",
                 "state",
             ),
             Quantity("output_q15", "int16", ("H",), "sample * 2^15", "saturated to int16"),

@@ -1,6 +1,14 @@
 """Paths with the filter stages of DeepFilterNet, in front of which other features than its own may stand."""
 
+from pathlib import Path
+
+import pytest
 from stapes.models.audio import SoundPath
+
+GOLDEN = Path(__file__).parents[3] / "shared" / "data" / "dfn3" / "golden_dfn3.npz"
+needs_golden = pytest.mark.skipif(
+    not GOLDEN.is_file(), reason="the golden frames of DeepFilterNet are not beside the checkout"
+)
 
 VORBIS = {"sample_rate": 48000, "analysis": 960, "synthesis": 960, "hop": 480, "window": "vorbis"}
 

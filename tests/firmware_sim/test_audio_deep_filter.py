@@ -9,7 +9,7 @@ from stapes.quantize.audio import path_params
 
 from tests.firmware_sim.audio_c import BUILDS, CAudioPath
 from tests.firmware_sim.audio_signals import extremes, to_q15
-from tests.firmware_sim.deep_filter_paths import PATHS, deep_path
+from tests.firmware_sim.deep_filter_paths import GOLDEN, PATHS, deep_path, needs_golden
 from tests.helpers import speech_like
 
 ONE_Q20 = 1 << 20
@@ -194,3 +194,19 @@ def test_a_deep_filter_wants_the_transform_that_takes_any_spectrum():
         StapesError, match="analysis 256: a deep filter needs the transform of mixed radix; set mixed_radix = true"
     ):
         path_params(usual)
+
+
+@needs_golden
+def test_the_integers_give_the_official_spectra():
+    """With gains and coefficients of the official network, rounded to their formats."""
+    golden = np.load(GOLDEN)
+    sound_path = deep_path("look_ahead", "band_gains", "deep_filter")
+    path, made = AudioPath(sound_path, 1), []
+    asked = {q.name: np.round(golden[q.plain].reshape(40, 1, -1) * 2.0**q.fraction_bits) for q in sound_path.asked}
+    for t in range(40):
+        path.analyse(to_q15(golden["wave_in"][None, t * 480 : (t + 1) * 480]))
+        values = {q.name: np.clip(asked[q.name][t], *q.known_limits).astype(np.int64) for q in sound_path.asked}
+        made.append(spectrum_behind(path, values)[0] / 960)
+    expected = golden["spec_enh"][..., 0] + 1j * golden["spec_enh"][..., 1]
+    assert snr_db(expected[:, :96], np.stack(made)[:, :96]) > 100
+    assert snr_db(expected, np.stack(made)) > 80

@@ -1,19 +1,13 @@
 """The filter stages of DeepFilterNet in float: their formulas, bin by bin, and the output of the official library."""
 
-from pathlib import Path
-
 import numpy as np
 import pytest
 from stapes.models.audio import SoundPath, kinds
 from stapes.models.errors import StapesError
 from stapes.models.pipeline import FloatPipeline, synthesise
 
-from tests.firmware_sim.deep_filter_paths import PATHS, VORBIS, deep_path
+from tests.firmware_sim.deep_filter_paths import GOLDEN, PATHS, VORBIS, deep_path, needs_golden
 
-GOLDEN = Path(__file__).parents[3] / "shared" / "data" / "dfn3" / "golden_dfn3.npz"
-needs_golden = pytest.mark.skipif(
-    not GOLDEN.is_file(), reason="the golden frames of DeepFilterNet are not beside the checkout"
-)
 FRAMES, BINS = 9, 41
 SMALL = {"sample_rate": 8000, "analysis": 80, "synthesis": 80, "hop": 40}
 
