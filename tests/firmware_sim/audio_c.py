@@ -163,7 +163,8 @@ class CAudioPath:
         state = [byref(self.states[stage.kind])] if stage.kind in self.states else []
         return getattr(self.c, _function(self.params[index])), [byref(self.structs[index]), *state], found
 
-    def _call(self, stage: Stage, given: dict[str, np.ndarray | None]) -> None:
+    def call(self, stage: Stage, given: dict[str, np.ndarray | None]) -> None:
+        """One stage; `given` is what comes from outside, by name, and None for a null pointer."""
         if stage.kind not in self.prepared:
             self.prepared[stage.kind] = self._prepared(stage)
         function, first, rest = self.prepared[stage.kind]
@@ -182,7 +183,7 @@ class CAudioPath:
         given = {"block_q15": np.ascontiguousarray(block_q15, np.int16)}
         frame: dict[str, np.ndarray] = {}
         for stage in self.sound_path.before:
-            self._call(stage, given)
+            self.call(stage, given)
         frame |= {name: self.arrays[name].copy() for name in self.sound_path.quantities if name in self.arrays}
         frame |= {name: getattr(state, name) for name, state in self.scalars}
         frame["spectrum_q31"] = frame["spectrum_q31"].reshape(-1, 2)
@@ -195,7 +196,7 @@ class CAudioPath:
             for q in self.sound_path.asked
         }
         for stage in self.sound_path.after:
-            self._call(stage, given)
+            self.call(stage, given)
         return self.arrays["output_q15"].copy()
 
 

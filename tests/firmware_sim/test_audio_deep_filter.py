@@ -56,7 +56,7 @@ def assert_equal_stages(library, sound_path, signals, asked, reset_at=None):
         for stage in sound_path.after:
             values |= python.stages[stage.kind].step({n: values[n] for n in stage.reads if n in values})
             for row, (stream, given) in enumerate(zip(streams, givens, strict=True)):
-                stream._call(stage, given)
+                stream.call(stage, given)
                 for quantity in stage.makes:
                     if quantity.shape:
                         made = stream.arrays[quantity.name]
