@@ -1,11 +1,10 @@
 """Paths with the filter stages of DeepFilterNet, in front of which other features than its own may stand."""
 
-from pathlib import Path
-
 import pytest
 from stapes.models.audio import SoundPath
 
-GOLDEN = Path(__file__).parents[3] / "shared" / "data" / "dfn3" / "golden_dfn3.npz"
+from tests.deep_filter_features import GOLDEN
+
 needs_golden = pytest.mark.skipif(
     not GOLDEN.is_file(), reason="the golden frames of DeepFilterNet are not beside the checkout"
 )
