@@ -1,16 +1,14 @@
-#include <string.h>
-
 #include "../matrices/stapes_rows.h"
 #include "../stapes_config.h"
 
-/* Four inner products with one vector, the int8 weights row by row: compilers make of that what a processor has. The number of
- * columns is even.
+/* Four biases and inner products with one vector, the int8 weights row by row: compilers make of that what a processor has. The
+ * number of columns is even.
  */
 STAPES_HOT
-static void add_rows(const int8_t *weights, int32_t columns, const int16_t *x, int32_t *sums)
+static void sum_rows(const int8_t *weights, int32_t columns, const int16_t *x, const int32_t *biases, int32_t *sums)
 {
     const int8_t *const w_1 = weights + columns, *const w_2 = w_1 + columns, *const w_3 = w_2 + columns;
-    int32_t row_0 = 0, row_1 = 0, row_2 = 0, row_3 = 0;
+    int32_t row_0 = biases[0], row_1 = biases[1], row_2 = biases[2], row_3 = biases[3];
     for (int32_t i = 0; i < columns; i += 2) {
         const int32_t x_0 = x[i], x_1 = x[i + 1];
         row_0 += weights[i] * x_0;
@@ -22,10 +20,10 @@ static void add_rows(const int8_t *weights, int32_t columns, const int16_t *x, i
         row_2 += w_2[i + 1] * x_1;
         row_3 += w_3[i + 1] * x_1;
     }
-    sums[0] += row_0;
-    sums[1] += row_1;
-    sums[2] += row_2;
-    sums[3] += row_3;
+    sums[0] = row_0;
+    sums[1] = row_1;
+    sums[2] = row_2;
+    sums[3] = row_3;
 }
 
 STAPES_HOT
@@ -33,8 +31,7 @@ void stapes_block_sums(const int16_t *weights, const int16_t *x, int32_t groups,
                        int32_t blocks, int32_t *sums)
 {
     for (int32_t block = 0; block < blocks; block++) {
-        (void)memcpy(sums, rows, 4u * sizeof *sums);
-        add_rows((const int8_t *)weights, 4 * groups, x, sums);
+        sum_rows((const int8_t *)weights, 4 * groups, x, rows, sums);
         weights += 8 * groups;
         rows += words;
         sums += 4;
