@@ -122,7 +122,8 @@ class GruMask(nn.Module):
         """Features (..., F) -> input of the first GRU layer."""
         layer = self.narrow or self.input_norm
         assert layer is not None
-        return layer(features)
+        result: Tensor = layer(features)
+        return result
 
     def after(self, hidden: Tensor) -> Tensor:
         """Output of the last GRU layer (..., H) -> mask (..., K)."""

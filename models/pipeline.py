@@ -61,7 +61,8 @@ class FloatPipeline:
             with torch.inference_mode():
                 mask, self.states = self.model(torch.from_numpy(values["features"]).float()[None], self.states)
             values["mask"] = mask[0].double().numpy()
-        return _steps(self.after, values)["output"][0]
+        result: np.ndarray = _steps(self.after, values)["output"][0]
+        return result
 
     def analyse(self, audio: np.ndarray) -> dict[str, np.ndarray]:
         """Everything before the network for `audio` (B, S) or (S,): what the stages make, by its plain name.

@@ -102,7 +102,8 @@ def validated(schema: type[T], document: object, label: str, remedy: str) -> T:
     try:
         text = json.dumps(document, default=_no_plain_value)
         known: Any = schema
-        return _adapter(known).validate_json(text, strict=True)
+        result: T = _adapter(known).validate_json(text, strict=True)
+        return result
     except ValidationError as error:
         raise StapesError(f"{label}: {_fault(schema, dict(error.errors(include_url=False)[0]))}; {remedy}") from None
     except StapesError as error:

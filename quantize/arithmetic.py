@@ -38,7 +38,8 @@ def wrap_int32(x: np.ndarray) -> np.ndarray:
 def saturating_rounding_doubling_high_mul(a: np.ndarray, b: np.ndarray | int) -> np.ndarray:
     """round(a * b / 2**31) of two int32, half upwards, saturated for a = b = INT32_MIN."""
     product = np.asarray(a, np.int64) * np.asarray(b, np.int64)
-    return np.minimum((product + (1 << 30)) >> 31, INT32_MAX)
+    result: np.ndarray = np.minimum((product + (1 << 30)) >> 31, INT32_MAX)
+    return result
 
 
 def rounding_divide_by_pot(x: np.ndarray, exponent: np.ndarray | int) -> np.ndarray:
@@ -46,7 +47,8 @@ def rounding_divide_by_pot(x: np.ndarray, exponent: np.ndarray | int) -> np.ndar
     x = np.asarray(x, np.int64)
     mask = (np.int64(1) << np.asarray(exponent, np.int64)) - 1
     threshold = (mask >> 1) + (x < 0)
-    return (x >> exponent) + ((x & mask) > threshold)
+    result: np.ndarray = (x >> exponent) + ((x & mask) > threshold)
+    return result
 
 
 def requantise_double(
@@ -90,7 +92,8 @@ def requantise_64(x: np.ndarray, multiplier_q31: np.ndarray | int, shift: np.nda
     """
     total = 15 - np.asarray(shift, np.int64)
     product = np.asarray(x, np.int64) * reduced_multiplier_q15(multiplier_q31)
-    return (product + (np.int64(1) << (total - 1))) >> total
+    result: np.ndarray = (product + (np.int64(1) << (total - 1))) >> total
+    return result
 
 
 def requantise_64_of_float(
@@ -105,4 +108,5 @@ def requantise_64_of_float(
     y = np.multiply(x, factor, out=x if overwrite else None)
     y = np.asarray(y)
     y += 0.5
-    return np.floor(y, out=y)
+    made: np.ndarray = np.floor(y, out=y)
+    return made

@@ -62,7 +62,8 @@ _EXP_OF_MINUS_POT_Q31 = {
 
 def _multiply_by_pot(x: np.ndarray, exponent: int) -> np.ndarray:
     """x * 2**exponent, saturated to int32."""
-    return np.clip(x << exponent, -(2**31), 2**31 - 1)
+    result: np.ndarray = np.clip(x << exponent, -(2**31), 2**31 - 1)
+    return result
 
 
 def _exp_minus_quarter_to_zero_q31(x_q31: np.ndarray) -> np.ndarray:

@@ -42,14 +42,16 @@ def spectrogram_db(audio: np.ndarray) -> np.ndarray:
     window = hann(WINDOW, sym=False)
     transform = ShortTimeFFT(window, HOP, fs=SAMPLE_RATE, scale_to=None)
     magnitude = np.abs(transform.stft(audio, p0=0, p1=-(-len(audio) // HOP))) / (window.sum() / 2)
-    return 20.0 * np.log10(np.maximum(magnitude, 10 ** (FLOOR_DB / 20)))
+    result: np.ndarray = 20.0 * np.log10(np.maximum(magnitude, 10 ** (FLOOR_DB / 20)))
+    return result
 
 
 def level_db(audio: np.ndarray) -> np.ndarray:
     """(S,) float -> level in dB re full-scale RMS of each 20 ms, (S // 320,); at least FLOOR_DB."""
     block = int(LEVEL_SECONDS * SAMPLE_RATE)
     power = np.mean(np.reshape(audio[: len(audio) // block * block], (-1, block)) ** 2, axis=1)
-    return 10.0 * np.log10(np.maximum(power, 10 ** (FLOOR_DB / 10)))
+    result: np.ndarray = 10.0 * np.log10(np.maximum(power, 10 ** (FLOOR_DB / 10)))
+    return result
 
 
 def draw_comparison(path: Path, title: str, signals: Mapping[str, np.ndarray], reference: str, other: str) -> None:

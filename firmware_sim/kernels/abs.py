@@ -14,4 +14,5 @@ def absolute(params: AbsParams, x: np.ndarray) -> np.ndarray:
     if params.rescale:
         y = requantise_double(y, params.multiplier_q31, params.shift, overwrite=True)
     y += params.output_zero_point
-    return np.clip(y, params.output_min, params.output_max, out=y)
+    result: np.ndarray = np.clip(y, params.output_min, params.output_max, out=y)
+    return result

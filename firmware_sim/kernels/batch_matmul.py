@@ -14,4 +14,5 @@ def batch_matmul(params: BatchMatMulParams, x1: np.ndarray, x2: np.ndarray) -> n
     # |sum| <= depth * 2**30, exact in double precision for any depth below 2**23.
     sums = (rows @ columns.swapaxes(-1, -2)).astype(np.int64)
     y = requantise_64(sums, params.multiplier_q31, params.shift)
-    return np.clip(y, params.output_min, params.output_max).reshape(-1, *params.output_shape)
+    result: np.ndarray = np.clip(y, params.output_min, params.output_max).reshape(-1, *params.output_shape)
+    return result

@@ -17,7 +17,8 @@ def lookup(params: LutParams | SigmoidParams, x: np.ndarray) -> np.ndarray:
 
 def lut(params: LutParams, x: np.ndarray) -> np.ndarray:
     """LOGISTIC and TANH of int8: x int64 (B, *shape) -> the same shape."""
-    return params.table.astype(np.int64)[x + 128]
+    result: np.ndarray = params.table.astype(np.int64)[x + 128]
+    return result
 
 
 def sigmoid(params: SigmoidParams, x: np.ndarray) -> np.ndarray:
@@ -25,7 +26,8 @@ def sigmoid(params: SigmoidParams, x: np.ndarray) -> np.ndarray:
 
     Every one of the 65536 values is computed once for each pair of parameters, then looked up.
     """
-    return _every_value(params)[x + 32768]
+    result: np.ndarray = _every_value(params)[x + 32768]
+    return result
 
 
 @lru_cache(maxsize=64)

@@ -43,7 +43,8 @@ class AttenuationLimit(Stage):
     @property
     def part(self) -> float:
         """Amplitude of the noisy spectrum that stays."""
-        return 10.0 ** (-self.db / 20.0)
+        result: float = 10.0 ** (-self.db / 20.0)
+        return result
 
     def start(self, transform: Transform, batch: int) -> FloatStage:
         return _AttenuationLimit(self)

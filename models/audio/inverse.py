@@ -77,4 +77,5 @@ def istft(spectrum: np.ndarray, transform: Transform) -> np.ndarray:
     frames = np.fft.irfft(spectrum, transform.analysis)[..., -transform.synthesis :] * transform.windows()[1]
     blocks = frames[..., :hop].copy()
     blocks[:, 1:] += frames[:, :-1, hop:]
-    return blocks.reshape(spectrum.shape[0], -1)
+    result: np.ndarray = blocks.reshape(spectrum.shape[0], -1)
+    return result

@@ -32,4 +32,5 @@ class Level:
         moved = np.where(self.is_set, self.octaves + (mean - self.octaves) * SMOOTHING, mean)
         self.octaves = np.where(silent, self.octaves, moved)
         self.is_set = self.is_set | ~silent
-        return log2_power - self.octaves[:, None]
+        result: np.ndarray = log2_power - self.octaves[:, None]
+        return result

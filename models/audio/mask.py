@@ -69,7 +69,8 @@ class Mask(Filter):
 
     def floor_under(self, gain: np.ndarray, clarity: np.ndarray) -> np.ndarray:
         """What the mask does not go below, of the shape of the Wiener gain (..., F); clarity (...)."""
-        return np.maximum(self.floor, clarity[..., None] * gain)
+        result: np.ndarray = np.maximum(self.floor, clarity[..., None] * gain)
+        return result
 
     def in_training(self, mask: Tensor, under: Tensor) -> Tensor:
         """The factor of the spectrum, differentiable: mask, and the gain under it (B, T, F)."""

@@ -96,7 +96,8 @@ class Wiener(Stage):
 
     @property
     def xi_min(self) -> float:
-        return 10.0 ** (self.xi_min_db / 10.0)
+        result: float = 10.0 ** (self.xi_min_db / 10.0)
+        return result
 
     @property
     def clear_snr_octaves(self) -> float:

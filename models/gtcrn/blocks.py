@@ -36,7 +36,8 @@ class ConvBlock(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """(B, C, T, F) -> (B, C', T, (F + 1) / 2), or 2 F - 1 bins in the decoder."""
-        return self.act(self.bn(self.conv(x)))
+        result: Tensor = self.act(self.bn(self.conv(x)))
+        return result
 
 
 class TemporalAttention(nn.Module):

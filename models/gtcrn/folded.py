@@ -31,7 +31,8 @@ class GruWeights(NamedTuple):
 
 def array(value: Any) -> np.ndarray:
     """A parameter or buffer as float64."""
-    return value.detach().cpu().double().numpy()
+    result: np.ndarray = value.detach().cpu().double().numpy()
+    return result
 
 
 def dense(layer: nn.Linear) -> Affine:

@@ -140,7 +140,8 @@ class _Frame:
             linear_before_reset=1,
         )
         self.nodes.append(node)
-        return node.output[-1]
+        result: str = node.output[-1]
+        return result
 
     def recurrent(self, x: str, state: str, layer: GruWeights, name: str) -> str:
         """One step in time of (rows, inputs): writes the state's output and returns it."""

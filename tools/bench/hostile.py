@@ -168,7 +168,8 @@ def prepare(kind: str, material: Material, folder: Path, rng: Rng) -> list[str]:
         shutil.copytree(material.bundle, folder / "in")
         mutations.change_bundle(folder / "in", rng)
         reading = commands("in", sound)
-        return chosen(reading[:-5] if rng.random() < 0.9 else reading[-5:], rng)
+        result: list[str] = chosen(reading[:-5] if rng.random() < 0.9 else reading[-5:], rng)
+        return result
     change: Callable[[bytes, Rng], bytes] = getattr(mutations, f"changed_{kind}")
     suffix = {"checkpoint": ".pt", "onnx": ".onnx", "recipe": ".toml", "wav": ".wav"}[kind]
     (folder / f"in{suffix}").write_bytes(change(material.bytes_of(kind), rng))

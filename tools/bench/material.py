@@ -39,4 +39,5 @@ def _mix(voice: np.ndarray, noise: np.ndarray, snr_db: float, level_dbfs: float)
     """Noise at `snr_db` below the voice's power, the sum at `level_dbfs` RMS; peaks that do not fit are clipped later."""
     noise = noise * np.sqrt(np.mean(voice**2) / np.mean(noise**2) * 10 ** (-snr_db / 10))
     mixture = voice + noise
-    return mixture * 10 ** (level_dbfs / 20) / np.sqrt(np.mean(mixture**2))
+    result: np.ndarray = mixture * 10 ** (level_dbfs / 20) / np.sqrt(np.mean(mixture**2))
+    return result

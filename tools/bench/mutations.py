@@ -206,7 +206,8 @@ def changed_onnx(data: bytes, rng: Rng) -> bytes:
     model = onnx.ModelProto.FromString(data)
     for _ in range(int(rng.integers(1, 4))):
         changed_message(model, rng)
-    return model.SerializeToString()
+    result: bytes = model.SerializeToString()
+    return result
 
 
 def changed_recipe(data: bytes, rng: Rng) -> bytes:

@@ -55,7 +55,8 @@ def onnxruntime_step(bundle: Bundle) -> Step:
         made = dict(zip(outputs, session.run(outputs, {name: features.reshape(shapes[name]), **state}), strict=True))
         for pair in source.states:
             state[pair.input] = made[pair.output]
-        return made[mask]
+        result: np.ndarray = made[mask]
+        return result
 
     return step
 
@@ -83,7 +84,8 @@ def litert_step(bundle: Bundle) -> Step:
             interpreter.set_tensor(index, value)
         interpreter.invoke()
         mask, *state[:] = (interpreter.get_tensor(index) for index in outputs)
-        return mask
+        result: np.ndarray = mask
+        return result
 
     return step
 

@@ -132,9 +132,11 @@ def _multipliers(rng: np.random.Generator, outputs: int, columns: int, narrow: b
 def _expected(matrix: Matrix, x: np.ndarray) -> np.ndarray:
     sums = matrix.weights.astype(np.int64) @ x.astype(np.int64) + matrix.bias
     if matrix.wide:
-        return np.clip(requantise_64(sums, matrix.multiplier_q31, matrix.shift), -(2**15), 2**15 - 1)
+        wide: np.ndarray = np.clip(requantise_64(sums, matrix.multiplier_q31, matrix.shift), -(2**15), 2**15 - 1)
+        return wide
     scaled = requantise_double(sums, matrix.multiplier_q31, matrix.shift)
-    return np.clip(scaled + matrix.zero_point, -128, 127)
+    narrow: np.ndarray = np.clip(scaled + matrix.zero_point, -128, 127)
+    return narrow
 
 
 class HostRows:

@@ -74,7 +74,8 @@ def to_rate(x: Audio, rate: int) -> Audio:
 def frame_levels_db(x: Audio) -> NDArray[np.float64]:
     """Return the level of every whole 20 ms frame of (S,), dB re full scale."""
     frames = x[: len(x) // FRAME * FRAME].reshape(-1, FRAME).astype(np.float64)
-    return 10 * np.log10(np.mean(frames**2, axis=1) + 1e-12)
+    result: np.ndarray = 10 * np.log10(np.mean(frames**2, axis=1) + 1e-12)
+    return result
 
 
 def active_level_db(x: Audio) -> float:

@@ -76,7 +76,8 @@ def band_limited(audio: Signal, hertz: float) -> Signal:
 def clipped(audio: Signal, below_db: float) -> Signal:
     """(S,) cut off `below_db` under its peak."""
     limit = np.abs(audio).max() * 10 ** (-below_db / 20)
-    return np.clip(audio, -limit, limit)
+    made: np.ndarray = np.clip(audio, -limit, limit)
+    return made
 
 
 def rms(audio: np.ndarray) -> float:

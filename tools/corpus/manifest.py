@@ -99,7 +99,8 @@ class Manifest:
             raise StapesError(f"{path}: cannot be read; run `stapes corpus fetch {self.folder}` again") from error
         if rate != RATE or audio.ndim != 1:
             raise StapesError(f"{path}: is not {RATE} Hz mono; run `stapes corpus fetch {self.folder}` again")
-        return audio
+        result: Audio = audio
+        return result
 
     def minutes(self, kind: str, split: str) -> float:
         """Return the minutes of a kind in a split."""

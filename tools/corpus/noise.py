@@ -108,4 +108,5 @@ def _shaped(amplitude: NDArray[np.float64], samples: int, rng: np.random.Generat
 
 def _levelled(x: NDArray[np.float64]) -> Audio:
     gain = 10 ** (LEVEL_DB / 20) / np.sqrt(np.mean(x**2) + 1e-20)
-    return (x * min(gain, 1 / max(np.abs(x).max(), 1e-9))).astype(np.float32)
+    result: np.ndarray = (x * min(gain, 1 / max(np.abs(x).max(), 1e-9))).astype(np.float32)
+    return result
