@@ -133,7 +133,8 @@ class SoundLevel:
         moved = self.octaves + above * np.where(above > 0, self.attack, self.release)
         self.octaves = np.where(first, octaves, np.where(heard, moved, self.octaves))
         self.is_set = self.is_set | heard
-        return first
+        result: np.ndarray = first
+        return result
 
     def factor_octaves(self) -> np.ndarray:
         """log2 of g^(-1/2), (B,): half of the level in amplitude, which is a quarter of it in power."""
