@@ -59,24 +59,36 @@ def requantise_double(
     The same as `rounding_divide_by_pot` of `saturating_rounding_doubling_high_mul` of x << shift wrapped to int32, for
     multipliers above INT32_MIN. With `overwrite` the result takes the place of x, an int64 array of the full shape.
     """
-    multiplier_q31, shift = np.asarray(multiplier_q31, np.int64), np.asarray(shift, np.int64)
-    if shift.max() > 0:
+    if isinstance(shift, int):
+        smallest = largest = shift
+    else:
+        shifts = np.asarray(shift, np.int64)
+        multiplier_q31, shift = np.asarray(multiplier_q31, np.int64), shifts
+        smallest, largest = int(shifts.min()), int(shifts.max())
+    if largest > 0:
         x = wrap_int32(np.asarray(x, np.int64) << np.maximum(shift, 0))
     # In place from here on: this is where the numpy engine spends its time.
     y = np.multiply(x, multiplier_q31, out=x if overwrite else None, dtype=np.int64)
     y = np.asarray(y)
     y += 1 << 30
     y >>= 31
-    right = np.maximum(-shift, 0)
-    if right.max() > 0:
+    if smallest < 0:
+        right = -shift if largest <= 0 else np.maximum(-shift, 0)
         # Half away from zero is half upwards with one less for negative numbers; nothing is rounded where right is 0.
         toward_zero = y >> 63
-        if right.min() == 0:
-            toward_zero &= -(right > 0).astype(np.int64)
+        if largest >= 0:
+            toward_zero &= -(np.asarray(right) > 0).astype(np.int64)
         y += toward_zero
         y += (np.int64(1) << right) >> 1
         y >>= right
     return y
+
+
+def clamp(x: np.ndarray, low: int, high: int) -> np.ndarray:
+    """x between `low` and `high`, in its place: `np.clip` asks for the limits of the dtype first, which takes longer."""
+    np.minimum(x, high, out=x)
+    np.maximum(x, low, out=x)
+    return x
 
 
 def reduced_multiplier_q15(multiplier_q31: np.ndarray | int) -> np.ndarray:

@@ -94,7 +94,10 @@ def values(data: Iterable[int], dtype: str, width: int = 112) -> Code:
     >>> print(values([1, -2, 3], "int8"))
         1, -2, 3,
     """
-    items = [integer(v, dtype) for v in np.asarray(data).reshape(-1).tolist()]
+    numbers = np.asarray(data).reshape(-1).tolist()
+    # Most arrays hold numbers that are written as they are: a tenth of the time of a large network's export.
+    plain = dtype != "int64" and min(numbers, default=0) > -(2**31)
+    items = list(map(str, numbers)) if plain else [integer(v, dtype) for v in numbers]
     lines = []
     line = ""
     for item in items:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from ...quantize.arithmetic import requantise_double
+from ...quantize.arithmetic import clamp, requantise_double
 from ...quantize.prepare import AbsParams
 
 
@@ -14,5 +14,4 @@ def absolute(params: AbsParams, x: np.ndarray) -> np.ndarray:
     if params.rescale:
         y = requantise_double(y, params.multiplier_q31, params.shift, overwrite=True)
     y += params.output_zero_point
-    result: np.ndarray = np.clip(y, params.output_min, params.output_max, out=y)
-    return result
+    return clamp(y, params.output_min, params.output_max)

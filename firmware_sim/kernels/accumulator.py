@@ -7,7 +7,7 @@ from weakref import WeakKeyDictionary
 
 import numpy as np
 
-from ...quantize.arithmetic import requantise_64_of_float, requantise_double
+from ...quantize.arithmetic import clamp, requantise_64_of_float, requantise_double
 from ...quantize.prepare import Conv2DParams, DepthwiseConv2DParams, FullyConnectedParams
 
 Products = FullyConnectedParams | Conv2DParams | DepthwiseConv2DParams
@@ -56,8 +56,8 @@ def requantised(params: Products, sums: np.ndarray) -> np.ndarray:
     if params.wide:
         y = requantise_64_of_float(np.asarray(sums, np.float64), params.multiplier_q31, params.shift, overwrite=True)
         y += params.output_zero_point
-        np.clip(y, params.activation_min, params.activation_max, out=y)
+        clamp(y, params.activation_min, params.activation_max)
         return y.astype(np.int64)
     y = requantise_double(sums.astype(np.int64), params.multiplier_q31, params.shift, overwrite=True)
     y += params.output_zero_point
-    return np.clip(y, params.activation_min, params.activation_max, out=y)
+    return clamp(y, params.activation_min, params.activation_max)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from ...quantize.arithmetic import requantise_double
+from ...quantize.arithmetic import clamp, requantise_double
 from ...quantize.prepare import AddParams
 from .batching import aligned
 
@@ -19,7 +19,7 @@ def add(params: AddParams, x1: np.ndarray, x2: np.ndarray) -> np.ndarray:
     y = combine(scaled_1, scaled_2, out=scaled_1 if fits else None)
     y = requantise_double(y, params.output_multiplier_q31, params.output_shift, overwrite=True)
     y += params.output_zero_point
-    return np.clip(y, params.activation_min, params.activation_max, out=y)
+    return clamp(y, params.activation_min, params.activation_max)
 
 
 def _scaled(x: np.ndarray, zero_point: int, left_shift: int, multiplier_q31: int, shift: int) -> np.ndarray:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from ...quantize.arithmetic import requantise_double
+from ...quantize.arithmetic import clamp, requantise_double
 from ...quantize.prepare import LeakyReluParams
 
 
@@ -17,4 +17,4 @@ def leaky_relu(params: LeakyReluParams, x: np.ndarray) -> np.ndarray:
     negative = magnitude if params.multiplier_alpha_q31 >= 0 else -magnitude
     y = np.where(x >= 0, positive, negative)
     y += params.output_zero_point
-    return np.clip(y, params.output_min, params.output_max, out=y)
+    return clamp(y, params.output_min, params.output_max)

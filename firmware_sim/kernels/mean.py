@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from ...quantize.arithmetic import requantise_double
+from ...quantize.arithmetic import clamp, requantise_double
 from ...quantize.prepare import MeanParams
 
 
@@ -14,4 +14,4 @@ def mean(params: MeanParams, x: np.ndarray) -> np.ndarray:
     total -= params.count * params.input_zero_point
     y = requantise_double(total, params.multiplier_q31, params.shift, overwrite=True)
     y += params.output_zero_point
-    return np.clip(y, params.output_min, params.output_max, out=y).reshape(x.shape[0], *params.output_shape)
+    return clamp(y, params.output_min, params.output_max).reshape(x.shape[0], *params.output_shape)

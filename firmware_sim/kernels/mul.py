@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from ...quantize.arithmetic import requantise_double
+from ...quantize.arithmetic import clamp, requantise_double
 from ...quantize.prepare import MulParams
 from .batching import aligned
 
@@ -16,4 +16,4 @@ def mul(params: MulParams, x1: np.ndarray, x2: np.ndarray) -> np.ndarray:
         x1, x2 = x1 - params.zero_point_1, x2 - params.zero_point_2
     y = requantise_double(x1 * x2, params.multiplier_q31, params.shift, overwrite=True)
     y += params.output_zero_point
-    return np.clip(y, params.activation_min, params.activation_max, out=y)
+    return clamp(y, params.activation_min, params.activation_max)

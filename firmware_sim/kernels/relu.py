@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from ...quantize.arithmetic import requantise_double
+from ...quantize.arithmetic import clamp, requantise_double
 from ...quantize.prepare import ReluParams
 
 
@@ -12,4 +12,4 @@ def relu(params: ReluParams, x: np.ndarray) -> np.ndarray:
     """x int64 (B, *shape) -> int64 of the same shape."""
     y = requantise_double(x - params.input_zero_point, params.multiplier_q31, params.shift, overwrite=True)
     y += params.output_zero_point
-    return np.clip(y, params.activation_min, params.activation_max, out=y)
+    return clamp(y, params.activation_min, params.activation_max)

@@ -103,10 +103,9 @@ def _multipliers(
     op: Operator, x: Tensor, weights: Tensor, y: Tensor, channels: int, axis: int = 0
 ) -> tuple[np.ndarray, np.ndarray]:
     """multiplier_q31 and shift int32 (O,), all in float64 as in the oracle, also where one scale holds for all channels."""
-    pairs = [
-        quantize_multiplier(scale(op, x) * float(value) / scale(op, y))
-        for value in _weight_scales(op, weights, channels, axis)
-    ]
+    scales = _weight_scales(op, weights, channels, axis).tolist()
+    x_scale, y_scale = scale(op, x), scale(op, y)
+    pairs = [quantize_multiplier(x_scale * value / y_scale) for value in scales]
     pairs = pairs if len(pairs) == channels else pairs * channels
     return read_only([m for m, _ in pairs], np.int32), read_only([s for _, s in pairs], np.int32)
 
