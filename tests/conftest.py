@@ -9,7 +9,7 @@ import fcntl
 import functools
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -75,11 +75,21 @@ def shared_folder(tmp_path_factory) -> Path:
 
 
 @pytest.fixture(scope="session", autouse=True)
-def _shared_objects(shared_folder) -> None:
-    """What is compiled of the runtime is compiled once."""
+def _shared_objects(shared_folder) -> Iterator[None]:
+    """What is compiled of the runtime is compiled once for all workers, by tests and by the engines."""
     from tests import compiling
 
     compiling.share(shared_folder / "objects")
+    if "PYTEST_XDIST_WORKER" not in os.environ:
+        yield
+        return
+    from stapes.firmware_sim.engines import program
+
+    engines = shared_folder / "engine_objects"
+    engines.mkdir(exist_ok=True)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(program, "_object_folder", lambda: engines)
+        yield
 
 
 @pytest.fixture(scope="session")

@@ -146,9 +146,11 @@ def shared_object(command: Sequence[str], path: Path, headers: Path | None = Non
     key = hashlib.sha256(repr([command, *(text.read_bytes() for text in texts)]).encode()).hexdigest()
     target = _object_folder() / f"{path.stem}_{key[:32]}.o"
     if not target.exists():
-        partial = target.with_suffix(".partial")
-        call_compiler([*command, "-c", str(path), "-o", str(partial)])
-        os.replace(partial, target)
+        with tempfile.TemporaryDirectory(dir=target.parent) as work:
+            call_compiler([*command, "-c", str(path), "-o", f"{work}/{target.name}"])
+            # The object last: where it is, all is.
+            for made in sorted(Path(work).iterdir(), key=lambda made: made.name == target.name):
+                os.replace(made, target.with_name(made.name))
     return target
 
 
