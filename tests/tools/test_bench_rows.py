@@ -1,5 +1,6 @@
 """The matrix kernels give the integers of numpy at every size where a loop turns: in assembly, in portable C, with AVX2."""
 
+import functools
 import itertools
 import platform
 from pathlib import Path
@@ -8,6 +9,7 @@ import numpy as np
 import pytest
 from stapes.export.targets import CORTEX_M7, PORTABLE
 from stapes.firmware_sim.device import toolchain
+from stapes.tools.bench import rows
 from stapes.tools.bench.rows import (
     COLUMNS,
     DATA,
@@ -32,6 +34,14 @@ LIMITS = {
 }
 SPARSE = tuple(share for share in ZEROS if share is not None)
 SANITISED = ("-O1", "-fsanitize=undefined", "-fno-sanitize-recover=all")
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _cases_once():
+    """Every build is held to the same cases: numpy computes them once."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(rows, "make_case", functools.cache(rows.make_case))
+        yield
 
 
 @pytest.fixture(scope="module", params=["gcc", "zig"])

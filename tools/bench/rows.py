@@ -158,7 +158,9 @@ class HostRows:
 
     def values(self, case: Case) -> np.ndarray:
         made = np.empty(ROWS * case.blocks, np.int16)
-        packed = pack("case", case.matrix, sparse=case.packed.sparse, target=self._target)
+        packed = case.packed
+        if self._target != CORTEX_M7:
+            packed = pack("case", case.matrix, sparse=packed.sparse, target=self._target)
         weights, vector, rows, values = (
             np.ascontiguousarray(array).ctypes.data_as(ctypes.c_void_p)
             for array in (packed.weights, case.vector, packed.rows, made)
