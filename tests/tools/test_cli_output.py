@@ -1,6 +1,5 @@
 """Output that cannot be written: one line, exit code 2, and the disk as it was before."""
 
-import contextlib
 import hashlib
 import os
 import subprocess
@@ -8,6 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from stapes.models.sound_files import read_audio, write_audio
 from stapes.tools.zoo import GRU_MASK
 
 from tests.conftest import ROOT
@@ -21,28 +21,32 @@ def bundle(bundle_of):
     return bundle_of("published", "w8a8")
 
 
+@pytest.fixture(scope="module")
+def clip(once, few_clips):
+    """Half a second: what is looked at here is what becomes of files."""
+    return once("brief.wav", lambda path: write_audio(path, read_audio(few_clips[0])[8_000:16_000]))
+
+
 @pytest.fixture
-def arguments(bundle, published, few_clips):
+def arguments(bundle, published, few_clips, clip, clips):
     """What a command needs besides `-o`; in each case it would succeed."""
     return {
         "quantize": ("quantize", published, "--recipe", "w8a8", "--calibration", few_clips[0]),
         "export": ("export", bundle.folder),
         "export tflite": ("export", bundle.folder, "--to", "tflite"),
         "export package": ("export", bundle.folder, "--package", "zephyr"),
-        "simulate": ("simulate", bundle.folder, few_clips[0], "--engine", "numpy"),
-        "simulate folder": ("simulate", bundle.folder, few_clips[0].parent / "clips", "--engine", "numpy"),
+        "simulate": ("simulate", bundle.folder, clip, "--engine", "numpy"),
+        "simulate folder": ("simulate", bundle.folder, clips, "--engine", "numpy"),
         "demo": ("demo",),
     }
 
 
-@pytest.fixture(scope="module", autouse=True)
-def clips(few_clips):
-    """The two clips in a folder of their own."""
-    folder = few_clips[0].parent / "clips"
-    folder.mkdir(exist_ok=True)
-    for clip in few_clips:
-        with contextlib.suppress(FileExistsError):
-            (folder / clip.name).symlink_to(clip)
+@pytest.fixture(scope="module")
+def clips(clip, tmp_path_factory):
+    """Two recordings in a folder of their own."""
+    folder = tmp_path_factory.mktemp("clips")
+    for name in ("one.wav", "two.wav"):
+        (folder / name).symlink_to(clip)
     return folder
 
 
@@ -124,7 +128,7 @@ def test_a_name_that_is_too_long(refused, tmp_path, command):
 )
 def test_a_full_disk_leaves_nothing(refused, tmp_path, command, size):
     if command.startswith("simulate") and size == 100_000:
-        size = 60_000  # of 64,044
+        size = 15_000  # of 16,044
     with largest_file(size):
         error = refused(command, tmp_path / "new" / "out.wav")
     assert "cannot be written (File too large)" in error
