@@ -94,11 +94,11 @@ def test_the_sound_is_the_output_itself(result, tmp_path):
 
 
 def test_a_folder_has_sound_and_pictures_beside_the_page(result, tmp_path):
-    page = write(tmp_path / "report", result)
+    page = write(tmp_path / "report", result, examples=["a"])
     assert page == tmp_path / "report" / PAGE
     sources = re.findall(r'src="([^"]*)"', page.read_text("utf-8"))
     assert {path.name for path in page.parent.iterdir()} == {".stapes", PAGE, *sources}
-    assert write(tmp_path / "report", result) == page
+    assert write(tmp_path / "report", result, examples=["a"]) == page
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine" / "thesis.txt").write_text("years of work")
     with pytest.raises(StapesError, match="holds other files"):
