@@ -7,7 +7,8 @@ import pytest
 from stapes.tools.bench import hostile
 from stapes.tools.bench.hostile import KINDS, Run, attack, make_material, run_all
 
-MUTATIONS = 500
+# A sample of what `python -m stapes.tools.bench.files` runs by the thousand.
+MUTATIONS = 200
 
 
 @pytest.fixture(scope="module")
