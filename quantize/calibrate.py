@@ -22,6 +22,7 @@ Frame = Mapping[str, np.ndarray]
 MAX_FRAMES = 20_000
 # What may be kept of all frames, in numbers; beyond that every second frame is, or every third, and so on.
 MAX_KEPT = 64_000_000
+FRAMES_A_LOOK = 100
 
 
 @dataclass(frozen=True)
@@ -163,17 +164,29 @@ def calibrate(
     kept: dict[str, list[np.ndarray]] = {name: [] for name in names}
     low: dict[str, list[float]] = {name: [] for name in names}
     high: dict[str, list[float]] = {name: [] for name in names}
+    waiting: list[Frame] = []
+
+    def look() -> None:
+        """At many frames in one call: a call costs more than the values of a frame."""
+        for name in names if waiting else ():
+            values = np.concatenate([frame[name] for frame in waiting])
+            low[name].append(values.min())
+            high[name].append(values.max())
+        waiting.clear()
+
     for sequence in taken:
         for t, values in enumerate(_frames(session, graph.states, sequence, names)):
             progress(1)
             # Right after a reset a network sees a past of zeros, which no stream has again: its peaks stand far out.
             if t == 0 and len(next(iter(sequence.values()))) > 1:
                 continue
-            for name, value in values.items():
-                low[name].append(value.min())
-                high[name].append(value.max())
-                if (t - 1) % stride == 0:
+            waiting.append(values)
+            if len(waiting) == FRAMES_A_LOOK:
+                look()
+            if (t - 1) % stride == 0:
+                for name, value in values.items():
                     kept[name].append(value)
+    look()
     # NaN stays NaN here, for the formats to refuse.
     extremes = {name: (float(np.min(low[name])), float(np.max(high[name]))) for name in names}
     return Observations({name: np.asarray(rows, np.float32) for name, rows in kept.items()}, extremes, total, stride)
