@@ -35,8 +35,11 @@ class Batch:
 
     def sha256(self) -> str:
         """One hash of all inputs, in order."""
-        hashes = [sha256_of(row) for row in self.trimmed(self.audio_q15)]
-        return hashlib.sha256("".join(hashes).encode()).hexdigest()
+        return _joined([sha256_of(row) for row in self.trimmed(self.audio_q15)])
+
+    def hashes(self) -> list[str]:
+        """The hash of each input, which is that of a batch of it alone."""
+        return [_joined([sha256_of(row)]) for row in self.trimmed(self.audio_q15)]
 
     def frames(self, hop: int) -> int:
         """What an engine's progress counts: every row as long as the longest."""
@@ -45,6 +48,10 @@ class Batch:
     @property
     def seconds(self) -> float:
         return sum(self.lengths) / self.rate
+
+
+def _joined(hashes: Sequence[str]) -> str:
+    return hashlib.sha256("".join(hashes).encode()).hexdigest()
 
 
 def demo_recordings() -> list[Path]:

@@ -204,22 +204,29 @@ class Bundle:
             )
         return self.sound_path
 
-    def lock(self) -> dict[str, str]:
-        """Locked output hashes by key; empty when nothing is locked. Raises StapesError for the lock of another bundle."""
+    def lock(self, anew: bool = False) -> dict[str, str]:
+        """Locked output hashes by key; empty when nothing is locked, and with `anew` where the lock is that of another bundle.
+
+        Raises StapesError for a damaged lock, and without `anew` for that of another bundle.
+        """
         path = self.folder / LOCK
         if not path.is_file():
             return {}
         data = path.read_bytes()
         outputs = _locked_outputs(data)
-        if outputs is None or data != canonical_json(self._lock_document(outputs)):
-            told = "damaged, or not written by stapes" if outputs is None else "of another bundle"
-            raise StapesError(f"{path}: {told}; move it away, and lock again with: stapes regress --update")
+        again = "lock again with: stapes regress --update"
+        if outputs is None:
+            raise StapesError(f"{path}: damaged, or not written by stapes; move it away, and {again}")
+        if data != canonical_json(self._lock_document(outputs)):
+            if not anew:
+                raise StapesError(f"{path}: of another bundle; {again}, or leave it alone with --no-lock")
+            return {}
         return outputs
 
     def write_lock(self, outputs: dict[str, str]) -> None:
-        """Lock outputs; raises StapesError for a file in its place that is not this bundle's lock, or was changed by hand."""
+        """Lock outputs, in place of a lock that is there; raises StapesError for a file in its place that is no lock, or was changed."""
         with locked(self.folder):
-            self.lock()
+            self.lock(anew=True)
             write_whole(self.folder / LOCK, canonical_json(self._lock_document(outputs)))
 
     def _lock_document(self, outputs: dict[str, str]) -> dict[str, Any]:

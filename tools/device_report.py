@@ -8,12 +8,14 @@ from typing import Any
 
 import numpy as np
 from rich.table import Table
+from rich.text import Text
 
 from ..export.targets import CORTEX_M7, Target
 from ..firmware_sim.cortex_m7.calls import Calls, Frames, Hops
 from ..firmware_sim.cortex_m7.measure import DeviceReport, measure
 from ..models.audio import SoundPath
 from ..models.errors import StapesError
+from ..models.text import printable
 from ..quantize.graph import DTYPES, Graph
 from .audio_files import demo_recordings, read_batch
 from .bundle import Bundle
@@ -137,8 +139,10 @@ def print_device(documents: Sequence[dict[str, Any]]) -> None:
     console.print(
         f"Counted on an emulated Cortex-M7 with the {first['kernels']} kernels, {first['audio'] or first['frames']}: the longest of "
         f"{first['counted_hops']} {_hop(first)}s, spread evenly over {first['hops']}; {varies} "
-        f"{first['instructions_per_hop_least']:,}.{rest} {first['compiler']}.\nInstructions are not cycles: the "
-        f"{'load' if first['audio'] else 'time'} assumes {first['instructions_per_cycle']:g} instructions per cycle "
+        f"{first['instructions_per_hop_least']:,}.{rest} {first['compiler']}."
+    )
+    console.print(
+        f"Instructions are not cycles: the {'load' if first['audio'] else 'time'} assumes {first['instructions_per_cycle']:g} instructions per cycle "
         "(--instructions-per-cycle).",
     )
 
@@ -151,7 +155,8 @@ def _hop(document: dict[str, Any]) -> str:
 def _headings(table: Table, first: str, documents: Sequence[dict[str, Any]]) -> Table:
     table.add_column(first)
     for document in documents:
-        table.add_column(f"{document['name']} {document['recipe']}\n{document['bundle_sha256'][:8]}", justify="right")
+        name = printable(f"{document['name']} {document['recipe']}")
+        table.add_column(Text(f"{name}\n{document['bundle_sha256'][:8]}"), justify="right")
     if len(documents) == 2:
         table.add_column("change", justify="right")
     return table

@@ -17,7 +17,7 @@ from .defaults import DEVICE_ENGINE
 from .engines import DEVICE, EXACT, make_network_engine, unavailable
 from .frames import Frames, as_frames, read_frames, sha256_of_codes
 from .progress import progress
-from .regression import REFERENCE, EngineOutput, Report, chosen, settle_lock
+from .regression import REFERENCE, EngineOutput, Output, Report, chosen, settle_lock
 
 GOLDEN = "golden vectors"
 
@@ -25,14 +25,15 @@ Codes = Mapping[str, np.ndarray]
 
 
 def run_network_regression(
-    bundle: Bundle, files: Sequence[Path], engines: Sequence[str] = (), update: bool = False
+    bundle: Bundle, files: Sequence[Path], engines: Sequence[str] = (), update: bool = False, lock: bool = True
 ) -> Report:
     """Compare engines and lock over .npz files, or over the bundle's golden vectors, whose outputs numpy is held to."""
     report = Report(files=len(files))
     names = chosen(engines, (*EXACT, DEVICE_ENGINE), (*EXACT, *DEVICE), unavailable(), report)
     vectors = {} if files else bundle.vectors()
     stretches = [read_frames(path, bundle.graph) for path in files] or [as_frames(GOLDEN, vectors, bundle.graph)]
-    bundle.lock()  # what is no lock of this bundle is told before the work
+    if lock:
+        bundle.lock(update)  # what is no lock of this bundle is told before the work
     outputs: dict[str, list[Codes]] = {}
     for name in names:
         engine = make_network_engine(name, bundle)
@@ -48,8 +49,10 @@ def run_network_regression(
             if name != REFERENCE:
                 found = locate(make_network_engine(REFERENCE, bundle), engine, stretches, found)
             report.first_difference = report.first_difference or found
-    key = sha256_of_codes([stretch.codes for stretch in stretches], bundle.graph)
-    settle_lock(bundle, key, report.engines[REFERENCE].sha256, report, update)
+    if lock:
+        key = sha256_of_codes([stretch.codes for stretch in stretches], bundle.graph)
+        whole = Output("the frames", key, report.engines[REFERENCE].sha256)
+        settle_lock(bundle, whole, _hashed(bundle, stretches, outputs[REFERENCE]), report, update)
     if bundle.recipe.thresholds:
         words = "the recipe's thresholds are of sound, this bundle has no audio path; not checked"
         warnings.warn(words, Remark, stacklevel=2)
@@ -68,6 +71,16 @@ def _timed(name: str, engine: NetworkEngine, stretches: Sequence[Frames], report
         sha256_of_codes(rows, engine.graph), frames=frames, microseconds_a_frame=round(1e6 * seconds / frames, 1)
     )
     return [{output: values[output] for output in engine.graph.outputs} for values in made]
+
+
+def _hashed(bundle: Bundle, stretches: Sequence[Frames], made: Sequence[Codes]) -> list[Output]:
+    """What a lock holds of each stretch."""
+    graph = bundle.graph
+    rows = ({name: codes[name][0] for name in graph.outputs} for codes in made)
+    return [
+        Output(stretch.label, sha256_of_codes([stretch.codes], graph), sha256_of_codes([row], graph))
+        for stretch, row in zip(stretches, rows, strict=True)
+    ]
 
 
 def _alone(codes: Codes, frames: int | None = None) -> dict[str, np.ndarray]:

@@ -12,6 +12,10 @@ from .bundle import Bundle
 
 REFERENCE = "numpy"
 UNLOCKED = "not locked"
+# A lock is there, and some of what was run is not in it.
+INCOMPLETE = "incomplete"
+# Of names that are told so many are; the others are counted.
+SHOWN = 4
 
 
 @dataclass
@@ -34,11 +38,17 @@ class EngineOutput:
 
 @dataclass
 class Report:
-    """What a regression found over so many `files`, 0 for golden vectors; `thresholds` maps names to value, limit, ok."""
+    """What a regression found over so many `files`, 0 for golden vectors; `thresholds` maps names to value, limit, ok.
+
+    `locked` is `not locked` where there is no lock, or it was left alone; `equal`, `differs`, or `updated`; `incomplete` where a lock is there
+    and what `not_locked` names is not in it. `changed` names what has another output than is locked.
+    """
 
     engines: dict[str, EngineOutput] = field(default_factory=dict)
     first_difference: Difference | None = None
     locked: str = UNLOCKED
+    not_locked: list[str] = field(default_factory=list)
+    changed: list[str] = field(default_factory=list)
     thresholds: dict[str, dict[str, Any]] = field(default_factory=dict)
     skipped: dict[str, str] = field(default_factory=dict)
     files: int = 0
@@ -49,7 +59,11 @@ class Report:
 
     @property
     def passed(self) -> bool:
-        return self.identical and self.locked != "differs" and all(t["ok"] for t in self.thresholds.values())
+        return (
+            self.identical
+            and self.locked not in ("differs", INCOMPLETE)
+            and all(t["ok"] for t in self.thresholds.values())
+        )
 
     def to_json(self) -> dict[str, Any]:
         return {
@@ -58,6 +72,8 @@ class Report:
             "engines": {name: entry.to_json() for name, entry in self.engines.items()},
             "first_difference": self.first_difference.to_json() if self.first_difference else None,
             "locked": self.locked,
+            "not_locked": self.not_locked,
+            "changed": self.changed,
             "thresholds": self.thresholds,
             "skipped": self.skipped,
         }
@@ -80,17 +96,42 @@ def chosen(
     return [REFERENCE, *dict.fromkeys(name for name in names if name != REFERENCE)]
 
 
-def settle_lock(bundle: Bundle, key: str, value: str, report: Report, update: bool) -> None:
-    """Hold the outputs `value` of the inputs `key` to what is locked in the bundle, or lock them.
+@dataclass(frozen=True)
+class Output:
+    """One recording, or one stretch of frames: what it is called, the hash of its input and that of what the reference made of it."""
+
+    label: str
+    key: str
+    value: str
+
+
+def settle_lock(bundle: Bundle, whole: Output, outputs: Sequence[Output], report: Report, update: bool) -> None:
+    """Hold `outputs` to what is locked in the bundle, or lock them. `whole` is all of them as one, as locks of 0.1.0 hold them.
 
     Raises StapesError where they are to be locked while engines disagree.
     """
-    lock = bundle.lock()
-    if not update:
-        if key in lock:
-            report.locked = "equal" if lock[key] == value else "differs"
+    lock = bundle.lock(update)
+    if update:
+        if not report.identical:
+            raise StapesError("engines disagree; nothing was locked. Run without --update to see where")
+        former = {key: value for key, value in lock.items() if key != whole.key}
+        bundle.write_lock({**former, **{output.key: output.value for output in outputs}})
+        report.locked = "updated"
         return
-    if not report.identical:
-        raise StapesError("engines disagree; nothing was locked. Run without --update to see where")
-    bundle.write_lock({**lock, key: value})
-    report.locked = "updated"
+    if not lock:
+        return
+    alone = all(output.key in lock for output in outputs)
+    held = outputs if alone or whole.key not in lock else [whole]
+    report.not_locked = [output.label for output in held if output.key not in lock]
+    report.changed = [output.label for output in held if lock.get(output.key, output.value) != output.value]
+    report.locked = "differs" if report.changed else INCOMPLETE if report.not_locked else "equal"
+
+
+def in_short(names: Sequence[str]) -> str:
+    """The first few of some names, and how many more there are.
+
+    >>> in_short(["a", "b", "c", "d", "e"])
+    'a, b, c, d and 1 more'
+    """
+    more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
+    return ", ".join(names[:SHOWN]) + more

@@ -16,6 +16,7 @@ from stapes.export.tflite import from_bytes
 from stapes.models.errors import StapesError
 from stapes.models.sound_files import write_audio
 from stapes.quantize.recipe import load_recipe
+from stapes.tools.audio_files import read_batch
 from stapes.tools.bundle import SEALED, canonical_json, load_bundle, seal, sha256
 from stapes.tools.library.quantize import quantize
 
@@ -261,7 +262,7 @@ def test_one_changed_bit_in_the_lock_is_refused(locked):
         path.write_bytes(data)
         flip(path, place, place % 8)
         with pytest.raises(
-            StapesError, match=r"lock.json: (damaged|of another bundle).*; move it away, and lock again"
+            StapesError, match=r"lock.json: (damaged.*; move it away, and|of another bundle;) lock again"
         ):
             bundle.lock()
 
@@ -271,7 +272,7 @@ def test_regress_refuses_a_changed_lock_and_locks_again_when_it_has_been_moved_a
     path = locked / "lock.json"
     flip(path, len(path.read_bytes()) + place if place < 0 else place)
     line, changed = ("regress", locked, blip, "--engine", "numpy", "--json"), path.read_bytes()
-    for update in ([], ["--update"]):
+    for update in ([], ["--update"][: place < 0]):
         assert "lock again with: stapes regress --update" in stapes(*line, *update).error
     assert path.read_bytes() == changed
     path.rename(locked / "mine.json")
@@ -282,5 +283,17 @@ def test_regress_refuses_a_changed_lock_and_locks_again_when_it_has_been_moved_a
 def test_the_lock_of_another_bundle_is_refused(stapes, locked, bundle_of, blip, tmp_path):
     other = shutil.copytree(bundle_of("published", "w8a16").folder, tmp_path / "other")
     shutil.copy(locked / "lock.json", other / "lock.json")
-    error = stapes("regress", other, blip, "--engine", "numpy", "--json").error
-    assert "of another bundle; move it away, and lock again with: stapes regress --update" in error
+    line = ("regress", other, blip, "--engine", "numpy", "--json")
+    assert "of another bundle; lock again with: stapes regress --update, or leave it" in stapes(*line).error
+    assert json.loads(stapes(*line, "--no-lock").stdout)["locked"] == "not locked"
+    assert json.loads(stapes(*line, "--update").stdout)["locked"] == "updated"
+    assert set(load_bundle(other).lock()) == set(read_batch([blip]).hashes())
+
+
+def test_a_bundle_that_takes_the_place_of_another_keeps_its_lock_and_says_so(stapes, locked, complex_mask, few_clips):
+    lock = (locked / "lock.json").read_bytes()
+    done = stapes("quantize", complex_mask, "-o", locked, "--calibration", few_clips[1])
+    assert done.code == 0, done
+    assert "the lock is of the bundle before; stapes regress --update makes it new" in done.stderr
+    assert (locked / "lock.json").read_bytes() == lock
+    assert "of another bundle" in stapes("regress", locked, few_clips[1], "--engine", "numpy").error

@@ -51,6 +51,8 @@ def test_two_bundles_stand_side_by_side(stapes, bundle_of):
     assert second.hash[:8] in done.stdout
     for words in ("w8a16", "w8a8", "change", "rfft", "overlap-add", "216 MHz", "1 instructions per cycle", "CMSIS-NN"):
         assert words in done.stdout, words
+    assert "U+" not in done.stdout
+    assert any(line.startswith("Instructions are not cycles") for line in done.stdout.splitlines())
     assert done.stderr == ""
 
 

@@ -194,17 +194,56 @@ def test_output_is_locked_found_again_and_its_change_is_found(stapes, bundle, no
     assert check(stapes, bundle, *noisy, *line)["locked"] == "not locked"
     assert check(stapes, bundle, *noisy, *line, "--update")["locked"] == "updated"
     assert check(stapes, bundle, *noisy, *line)["locked"] == "equal"
-    assert check(stapes, bundle, noisy[0], *line)["locked"] == "not locked"
-    assert check(stapes, bundle, noisy[0], *line, "--update")["locked"] == "updated"
-    assert check(stapes, bundle, *noisy, *line)["locked"] == "equal"
+    assert check(stapes, bundle, noisy[0], *line)["locked"] == "equal"
     # Not the engines but the product itself changed: the lock holds what it once put out.
     lock = bundle.lock()
     bundle.write_lock({key: "0" * 64 for key in lock})
     document = check(stapes, bundle, *noisy, *line, code=1)
     assert document["locked"] == "differs"
+    assert document["changed"] == list(map(str, noisy))
     assert document["identical"] is True
     assert check(stapes, bundle, *noisy, *line, "--update")["locked"] == "updated"
     assert check(stapes, bundle, *noisy, *line)["locked"] == "equal"
+
+
+def test_a_recording_that_is_not_what_was_locked_fails_the_run_and_is_named(
+    stapes, bundle, noisy, tmp_path, monkeypatch
+):
+    monkeypatch.setattr(command, "_thresholds", lambda *arguments: {})
+    folder, line = tmp_path / "recordings", ("--engine", "numpy")
+    folder.mkdir()
+    for path in noisy:
+        shutil.copy(path, folder)
+    first, second = (folder / path.name for path in noisy)
+    check(stapes, bundle, folder, *line, "--update")
+    write_audio(first, read_audio(first)[:-1])
+    document = check(stapes, bundle, folder, *line, code=1)
+    assert (document["locked"], document["not_locked"], document["passed"]) == ("incomplete", [str(first)], False)
+    done = stapes("regress", bundle.folder, first, *line)
+    told = " ".join(done.stdout.split())
+    assert "locked output: not of" in told
+    assert f"{first.name}: --update adds what is missing, --no-lock compares the engines only" in told
+    assert done.code == 1
+    # The lock is left alone; what it holds of the other recording still counts.
+    assert check(stapes, bundle, folder, *line, "--no-lock")["locked"] == "not locked"
+    assert "locked output" not in stapes("regress", bundle.folder, folder, *line, "--no-lock").stdout
+    assert check(stapes, bundle, second, *line)["locked"] == "equal"
+    assert "give one of them" in stapes("regress", bundle.folder, folder, *line, "--no-lock", "--update").error
+    assert check(stapes, bundle, folder, *line, "--update")["locked"] == "updated"
+    assert check(stapes, bundle, folder, *line)["locked"] == "equal"
+
+
+def test_a_lock_of_several_recordings_as_one_is_still_held_to(stapes, bundle, noisy, monkeypatch):
+    monkeypatch.setattr(command, "_thresholds", lambda *arguments: {})
+    batch, line = read_batch(noisy), ("--engine", "numpy")
+    made = check(stapes, bundle, *noisy, *line)["engines"]["numpy"]["sha256"]
+    bundle.write_lock({batch.sha256(): made})
+    assert check(stapes, bundle, *noisy, *line)["locked"] == "equal"
+    bundle.write_lock({batch.sha256(): "0" * 64})
+    assert check(stapes, bundle, *noisy, *line, code=1)["locked"] == "differs"
+    assert check(stapes, bundle, noisy[0], *line, code=1)["locked"] == "incomplete"
+    check(stapes, bundle, *noisy, *line, "--update")
+    assert set(bundle.lock()) == set(batch.hashes())
 
 
 def test_a_missed_threshold_fails_the_run(stapes, published, few_clips, noisy, tmp_path, monkeypatch):

@@ -28,9 +28,15 @@ def regress(
         ),
     ] = None,
     update: Annotated[bool, typer.Option(help="Lock the output of this audio in the bundle.")] = False,
+    lock: Annotated[
+        bool,
+        typer.Option(
+            "--lock/--no-lock", help="Hold the output to what is locked in the bundle, where a lock is there."
+        ),
+    ] = True,
     json: Annotated[bool, typer.Option("--json", help="Machine-readable result on standard output.")] = False,
 ) -> None:
-    """Run all integer engines over audio and exit with 1 at the first disagreement, changed output or missed threshold.
+    """Run all integer engines over audio and exit with 1 at a disagreement, a changed output, audio that a lock does not hold, or a missed threshold.
 
     Examples:
 
@@ -44,4 +50,4 @@ def regress(
     """
     with loading():
         from ..commands import regress as command
-    command.regress(bundle, audio=audio, engine=engine, update=update, json=json)
+    command.regress(bundle, audio=audio, engine=engine, update=update, lock=lock, json=json)

@@ -10,17 +10,21 @@ from rich.table import Table
 from ..console import console, print_json
 from ..library.regress import regress as regress_bundle
 from ..network_regression import GOLDEN
-from ..regression import REFERENCE, UNLOCKED, Report
+from ..regression import REFERENCE, UNLOCKED, Report, in_short
 
 
-def regress(bundle: Path, *, audio: list[Path] | None, engine: list[str] | None, update: bool, json: bool) -> None:
+def regress(
+    bundle: Path, *, audio: list[Path] | None, engine: list[str] | None, update: bool, lock: bool, json: bool
+) -> None:
     """The command, whose options stand in `tools.cli.regress`."""
-    report = regress_bundle(bundle, audio or (), engine=engine or (), update=update)
+    report = regress_bundle(bundle, audio or (), engine=engine or (), update=update, lock=lock)
     if json:
         print_json(report.to_json())
     else:
         _print_findings(
-            report, _of_frames(report) if report.engines[REFERENCE].frames is not None else _of_sound(report)
+            report,
+            _of_frames(report) if report.engines[REFERENCE].frames is not None else _of_sound(report),
+            lock,
         )
     if not report.passed:
         raise typer.Exit(1)
@@ -52,17 +56,27 @@ def _of_frames(report: Report) -> Table:
     return table
 
 
-def _print_findings(report: Report, table: Table) -> None:
+def _of_lock(report: Report) -> str:
+    """How the outputs stand to the lock, and what to do about it."""
+    if report.locked == UNLOCKED:
+        return f"{UNLOCKED}; to lock it, so that a change is seen: the same command with --update"
+    told = f"differs: {in_short(report.changed)}; " if report.changed else ""
+    if report.not_locked:
+        told += (
+            f"not of {in_short(report.not_locked)}: --update adds what is missing, --no-lock compares the engines only"
+        )
+    return told.removesuffix("; ") or report.locked
+
+
+def _print_findings(report: Report, table: Table, lock: bool) -> None:
     """The table of engines, those that were skipped under it; the first difference, the lock, the thresholds, the verdict."""
     for name, reason in report.skipped.items():
         table.add_row(name, "skipped", "", reason)
     console.print(table)
     if report.first_difference:
         console.print(f"first difference: {report.first_difference}")
-    lock_it = (
-        "; to lock it, so that a change is seen: the same command with --update" if report.locked == UNLOCKED else ""
-    )
-    console.print(f"locked output: {report.locked}{lock_it}")
+    if lock:
+        console.print(f"locked output: {_of_lock(report)}")
     for name, entry in report.thresholds.items():
         sign = "<=" if name == "pesq_drop" else ">="
         console.print(

@@ -25,7 +25,7 @@ from ...quantize.long_run import frames_to_run, leaves
 from ...quantize.lowering import lower, require_supported
 from ...quantize.pipeline import Quantised, assemble
 from ...quantize.recipe import Recipe, builtin_recipes, load_recipe
-from ..bundle import LOCK, MANIFEST, SEALED, Bundle, load_bundle, seal, sha256, written_files
+from ..bundle import LOCK, MANIFEST, SEALED, Bundle, is_lock, load_bundle, seal, sha256, written_files
 from ..calibration import Calibration, read_calibration
 from ..frames import npz_bytes
 from ..given import given, given_path, given_paths
@@ -212,10 +212,14 @@ def _warn_of_distance(bundle: Bundle) -> None:
 
 
 def _keep_lock(output: Path, made: Path) -> None:
-    """The same bundle, made again, keeps its lock."""
+    """A bundle that takes the place of another one keeps the lock: `stapes regress` then says that it is not its own."""
     former, lock = output / MANIFEST, output / LOCK
-    if lock.is_file() and former.is_file() and former.read_bytes() == (made / MANIFEST).read_bytes():
-        (made / LOCK).write_bytes(lock.read_bytes())
+    if not (former.is_file() and lock.is_file() and is_lock(lock.read_bytes())):
+        return
+    (made / LOCK).write_bytes(lock.read_bytes())
+    if former.read_bytes() != (made / MANIFEST).read_bytes():
+        words = f"{lock}: the lock is of the bundle before; stapes regress --update makes it new"
+        warnings.warn(words, Remark, stacklevel=3)
 
 
 def _found_recipe(lowered: FloatGraph, seen: Observations, sound_path: SoundPath | None, budget: float) -> Recipe:

@@ -15,7 +15,7 @@ from ...firmware_sim.engines.audio import AudioEngine
 from ...firmware_sim.engines.float_engine import FloatEngine
 from ...firmware_sim.engines.pipeline import Pipeline
 from ...models.audio import SoundPath
-from ...models.errors import Remark
+from ...models.errors import Remark, StapesError
 from ...models.sound_files import q15_to_float, read_audio
 from ..audio_files import Batch, demo_recordings, in_parts, read_batch
 from ..bundle import Bundle, opened
@@ -25,7 +25,7 @@ from ..given import given, given_paths
 from ..metrics import aligned, measure
 from ..network_regression import refuse_sound, run_network_regression
 from ..progress import progress
-from ..regression import REFERENCE, EngineOutput, Report, chosen, settle_lock
+from ..regression import REFERENCE, EngineOutput, Output, Report, chosen, settle_lock
 
 MASK_SNR = "mask_snr_db"
 
@@ -36,6 +36,7 @@ def regress(
     *,
     engine: str | Sequence[str] = (),
     update: bool = False,
+    lock: bool = True,
 ) -> Report:
     """Run all integer engines over recordings and compare them bit by bit, with each other and with what was locked.
 
@@ -43,9 +44,10 @@ def regress(
     audio    sound files (wav, flac, ogg, mp3, aiff), or folders of them; default: the demo recordings. For a network without an
              audio path .npz files of frames; default: its golden vectors
     engine   those to hold against numpy, over all of the audio; default: all that run here, `cortex-m7` over the first second
-    update   lock the outputs in the bundle
+    update   lock the outputs in the bundle; what is locked of other recordings stays
+    lock     hold the outputs to the lock, where there is one; False compares the engines alone
 
-    The report's `passed` is False at the first disagreement, changed output or missed threshold; `to_json` is what
+    The report's `passed` is False at the first disagreement, changed output, recording that a lock does not hold, or missed threshold; `to_json` is what
     `stapes regress --json` prints. Raises StapesError: no bundle, audio that cannot be read, an engine that cannot be held to the
     bit or is not here, outputs to be locked while engines disagree.
 
@@ -55,18 +57,24 @@ def regress(
     """
     of, files = opened(bundle), given_paths(audio)
     given(update, bool, "a choice, update")
+    given(lock, bool, "a choice, lock")
     names = [engine] if isinstance(engine, str) else list(engine)
+    if update and not lock:
+        raise StapesError("--update and --no-lock are opposites: give one of them")
     if of.sound_path is None:
         refuse_sound(files)
-        return run_network_regression(of, files, names, update)
-    return run_regression(of, read_batch(files or demo_recordings(), of.sound_path.sample_rate), names, update)
+        return run_network_regression(of, files, names, update, lock)
+    return run_regression(of, read_batch(files or demo_recordings(), of.sound_path.sample_rate), names, update, lock)
 
 
-def run_regression(bundle: Bundle, batch: Batch, engines: Sequence[str] = (), update: bool = False) -> Report:
+def run_regression(
+    bundle: Bundle, batch: Batch, engines: Sequence[str] = (), update: bool = False, lock: bool = True
+) -> Report:
     """Compare engines, lock and thresholds over a batch."""
     report = Report(files=len(batch.paths))
     names = chosen(engines, (*EXACT, DEVICE_ENGINE), (*EXACT, *DEVICE), unavailable(), report)
-    bundle.lock()  # what is no lock of this bundle is told before the work
+    if lock:
+        bundle.lock(update)  # what is no lock of this bundle is told before the work
     limits = _limits(bundle)
     outputs: dict[str, list[np.ndarray]] = {}
     masks: list[dict[str, np.ndarray]] = []
@@ -82,7 +90,11 @@ def run_regression(bundle: Bundle, batch: Batch, engines: Sequence[str] = (), up
             report.engines[name].bits = "equal" if equal else "differ"
         if report.first_difference is None and not equal:
             report.first_difference = locate(made[REFERENCE], made[name], part, expected, outputs[name])
-    settle_lock(bundle, batch.sha256(), report.engines[REFERENCE].sha256, report, update)
+    if lock:
+        whole = Output("the recordings", batch.sha256(), report.engines[REFERENCE].sha256)
+        labels = map(str, batch.paths)
+        rows = zip(labels, batch.hashes(), map(sha256_of, outputs[REFERENCE]), strict=True)
+        settle_lock(bundle, whole, [Output(*row) for row in rows], report, update)
     report.thresholds = _thresholds(bundle, batch, limits, outputs[REFERENCE], masks)
     return report
 
