@@ -21,6 +21,8 @@ PRODUCTS = {"FULLY_CONNECTED": 0, "CONV_2D": 0, "DEPTHWISE_CONV_2D": 3}
 
 # Half a million below what 32 bits hold, for the bias and for the rounding of the weights.
 MOST_SUM = (2**31 - 2**19) / 2**15
+# The least multiplier of a product of int16: a code times the largest input is then a quarter of a step of the output.
+FAINTEST = 2.0**-17
 
 
 def quantise_weights(
@@ -66,6 +68,23 @@ def with_room_for_bias(
     if len(scales) == 1:
         needed, largest = needed.max(keepdims=True), largest.max(keepdims=True)
     scales = np.where(largest > INT32_MAX, np.maximum(needed, scales), scales).astype(np.float32)
+    shaped = scales.astype(np.float64).reshape([-1 if a == axis else 1 for a in range(weights.ndim)])
+    return np.clip(np.round(weights / shaped), -127, 127).astype(np.int8), scales
+
+
+def without_faint_rows(
+    weights: np.ndarray, codes: np.ndarray, scales: np.ndarray, axis: int, x: Tensor, out: Format
+) -> tuple[np.ndarray, np.ndarray]:
+    """Codes and scales of weights whose channels count for next to nothing beside their biases, with steps that are worth something.
+
+    Where a code of weight times the largest input makes less than a quarter of a step of the output, a finer scale tells nothing,
+    and its multiplier asks for 64 bits.
+    """
+    assert x.scale is not None
+    least = np.float64(FAINTEST) * out.scale / np.float64(x.scale[0])
+    if len(scales) != weights.shape[axis] or not (scales < least).any():
+        return codes, scales
+    scales = np.maximum(scales, least).astype(np.float32)
     shaped = scales.astype(np.float64).reshape([-1 if a == axis else 1 for a in range(weights.ndim)])
     return np.clip(np.round(weights / shaped), -127, 127).astype(np.int8), scales
 
@@ -139,6 +158,9 @@ class Builder:
             bias = self.source.tensors[op.inputs[2]].data
             assert bias is not None
             codes, scales = with_room_for_bias(data, bias, codes, scales, channels, self.tensors[x])
+            out = self.assigner.format(op.outputs[0])
+            if op.kind == "DEPTHWISE_CONV_2D" and (self.tensors[x].dtype, out.dtype) == ("int16", "int16"):
+                codes, scales = without_faint_rows(data, codes, scales, channels, self.tensors[x], out)
             axis = channels if self.recipe.granularity == "channel" else None
             self.tensors[name] = Tensor(name, data.shape, "int8", scales, 0, axis, codes)
             return name

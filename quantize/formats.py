@@ -64,10 +64,11 @@ class Assigner:
             inside = [name for role, name in region.roles.items() if role != "x"]
             for name in inside[1:]:
                 self._same_dtype.join(inside[0], name)
-        self._format_members = self._same_format.members()
         self._dtype_members = self._same_dtype.members()
-        self._known = {} if known is None else known
         self._dtypes: dict[str, str] = {}
+        self._rectified = self._join_rectified()
+        self._format_members = self._same_format.members()
+        self._known = {} if known is None else known
         self._zeros_have_a_range = False
         self._wider: dict[str, int] = {}
         self._choices: dict[str, Activations] = {}
@@ -90,6 +91,36 @@ class Assigner:
             for part in parts:
                 if self._made_for(part, self._graph.tensors[op.outputs[0]].hint):
                     self._join(op.outputs[0], part)
+
+    def _join_rectified(self) -> frozenset[str]:
+        """In int16 what a RELU alone reads has the format of its result: what is below zero may saturate, and nothing is rounded.
+
+        Returns the tensors whose own range does not count. In int8 the range below zero would cost steps of the result.
+        """
+        found: set[str] = set()
+        for op in self._graph.operators:
+            if op.kind != "RELU" or op.region is not None:
+                continue
+            chain = [op.inputs[0]]
+            while (made := self._producers.get(chain[-1])) is not None and made.kind in COPIES:
+                chain.append(made.inputs[COPIES[made.kind]])
+            ends = (chain[-1], op.outputs[0])
+            alone = all(len(self._readers.get(name, ())) == 1 and name not in self._graph.outputs for name in chain)
+            hints = [self._graph.tensors[name].hint for name in (*chain, op.outputs[0])]
+            plain = not any(h.fixed or h.limit or h.span or h.like or h.dtype or h.power_of_two for h in hints)
+            if alone and plain and self._is_computed(ends[0]) and all(self.dtype(name) == "int16" for name in ends):
+                self._same_format.join(op.outputs[0], op.inputs[0])
+                found.update(chain)
+        return frozenset(found)
+
+    def _is_computed(self, name: str) -> bool:
+        """Whether a tensor is no input, no state and no result of several parts."""
+        made = self._producers.get(name)
+        return (
+            made is not None
+            and made.kind != "CONCATENATION"
+            and all(state.output != name for state in self._graph.states)
+        )
 
     def _made_for(self, part: str, whole: Hint) -> bool:
         """Whether a tensor, or what it is a copy of, is computed for one reader alone and free to take its format."""
@@ -186,7 +217,7 @@ class Assigner:
         spans = [hint.span for hint in hints if hint.span]
         if spans:
             return min(s[0] for s in spans), max(s[1] for s in spans)
-        seen = [member for member in members if member in self._seen.values]
+        seen = [member for member in members if member in self._seen.values and member not in self._rectified]
         values = np.concatenate([np.ravel(self._seen.values[member]) for member in seen])
         extremes = np.array([self._seen.extremes[member] for member in seen])
         if not np.isfinite(extremes).all():

@@ -115,7 +115,10 @@ def _may_saturate(lowered: FloatGraph, name: str) -> bool:
     readers = lowered.consumers(name)
     while len(readers) == 1 and readers[0].kind in COPIES:
         readers = lowered.consumers(readers[0].outputs[0])
-    return len(readers) == 1 and readers[0].kind == "LEAKY_RELU" and abs(float(readers[0].options["alpha"])) < 1.0
+    if len(readers) != 1:
+        return False
+    slope = float(readers[0].options["alpha"]) if readers[0].kind == "LEAKY_RELU" else 0.0
+    return readers[0].kind in ("LEAKY_RELU", "RELU") and abs(slope) < 1.0
 
 
 def _saturation(graph: Graph, seen: Observations) -> dict[str, float]:

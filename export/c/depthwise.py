@@ -7,6 +7,10 @@ Two channels share WORDS words, in the order in which a position meets them:
 where the words of a column are, as (lower, upper) halfwords: the first two rows of the first channel, those of the
 second channel, and the last row of both. Weights and biases may be multiplied by a power of two so that the multiplier of
 `requantise_64` becomes one of 32 bits.
+
+A convolution along the one row that there is, of any number of taps and any stride, has its taps by four channels:
+
+    words[channels / 4][4 biases, taps times (first and second channel, third and fourth), 4 multipliers]
 """
 
 from __future__ import annotations
@@ -17,6 +21,7 @@ from ...quantize.prepare import DepthwiseConv2DParams
 from .packing import folded_multiplier
 
 FORM = "channel pairs"
+ROW_FORM = "channels by fours"
 WORDS = 13
 _INT16 = (-(2**15), 2**15 - 1)
 
@@ -37,8 +42,33 @@ def packed_taps(params: DepthwiseConv2DParams, input_shape: tuple[int, ...]) -> 
     return np.concatenate([columns[2], multiplier, columns[1], bias, columns[0]], axis=1).astype(np.int32)
 
 
+def packed_row(params: DepthwiseConv2DParams, input_shape: tuple[int, ...]) -> np.ndarray | None:
+    """int32 (channels / 4, 8 + 2 * taps), or None for a convolution over more than one row, or with more to do than rounding."""
+    _, rows, _, channels = input_shape
+    if rows != 1 or params.weights.shape[1] != 1 or params.padding[0] or params.dilation[1] != 1 or channels % 4:
+        return None
+    if not (params.wide and _only_rounds(params)):
+        return None
+    weights = params.weights.astype(np.int64)[:, 0]
+    bound = np.abs(weights).sum(axis=1) * 2**15 + np.abs(params.bias)
+    folded = folded_multiplier(params.multiplier_q31, params.shift, bound)
+    if folded is None:
+        return None
+    left, multiplier = folded
+    pairs = (weights << left[:, None]).reshape(channels // 4, 2, 2, -1)
+    taps = _word(pairs[:, :, 0], pairs[:, :, 1]).transpose(0, 2, 1).reshape(channels // 4, -1)
+    bias, multiplier = ((values.reshape(-1, 4)) for values in (params.bias << left, multiplier))
+    return np.concatenate([bias, taps, multiplier], axis=1).astype(np.int32)
+
+
+def _only_rounds(params: DepthwiseConv2DParams) -> bool:
+    """Whether nothing is done to a sum but rounding."""
+    limits = (params.activation_min, params.activation_max)
+    return params.input_zero_point == 0 and params.output_zero_point == 0 and limits == _INT16
+
+
 def _walks_one_row(params: DepthwiseConv2DParams, rows: int, width: int) -> bool:
-    """Whether there is an output for each position of one row, and nothing is done to it but rounding."""
+    """Whether there is an output for each position of one row, which is only rounded."""
     return (
         params.output_shape[1:3] == (1, width)
         and width > 1
@@ -46,9 +76,7 @@ def _walks_one_row(params: DepthwiseConv2DParams, rows: int, width: int) -> bool
         and params.dilation[1] == 1
         and params.padding == (0, 1)
         and 2 * params.dilation[0] < rows
-        and params.input_zero_point == 0
-        and params.output_zero_point == 0
-        and (params.activation_min, params.activation_max) == _INT16
+        and _only_rounds(params)
     )
 
 

@@ -26,7 +26,7 @@ from ...quantize.prepare import (
 )
 from ...quantize.regions.moves import Box
 from .constants import Constants
-from .depthwise import packed_taps
+from .depthwise import packed_row, packed_taps
 from .packing import ONCE, ONCE_HIGH, ROWS, TWICE, Matrix, high_multiplier, pack
 from .shapes import Loop, dense, loop
 from .windows import TURN, Gather, Windows
@@ -234,8 +234,10 @@ def depthwise_conv_2d_fields(what: str, params: DepthwiseConv2DParams, x: Tensor
 
 
 def _taps_fields(what: str, params: DepthwiseConv2DParams, x: Tensor, arrays: Constants) -> Fields:
-    """The weights of a depthwise convolution, as pairs of channels or channel by channel."""
+    """The weights of a depthwise convolution, as pairs or fours of channels, or channel by channel."""
     taps = packed_taps(params, x.shape)
+    if taps is None:
+        taps = packed_row(params, x.shape)
     if taps is not None:
         none = dict.fromkeys(("weights", "bias", "multiplier", "shift"), "NULL")
         return {"taps": arrays.add(f"{what} taps", taps), **none, "rounding": ONCE_HIGH}

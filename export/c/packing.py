@@ -212,10 +212,14 @@ def folded_multiplier(
 ) -> tuple[np.ndarray, np.ndarray] | None:
     """int64 k and m (O,) such that requantise_64(x) is round((x << k) * m / 2^32) for every row, or None.
 
-    `bound` is the largest magnitude of x; x << k stays below 2^31, and weights of 8 bits times 2^k are int16.
+    `bound` is the largest magnitude of x; x << k stays below 2^31, and weights of 8 bits times 2^k are int16. Rows so faint that all
+    their results are zero have m = 0.
     """
     reduced = reduced_multiplier_q15(multiplier_q31)
-    left = np.where(reduced == 0, 0, 17 + np.asarray(shift, np.int64))
+    left = 17 + np.asarray(shift, np.int64)
+    faint = (left < 0) & (np.asarray(bound, np.float64) * reduced < 2.0**31 * np.exp2(-np.minimum(left, 0)))
+    reduced = np.where(faint, 0, reduced)
+    left = np.where(reduced == 0, 0, left)
     fold = np.maximum(left - 16, 0)
     if left.min() < 0 or fold.max() > 8 or int((bound << fold).max()) >= 2**31:
         return None

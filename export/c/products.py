@@ -135,6 +135,7 @@ def depthwise_calls(w: Writer, op: Operator, patch: str, pad: Operator | None = 
     params, x = _padded_by_itself(w.graph, op, prepared, pad)
     y = w.graph.tensors[op.outputs[0]]
     fields = depthwise_conv_2d_fields(op.name, params, x, w.arrays)
-    w.kernels[op.name] = Kernel(PORTABLE if fields["taps"] == "NULL" else depthwise.FORM)
+    form = depthwise.ROW_FORM if params.weights.shape[1] == 1 else depthwise.FORM
+    w.kernels[op.name] = Kernel(PORTABLE if fields["taps"] == "NULL" else form)
     reference = w.struct("depthwise_conv_2d_params", op.name, fields)
     return [w.call(f"stapes_depthwise_conv_2d_{SUFFIXES[x.dtype]}", reference, w.at(x.name), w.at(y.name))]

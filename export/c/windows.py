@@ -84,6 +84,9 @@ def windows(params: Conv2DParams | FullyConnectedParams, input_shape: tuple[int,
     weights, width, stride, before = row
     outputs, taps, channels = weights.shape
     positions = int(np.prod(params.output_shape)) // outputs
+    if positions == 1:
+        # A single vector is worth no weights of 16 bits.
+        return None
     bound = np.abs(weights).sum(axis=(1, 2)) * 2**15 + np.abs(params.bias)
     folded = folded_multiplier(params.multiplier_q31, params.shift, bound)
     if folded is None or outputs % ROWS:

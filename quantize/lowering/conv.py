@@ -6,7 +6,7 @@ it does to reach ONNX's own order, both vanish (`Context.transposed`). Axes: N, 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import onnx
@@ -15,6 +15,8 @@ from .axes import canonical
 from .batch_norm import line
 from .context import Context, Lowering
 
+# Of past frames of a spectrum: one, or real and imaginary parts.
+_FEW_CHANNELS = 4
 _NHWC, _NCHW = (0, 2, 3, 1), (0, 3, 1, 2)
 
 
@@ -132,7 +134,14 @@ def _add(
     _, channels, *size = _four_axes(context.shape(node.input[0]))
     height, width = size
     x = context.tensor(node.input[0])
-    x = context.transposed(x, (1, channels, height, width), _NHWC, f"{value}/channels_last")
+    if _is_one_row(convolution, channels, height):
+        # (W, C, KH): each row of a channel is a channel of its own, so that there is one row.
+        outputs, inputs, rows, taps = convolution.kernel.shape
+        kernel = convolution.kernel.reshape(outputs, inputs * rows, 1, taps)
+        x = context.transposed(x, (1, channels, height, width), (0, 3, 1, 2), f"{value}/rows_last")
+        convolution, channels, height = replace(convolution, kernel=kernel), channels * rows, 1
+    else:
+        x = context.transposed(x, (1, channels, height, width), _NHWC, f"{value}/channels_last")
     out_h, out_w = convolution.outputs((height, width))
     outputs = len(convolution.kernel)
     pointwise = convolution.kernel.shape[1:] == (channels, 1, 1) and convolution.strides == (1, 1)
@@ -142,6 +151,14 @@ def _add(
         made = _as_convolution(context, value, x, (height, width, channels), convolution)
     shape = canonical((out_h, out_w, outputs))
     return context.reshaped(made, shape, value), (out_h, out_w, outputs)
+
+
+def _is_one_row(convolution: _Convolution, channels: int, height: int) -> bool:
+    """Whether a kernel covers all rows at once, of so few channels that turning them costs little: then kernels for one row serve."""
+    depthwise = convolution.groups == channels == len(convolution.kernel)
+    inside = (convolution.before[0], convolution.after[0], convolution.strides[0]) == (0, 0, 1)
+    covers = convolution.kernel.shape[2] == height and convolution.dilations[0] == 1
+    return covers and inside and height > 1 and channels <= _FEW_CHANNELS and not depthwise
 
 
 def _as_fully_connected(context: Context, value: str, x: str, convolution: _Convolution, rows: int) -> str:

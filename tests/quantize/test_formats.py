@@ -157,3 +157,32 @@ def test_a_range_in_front_of_a_leaky_rectifier_is_judged_behind_it():
 
     assert lowest(0.05) > 0.7 * lowest(1.0)
     assert lowest(0.05, also=True) == lowest(1.0) == lowest(3.0)
+
+
+def rectified(dtype, also_read=False):
+    """Formats of a product from -8 to 2 and of its rectifier, which alone reads it or not."""
+    graph = FloatGraph("f", inputs=["x"])
+    x = graph.add_tensor("x", (1, 2))
+    w, b = graph.add_constant("w", np.eye(2)), graph.add_constant("b", np.zeros(2))
+    y = graph.add("FULLY_CONNECTED", (x, w, b), "y", (1, 2))
+    graph.add("RELU", (y,), "r", (1, 2))
+    if also_read:
+        graph.add("TANH", (y,), "t", (1, 2))
+    values = {"x": [-8.0, 2.0], "y": [-8.0, 2.0], "r": [0.0, 2.0], "t": [-1.0, 1.0]}
+    seen = Observations(
+        {name: np.array([v], np.float32) for name, v in values.items()}, {name: tuple(v) for name, v in values.items()}, 1
+    )  # fmt: skip
+    assigner = Assigner(graph, parse_recipe({"activations": {"dtype": dtype, **EXACT}}, "r"), seen)
+    return assigner.format("y"), assigner.format("r")
+
+
+def test_what_a_rectifier_alone_reads_has_its_format_in_int16():
+    """What is below zero saturates unheard; in int8 the result would lose a bit to it."""
+    before, after = rectified("int16")
+    assert before == after
+    assert after.scale == pytest.approx(2 / 32767, rel=2**-7)
+    before, after = rectified("int16", also_read=True)
+    assert before.scale == pytest.approx(8 / 32767, rel=2**-7)
+    before, after = rectified("int8")
+    assert before.scale == pytest.approx(10 / 255, rel=2**-7)
+    assert after.scale == pytest.approx(2 / 255, rel=2**-7)

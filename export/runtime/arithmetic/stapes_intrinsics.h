@@ -90,6 +90,14 @@ static inline int32_t stapes_upper_alone(int32_t x)
     return (int32_t)((uint32_t)x & 0xFFFF0000u);
 }
 
+/* Both halfwords of x, zero where they are below it. */
+static inline int32_t stapes_rectified_halves(int32_t x)
+{
+    const int32_t lower = stapes_low_half(x) > 0 ? x : 0;
+    const int32_t upper = x > 0 ? x : 0;
+    return (int32_t)(((uint32_t)lower & 0xFFFFu) | ((uint32_t)upper & 0xFFFF0000u));
+}
+
 /* For each halfword of x: that of a where it is 0 or more, else that of b. */
 static inline int32_t stapes_choose_by_sign(int32_t x, int32_t a, int32_t b)
 {

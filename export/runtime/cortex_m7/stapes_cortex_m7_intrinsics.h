@@ -87,6 +87,14 @@ static inline int32_t stapes_upper_alone(int32_t x)
     return upper;
 }
 
+/* Both halfwords of x, zero where they are below it. */
+static inline int32_t stapes_rectified_halves(int32_t x)
+{
+    int32_t rectified;
+    __asm__("usat16 %0, #15, %1" : "=r"(rectified) : "r"(x));
+    return rectified;
+}
+
 /* For each halfword of x: that of a where it is 0 or more, else that of b. */
 static inline int32_t stapes_choose_by_sign(int32_t x, int32_t a, int32_t b)
 {

@@ -68,8 +68,65 @@ static void one_channel(const stapes_depthwise_conv_2d_params *p, const stapes_w
     y[channel] = requantised(p, channel, sum);
 }
 
+/* The sums of four channels on their way. */
+typedef struct {
+    int32_t sum_0, sum_1, sum_2, sum_3;
+} four_sums;
+
+/* One tap: `w` are its weights by two channels. */
+static inline void add_tap(four_sums *sums, const int32_t *w, const int16_t *x)
+{
+    const int32_t x_01 = pair(x), x_23 = pair(x + 2);
+    const int32_t w_01 = w[0], w_23 = w[1];
+    sums->sum_0 = stapes_add_low_halves(sums->sum_0, w_01, x_01);
+    sums->sum_1 = stapes_add_upper_halves(sums->sum_1, w_01, x_01);
+    sums->sum_2 = stapes_add_low_halves(sums->sum_2, w_23, x_23);
+    sums->sum_3 = stapes_add_upper_halves(sums->sum_3, w_23, x_23);
+}
+
+static inline void round_sums(const four_sums *sums, const int32_t *multipliers, int16_t *y)
+{
+    y[0] = (int16_t)stapes_saturate_s16(stapes_high_product(sums->sum_0, multipliers[0]));
+    y[1] = (int16_t)stapes_saturate_s16(stapes_high_product(sums->sum_1, multipliers[1]));
+    y[2] = (int16_t)stapes_saturate_s16(stapes_high_product(sums->sum_2, multipliers[2]));
+    y[3] = (int16_t)stapes_saturate_s16(stapes_high_product(sums->sum_3, multipliers[3]));
+}
+
+/* Four channels of every position of the one row: `words` hold 4 biases, the taps by two channels, 4 multipliers. */
+static void four_of_row(const stapes_depthwise_conv_2d_params *p, const int32_t *words, const int16_t *x, int16_t *y)
+{
+    const int32_t taps = p->kernel_width;
+    const int32_t channels = p->channels;
+    const int32_t *const multipliers = words + 4 + 2 * taps;
+    int32_t left = -p->padding_left;
+    for (int32_t column = 0; column < p->output_width; column++) {
+        four_sums sums = {words[0], words[1], words[2], words[3]};
+        const int32_t beyond = p->input_width - left;
+        if (taps == 3 && left >= 0 && beyond >= 3) {
+            const int16_t *seen = x + left * channels;
+            add_tap(&sums, words + 4, seen);
+            add_tap(&sums, words + 6, seen + channels);
+            add_tap(&sums, words + 8, seen + 2 * channels);
+        } else {
+            const int32_t last = beyond < taps ? beyond : taps;
+            for (int32_t tap = left < 0 ? -left : 0; tap < last; tap++) {
+                add_tap(&sums, words + 4 + 2 * tap, x + (left + tap) * channels);
+            }
+        }
+        round_sums(&sums, multipliers, y);
+        left += p->stride_width;
+        y += channels;
+    }
+}
+
 void stapes_depthwise_conv_2d_s16(const stapes_depthwise_conv_2d_params *p, const int16_t *x, int16_t *y)
 {
+    if (p->taps != NULL && p->kernel_height == 1) {
+        for (int32_t channel = 0; channel < p->channels; channel += 4) {
+            four_of_row(p, p->taps + (channel / 4) * (8 + 2 * p->kernel_width), x + channel, y + channel);
+        }
+        return;
+    }
     if (p->taps != NULL) {
         const int32_t row = p->dilation_height * p->input_width * p->channels;
         for (int32_t channel = 0; channel < p->channels; channel += 2) {

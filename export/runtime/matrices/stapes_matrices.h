@@ -113,8 +113,9 @@ typedef struct {
     int32_t dilation_height, dilation_width;
     int32_t padding_top, padding_left;
     int32_t input_zero_point;
-    const int32_t *taps;       /* [channels / 2][13] for 3 x 3 taps over one row of int16, see export/c/depthwise.py;
-                                  or null, and the next four hold the kernel */
+    const int32_t *taps;       /* [channels / 2][13] for 3 x 3 taps over one row of int16, and for kernels of one row
+                                  [channels / 4][8 + 2 * kernel_width], see export/c/depthwise.py; or null, and the
+                                  next four hold the kernel */
     const int16_t *weights;    /* [kernel_height][kernel_width][channels] */
     const int32_t *bias;       /* [channels] */
     const int32_t *multiplier; /* [channels] */
