@@ -7,6 +7,7 @@ float_graph   the lowered graph, still in real numbers
 float_onnx    that graph back to ONNX, for calibration
 against_source  the lowered graph held to the file, output by output
 calibrate     that graph over real frames in onnxruntime, every tensor watched
+silent        parts that calibration never heard, left out where a recipe asks for it
 equalise      channels between two layers brought nearer to one range
 recipe        every choice, as TOML; the built-in ones stand in recipes/
 ranges        from observed values to a range

@@ -21,6 +21,7 @@ from .onnx_reader import StreamingOnnx
 from .proof import Bound, Fault, examine
 from .ranges import saturated_fraction
 from .recipe import Recipe
+from .silent import without_silent
 
 # How often formats may become wider: each round helps all layers whose operands are settled.
 MOST_ROUNDS = 40
@@ -32,7 +33,7 @@ class Quantised:
 
     `saturation[name]` is the fraction of observed values outside the tensor's format, `planned_saturation` the same for
     tensors that may saturate because their consumer is flat there; `frames` were observed; `unmatched` are the recipe's
-    patterns that match no tensor.
+    patterns that match no tensor; `left_out` are rectifiers that gave only zeros and are not in the graph.
     """
 
     graph: Graph
@@ -42,6 +43,7 @@ class Quantised:
     planned_saturation: dict[str, float]
     frames: int
     unmatched: tuple[str, ...] = ()
+    left_out: tuple[str, ...] = ()
 
 
 def quantise(
@@ -61,13 +63,16 @@ def quantise(
 
 def assemble(lowered: FloatGraph, seen: Observations, recipe: Recipe) -> Quantised:
     """What follows calibration: equalise, assign formats, build and prove; `quantise` without its slow part."""
+    left_out: tuple[str, ...] = ()
+    if recipe.leave_out_silent:
+        lowered, left_out = without_silent(lowered, seen)
     lowered, seen = equalise(lowered, seen, recipe.equalisation)
     assigner = Assigner(lowered, recipe, seen)
     graph, bounds = _sound_graph(lowered, seen, recipe, assigner)
     saturation = _saturation(graph, seen)
     planned = {name: value for name, value in saturation.items() if _may_saturate(lowered, name)}
     unplanned = {name: value for name, value in saturation.items() if name not in planned}
-    return Quantised(graph, lowered, bounds, unplanned, planned, seen.frames, tuple(assigner.unmatched()))
+    return Quantised(graph, lowered, bounds, unplanned, planned, seen.frames, tuple(assigner.unmatched()), left_out)
 
 
 def _sound_graph(

@@ -6,6 +6,7 @@ granularity = "channel"        # or "tensor": one scale a matrix
 form = "fully_connected"       # or "conv_2d": the same product as a 1x1 convolution
 equalisation = 0.5             # 0 to 1: how far channels between two layers are brought to one range; 0 leaves them
 bias_correction = true         # biases without the mean error that rounding and clipping bring
+leave_out_silent = true        # rectifiers that gave only zeros in calibration go, and what works for them alone
 [activations]
 dtype = "int8"
 range = "mse"                  # or "minmax", "percentile"
@@ -79,6 +80,7 @@ class _Weights:
     form: Literal["fully_connected", "conv_2d"] = "fully_connected"
     equalisation: Annotated[float, Ge(0.0), Le(1.0)] = 0.0
     bias_correction: bool = False
+    leave_out_silent: bool = False
 
     __pydantic_config__ = STRICT
 
@@ -118,6 +120,7 @@ class Recipe:
     form: str = "fully_connected"
     equalisation: float = 0.0
     bias_correction: bool = False
+    leave_out_silent: bool = False
     activations: Activations = field(default_factory=Activations)
     overrides: tuple[Override, ...] = ()
     thresholds: Mapping[str, float] = field(default_factory=dict)
@@ -150,6 +153,8 @@ class Recipe:
             document["weights"]["equalisation"] = self.equalisation
         if self.bias_correction:
             document["weights"]["bias_correction"] = True
+        if self.leave_out_silent:
+            document["weights"]["leave_out_silent"] = True
         document["activations"] = dict(vars(self.activations))
         document["thresholds"] = dict(self.thresholds)
         if self.overrides:
@@ -191,6 +196,7 @@ def parse_recipe(document: Mapping[str, Any], label: str) -> Recipe:
         form=found.weights.form,
         equalisation=found.weights.equalisation,
         bias_correction=found.weights.bias_correction,
+        leave_out_silent=found.weights.leave_out_silent,
         activations=found.activations,
         overrides=found.tensor,
         thresholds={key: value for key, value in vars(found.thresholds).items() if value is not None},

@@ -170,6 +170,12 @@ def _integers(
     _warn_of_initial_states(lowered, seen, label)
     recipe = wanted if isinstance(wanted, Recipe) else _found_recipe(lowered, seen, sound_path, wanted)
     result = assemble(lowered, seen, recipe)
+    for tensor in result.left_out:
+        warnings.warn(
+            f"{label}: {tensor} gave only zeros in {result.frames} frames of calibration; it is left out, with what works for it alone",
+            Remark,
+            stacklevel=3,
+        )
     if isinstance(wanted, Recipe):
         _tell_unmatched(recipe, result.unmatched)
     error = output_error(read.model, read.source, result.lowered, data.sequences, label)
@@ -275,6 +281,7 @@ def _manifest(
         "saturation": _counted(result.saturation),
         "planned_saturation": _counted(result.planned_saturation),
         "quality": quality,
+        **({"left_out": list(result.left_out)} if result.left_out else {}),
     }
 
 
