@@ -18,7 +18,7 @@ static void rectify(int32_t size, const int16_t *x, int16_t *y)
         stapes_write_pair(stapes_rectified_halves(stapes_read_pair(x + i + 2)), y + i + 2);
     }
     for (; i < size; i++) {
-        y[i] = x[i] > 0 ? x[i] : 0;
+        y[i] = x[i] > 0 ? x[i] : (int16_t)0;
     }
 }
 
