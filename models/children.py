@@ -18,7 +18,7 @@ from . import stopping
 
 _PR_SET_PDEATHSIG = 1
 
-_running: set[subprocess.Popen[str]] = set()
+_running: set[subprocess.Popen[str] | subprocess.Popen[bytes]] = set()
 
 
 def start(command: Sequence[str], *, cwd: str | os.PathLike[str] | None = None) -> subprocess.Popen[str]:
@@ -48,6 +48,28 @@ def end(child: subprocess.Popen[str]) -> tuple[str, str]:
         _running.discard(child)
 
 
+def serve(command: Sequence[str]) -> subprocess.Popen[bytes]:
+    """Start a program that answers bytes on standard output to bytes on standard input, until one of both processes ends.
+
+    Raises OSError where it cannot be started.
+    """
+    with stopping.held():
+        child = subprocess.Popen(
+            command,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,
+        )
+        _running.add(child)
+    return child
+
+
+def forget(child: subprocess.Popen[bytes]) -> None:
+    """What `serve` gave has ended."""
+    _running.discard(child)
+
+
 def run(
     command: Sequence[str], *, cwd: str | os.PathLike[str] | None = None, timeout: float | None = None
 ) -> subprocess.CompletedProcess[str]:
@@ -73,7 +95,7 @@ def end_with_parent() -> None:
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
-def _end(child: subprocess.Popen[str]) -> None:
+def _end(child: subprocess.Popen[str] | subprocess.Popen[bytes]) -> None:
     try:
         os.killpg(child.pid, signal.SIGKILL)
     except (ProcessLookupError, PermissionError):

@@ -202,7 +202,7 @@ def test_arrays_that_are_no_sound_are_refused(bundle, given, words):
 def test_results_are_dataclasses_that_say_what_the_commands_print_as_json(stapes, bundle, recording, capsys):
     inspected = library.inspect(bundle)
     regressed = library.regress(bundle, recording, engine=["numpy"])
-    evaluated = library.evaluate(bundle, recording.parent, metrics=["stoi"], jobs=1)
+    evaluated = library.evaluate(bundle, recording.parent, metrics=["stoi"], workers=1)
     assert capsys.readouterr() == ("", "")
     for result in (inspected, regressed, evaluated):
         assert dataclasses.is_dataclass(result)

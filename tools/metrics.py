@@ -14,16 +14,24 @@ from dataclasses import dataclass
 import numpy as np
 import soxr
 import torch
-from pesq import BufferTooShortError, NoUtterancesError, OutOfMemoryError, PesqError, pesq
 from pystoi import stoi as pystoi
 from torchmetrics.functional.audio import scale_invariant_signal_distortion_ratio
 
 from ..models.audio.transform import SAMPLE_RATE
 from ..models.errors import StapesError
 from . import dnsmos, hearing
+from .pesq_process import PesqFails, pesq_of
 
 # PESQ's reference code holds 50 utterances and writes past them; shorter than this no recording has more.
 PESQ_SECONDS = 20.0
+# Exception of the library, or "crash" -> what is told of it.
+PESQ_REASONS = {
+    "NoUtterancesError": "PESQ finds no utterance in the clean recording",
+    "BufferTooShortError": "shorter than the quarter of a second that PESQ needs",
+    "OutOfMemoryError": "PESQ fails: {}",
+    "PesqError": "PESQ fails: {}",
+    "crash": "PESQ crashes the process that runs it ({})",
+}
 # What a stream of 16 kHz still holds back when its input ends is shorter.
 LONGEST_DELAY = 512
 # The last bits of the libraries' sums depend on where the arrays lie in memory.
@@ -52,13 +60,12 @@ def pesq_wb(clean: np.ndarray, processed: np.ndarray) -> float:
             continue
         try:
             # PESQ works in float32 and divides both by their common peak.
-            values.append(pesq(SAMPLE_RATE, reference.astype(np.float32), degraded.astype(np.float32), "wb"))
-        except NoUtterancesError:
-            reasons.append("PESQ finds no utterance in the clean recording")
-        except BufferTooShortError:
-            reasons.append("shorter than the quarter of a second that PESQ needs")
-        except (OutOfMemoryError, PesqError) as error:
-            reasons.append(f"PESQ fails: {error}")
+            values.append(pesq_of(reference, degraded))
+        except PesqFails as error:
+            words = PESQ_REASONS.get(error.kind)
+            if words is None:
+                raise RuntimeError(f"{error.kind}: {error}") from error
+            reasons.append(words.format(error))
     if not values:
         raise ValueError(reasons[0])
     return float(np.mean(values))

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from ..models.audio.transform import SAMPLE_RATE
-from ..models.errors import StapesError
+from ..models.errors import Remark, StapesError
 from ..models.sound_files import SUFFIXES, read_audio
 
 # Subfolders with the same names in both (VoiceBank+DEMAND, own corpora), or with `fileid_N` in both (DNS challenge).
@@ -27,6 +27,10 @@ class Pair:
     name: str
     noisy: Path
     clean: Path
+
+    def absolute(self) -> Pair:
+        """The same for a process that runs elsewhere."""
+        return Pair(self.name, self.noisy.absolute(), self.clean.absolute())
 
 
 def find_pairs(folder: Path) -> list[Pair]:
@@ -96,12 +100,15 @@ def read_pairs(pairs: Sequence[Pair], rate: int = SAMPLE_RATE) -> list[tuple[np.
     with warnings.catch_warnings(record=True) as remarks:
         warnings.simplefilter("always")
         recordings = [read_pair(pair, rate) for pair in pairs]
-    # A remark of `read_audio` begins with the file's name.
-    by_words: dict[str, list[warnings.WarningMessage]] = {}
+    tell_once([str(remark.message) for remark in remarks])
+    return recordings
+
+
+def tell_once(remarks: Sequence[str]) -> None:
+    """Remarks of `read_audio`, which begin with the file's name: what is said of many files is said once, as a warning."""
+    by_words: dict[str, list[str]] = {}
     for remark in remarks:
-        by_words.setdefault(str(remark.message).rpartition(": ")[2], []).append(remark)
+        by_words.setdefault(remark.rpartition(": ")[2], []).append(remark)
     for words, alike in by_words.items():
         more = f" (and {len(alike) - 1} more)" if len(alike) > 1 else ""
-        named = str(alike[0].message).removesuffix(f": {words}")
-        warnings.warn(f"{named}{more}: {words}", alike[0].category, stacklevel=2)
-    return recordings
+        warnings.warn(f"{alike[0].removesuffix(f': {words}')}{more}: {words}", Remark, stacklevel=3)

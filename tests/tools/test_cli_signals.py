@@ -13,7 +13,8 @@ from pathlib import Path
 
 import pytest
 from stapes.tools.audio import DEMO
-from stapes.tools.scoring import TASKS_A_PROCESS
+from stapes.tools.evaluation.pieces import PIECE
+from stapes.tools.work.local import FOLDER
 from stapes.tools.zoo import GRU_MASK
 
 CODES = {signal.SIGINT: 130, signal.SIGTERM: 143}
@@ -99,14 +100,16 @@ def test_signal_ends_the_compiler_too(place, bundle_of):
     assert place.left() == []
 
 
-def test_signal_ends_the_processes_that_score(place, bundle_of, tmp_path):
+@pytest.mark.parametrize("moment", [0.0, 6.0])
+def test_signal_ends_the_processes_that_score(moment, place, bundle_of, tmp_path):
     (tmp_path / "pairs").mkdir()
     for path in DEMO.glob("water_*"):
-        for number in range(2 * TASKS_A_PROCESS // 4):  # four systems each: enough for two processes
+        for number in range(2 * PIECE):  # enough for two processes
             shutil.copy(path, tmp_path / "pairs" / f"{number}{path.name}")
     bundle = bundle_of("zoo", "w8a16").folder
-    process = place.start("evaluate", bundle, "--corpus", tmp_path / "pairs", "--jobs", 2, "--html", "report")
-    waits_for(place, "pymp-", process)
+    process = place.start("evaluate", bundle, "--corpus", tmp_path / "pairs", "--workers", 2, "--html", "report")
+    waits_for(place, FOLDER, process)
+    time.sleep(moment)
     assert process.poll() is None
     process.send_signal(signal.SIGINT)
     assert (process.communicate(timeout=60)[1], process.returncode) == (STOPPED, 130)

@@ -4,6 +4,7 @@ import json
 import sys
 
 import numpy as np
+import pyarrow.parquet as pq
 import pytest
 import soundfile
 import soxr
@@ -17,10 +18,12 @@ from stapes.tools.audio import CLIPS, DEMO
 from stapes.tools.cli.evaluate import evaluate
 from stapes.tools.engines import make_engine
 from stapes.tools.enhance import SYSTEMS, enhance, frames_to_do
-from stapes.tools.evaluation.run import evaluate_pairs, make_contest
+from stapes.tools.evaluation import pieces, run
+from stapes.tools.evaluation.contest import make_contest
+from stapes.tools.evaluation.run import evaluate_pairs
+from stapes.tools.library.evaluate import evaluate as library_evaluate
 from stapes.tools.metrics import METRICS, measure
 from stapes.tools.pairs import find_pairs, read_pair
-from stapes.tools.scoring import TASKS_A_PROCESS, score_all
 from stapes.tools.zoo import GRU_MASK
 from typer.testing import CliRunner
 
@@ -152,7 +155,7 @@ def test_the_clean_check_leaves_out_what_has_no_speech_and_holds_against_the_wie
 @pytest.mark.needs("native")
 def test_the_engine_does_not_change_a_figure(bundle, corpus, document):
     pairs = [pair for pair in find_pairs(corpus) if pair.name == "machine"]
-    result = evaluate_pairs(bundle, pairs, "native", jobs=1)
+    result = evaluate_pairs(bundle, pairs, "native")
     assert result.files[0]["systems"] == document["files"][0]["systems"]
 
 
@@ -171,7 +174,7 @@ def test_people_get_a_table_with_the_cost_of_the_integers_and_a_report(bundle, c
 
 def test_a_float_engine_cannot_stand_for_the_integers(bundle, corpus):
     with pytest.raises(StapesError, match="not an integer engine; choose from numpy, native, tflm"):
-        evaluate_pairs(bundle, find_pairs(corpus), "float", jobs=1)
+        evaluate_pairs(bundle, find_pairs(corpus), "float")
 
 
 def test_an_unknown_peer_is_refused(bundle):
@@ -224,12 +227,81 @@ def test_cd_quality_stereo_is_converted_with_a_remark(stapes, bundle, tmp_path):
     assert "resampled from 44100" in done.stderr
 
 
-def test_processes_give_the_scores_of_one_process():
-    clean = read_audio(DEMO / "machine_clean.flac")[RATE : 2 * RATE + RATE // 2]
-    noisy = read_audio(DEMO / "machine_noisy.flac")[RATE : 2 * RATE + RATE // 2]
-    tasks = [(clean, noisy * (1 - 0.01 * n) + 0.001 * n) for n in range(2 * TASKS_A_PROCESS)]
-    counted = []
-    several = score_all(tasks, 2, counted.append)
-    assert several == score_all(tasks, 1)
-    assert sum(counted) == len(tasks)
-    assert several[0] != several[-1]
+# ---- many recordings, kept as rows
+
+
+@pytest.fixture(scope="module")
+def many(tmp_path_factory):
+    """Nine pairs of half a second, each another; of one the noisy recording is no sound, of one the lengths differ."""
+    folder = tmp_path_factory.mktemp("many")
+    for place in range(9):
+        for kind in ("noisy", "clean"):
+            audio = read_audio(DEMO / f"water_{kind}.flac")[8000 + 4000 * place :][:8000]
+            write_audio(folder / f"w{place}_{kind}.wav", audio)
+    (folder / "w3_noisy.wav").write_bytes(b"RIFF, or so it says")
+    write_audio(folder / "w7_clean.wav", np.full(7000, 100, np.int16))
+    return folder
+
+
+def scored(bundle, folder, path, **options):
+    return library_evaluate(bundle, folder, metrics="si_sdr,stoi", results=path, **options).to_json()
+
+
+@pytest.fixture(scope="module")
+def kept(bundle, many, tmp_path_factory):
+    """Results as one process writes them: the file, and what it gives as JSON."""
+    path = tmp_path_factory.mktemp("kept") / "results.parquet"
+    return path, scored(bundle, many, path, workers=1)
+
+
+@pytest.fixture(autouse=True)
+def small_pieces(monkeypatch):
+    monkeypatch.setattr(pieces, "PIECE", 2)
+
+
+def test_what_cannot_be_read_is_a_row_with_its_reason_and_the_rest_is_scored(kept, stapes, bundle, many):
+    path, document = kept
+    assert [failed["name"] for failed in document["failed"]] == ["w3", "w7"]
+    assert "w3_noisy.wav" in document["failed"][0]["reason"]
+    assert [file["name"] for file in document["files"]] == ["w0", "w1", "w2", "w4", "w5", "w6", "w8"]
+    rows = pq.read_table(path).to_pylist()
+    assert sorted(row["name"] for row in rows) == [f"w{place}" for place in range(9)]
+    assert all((row["reason"] is None) == (row["integer.si_sdr"] is not None) for row in rows)
+    options = ("--metrics", "si_sdr,stoi", "--results", path)
+    assert "not scored: w7: " in stapes("evaluate", bundle.folder, "--corpus", many, *options).stdout
+
+
+def test_two_workers_give_the_bytes_of_one(kept, bundle, many, tmp_path, monkeypatch):
+    monkeypatch.setattr(pieces, "PROCESS_SECONDS", 0.5)
+    path = tmp_path / "two.parquet"
+    assert scored(bundle, many, path, workers=2) == kept[1]
+    assert path.read_bytes() == kept[0].read_bytes()
+
+
+def test_a_stopped_run_goes_on_where_it_was(kept, bundle, many, tmp_path, monkeypatch):
+    path, done = tmp_path / "resumed.parquet", []
+
+    def until_the_third(task, entries):
+        if len(done) == 2:
+            raise StapesError("stopped")
+        done.append(len(entries))
+        return pieces.score_piece(task, entries)
+
+    monkeypatch.setattr(run, "score_piece", until_the_third)
+    with pytest.raises(StapesError, match="stopped"):
+        scored(bundle, many, path, workers=1)
+    assert not path.exists()
+    again = []
+    monkeypatch.setattr(
+        run, "score_piece", lambda task, entries: again.append(len(entries)) or pieces.score_piece(task, entries)
+    )
+    assert scored(bundle, many, path, workers=1) == kept[1]
+    assert (sum(done) + sum(again), path.read_bytes()) == (9, kept[0].read_bytes())
+
+
+def test_results_of_another_corpus_or_engine_are_refused(kept, stapes, bundle, many, corpus):
+    options = ("--metrics", "si_sdr,stoi", "--results", kept[0])
+    told = stapes("evaluate", bundle.folder, "--corpus", corpus, *options).error
+    assert "holds results of another corpus" in told
+    told = stapes("evaluate", bundle.folder, "--corpus", many, "--engine", "native", *options).error
+    assert "holds results of another engine (numpy, not native)" in told

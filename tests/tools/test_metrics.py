@@ -1,11 +1,13 @@
 """The metrics give known figures for known signals, and a reason instead of a crash for the rest."""
 
+import sys
+
 import numpy as np
 import pytest
 import soxr
 from stapes.models.errors import StapesError
 from stapes.models.sound_files import read_audio
-from stapes.tools import metrics
+from stapes.tools import metrics, pesq_process
 from stapes.tools.audio import DEMO
 
 RATE = 16000
@@ -84,6 +86,18 @@ def test_twenty_seconds_are_scored_as_a_whole(clean, noisy):
 def test_what_cannot_be_measured_has_a_reason_and_no_value(clean, make_clean, make_processed, word):
     result = metrics.scores(make_clean(clean), make_processed(clean))
     assert all(score.value is None and word in score.reason for score in result.values())
+
+
+def test_a_crash_of_pesq_takes_one_figure_and_no_more(clean, noisy, monkeypatch):
+    whole = metrics.pesq_wb(clean, noisy)
+    crashing = (sys.executable, "-c", "import os, signal; os.read(0, 4); os.kill(os.getpid(), signal.SIGSEGV)")
+    monkeypatch.setattr(pesq_process, "COMMAND", crashing)
+    monkeypatch.setattr(pesq_process, "_serving", {})
+    result = metrics.scores(clean, noisy)
+    assert result["pesq_wb"] == metrics.Score(None, "PESQ crashes the process that runs it (SIGSEGV)")
+    assert result["stoi"].value is not None
+    monkeypatch.undo()
+    assert metrics.pesq_wb(clean, noisy) == whole
 
 
 def test_a_recording_of_a_tenth_of_a_second_leaves_only_si_sdr(clean, noisy):

@@ -15,7 +15,7 @@ import typer
 
 from ...models.errors import StapesError
 from ..console import console, err
-from ..scoring import available_cores
+from ..work import available_cores
 from .hostile import BATCH, KINDS, Fault, Material, attack, make_material
 
 

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from ..audio import DEMO
+from .crew import Scheduler, Workers
 from .loading import loading
 
 
@@ -51,7 +52,14 @@ def evaluate(
         list[str] | None,
         typer.Option(help="Recording to listen to in the report; may be repeated. Default: best, median and worst."),
     ] = None,
-    jobs: Annotated[int, typer.Option(min=0, help="Processes for the metrics; 0 takes all cores.")] = 0,
+    results: Annotated[
+        Path | None,
+        typer.Option(
+            help="NAME.parquet: a row for each recording, written as they come. The same command goes on where it was stopped."
+        ),
+    ] = None,
+    workers: Workers = 0,
+    scheduler: Scheduler = None,
     json: Annotated[bool, typer.Option("--json", help="Machine-readable result on standard output.")] = False,
 ) -> None:
     """Score noisy, Wiener-filtered, float and integer output against clean speech, with standard errors and paired tests.
@@ -65,6 +73,8 @@ def evaluate(
     `stapes evaluate build/mask --corpus pairs/ --against rnnoise --metrics fast,dnsmos,haspi_moderate,hasqi_moderate`
 
     `stapes evaluate build/mask --corpus pairs/ --levels -10,-25,-40 --clean-snr 30`
+
+    `stapes evaluate build/mask --corpus pairs/ --results pairs.parquet --scheduler tcp://lab:8786`
 
     `stapes evaluate build/mask --corpus pairs/ --html report.html --example test-00007`
     """
@@ -80,6 +90,8 @@ def evaluate(
         clean_snr=clean_snr,
         html=html,
         example=example,
-        jobs=jobs,
+        workers=workers,
+        scheduler=scheduler,
+        results=results,
         json=json,
     )

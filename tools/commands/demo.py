@@ -47,7 +47,7 @@ def demo(*, output: Path, recipe: str, json: bool) -> None:
         pairs = find_pairs(DEMO)
         rate = bundle.require_sound_path().sample_rate
         engines = run_engines(bundle, read_batch([pair.noisy for pair in pairs], rate))
-        result = evaluate_pairs(bundle, pairs, "numpy", jobs=1)
+        result = evaluate_pairs(bundle, pairs, "numpy")
         _write_sound(folder, pairs, result)
         document = _document(bundle, engines, result, folder)
         write_whole(folder / REPORT, canonical_json(_without_times(document)))
@@ -102,12 +102,13 @@ def run_engines(bundle: Bundle, batch: Batch) -> dict[str, dict[str, Any]]:
 def _write_sound(folder: Path, pairs: Sequence[Pair], result: Evaluation) -> None:
     """NAME_noisy.wav, NAME_float.wav and NAME_integer.wav, and a picture of the first recording."""
     (folder / "audio").mkdir()
-    for pair, outputs in zip(pairs, result.outputs, strict=True):
+    sounds = [result.sound(place) for place in range(len(pairs))]
+    for pair, (_, outputs) in zip(pairs, sounds, strict=True):
         for system in SHOWN:
             write_audio(folder / "audio" / f"{pair.name}_{system}.wav", float_to_q15(outputs[system]), result.rate)
-    pair, outputs = pairs[0], result.outputs[0]
+    pair, (clean, outputs) = pairs[0], sounds[0]
     signals = {"noisy": outputs["noisy"], "float pipeline": outputs["float"], "integer pipeline": outputs["integer"]}
-    signals["clean"] = result.cleans[0]
+    signals["clean"] = clean
     draw_comparison(
         folder / PICTURE,
         f"{pair.name}: speech in noise, before and after",

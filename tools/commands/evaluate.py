@@ -25,7 +25,9 @@ def evaluate(
     clean_snr: float | None,
     html: Path | None,
     example: list[str] | None,
-    jobs: int,
+    workers: int,
+    scheduler: str | None,
+    results: Path | None,
     json: bool,
 ) -> None:
     """The command, whose options stand in `tools.cli.evaluate`."""
@@ -39,7 +41,9 @@ def evaluate(
         clean_snr=clean_snr,
         html=html,
         examples=example or (),
-        jobs=jobs,
+        workers=workers,
+        scheduler=scheduler,
+        results=results,
     )
     if json:
         print_json(result.to_json())
@@ -66,3 +70,5 @@ def _print(evaluated: Evaluated) -> None:
         for system, names in file["unmeasured"].items():
             for name, reason in names.items():
                 console.print(f"left out of the means: {file['name']}, {system}, {LABELS[name]}: {reason}")
+    for failed in result.failed:
+        console.print(f"not scored: {failed['name']}: {failed['reason']}")

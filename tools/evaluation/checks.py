@@ -7,12 +7,11 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from ...models.errors import StapesError
-from .recordings import Recording
-from .run import Contest, Evaluation, evaluate_recordings
+from .pieces import CLEAN, at_level
+from .run import Evaluation, Scored
 from .statistics import Paired, Scores, paired
 
 METRIC = "pesq_wb"
-METRICS = (METRIC, "si_sdr")
 # In PESQ: the mean may move by less than this between levels, and fall by no more below the Wiener filter's on clean speech.
 LIMIT = 0.1
 QUIETEST_DBFS, LOUDEST_DBFS = -80.0, 0.0
@@ -93,23 +92,20 @@ def _verdict(change: Paired, below: bool = False) -> dict[str, Any]:
     return {**change.to_json(), "within": within(change, below)}
 
 
-def level_check(contest: Contest, recordings: Sequence[Recording], levels: Sequence[float], jobs: int) -> LevelCheck:
-    """Score PESQ and SI-SDR at each level."""
-    results = [evaluate_recordings(contest, [r.at_level(level) for r in recordings], jobs, METRICS) for level in levels]
-    return LevelCheck(tuple(levels), results)
+def level_check(scored: Scored, levels: Sequence[float]) -> LevelCheck:
+    """PESQ and SI-SDR at each level, of the recordings that could be scored at all of them."""
+    evaluations = [scored.by_condition[at_level(level)] for level in levels]
+    everywhere = set.intersection(*({file["name"] for file in e.files} for e in evaluations))
+    kept = [replace(e, files=[file for file in e.files if file["name"] in everywhere]) for e in evaluations]
+    return LevelCheck(tuple(levels), kept)
 
 
-def clean_check(contest: Contest, recordings: Sequence[Recording], snr_db: float, jobs: int) -> CleanCheck:
-    """Score PESQ and SI-SDR with the same noise at `snr_db`; raises StapesError where no recording has speech and noise."""
-    cleaner = [made for recording in recordings if (made := recording.at_snr(snr_db)) is not None]
-    if not cleaner:
+def clean_check(scored: Scored, snr_db: float) -> CleanCheck:
+    """PESQ and SI-SDR with the same noise at `snr_db`; raises StapesError where no recording has speech and noise."""
+    if CLEAN not in scored.by_condition:
         raise StapesError("--clean-snr: no recording has both speech and noise; leave the option out")
-    return CleanCheck(snr_db, _figures(contest, cleaner, jobs), len(recordings) - len(cleaner))
-
-
-def _figures(contest: Contest, recordings: Sequence[Recording], jobs: int) -> Evaluation:
-    """An evaluation without its sound, which would fill the memory once for every level."""
-    return replace(evaluate_recordings(contest, recordings, jobs, METRICS), recordings=[], outputs=[])
+    cleaner = scored.by_condition[CLEAN]
+    return CleanCheck(snr_db, cleaner, len(scored.as_recorded.files) - len(cleaner.files))
 
 
 def parse_levels(words: str) -> tuple[float, ...]:

@@ -230,7 +230,8 @@ def _pictures(put: Put, result: Evaluation) -> dict[str, str]:
 
 def _example(put: Put, result: Evaluation, place: int, why: str) -> Example:
     file, length = result.files[place], round(CLIP_SECONDS * result.rate)
-    signals = {"clean": result.cleans[place], **result.outputs[place]}
+    clean, outputs = result.sound(place)
+    signals = {"clean": clean, **outputs}
     clips = {system: np.asarray(audio[:length]) for system, audio in signals.items()}
     stem = f"{place}_{re.sub(r'[^A-Za-z0-9._-]+', '_', file['name'])}"
     rows = [[s, *(figure(file["systems"][s][m], m) for m in result.metrics)] for s in result.names]

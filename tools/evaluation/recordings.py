@@ -7,6 +7,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
@@ -52,16 +53,26 @@ class Recording:
         return replace(self, noisy_q15=float_to_q15(noisy * fit), clean=self.clean * fit, snr_db=snr_db)
 
 
+class Labels(NamedTuple):
+    """What a recording is grouped by: its SNR, None where it has none, and its noise or ""."""
+
+    snr_db: float | None
+    noise: str
+
+
+def recording_of(pair: Pair, noisy: np.ndarray, clean: np.ndarray, noise: str, rate: int) -> Recording:
+    """A pair whose samples, (S,) float32 each at `rate` Hz, have been read; raises StapesError where they are no sound."""
+    noisy_q15 = as_q15(pair.noisy, noisy)
+    snr_db = measured_snr(noisy_q15, clean)
+    shown = round(snr_db, 1) + 0.0 if math.isfinite(snr_db) else None
+    return Recording(pair.name, noisy_q15, clean, shown, noise, rate)
+
+
 def read_recordings(pairs: Sequence[Pair], folder: Path | None = None, rate: int = SAMPLE_RATE) -> list[Recording]:
     """The pairs' samples at `rate` Hz; `folder` is the corpus, whose pairs.tsv, if there, names the noises. Raises StapesError as `read_pairs`."""
     noises = read_noises(folder) if folder else {}
-    out = []
-    for pair, (noisy, clean) in zip(pairs, read_pairs(pairs, rate), strict=True):
-        noisy_q15 = as_q15(pair.noisy, noisy)
-        snr_db = measured_snr(noisy_q15, clean)
-        shown = round(snr_db, 1) + 0.0 if math.isfinite(snr_db) else None
-        out.append(Recording(pair.name, noisy_q15, clean, shown, noises.get(pair.name, ""), rate))
-    return out
+    read = zip(pairs, read_pairs(pairs, rate), strict=True)
+    return [recording_of(pair, noisy, clean, noises.get(pair.name, ""), rate) for pair, (noisy, clean) in read]
 
 
 def read_noises(folder: Path) -> dict[str, str]:
@@ -85,7 +96,7 @@ def measured_snr(noisy_q15: np.ndarray, clean: np.ndarray) -> float:
     return 10.0 * math.log10(speech_power / noise_power)
 
 
-def by_snr(recordings: Sequence[Recording]) -> dict[str, list[int]]:
+def by_snr(recordings: Sequence[Recording | Labels]) -> dict[str, list[int]]:
     """Group -> places of its recordings, from noisy to clean: one group a ratio, or classes of 5 dB where ratios are many.
 
     >>> row = np.zeros(1)
@@ -105,7 +116,7 @@ def by_snr(recordings: Sequence[Recording]) -> dict[str, list[int]]:
     return groups | ({"no ratio": unknown} if unknown and groups else {})
 
 
-def by_noise(recordings: Sequence[Recording]) -> dict[str, list[int]]:
+def by_noise(recordings: Sequence[Recording | Labels]) -> dict[str, list[int]]:
     """Kind of noise -> places of its recordings, by name; empty where the corpus names none."""
     kinds = sorted({r.noise for r in recordings if r.noise})
     return {kind: [i for i, r in enumerate(recordings) if r.noise == kind] for kind in kinds}

@@ -1,76 +1,74 @@
-"""All systems over all recordings, scored: what does the pipeline do for speech, and what did the integers cost?"""
+"""All recordings of a corpus, scored: what does the pipeline do for speech, and what did the integers cost?"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+import hashlib
+import json
+import math
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any
+from pathlib import Path
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from ...firmware_sim.compare import snr_db
-from ...firmware_sim.engines.audio import AudioEngine
-from ...firmware_sim.engines.float_engine import FloatEngine
 from ...models.errors import StapesError
 from ..bundle import Bundle
-from ..engines import EXACT, make_engine
-from ..enhance import PEERS, SYSTEMS, enhance, enhance_by_peer, frames_to_do
+from ..enhance import SYSTEMS
 from ..metrics import DECIMALS, METRICS
-from ..pairs import Pair
+from ..pairs import Pair, read_pair, tell_once
 from ..progress import progress
-from ..scoring import score_all
-from .recordings import Recording, by_noise, by_snr, read_recordings
+from ..work import Crew, Lost
+from ..work.rows import Row, Rows, rows_in
+from ..work.worker import stamp
+from .contest import check_contest
+from .pieces import (
+    AS_RECORDED,
+    Entry,
+    Task,
+    columns,
+    contest_of,
+    in_pieces,
+    lost_rows,
+    remarks_of,
+    score_piece,
+    scores_of,
+    worth,
+)
+from .recordings import Labels, by_noise, by_snr, recording_of
 from .statistics import Mean, Paired, means, paired
 
 # The questions of a table of differences; a peer is held against the integers as well.
 QUESTIONS = (("float", "noisy"), ("float", "wiener"), ("integer", "wiener"), ("integer", "float"))
 
 
-@dataclass(frozen=True, eq=False)
-class Contest:
-    """Everything that is compared: the two engines of a bundle, and peers by name."""
+class Sound(NamedTuple):
+    """A recording to listen to: clean (S,), and system -> output (S,) in time with it."""
 
-    float_engine: FloatEngine
-    integer_engine: AudioEngine
-    peers: tuple[str, ...] = ()
+    clean: np.ndarray
+    outputs: dict[str, np.ndarray]
 
-    @property
-    def systems(self) -> tuple[str, ...]:
-        return (*SYSTEMS, *self.peers)
 
-    def run(self, recordings: Sequence[Recording]) -> list[dict[str, np.ndarray]]:
-        """For each recording: system -> output (S,) float32, in time with the input."""
-        noisy = [recording.noisy_q15 for recording in recordings]
-        with progress("enhancing, frames", frames_to_do(noisy, self.float_engine.sound_path)) as done:
-            outputs = enhance(noisy, self.float_engine, self.integer_engine, done)
-        for peer in self.peers:
-            with progress(f"{peer}, recordings", len(noisy)) as done:
-                enhance_by_peer(outputs, peer, done, self.float_engine.sound_path.sample_rate)
-        return outputs
+def _silent(place: int) -> Sound:
+    raise KeyError(place)
 
 
 @dataclass(frozen=True, eq=False)
 class Evaluation:
-    """Figures of a corpus: `files` as in the JSON, one a recording.
+    """Figures of a corpus: `files` as in the JSON, one a recording, and `failed`, name and reason of those without any figure.
 
-    For each file: `outputs` system -> samples (S,) in time with the input, and `cleans`, the clean partner (S,).
+    `output_snr_db` is the SNR of the integer output against the float output over all files together; `sound` makes the sound
+    of the file at a place.
     """
 
     files: list[dict[str, Any]]
     names: tuple[str, ...]
     metrics: tuple[str, ...]
-    recordings: list[Recording]
-    outputs: list[dict[str, np.ndarray]]
-
-    @property
-    def cleans(self) -> list[np.ndarray]:
-        return [recording.clean for recording in self.recordings]
-
-    @property
-    def rate(self) -> int:
-        """Samples a second of all recordings."""
-        return self.recordings[0].rate
+    rate: int
+    output_snr_db: float
+    failed: list[dict[str, str]] = field(default_factory=list)
+    sound: Callable[[int], Sound] = _silent
 
     @cached_property
     def means(self) -> dict[str, dict[str, Mean]]:
@@ -102,18 +100,13 @@ class Evaluation:
         return [*QUESTIONS, *(("integer", peer) for peer in self.names if peer not in SYSTEMS)]
 
     @property
-    def output_snr_db(self) -> float:
-        """SNR of the integer output against the float output over all files together."""
-        joined = [np.concatenate([outputs[system] for outputs in self.outputs]) for system in ("float", "integer")]
-        return round(snr_db(*joined), DECIMALS)
-
-    @property
     def groups(self) -> dict[str, dict[str, list[int]]]:
         """What the recordings are grouped by -> group -> their places."""
-        return {"by_snr": by_snr(self.recordings), "by_noise": by_noise(self.recordings)}
+        labels = [Labels(file["snr_db"], file["noise"]) for file in self.files]
+        return {"by_snr": by_snr(labels), "by_noise": by_noise(labels)}
 
     def to_json(self) -> dict[str, Any]:
-        """Means, standard errors, paired differences, groups and files."""
+        """Means, standard errors, paired differences, groups, files, and those that could not be scored."""
         return {
             "systems": self.systems,
             "standard_errors": {
@@ -124,6 +117,7 @@ class Evaluation:
             "paired": [self.paired(a, b, name).to_json() for a, b in self.questions for name in self.metrics],
             **{what: [self._group(name, places) for name, places in g.items()] for what, g in self.groups.items()},
             "files": self.files,
+            "failed": self.failed,
         }
 
     def _group(self, name: str, places: list[int]) -> dict[str, Any]:
@@ -138,52 +132,146 @@ class Evaluation:
         }
 
 
-def make_contest(bundle: Bundle, engine: str, peers: Sequence[str] = ()) -> Contest:
-    """The engines of a bundle and the peers; raises StapesError for an engine that is not exact or a peer that is not here."""
-    if engine not in EXACT:
-        raise StapesError(f"engine {engine!r} is not an integer engine; choose from {', '.join(EXACT)}")
-    for peer in peers:
-        if peer not in PEERS:
-            raise StapesError(f"peer {peer!r} is unknown; choose from {', '.join(PEERS)}")
-        PEERS[peer].require()
-    float_engine = FloatEngine(bundle.float_onnx, bundle.require_sound_path())
-    return Contest(float_engine, make_engine(engine, bundle), tuple(dict.fromkeys(peers)))
+class Scored(NamedTuple):
+    """Condition -> its evaluation, where any recording could be scored in it."""
+
+    by_condition: dict[str, Evaluation]
+
+    @property
+    def as_recorded(self) -> Evaluation:
+        return self.by_condition[AS_RECORDED]
 
 
-def evaluate_recordings(
-    contest: Contest, recordings: Sequence[Recording], jobs: int, metrics: Sequence[str] = tuple(METRICS)
-) -> Evaluation:
-    """Run all systems over the recordings and score them with the metrics."""
-    outputs = contest.run(recordings)
-    tasks = [
-        (recording.clean, made[system])
-        for recording, made in zip(recordings, outputs, strict=True)
-        for system in contest.systems
-    ]
-    with progress("scoring, recordings", len(tasks)) as done:
-        scored = iter(score_all(tasks, jobs, done, metrics, contest.float_engine.sound_path.sample_rate))
-    files: list[dict[str, Any]] = []
-    for recording, made in zip(recordings, outputs, strict=True):
-        by_system = {system: next(scored) for system in contest.systems}
-        reasons = {
-            system: {name: score.reason for name, score in row.items() if score.value is None}
-            for system, row in by_system.items()
+def score_corpus(
+    task: Task,
+    pairs: Sequence[Pair],
+    noises: Mapping[str, str],
+    systems: tuple[str, ...],
+    rate: int,
+    crew: Crew,
+    results: Path | None = None,
+) -> Scored:
+    """Score the pairs in all conditions of the task. With `results` the rows stay there, and a run that was stopped goes on.
+
+    Raises StapesError where no recording can be scored, with the first reason, and as `Rows` does.
+    """
+    entries = [Entry(place, pair, noises.get(pair.name, "")) for place, pair in enumerate(pairs)]
+    pieces = in_pieces(entries, task.metrics)
+    about = _about(task, systems, entries if results else ())
+    with rows_in(results, about, columns(systems, task.metrics), len(pieces)) as (rows, done):
+        crew.worth(worth(entries, task.metrics))
+        _fill(rows, task, pieces, done, crew)
+        rows.finish()
+        return _scored(rows, task, pairs, systems, rate)
+
+
+def evaluate_pairs(bundle: Bundle, pairs: list[Pair], engine: str) -> Evaluation:
+    """Run a bundle over a few pairs, in this process, and score it; raises StapesError for audio or engines that cannot be used."""
+    check_contest(engine)
+    rate = bundle.require_sound_path().sample_rate
+    task = Task(str(bundle.folder), bundle.hash, engine, (), tuple(METRICS))
+    return score_corpus(task, pairs, {}, SYSTEMS, rate, Crew(1)).as_recorded
+
+
+def _fill(rows: Rows, task: Task, pieces: Sequence[list[Entry]], done: set[int], crew: Crew) -> None:
+    """Score what has no rows yet. A piece whose workers died is tried again, one recording at a time."""
+    missing = [number for number in range(len(pieces)) if number not in done]
+    total = sum(map(len, pieces))
+    alone: dict[int, list[Row]] = {}
+    with progress("scoring, recordings", total) as advance:
+        advance(total - sum(len(pieces[number]) for number in missing))
+        for place, made in crew.each(score_piece, task, [pieces[number] for number in missing]):
+            if isinstance(made, Lost):
+                alone[missing[place]] = []
+                continue
+            rows.add(missing[place], made)
+            advance(len(pieces[missing[place]]))
+        singles = [(number, entry) for number in alone for entry in pieces[number]]
+        for place, made in crew.each(score_piece, task, [[entry] for _, entry in singles]):
+            number, entry = singles[place]
+            alone[number] += lost_rows([entry], made.reason) if isinstance(made, Lost) else made
+            advance(1)
+        for number, found in alone.items():
+            rows.add(
+                number, sorted(found, key=lambda row: (list(task.conditions).index(row["condition"]), row["place"]))
+            )
+
+
+def _about(task: Task, systems: Sequence[str], entries: Iterable[Entry]) -> dict[str, str]:
+    """What the rows are results of, in the words of an error."""
+    return {
+        "bundle": task.bundle_sha256,
+        "engine": task.engine,
+        "list of systems": ", ".join(systems),
+        "list of metrics": ", ".join(task.metrics),
+        "list of conditions": ", ".join(filter(None, task.conditions)) + f" {task.clean_snr or ''}",
+        "corpus": _hash_of(entries),
+        "version of stapes": stamp(),
+    }
+
+
+def _hash_of(entries: Iterable[Entry]) -> str:
+    """Of names, noises and content: another mixture of the same names is another corpus."""
+    whole = hashlib.sha256()
+    for entry in entries:
+        hashes = [_hash_of_file(path) for path in (entry.pair.noisy, entry.pair.clean)]
+        whole.update(json.dumps([entry.pair.name, entry.noise, *hashes]).encode())
+    return whole.hexdigest()
+
+
+def _hash_of_file(path: Path) -> str:
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError:
+        return ""  # told where it is read
+
+
+def _scored(rows: Rows, task: Task, pairs: Sequence[Pair], systems: tuple[str, ...], rate: int) -> Scored:
+    """The tables, from the file."""
+    found: dict[str, list[Row]] = {condition: [] for condition in task.conditions}
+    for row in rows:
+        found[row["condition"]].append(row)
+    for at_one in found.values():
+        at_one.sort(key=lambda row: row["place"])
+    tell_once(list(remarks_of(found[AS_RECORDED])))
+    failed = [{"name": row["name"], "reason": row["reason"]} for row in found[AS_RECORDED] if row["reason"]]
+    if len(failed) == len(found[AS_RECORDED]):
+        raise StapesError(failed[0]["reason"])
+
+    def sound(place: int) -> Sound:
+        name = made[AS_RECORDED].files[place]["name"]
+        return _sound_of(task, next(pair for pair in pairs if pair.name == name))
+
+    made = {}
+    for condition, metrics in task.conditions.items():
+        scored = [row for row in found[condition] if not row["reason"]]
+        if scored:
+            files = list(_files(scored, systems, metrics))
+            made[condition] = Evaluation(files, systems, metrics, rate, _joined_snr(scored), failed, sound)
+    return Scored(made)
+
+
+def _sound_of(task: Task, pair: Pair) -> Sound:
+    contest = contest_of(task)
+    recording = recording_of(pair, *read_pair(pair, contest.rate), "", contest.rate)
+    return Sound(recording.clean, contest.run([recording])[0])
+
+
+def _files(rows: Sequence[Row], systems: Sequence[str], metrics: Sequence[str]) -> Iterator[dict[str, Any]]:
+    for row in rows:
+        yield {
+            "name": row["name"],
+            "seconds": row["seconds"],
+            "snr_db": row["snr_db"],
+            "noise": row["noise"],
+            "systems": scores_of(row, systems, metrics),
+            "output_snr_db": row["output_snr_db"],
+            "unmeasured": json.loads(row["unmeasured"] or "{}"),
         }
-        files.append(
-            {
-                "name": recording.name,
-                "seconds": len(recording.noisy_q15) / recording.rate,
-                "snr_db": recording.snr_db,
-                "noise": recording.noise,
-                "systems": {s: {name: score.value for name, score in row.items()} for s, row in by_system.items()},
-                "output_snr_db": round(snr_db(made["float"], made["integer"]), DECIMALS),
-                "unmeasured": {system: names for system, names in reasons.items() if names},
-            }
-        )
-    return Evaluation(files, contest.systems, tuple(metrics), list(recordings), outputs)
 
 
-def evaluate_pairs(bundle: Bundle, pairs: list[Pair], engine: str, jobs: int) -> Evaluation:
-    """Run a bundle over pairs and score it; raises StapesError for audio or engines that cannot be used."""
-    recordings = read_recordings(pairs, rate=bundle.require_sound_path().sample_rate)
-    return evaluate_recordings(make_contest(bundle, engine), recordings, jobs)
+def _joined_snr(rows: Sequence[Row]) -> float:
+    """As `snr_db` of all outputs one behind the other."""
+    signal, error = (math.fsum(row[name] for row in rows) for name in ("signal_power", "error_power"))
+    return math.inf if error == 0.0 else round(10.0 * math.log10(max(signal, 1e-300) / error), DECIMALS)

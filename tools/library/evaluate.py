@@ -12,14 +12,18 @@ from typing import Any
 from ...models.errors import Remark, StapesError
 from ..audio import DEMO
 from ..bundle import Bundle, opened
+from ..enhance import SYSTEMS
 from ..evaluation.checks import CleanCheck, LevelCheck, check_levels, check_ratio, clean_check, level_check
 from ..evaluation.choice import chosen_metrics
+from ..evaluation.contest import check_contest
 from ..evaluation.page import check_examples, check_target, write_page
-from ..evaluation.recordings import read_recordings
-from ..evaluation.run import Evaluation, evaluate_recordings, make_contest
+from ..evaluation.pieces import Task
+from ..evaluation.recordings import read_noises
+from ..evaluation.run import Evaluation, score_corpus
 from ..given import given_path
 from ..pairs import find_pairs
-from ..scoring import available_cores
+from ..work import ALL_CORES, Crew
+from ..work.rows import check_results
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,7 +68,9 @@ def evaluate(
     clean_snr: float | None = None,
     html: str | os.PathLike[str] | None = None,
     examples: Sequence[str] = (),
-    jobs: int = 0,
+    workers: int = ALL_CORES,
+    scheduler: str | None = None,
+    results: str | os.PathLike[str] | None = None,
 ) -> Evaluated:
     """Score noisy, Wiener-filtered, float and integer output against clean speech, with standard errors and paired tests.
 
@@ -77,12 +83,16 @@ def evaluate(
     clean_snr in dB: PESQ again with the same noises at this SNR
     html      where a report is written: NAME.html holds everything, a folder has the sound beside it
     examples  recordings to listen to in the report; default: best, median and worst
-    jobs      processes for the metrics; 0 takes all cores
+    workers   processes on this machine; 0 takes all cores; few recordings are scored in this one
+    scheduler of Dask, `tcp://HOST:PORT`, whose workers on many machines are used instead
+    results   NAME.parquet: a row for each recording, written as they come; a run that was stopped goes on there
 
+    A recording that cannot be read or scored is named in `evaluation.failed`, with the reason, and left out of all figures.
     Metrics whose package is not installed are left out of `all` with a warning, a `Remark`. Raises StapesError: no bundle or no
-    pairs, an unknown word, a bundle without an audio path, a report that cannot be written; all that before the work.
+    pairs, an unknown word, a bundle without an audio path, a report that cannot be written, a scheduler that does not answer,
+    `results` of something else; all that before the work. And where no recording can be scored.
 
-    >>> found = evaluate(bundle, pairs, metrics="stoi", jobs=1)
+    >>> found = evaluate(bundle, pairs, metrics="stoi", workers=1)
     >>> found.evaluation.names
     ('noisy', 'wiener', 'float', 'integer')
     >>> 0.0 < found.systems["integer"]["stoi"] <= 1.0
@@ -96,17 +106,27 @@ def evaluate(
     folder, target = given_path(corpus, "a corpus"), Path(html) if html is not None else None
     if target is not None:
         check_target(target)
+    kept = Path(results) if results is not None else None
+    if kept is not None:
+        check_results(kept)
     of = opened(bundle)
-    recordings = read_recordings(find_pairs(folder), folder, of.require_sound_path().sample_rate)
-    contest = make_contest(of, engine, against)
+    rate = of.require_sound_path().sample_rate
+    check_contest(engine, against)
+    systems = (*SYSTEMS, *dict.fromkeys(against))
+    pairs = find_pairs(folder)
+    noises = read_noises(folder)
     if examples and target is None:
         raise StapesError("--example: names what --html shows; give --html too")
-    check_examples(examples, [recording.name for recording in recordings], len(contest.systems))
+    check_examples(examples, [pair.name for pair in pairs], len(systems))
     for reason in missing.values():
         warnings.warn(f"left out: {reason}", Remark, stacklevel=2)
-    cores = jobs or available_cores()
-    result = evaluate_recordings(contest, recordings, cores, names)
-    level = level_check(contest, recordings, levels, cores) if levels else None
-    clean = clean_check(contest, recordings, clean_snr, cores) if clean_snr is not None else None
+    where = Path(of.folder).absolute()
+    task = Task(str(where), of.hash, engine, systems[len(SYSTEMS) :], tuple(names), tuple(levels), clean_snr)
+    with Crew(workers, scheduler) as crew:
+        crew.connect([where, folder])
+        scored = score_corpus(task, [pair.absolute() for pair in pairs], noises, systems, rate, crew, kept)
+    result = scored.as_recorded
+    level = level_check(scored, levels) if levels else None
+    clean = clean_check(scored, clean_snr) if clean_snr is not None else None
     page = write_page(target, of, folder, engine, result, level, clean, examples) if target is not None else None
     return Evaluated(of, folder, engine, result, level, clean, page)

@@ -14,8 +14,7 @@ from stapes.models.errors import StapesError
 from stapes.models.sound_files import float_to_q15
 from stapes.models.text import printable
 from stapes.tools.evaluation.page import MOST_PLAYERS, PAGE, choose_examples, write_page
-from stapes.tools.evaluation.recordings import Recording
-from stapes.tools.evaluation.run import Evaluation
+from stapes.tools.evaluation.run import Evaluation, Sound
 
 from tests.helpers import speech_like
 
@@ -42,24 +41,23 @@ def result():
 
 def evaluation(gains, noises):
     clean = speech_like(1.0).astype(np.float32)
-    files, recordings, outputs = [], [], []
+    files, sounds = [], []
     for place, (name, gain) in enumerate(gains.items()):
         noisy = clean + 0.01 * np.random.default_rng(place).standard_normal(len(clean)).astype(np.float32)
         values = dict.fromkeys(NAMES, 1.5) | {"integer": 1.5 + gain, "float": 1.5 + gain}
-        recordings.append(Recording(name, float_to_q15(noisy), clean, 5.0 * (place % 2), noises[place % 2]))
-        outputs.append({system: noisy * np.float32(0.9) for system in NAMES})
+        sounds.append(Sound(clean, {system: noisy * np.float32(0.9) for system in NAMES}))
         files.append(
             {
                 "name": name,
                 "seconds": 1.0,
-                "snr_db": recordings[-1].snr_db,
-                "noise": recordings[-1].noise,
+                "snr_db": 5.0 * (place % 2),
+                "noise": noises[place % 2],
                 "systems": {s: {"pesq_wb": v, "si_sdr": None} for s, v in values.items()},
                 "output_snr_db": 50.0,
                 "unmeasured": {},
             }
         )
-    return Evaluation(files, NAMES, ("pesq_wb", "si_sdr"), recordings, outputs)
+    return Evaluation(files, NAMES, ("pesq_wb", "si_sdr"), 16_000, 50.0, sound=sounds.__getitem__)
 
 
 def write(target, result, **more):
@@ -89,8 +87,8 @@ def test_the_sound_is_the_output_itself(result, tmp_path):
     flacs = re.findall(r"data:audio/flac;base64,([^\"]*)", text)
     clean, noisy = (soundfile.read(io.BytesIO(base64.b64decode(flac)), dtype="int16") for flac in flacs[:2])
     assert clean[1] == 16_000
-    np.testing.assert_array_equal(clean[0], float_to_q15(result.cleans[0]))
-    np.testing.assert_array_equal(noisy[0], float_to_q15(result.outputs[0]["noisy"]))
+    np.testing.assert_array_equal(clean[0], float_to_q15(result.sound(0).clean))
+    np.testing.assert_array_equal(noisy[0], float_to_q15(result.sound(0).outputs["noisy"]))
 
 
 def test_a_folder_has_sound_and_pictures_beside_the_page(result, tmp_path):
