@@ -248,15 +248,17 @@ def scored(bundle, folder, path, **options):
 
 
 @pytest.fixture(scope="module")
-def kept(bundle, many, tmp_path_factory):
+def small_pieces():
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(pieces, "PIECE", 2)
+        yield
+
+
+@pytest.fixture(scope="module")
+def kept(bundle, many, small_pieces, tmp_path_factory):
     """Results as one process writes them: the file, and what it gives as JSON."""
     path = tmp_path_factory.mktemp("kept") / "results.parquet"
     return path, scored(bundle, many, path, workers=1)
-
-
-@pytest.fixture(autouse=True)
-def small_pieces(monkeypatch):
-    monkeypatch.setattr(pieces, "PIECE", 2)
 
 
 def test_what_cannot_be_read_is_a_row_with_its_reason_and_the_rest_is_scored(kept, stapes, bundle, many):

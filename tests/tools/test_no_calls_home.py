@@ -1,7 +1,8 @@
 """No command opens a socket to the network, or leaves a trace of a library that would.
 
 A hook in each Python process refuses sockets; where strace works, it watches the compiled libraries too; and where a network
-of its own can be had, there is nobody to call. Two commands are for fetching and left out: `corpus fetch`, and the first use
+of its own can be had, there is nobody to call. The processes of one run on this machine talk over the loopback address, and
+over no other. Two commands are for fetching and left out: `corpus fetch`, and the first use
 of CMSIS-DSP's sources.
 """
 
@@ -40,8 +41,11 @@ for line in json.loads(sys.argv[2]):
 LOCAL = ("AF_UNIX", "AF_NETLINK")
 
 
-def sockets_of(command, work):
-    """Run a command -> what it did, and each socket to the network, or name to be looked up, that it asked for."""
+def sockets_of(command, work, loopback=False):
+    """Run a command -> what it did, and each socket to the network, or name to be looked up, that it asked for.
+
+    With `loopback` a socket may be bound and connected to 127.0.0.1, and to nothing else.
+    """
     told, trace = work / "told", work / "trace"
     watched = list(map(str, command))
     if not lacking("strace"):
@@ -51,12 +55,12 @@ def sockets_of(command, work):
             "--seccomp-bpf",
             "-qq",
             "-e",
-            "trace=socket,connect,sendto",
+            "trace=bind,connect,sendto" if loopback else "trace=socket,connect,sendto",
             "-o",
             str(trace),
             *watched,
         ]
-    if not lacking("unshare"):
+    if not lacking("unshare") and not loopback:
         watched = ["unshare", "-n", *watched]
     for folder in ("home", "tmp"):
         (work / folder).mkdir()
@@ -67,6 +71,7 @@ def sockets_of(command, work):
         "HOME": str(work / "home"),
         "STAPES_CMSIS_DSP": str(cmsis_dsp().include_dirs[0].parent),
         "TMPDIR": str(work / "tmp"),
+        "STAPES_TEST_LOOPBACK": "1" if loopback else "",
     }
     for name in ("XDG_CACHE_HOME", "ORT_DISABLE_TELEMETRY"):
         environment.pop(name, None)
@@ -74,7 +79,8 @@ def sockets_of(command, work):
     asked = told.read_text().splitlines() if told.exists() else []
     if trace.exists():
         calls = [line for line in trace.read_text().splitlines() if re.search(r"\bAF_\w+", line)]
-        asked += [line for line in calls if not re.search(rf"\b({'|'.join(LOCAL)})\b", line)]
+        local = [*LOCAL, r'inet_addr\("127\.0\.0\.1"\)'] if loopback else LOCAL
+        asked += [line for line in calls if not re.search("|".join(local), line)]
     return done, asked
 
 
@@ -95,6 +101,18 @@ def test_a_socket_of_compiled_code_is_seen(tmp_path):
         pytest.skip(reason)
     opens = "import ctypes; ctypes.CDLL(None).socket(2, 1, 0)"
     assert sockets_of([sys.executable, "-c", opens], tmp_path)[1]
+
+
+@pytest.mark.parametrize(("address", "seen"), [("192.0.2.1", True), ("0.0.0.0", True), ("127.0.0.1", False)])
+def test_an_address_beyond_the_loopback_is_seen(address, seen, tmp_path):
+    binds = f"import socket; socket.socket().bind(('{address}', 0))"
+    assert bool(sockets_of([sys.executable, "-c", binds], tmp_path, loopback=True)[1]) is seen
+
+
+def test_the_processes_of_a_run_stay_on_the_loopback_address(tmp_path):
+    works = "from stapes.tools.work import Crew\nwith Crew(2) as crew: print(sorted(crew.each(pow, 2, [3, 4])))"
+    done, asked = sockets_of([sys.executable, "-c", works], tmp_path, loopback=True)
+    assert (done.stdout, asked) == ("[(0, 8), (1, 16)]\n", []), done.stderr[-2000:]
 
 
 def test_no_command_calls_home(tmp_path):
