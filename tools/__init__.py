@@ -16,8 +16,10 @@ frames          arrays in place of audio
 regression, network_regression   what `regress` finds, and how for a network alone
 corpus          real speech and noise from package registries
 train, training training of the networks in models/zoo
-enhance, rnnoise, metrics, dnsmos, hearing, scoring, pairs, pictures   evaluation's parts
-evaluation      evaluation as a whole: choice, statistics, checks, tables, report
+enhance, rnnoise, metrics, dnsmos, hearing, pairs, pictures   evaluation's parts
+pesq_process, pesq_child   PESQ in a process of its own, which it can crash
+evaluation      evaluation as a whole: choice, pieces, statistics, checks, tables, report
+work            pieces of work on all cores or machines, and their results as rows of Parquet
 peer_costs      what others cost on the device, as measured once
 bench           speed, and agreement over minutes
 setup_venv      what the Makefile runs first

@@ -3,7 +3,9 @@
 choice       words such as `pesq,haspi_moderate` to metrics, and what each needs
 recordings   the pairs of a corpus with their measured SNR and, where the corpus tells, the kind of noise
 statistics   means, standard errors and paired differences over recordings
-run          all systems over all recordings, scored
+contest      all systems that are compared
+pieces       a few recordings through all systems, scored, as rows: what a worker does
+run          all recordings of a corpus, scored, and the tables from the rows
 checks       the same at other levels and on nearly clean speech
 tables       what the terminal shows
 charts       figures as pictures
