@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from .crew import Scheduler, Workers
 from .loading import loading
 
 app = typer.Typer(help="Real speech and noise from package registries, and pairs mixed from them.")
@@ -76,6 +77,8 @@ def mix(
     clip: Annotated[
         float, typer.Option(min=0.0, max=1.0, help="Fraction whose noisy side is clipped, 1 to 9 dB under its peak.")
     ] = 0.0,
+    workers: Workers = 0,
+    scheduler: Scheduler = None,
 ) -> None:
     """Write pairs of noisy and clean speech as wav files of the same name.
 
@@ -101,4 +104,6 @@ def mix(
         room=room,
         band=band,
         clip=clip,
+        workers=workers,
+        scheduler=scheduler,
     )

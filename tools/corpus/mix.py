@@ -6,6 +6,7 @@ import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -84,6 +85,72 @@ def _stretch(noise: Audio, samples: int, rng: np.random.Generator) -> NDArray[np
     return np.tile(noise, repeats)[start : start + samples].astype(np.float64)
 
 
+class Material(NamedTuple):
+    """What pairs of a split are drawn from: speaker -> speech, and label -> noise."""
+
+    manifest: Manifest
+    speech: dict[str, list[Item]]
+    labels: dict[str, list[Item]]
+
+
+@dataclass(frozen=True)
+class Plan:
+    """All that a pair hangs on, besides the corpus and its number; see `make_set`. `noises` are those to draw from."""
+
+    folder: str
+    split: str
+    seconds: float
+    snrs: tuple[float, ...]
+    seed: int
+    noises: tuple[str, ...]
+    degradation: Degradation
+
+    def material(self) -> Material:
+        """The corpus as it is now."""
+        return _material(load_manifest(self.folder), self.split)
+
+    def pair(self, material: Material, index: int) -> Mix:
+        """Pair number `index`."""
+        rng = generator(self.seed, self.split, index)
+        samples = round(self.seconds * RATE)
+        drawn = _draw(material, self.split, index, samples, self.snrs, rng, self.noises)
+        # Draws of its own: with and without degradation, a pair is of the same recordings.
+        worse = generator(self.seed, self.split, index, "degradation")
+        return _make(drawn, self.degradation, rng, worse)
+
+
+def planned(
+    folder: str | Path,
+    split: str,
+    count: int,
+    seconds: float,
+    snrs: Sequence[float],
+    seed: int,
+    noises: Sequence[str] | None = None,
+    degradation: Degradation | None = None,
+) -> Plan:
+    """The plan of `count` pairs; arguments and errors are those of `make_set`."""
+    manifest = load_manifest(folder)
+    if count < 1 or seconds <= 0 or not snrs:
+        raise StapesError(
+            f"count {count}, seconds {seconds}, {len(snrs)} ratios: give at least one pair of some length"
+        )
+    _, speech, labels = _material(manifest, split)
+    manifest.require_speech(split)
+    wanted = list(noises) if noises is not None else sorted(labels) + list(_possible_made_up(speech))
+    for label in wanted:
+        if label not in labels and label not in MADE_UP:
+            known = ", ".join([*sorted(labels), *MADE_UP])
+            raise StapesError(f"{folder}: has no {split} noise {label!r}; known: {known}")
+    return Plan(str(folder), split, seconds, tuple(snrs), seed, tuple(wanted), degradation or Degradation())
+
+
+def _material(manifest: Manifest, split: str) -> Material:
+    return Material(
+        manifest, _by(manifest.items("speech", split), "speaker"), _by(manifest.items("noise", split), "label")
+    )
+
+
 def make_set(
     folder: str | Path,
     split: str,
@@ -113,26 +180,9 @@ def make_set(
     Raises:
         StapesError: the split lacks speech or a noise that was asked for, or an argument is out of range.
     """
-    manifest = load_manifest(folder)
-    if count < 1 or seconds <= 0 or not snrs:
-        raise StapesError(
-            f"count {count}, seconds {seconds}, {len(snrs)} ratios: give at least one pair of some length"
-        )
-    speech, labels = _by(manifest.items("speech", split), "speaker"), _by(manifest.items("noise", split), "label")
-    manifest.require_speech(split)
-    wanted = list(noises) if noises is not None else sorted(labels) + list(_possible_made_up(speech))
-    for label in wanted:
-        if label not in labels and label not in MADE_UP:
-            known = ", ".join([*sorted(labels), *MADE_UP])
-            raise StapesError(f"{folder}: has no {split} noise {label!r}; known: {known}")
-    pairs = []
-    for index in range(count):
-        rng = generator(seed, split, index)
-        drawn = _draw(manifest, split, index, round(seconds * RATE), snrs, rng, speech, labels, wanted)
-        # Draws of its own: with and without degradation, a pair is of the same recordings.
-        worse = generator(seed, split, index, "degradation")
-        pairs.append(_make(drawn, degradation or Degradation(), rng, worse))
-    return pairs
+    plan = planned(folder, split, count, seconds, snrs, seed, noises, degradation)
+    material = plan.material()
+    return [plan.pair(material, index) for index in range(count)]
 
 
 def _possible_made_up(speech: dict[str, list[Item]]) -> tuple[str, ...]:
@@ -147,17 +197,16 @@ def _by(items: list[Item], what: str) -> dict[str, list[Item]]:
 
 
 def _draw(
-    manifest: Manifest,
+    material: Material,
     split: str,
     index: int,
     samples: int,
     snrs: Sequence[float],
     rng: np.random.Generator,
-    speech: dict[str, list[Item]],
-    labels: dict[str, list[Item]],
-    wanted: list[str],
+    wanted: Sequence[str],
 ) -> Mix:
     """What goes into a pair: a Mix whose `noisy` is the noise alone, of any level and length."""
+    manifest, speech, labels = material
     speakers = sorted(speech)
     weights = np.sqrt([sum(item.seconds for item in speech[name]) for name in speakers])
     speaker = speakers[int(rng.choice(len(speakers), p=weights / weights.sum()))]
