@@ -86,23 +86,32 @@ _PLACES = {
 }
 
 
-class _Quantize(ModuleType):
+class _Called(ModuleType):
+    # A folder that is a function as well, which is imported when it is called or asked about. What this class is cannot stand in a
+    # docstring: the text of its help is that of the function.
+
+    @property
+    def _function(self) -> "Any":
+        from importlib import import_module
+
+        name = self.__name__.rpartition(".")[2]
+        return getattr(import_module(f".tools.library.{name}", __name__), name)
+
     def __call__(self, *args: "Any", **kwargs: "Any") -> "Any":
-        """See `stapes.tools.library.quantize.quantize`."""
-        from .tools.library.quantize import quantize
+        return self._function(*args, **kwargs)
 
-        return quantize(*args, **kwargs)
+    @property
+    def __signature__(self) -> "Any":
+        from inspect import signature
+
+        return signature(self._function)
+
+    @property
+    def __doc__(self) -> str:  # type: ignore[override]
+        return f"{self.__name__}{self.__signature__}\n\n{self._function.__doc__}"
 
 
-class _Export(ModuleType):
-    def __call__(self, *args: "Any", **kwargs: "Any") -> "Any":
-        """See `stapes.tools.library.export.export`."""
-        from .tools.library.export import export
-
-        return export(*args, **kwargs)
-
-
-_CALLED = {"quantize": _Quantize, "export": _Export}
+_CALLED = ("quantize", "export")
 
 
 class _Root(ModuleType):
@@ -110,7 +119,7 @@ class _Root(ModuleType):
 
     def __setattr__(self, name: str, value: "Any") -> None:
         if name in _CALLED and type(value) is ModuleType:
-            value.__class__ = _CALLED[name]
+            value.__class__ = _Called
         super().__setattr__(name, value)
 
 

@@ -259,7 +259,7 @@ def _infer_config(state: Mapping[str, Tensor]) -> GruMaskConfig:
         bins, hidden = state["input_norm.weight"].shape[0], state["gru.weight_hh_l0"].shape[1]
     except (KeyError, IndexError):
         raise StapesError(
-            "no model_config, and the tensors are not those of the published network; "
+            "no model_config, and the tensors are not those of the published network, which begins with the LayerNorm input_norm; "
             "save it with its model_config ('model_state_dict' and 'model_config' in one dict)"
         ) from None
     layers = sum(name.startswith("gru.weight_hh_l") for name in state)

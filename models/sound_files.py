@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 import math
 import os
@@ -40,7 +41,7 @@ def float_to_q15(audio: np.ndarray) -> np.ndarray:
 
 def as_q15(path: str | os.PathLike[str], audio: np.ndarray) -> np.ndarray:
     """The samples of a file that `read_audio` gave -> int16; a warning says when they were not 16-bit, or too loud."""
-    subtype = soundfile.info(path).subtype
+    subtype = soundfile.info(os.fsencode(path)).subtype
     if subtype != "PCM_16":
         warnings.warn(f"{path}: {_WORDS.get(subtype, subtype)} samples converted to 16-bit", Remark, stacklevel=2)
     beyond = int(np.count_nonzero(np.abs(audio) > 1.0))
@@ -63,7 +64,8 @@ def read_audio(path: str | os.PathLike[str], most: int | None = None, rate: int 
     path = Path(path)
     _require_sound_file(path)
     try:
-        with soundfile.SoundFile(path) as file:
+        # A name need not be UTF-8, so libsndfile gets its bytes.
+        with soundfile.SoundFile(os.fsencode(path)) as file:
             own_rate, expected = file.samplerate, file.frames
             _require_rate(path, own_rate)
             if most is not None:
@@ -86,7 +88,7 @@ def probe_audio(path: str | os.PathLike[str]) -> None:
     path = Path(path)
     _require_sound_file(path)
     try:
-        info = soundfile.info(path)
+        info = soundfile.info(os.fsencode(path))
     except (soundfile.SoundFileError, RuntimeError) as error:
         raise _no_audio(path) from error
     _require_rate(path, info.samplerate)
@@ -155,12 +157,36 @@ def write_audio(path: str | os.PathLike[str], audio: np.ndarray, rate: int = SAM
     write_whole(path, audio_bytes(audio, rate=rate))
 
 
-def audio_bytes(audio: np.ndarray, kind: str = "WAV", rate: int = SAMPLE_RATE) -> bytes:
-    """(S,) float in [-1, 1) or int16 q15 -> a 16-bit mono file of `rate` Hz, of `kind` WAV or FLAC."""
+def audio_bytes(audio: np.ndarray, kind: str = "WAV", rate: int = SAMPLE_RATE, marked: bool = False) -> bytes:
+    """(S,) float in [-1, 1) or int16 q15 -> a 16-bit mono file of `rate` Hz, of `kind` WAV or FLAC.
+
+    With `marked` a comment holds the hash of the samples, so that `is_marked` knows the file again: in WAV behind the samples, in
+    FLAC, which has its comments in front, before them.
+    """
     samples_q15 = audio if audio.dtype == np.int16 else float_to_q15(audio)
     buffer = io.BytesIO()
-    soundfile.write(buffer, samples_q15, rate, subtype="PCM_16", format=kind)
+    with soundfile.SoundFile(buffer, "w", rate, 1, subtype="PCM_16", format=kind) as file:
+        if marked and kind == "FLAC":
+            file.comment = _mark(samples_q15)
+        file.write(samples_q15)
+        if marked and kind == "WAV":
+            file.comment = _mark(samples_q15)
     return buffer.getvalue()
+
+
+def _mark(samples_q15: np.ndarray) -> str:
+    return f"stapes sha256:{hashlib.sha256(samples_q15.astype('<i2').tobytes()).hexdigest()}"
+
+
+def is_marked(path: str | os.PathLike[str]) -> bool:
+    """Whether a sound file holds the samples that were written into it with `audio_bytes(..., marked=True)`."""
+    try:
+        with soundfile.SoundFile(os.fsencode(path)) as file:
+            if file.subtype != "PCM_16" or file.channels != 1:
+                return False
+            return bool(file.comment == _mark(file.read(dtype="int16")))
+    except (soundfile.SoundFileError, RuntimeError, MemoryError, ValueError):
+        return False
 
 
 def list_audio(paths: Iterable[str | os.PathLike[str]]) -> list[Path]:

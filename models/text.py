@@ -2,7 +2,15 @@
 
 from __future__ import annotations
 
+import os
 import re
+from collections.abc import Sequence
+from pathlib import Path
+
+# Of names that are told so many are; the others are counted.
+SHOWN = 4
+# A word longer than this is shortened where it is shown.
+LONGEST_WORD = 200
 
 _UNSEEN = re.compile(r"[^ -~]")
 
@@ -30,3 +38,32 @@ def printable(text: str) -> str:
     if text.isprintable():
         return text
     return _UNSEEN.sub(lambda match: match[0] if match[0].isprintable() else _number(match), text)
+
+
+def shortened(text: str) -> str:
+    """Text whose words of more than LONGEST_WORD characters are cut in the middle.
+
+    >>> shortened("a " + 300 * "b") == "a " + 98 * "b" + "..." + 98 * "b"
+    True
+    """
+    half = LONGEST_WORD // 2 - 2
+    return re.sub(rf"\S{{{LONGEST_WORD + 1},}}", lambda match: f"{match[0][:half]}...{match[0][-half:]}", text)
+
+
+def in_short(names: Sequence[str]) -> str:
+    """The first few of some names, and how many more there are.
+
+    >>> in_short(["a", "b", "c", "d", "e"])
+    'a, b, c, d and 1 more'
+    """
+    more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
+    return ", ".join(names[:SHOWN]) + more
+
+
+def file_name(path: Path) -> str:
+    r"""The name of a file as text that every document can hold: bytes that are no UTF-8 are written as numbers.
+
+    >>> print(file_name(Path("folder", "caf\udce9.wav")))
+    caf\xe9.wav
+    """
+    return os.fsencode(path.name).decode("utf-8", "backslashreplace")

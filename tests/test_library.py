@@ -5,7 +5,9 @@ from __future__ import annotations
 import dataclasses
 import doctest
 import importlib
+import inspect
 import json
+import pydoc
 import subprocess
 import sys
 from pathlib import Path
@@ -60,6 +62,17 @@ def test_a_folder_that_is_a_function_is_both_in_whatever_order_it_is_imported(im
     same = "; assert stapes.quantize is sys.modules['stapes.quantize']; print('torch' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", imports + both + same], capture_output=True, text=True, check=False)
     assert (done.returncode, done.stdout, done.stderr) == (0, "False\n", "")
+
+
+def test_a_folder_that_is_a_function_has_its_signature_and_its_help():
+    for name in ("quantize", "export"):
+        folder = getattr(library, name)
+        function = getattr(importlib.import_module(f"stapes.tools.library.{name}"), name)
+        assert inspect.signature(folder) == inspect.signature(function)
+        assert inspect.getdoc(folder).startswith(
+            f"stapes.{name}({next(iter(inspect.signature(function).parameters))}: "
+        )
+        assert function.__doc__.splitlines()[0] in pydoc.render_doc(folder)
 
 
 def test_every_name_is_there_and_an_unknown_one_is_not():
@@ -278,3 +291,11 @@ def test_a_front_end_may_be_the_table_of_one(tmp_path, recording):
         network, tmp_path / "bundle", front_end={"features": "log", "xi_min_db": -20.0}, calibration=recording
     )
     assert made.bundle.sound_path == with_front_end(config.sound_path(), {"xi_min_db": -20.0})
+
+
+def test_an_empty_name_is_no_place_to_write(tmp_path, bundle, published, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for write in (lambda: library.quantize(published, ""), lambda: library.export(bundle, "")):
+        with pytest.raises(library.StapesError, match="an empty name is no path"):
+            write()
+    assert not list(tmp_path.iterdir())

@@ -282,6 +282,8 @@ def written_files(folder: Path) -> dict[str, str]:
 def load_bundle(folder: str | os.PathLike[str]) -> Bundle:
     """Open a bundle; raises StapesError when it is none, of another format, or changed since it was made."""
     folder = given_path(folder, "a bundle")
+    if folder.is_file():
+        raise StapesError(f"{folder}: is a file; the bundle, which is a folder, comes first")
     if not folder.is_dir():
         raise StapesError(f"{folder}: no such folder; make a bundle with: stapes quantize CHECKPOINT -o {folder}")
     path = folder / MANIFEST
@@ -304,6 +306,12 @@ def load_bundle(folder: str | os.PathLike[str]) -> Bundle:
     with _told_of(folder / "float.onnx"):
         require_float_network(contents["float.onnx"], graph)
     return Bundle(folder, graph, recipe, sound_path, manifest)
+
+
+def refuse_inside(bundle: Bundle, output: Path) -> None:
+    """Raise StapesError for an output in the folder of a bundle, which is sealed."""
+    if Path(os.path.realpath(output)).is_relative_to(os.path.realpath(bundle.folder)):
+        raise StapesError(f"{output}: lies in the bundle {bundle.folder}, which is sealed; give another output")
 
 
 def opened(bundle: Bundle | str | os.PathLike[str]) -> Bundle:

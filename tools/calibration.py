@@ -11,15 +11,17 @@ from pathlib import Path
 
 import numpy as np
 
+from ..firmware_sim.compare import sha256_of
 from ..models.audio import SoundPath
 from ..models.audio.wiring import wire
 from ..models.errors import Remark, StapesError
 from ..models.pipeline import FloatPipeline
 from ..models.sound_files import SUFFIXES, as_q15, list_audio, probe_audio, q15_to_float, read_audio
+from ..models.text import file_name, in_short
 from ..quantize.calibrate import MAX_FRAMES
 from ..quantize.onnx_reader import StreamingOnnx
 from .arrays import read_npz
-from .audio_files import CALIBRATION
+from .audio_files import CALIBRATION, sound_batch
 
 Sequences = list[dict[str, np.ndarray]]
 
@@ -27,6 +29,11 @@ Sequences = list[dict[str, np.ndarray]]
 MOST_PADDED_FRAMES = 2 * MAX_FRAMES
 # Frames with sound in them, where no stage of the path asks for more.
 LEAST_FRAMES = 29
+# What to do about a network that names no front end.
+WAYS = (
+    "give --front-end FILE.toml for an audio network, "
+    "or --calibration FRAMES.npz with one array (frames, values) for each input"
+)
 
 
 @dataclass(frozen=True)
@@ -54,7 +61,7 @@ class Calibration:
 
 
 def read_calibration(
-    paths: list[Path],
+    given: list[Path | np.ndarray],
     sound_path: SoundPath | None,
     source: StreamingOnnx,
     vector_samples: int,
@@ -63,25 +70,33 @@ def read_calibration(
 ) -> Calibration:
     """The calibration data of a network, by default the clips that come along; at most MAX_FRAMES frames, in the order of the files.
 
-    `label` is what the network is called, `hears` how a network without an audio path is fed. Raises StapesError before any work: files that cannot be read, are silent or too short, or do not fit the network.
+    `given` are files, folders, and samples (S,) at the rate of the path, int16 or float in [-1, 1). `label` is what the network is called, `hears` how a network without an audio path is fed. Raises StapesError before any work: files that cannot be read, are silent or too short, or do not fit the network.
     """
+    paths = [path for path in given if isinstance(path, Path)]
     frames = [path for path in paths if path.suffix.lower() == ".npz" and path.is_file()]
     if sound_path is not None:
         hears = _through(sound_path, source)
     if hears is None or (sound_path is None and frames):
+        if len(paths) < len(given):
+            raise StapesError(f"calibration: samples, but {label} names no front end: {WAYS}")
         return _frames(paths, source, label)
     for path in frames:
         raise StapesError(f"{path}: frames, but this network has an audio path; give recordings with --calibration")
-    found = list_audio(paths or [CALIBRATION])
-    for path in found:
-        probe_audio(path)
     hop = hears.hop
+    found: list[Path | np.ndarray] = []
+    for sound in given or [CALIBRATION]:
+        found += [sound_batch(sound, hears.rate).audio_q15[0]] if isinstance(sound, np.ndarray) else list_audio([sound])
+    for sound in found:
+        if isinstance(sound, Path):
+            probe_audio(sound)
     rows = _recordings(found, hop, hears.rate)
     heard = ((sound_path.startup_frames if sound_path is not None else 0) or LEAST_FRAMES) * hop
     if sum(np.count_nonzero(row) for row in rows) < heard:
+        seconds = sum(map(len, rows)) / hears.rate
+        remedy = "audio with sound in it" if seconds >= 1 else "audio of at least one second"
+        told = in_short([_label(sound) for sound in found[: len(rows)]])
         raise StapesError(
-            f"calibration: the audio is next to nothing but silence in its first {sum(map(len, rows)) / hears.rate:.0f} s; "
-            "give audio of at least one second"
+            f"calibration: next to nothing but silence in the {seconds:.1f} s of {told} that are used; give {remedy}"
         )
     sequences = []
     for group in _groups(rows, hop):
@@ -96,7 +111,7 @@ def read_calibration(
     longest = max(len(row) for row in rows)
     first = np.zeros((1, min(longest, vector_samples)), np.int16)
     first[0, : len(rows[0])] = rows[0][: first.shape[1]]
-    return Calibration(sequences, [(path.name, _sha256(path)) for path in found], first)
+    return Calibration(sequences, [_origin(sound) for sound in found], first)
 
 
 def _through(sound_path: SoundPath, source: StreamingOnnx) -> Hears:
@@ -110,27 +125,37 @@ def _through(sound_path: SoundPath, source: StreamingOnnx) -> Hears:
     return Hears(sound_path.sample_rate, sound_path.hop, features)
 
 
-def _recordings(paths: list[Path], hop: int, rate: int) -> list[np.ndarray]:
+def _label(sound: Path | np.ndarray) -> str:
+    return str(sound) if isinstance(sound, Path) else "samples in memory"
+
+
+def _origin(sound: Path | np.ndarray) -> tuple[str, str]:
+    """What the manifest says of a recording: its name, and the hash of the file, or of the samples that were given as an array."""
+    if isinstance(sound, Path):
+        return file_name(sound), _sha256(sound)
+    return _label(sound), sha256_of(sound)
+
+
+def _recordings(found: list[Path | np.ndarray], hop: int, rate: int) -> list[np.ndarray]:
     """int16 (S,) at `rate` Hz each, until MAX_FRAMES hops are there; a note says what was not used."""
     rows: list[np.ndarray] = []
     left = MAX_FRAMES
-    for path in paths:
+    for sound in found:
         if left == 0:
             break
-        audio = read_audio(path, most=(left + 1) * hop, rate=rate)
-        row = as_q15(path, audio)
+        row = as_q15(sound, read_audio(sound, most=(left + 1) * hop, rate=rate)) if isinstance(sound, Path) else sound
         if len(row) // hop > left:
             row = row[: left * hop]
             warnings.warn(
-                f"{path}: calibration uses its first {len(row) / rate:.0f} s, {MAX_FRAMES} frames in all are enough",
+                f"{_label(sound)}: calibration uses its first {len(row) / rate:.0f} s, {MAX_FRAMES} frames in all are enough",
                 Remark,
                 stacklevel=3,
             )
         rows.append(row)
         left -= len(row) // hop
-    if len(rows) < len(paths):
+    if len(rows) < len(found):
         warnings.warn(
-            f"calibration: {MAX_FRAMES} frames are enough; {len(paths) - len(rows)} of {len(paths)} files were not used",
+            f"calibration: {MAX_FRAMES} frames are enough; {len(found) - len(rows)} of {len(found)} files were not used",
             Remark,
             stacklevel=3,
         )
@@ -163,27 +188,25 @@ def _sha256(path: Path) -> str:
 
 def _frames(paths: list[Path], source: StreamingOnnx, label: str) -> Calibration:
     """Frames of a network that has no audio path, from .npz files with one array (T, ...) an input."""
-    ways = (
-        "give --front-end FILE.toml for an audio network, "
-        "or --calibration FRAMES.npz with one array (frames, values) for each input"
-    )
     if not paths:
-        raise StapesError(f"{label}: names no front end: {ways}")
+        raise StapesError(f"{label}: names no front end: {WAYS}")
     sequences = []
     for path in paths:
         if path.is_dir() or path.suffix.lower() in SUFFIXES:
-            raise StapesError(f"{path}: recordings, but {label} names no front end: {ways}")
+            raise StapesError(f"{path}: recordings, but {label} names no front end: {WAYS}")
         if not path.is_file():
             raise StapesError(f"{path}: no such file; check the path")
         remedy = f"write the arrays {', '.join(source.inputs)} with numpy.savez"
         arrays = read_npz(path, str(path), remedy, source.inputs)
         for name, array in arrays.items():
             size = math.prod(source.shapes[name])
-            if array.ndim == 0 or len(array) == 0 or array[0].size != size:
+            if array.ndim and not len(array):
+                raise StapesError(f"{path}: array {name!r} holds no frames; {remedy}")
+            if array.ndim == 0 or array[0].size != size:
                 raise StapesError(f"{path}: array {name!r} has shape {array.shape}, not (frames, {size}); {remedy}")
             if not np.isfinite(array).all():
                 raise StapesError(f"{path}: array {name!r} holds NaN or infinity; {remedy}")
         if len({len(array) for array in arrays.values()}) != 1:
             raise StapesError(f"{path}: the arrays have different numbers of frames; {remedy}")
         sequences.append({name: np.asarray(array, np.float32) for name, array in arrays.items()})
-    return Calibration(sequences, [(path.name, _sha256(path)) for path in paths], np.zeros((1, 0), np.int16))
+    return Calibration(sequences, [_origin(path) for path in paths], np.zeros((1, 0), np.int16))

@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from rich.text import Text
 
-from ..models.text import printable
+from ..models.text import printable, shortened
 
 
 class PlainConsole(Console):
@@ -26,7 +26,7 @@ class PlainConsole(Console):
 
     def render_str(self, text: str, **options: Any) -> Text:
         """What every text passes on its way to the terminal."""
-        return super().render_str(printable(text), **options)
+        return super().render_str(printable(shortened(text)), **options)
 
 
 console = PlainConsole(width=None if Console().is_terminal else 120)

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
+
+import numpy as np
 
 from ..models.errors import StapesError
 
@@ -18,6 +20,18 @@ def given_paths(paths: str | os.PathLike[str] | Iterable[str | os.PathLike[str]]
     return [given_path(path, "recordings") for path in (several if isinstance(several, Iterable) else [several])]
 
 
+def given_sounds(
+    sounds: str | os.PathLike[str] | np.ndarray | Sequence[str | os.PathLike[str] | np.ndarray],
+) -> list[Path | np.ndarray]:
+    """Recordings as functions of the library take them: one or several, paths or arrays of samples; raises StapesError for others."""
+    if isinstance(sounds, np.ndarray):
+        return [sounds]
+    if isinstance(sounds, list | tuple):
+        return [sound if isinstance(sound, np.ndarray) else given_path(sound, "recordings") for sound in sounds]
+    others: Any = sounds
+    return [*given_paths(others)]
+
+
 def given_path(value: object, of: str) -> Path:
     """A path that a function of the library was given; raises StapesError for a value of another type.
 
@@ -26,6 +40,8 @@ def given_path(value: object, of: str) -> Path:
     """
     if not isinstance(value, str | os.PathLike):
         raise StapesError(f"a {type(value).__name__} is no path of {of}; give a str or a pathlib.Path")
+    if not os.fspath(value):
+        raise StapesError(f"an empty name is no path of {of}; give a name")
     return Path(value)
 
 

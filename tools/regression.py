@@ -14,8 +14,6 @@ REFERENCE = "numpy"
 UNLOCKED = "not locked"
 # A lock is there, and some of what was run is not in it.
 INCOMPLETE = "incomplete"
-# Of names that are told so many are; the others are counted.
-SHOWN = 4
 
 
 @dataclass
@@ -125,13 +123,3 @@ def settle_lock(bundle: Bundle, whole: Output, outputs: Sequence[Output], report
     report.not_locked = [output.label for output in held if output.key not in lock]
     report.changed = [output.label for output in held if lock.get(output.key, output.value) != output.value]
     report.locked = "differs" if report.changed else INCOMPLETE if report.not_locked else "equal"
-
-
-def in_short(names: Sequence[str]) -> str:
-    """The first few of some names, and how many more there are.
-
-    >>> in_short(["a", "b", "c", "d", "e"])
-    'a, b, c, d and 1 more'
-    """
-    more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
-    return ", ".join(names[:SHOWN]) + more

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 
 from ...models.errors import StapesError
-from .text import is_identifier
+from .text import is_identifier, is_keyword
 
 # So many letters of a name tell in C99 (5.2.4.1), and an Arduino library has no longer one.
 LONGEST = 63
@@ -26,7 +26,7 @@ _HEADERS = """
     ttyent ucontext ulimit unistd utime utmp utmpx values varargs wait wordexp xlocale
     cpuid emmintrin immintrin mmintrin xmmintrin x86intrin mm_malloc unwind tmmintrin float16
     conio windows
-    cpu device board config version soc autoconf kernel init main hal pins linker devicetree ztest fatal_error
+    cpu device board config version soc autoconf kernel init hal pins linker devicetree ztest fatal_error
     wstring wprogram wiring wiring_private wiring_digital wiring_analog print printable stream server client udp
     ipaddress binary wcharacter hardwareserial tone interrupt avr core_pins usb_serial imxrt spi wire eeprom audio
     audiostream pgmspace new itoa
@@ -34,7 +34,7 @@ _HEADERS = """
 # Lower-case macros of compilers and libraries, and words that the generated files use.
 _WORDS = """
     unix linux i386 sun vax mips sparc arm stdin stdout stderr eof null nan inf true false
-    simulated_dma runtime wav startup
+    simulated_dma runtime wav startup main
 """
 # Targets and variables of CMake and Make, libraries of the linker, words of YAML that are no text.
 _BUILDING = """
@@ -49,7 +49,7 @@ _FUNCTIONS = "sem mtx cnd"
 _WINDOWS = "con prn aux nul com0 com1 com2 com3 com4 com5 com6 com7 com8 com9 lpt0 lpt1 lpt2 lpt3 lpt4 lpt5 lpt6 lpt7 lpt8 lpt9"
 _TAKEN = {
     **dict.fromkeys(_HEADERS.split(), "is the name of a header that a firmware may include"),
-    **dict.fromkeys(_WORDS.split(), "is a word of C or of the generated files"),
+    **dict.fromkeys(_WORDS.split(), "is a reserved word of C or of the generated files"),
     **dict.fromkeys(_BUILDING.split(), "is a word of the build systems"),
     **dict.fromkeys(_FUNCTIONS.split(), "begins functions of other libraries"),
     **dict.fromkeys(_WINDOWS.split(), "cannot be the name of a file on Windows"),
@@ -62,6 +62,8 @@ def fault(name: str) -> str | None:
     >>> fault("gru_mask"), fault("STDINT")
     (None, 'is the name of a header that a firmware may include')
     """
+    if is_keyword(name):
+        return "is a reserved word"
     if not is_identifier(name):
         return "is no C identifier"
     if len(name) > LONGEST:
@@ -69,7 +71,7 @@ def fault(name: str) -> str | None:
     small = name.lower()  # as macros and some file systems do not tell letters apart
     if small.startswith(_PREFIXES):
         return "begins like the names of a runtime, a library or a platform"
-    return _TAKEN.get(small) or (None if is_identifier(small) else "is a word of C")
+    return _TAKEN.get(small) or (None if is_identifier(small) else "is a reserved word")
 
 
 def require_name(name: str, what: str, remedy: str = "use letters, digits and underscores, such as gru_mask") -> None:

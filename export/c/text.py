@@ -49,6 +49,11 @@ def is_identifier(text: str) -> bool:
     return re.fullmatch(r"[A-Za-z][A-Za-z0-9_]*", text, re.ASCII) is not None and text not in _KEYWORDS
 
 
+def is_keyword(text: str) -> bool:
+    """Whether a text is a word of C or C++, which names nothing else."""
+    return text in _KEYWORDS
+
+
 def identifier(text: str) -> str:
     """A C identifier that a reader recognises.
 

@@ -26,7 +26,8 @@ def wire(sound_path: SoundPath, inputs: Mapping[str, int], outputs: Mapping[str,
     A quantity that names no tensor is the only input or output. Raises StapesError for an input that nobody feeds, for a tensor
     that the network does not have, and for another size.
     """
-    fed = _matched(sound_path, sound_path.given, inputs, "input")
+    state = f"; or, if one is a state, name its output with --state INPUT=OUTPUT; outputs are {', '.join(outputs)}"
+    fed = _matched(sound_path, sound_path.given, inputs, "input", state)
     for name in inputs:
         if name not in fed:
             raise StapesError(f"no stage of this front end feeds the network's input {name!r}; {RETRAIN}")
@@ -34,7 +35,7 @@ def wire(sound_path: SoundPath, inputs: Mapping[str, int], outputs: Mapping[str,
 
 
 def _matched(
-    sound_path: SoundPath, ends: tuple[Quantity, ...], sizes: Mapping[str, int], what: str
+    sound_path: SoundPath, ends: tuple[Quantity, ...], sizes: Mapping[str, int], what: str, besides: str = ""
 ) -> dict[str, Quantity]:
     found: dict[str, Quantity] = {}
     told = ", ".join(sizes) or "none"
@@ -42,7 +43,7 @@ def _matched(
         if not quantity.tensor and len(sizes) != 1:
             raise StapesError(
                 f"this front end takes a network of one {what} besides its states, this one has {len(sizes)}: {told}; name one "
-                f"with {what} = 'NAME' in the stage of {quantity.name}"
+                f"with {what} = 'NAME' in the stage of {quantity.name}{besides if sizes else ''}"
             )
         name = quantity.tensor or next(iter(sizes))
         if name not in sizes:

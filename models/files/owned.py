@@ -25,6 +25,14 @@ LIST = ".stapes"
 # Of a name in a list, far beyond what is written.
 _LONGEST = 1024
 _FORMAT = 1
+# What lies in a folder, by the first word of the part of it that was written.
+_WRITTEN = {
+    **dict.fromkeys(("c", "tflite", "onnx", "vectors", "package"), "an export"),
+    "simulate": "sound",
+    "evaluate": "a report",
+    "demo": "a demo",
+    "mix": "mixed recordings",
+}
 # Folder -> name -> SHA-256 of what was written there, as a file of the folder's own kind says it; {} where it is another folder.
 Known = Callable[[Path], Mapping[str, str]]
 
@@ -197,6 +205,14 @@ def _require_ours(folder: Path, names: Mapping[str, bytes | None], known: Known 
     """Raise StapesError for a file that would be replaced and was not written here, or has been changed since."""
     hashes = _hashes(folder, known)
     strange = [name for name in sorted(os.listdir(folder)) if not _is_left_over(name)]
+    if alone and not hashes and LIST in strange:
+        listed = _List.read(folder)
+        told = " and ".join(
+            dict.fromkeys(_WRITTEN.get(part.split()[0] if part else "", "files") for part in listed.parts)
+        )
+        raise StapesError(
+            f"{folder}: holds {told or 'files'} that stapes wrote ({len(listed.hashes)} files); give another folder"
+        )
     if alone and not hashes and strange:
         raise StapesError(
             f"{folder / strange[0]}: not written by stapes; the folder holds other files; give a new folder or empty it"

@@ -51,7 +51,7 @@ def check_place_of_folder(path: Path) -> None:
     """Raise StapesError where a folder cannot be made or written to at `path`. Nothing is changed."""
     if os.path.lexists(path) and not path.is_dir() and (path.exists() or is_special(path)):
         raise StapesError(f"{path}: is a file; give the name of a folder")
-    _require_room(path / "file")
+    _require_room(path / "file", path)
 
 
 def require_writable(path: Path) -> None:
@@ -72,8 +72,8 @@ def _refuse_inputs(path: Path, inputs: Iterable[Path]) -> None:
         raise StapesError(f"{path}: is an input and would be overwritten; give another output")
 
 
-def _require_room(path: Path) -> None:
-    """The nearest folder above that is there lets files be made in it."""
+def _require_room(path: Path, told: Path | None = None) -> None:
+    """The nearest folder above that is there lets files be made in it; `told` is named in place of the path."""
     for step in path.parents:
         if step.name == ".." and not step.exists():
             raise StapesError(
@@ -87,7 +87,9 @@ def _require_room(path: Path) -> None:
     if not above.is_dir():
         raise StapesError(f"{above}: is a file, so nothing can be written below it; choose another output")
     if not os.access(above, os.W_OK | os.X_OK):
-        raise StapesError(f"{path}: cannot be written (Permission denied); check the folder {above} and its rights")
+        raise StapesError(
+            f"{told or path}: cannot be written (Permission denied); check the folder {above} and its rights"
+        )
 
 
 def cannot_write(path: Path, error: OSError) -> StapesError:

@@ -43,6 +43,7 @@ def test_an_output_that_no_stage_asks_for_stays_unread():
     ("path", "sizes", "message"),
     [
         (named("spectrum"), SIZES, "one output besides its states, this one has 2: mask, lsnr; name one with output = 'NAME'"),
+        (named("", "mask"), ({"a": 1, "b": 1}, SIZES[1]), "has 2: a, b; name one with input = 'NAME' in the stage of features_q20; or, if one is a state, name its output with --state INPUT=OUTPUT; outputs are mask, lsnr"),
         (named("", "mask"), ({}, SIZES[1]), "one input besides its states, this one has 0: none"),
         (named("spectrum", "mask"), ({"erb": 32, "spectrum": 195}, SIZES[1]), "no stage of this front end feeds the network's input 'erb'"),
         (named("spec", "mask"), SIZES, "names the input 'spec', which the network has not: spectrum"),

@@ -1,6 +1,8 @@
 """Audio as users have it: converted with a word, or refused with the remedy; never a wrong result, never half a folder."""
 
 import json
+import os
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -9,6 +11,7 @@ import soundfile
 import soxr
 from stapes.models.sound_files import float_to_q15, read_audio
 from stapes.tools.audio import DEMO
+from stapes.tools.bundle import load_bundle
 from stapes.tools.engines import make_engine
 
 from tests.machine import require
@@ -284,6 +287,22 @@ def test_a_folder_without_audio(stapes, bundle, published, tmp_path, command):
         assert (
             "no such" in stapes(command, *[tmp_path / "absent" if a == folder else a for a in arguments[command]]).error
         )
+
+
+def test_a_name_that_is_no_utf_8_is_a_name_like_others(stapes, bundle, published, few_clips, tmp_path):
+    name = os.fsdecode(b"caf\xe9.wav")
+    (tmp_path / "in").mkdir()
+    try:
+        shutil.copy(few_clips[0], tmp_path / "in" / name)
+    except OSError:
+        pytest.skip("this disk takes only names in UTF-8")
+    done = stapes("simulate", bundle.folder, tmp_path / "in", "-o", tmp_path / "out", "--engine", "numpy")
+    assert (done.code, done.stderr) == (0, "")
+    assert soundfile.info(os.fsencode(tmp_path / "out" / name)).frames == 32_000
+    done = stapes("quantize", published, "-o", tmp_path / "bundle", "--calibration", tmp_path / "in")
+    assert done.code == 0, done
+    (told,) = load_bundle(tmp_path / "bundle").manifest["calibration"]["files"]
+    assert told["file"] == "caf\\xe9.wav"
 
 
 def test_one_sample_and_silence_do_not_calibrate(stapes, published, tmp_path):

@@ -99,6 +99,21 @@ def test_a_folder_that_holds_other_files(refused, tmp_path, command):
     assert "the folder holds other files; give a new folder or empty it" in refused(command, tmp_path / "out")
 
 
+def test_a_folder_of_another_command_is_told_as_what_it_is(stapes, refused, bundle, tmp_path):
+    assert stapes("export", bundle.folder, "-o", tmp_path / "out", "--to", "tflite").code == 0
+    assert "out: holds an export that stapes wrote (1 files); give another" in refused("quantize", tmp_path / "out")
+
+
+@pytest.mark.parametrize("command", ["export", "export tflite", "export package", "simulate", "simulate folder"])
+def test_nothing_is_written_into_the_bundle_that_it_is_made_of(refused, bundle, command):
+    for place in (bundle.folder / "out.wav", bundle.folder / "sub" / "out.wav"):
+        assert f"lies in the bundle {bundle.folder}, which is sealed" in refused(command, place)
+
+
+def test_a_folder_of_recordings_does_not_become_a_sound_file(refused, tmp_path):
+    assert "out.wav: looks like a file" in refused("simulate folder", tmp_path / "out.wav")
+
+
 def test_a_file_of_somebody_else_is_not_taken_for_exported_code(refused, bundle, tmp_path):
     (tmp_path / "out").mkdir()
     (tmp_path / "out" / f"{bundle.name}.c").write_text("int main(void) { return 0; }")
@@ -129,11 +144,12 @@ def test_a_name_that_is_too_long(refused, tmp_path, command):
 def test_a_full_disk_leaves_nothing(refused, tmp_path, command, size):
     if command.startswith("simulate") and size == 100_000:
         size = 15_000  # of 16,044
+    name = "out" if command == "simulate folder" else "out.wav"
     with largest_file(size):
-        error = refused(command, tmp_path / "new" / "out.wav")
+        error = refused(command, tmp_path / "new" / name)
     assert "cannot be written (File too large)" in error
-    assert ".out.wav." not in error
-    assert str(tmp_path / "new" / "out.wav") in error
+    assert f".{name}." not in error
+    assert str(tmp_path / "new" / name) in error
 
 
 @pytest.mark.parametrize("command", ["export", "export tflite", "simulate"])
@@ -224,6 +240,11 @@ def test_the_folder_one_is_in_is_written_to_where_it_is(stapes, arguments, tmp_p
             ("export", "a", "-o", "b", "--package", "cmake", "--to", "onnx"),
             "--package cmake wraps the C; leave out --to onnx",
         ),
+        (("inspect", "a", "--instructions-per-cycle", "1"), "give --device too"),
+        (("quantize", __file__, "-o", "b", "--name", "main"), "--name 'main' is a reserved word"),
+        (("quantize", __file__, "-o", "b", "--name", "int"), "--name 'int' is a reserved word"),
+        (("quantize", __file__, "-o", "b", "--name", ""), "--name '' is no C identifier"),
+        (("simulate", __file__, "a", "-o", "b.wav"), "is a file; the bundle, which is a folder, comes first"),
         (("evaluate", "a", "--jobs", "many", "--json"), "'--jobs'"),
         (("evaluate", "a", "--jobs", "-1", "--json"), "'--jobs'"),
         (("corpus",), "Missing command; see: stapes corpus --help"),

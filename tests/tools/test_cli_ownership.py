@@ -118,6 +118,32 @@ def test_simulated_sound_follows_links_and_leaves_other_files(stapes, bundle, cl
     assert (tmp_path / "enhanced" / "clip.wav").read_bytes() == b"mine"
 
 
+@pytest.mark.parametrize("suffix", ["wav", "flac"])
+def test_a_sound_file_is_replaced_only_as_long_as_it_is_what_was_written(stapes, bundle, clip, tmp_path, suffix):
+    out = tmp_path / f"out.{suffix}"
+    line = ("simulate", bundle, clip, "--engine", "numpy", "-o", out)
+    assert stapes(*line).code == 0
+    written = out.read_bytes()
+    assert stapes(*line, "--align").code == 0
+    assert stapes(*line).code == 0
+    assert out.read_bytes() == written
+    samples, rate = soundfile.read(out, dtype="int16")
+    with soundfile.SoundFile(out) as file:
+        comment = file.comment
+    samples[100] ^= 1
+    for kept in ("", comment):  # a recording of the user's, and an output that was edited and kept its comment
+        with soundfile.SoundFile(out, "w", rate, 1, subtype="PCM_16") as file:
+            if kept:
+                file.comment = kept
+            file.write(samples)
+        before = out.read_bytes()
+        assert f"{out}: exists and was not written by stapes, or was changed since" in stapes(*line).error
+        assert out.read_bytes() == before
+    out.write_bytes(b"")
+    assert stapes(*line).code == 0
+    assert out.read_bytes() == written
+
+
 def test_sound_goes_to_standard_output_alone(bundle, clip, tmp_path):
     command = [
         sys.executable,

@@ -33,6 +33,14 @@ def test_a_hostile_name_is_shown_as_text(thing):
     assert not any(line.startswith("stapes:") for line in text.splitlines())
 
 
+def test_a_very_long_word_is_cut_in_the_middle():
+    text = shown(f"begin {'a' * 5000}z: end")
+    assert text.startswith("begin aaa")
+    assert text.rstrip().endswith("z: end")
+    assert "a...a" in text
+    assert len(text) < 230
+
+
 def test_a_styled_text_keeps_its_style():
     assert "\x1b[31m" in shown(Text("a", style="red"))
 

@@ -81,7 +81,7 @@ MANIFESTS = {
     "lines for a format": (put("format", "\x1b[31m\n"), r"bundle format '\x1b[31m\n'"),
     "number for a name": (put("name", 3), "name is 3; it must be text"),
     "C that runs": (put("name", "x; system()"), "no C identifier"),
-    "a word of C": (put("name", "while"), "no C identifier"),
+    "a word of C": (put("name", "while"), "reserved word"),
     "lines in the version": (put("version", "1\n#error"), "version is"),
     "other inputs": (put("inputs", ["x"]), "inputs are not those of model.tflite"),
     "other states": (put("states", [["h0", "h1_out"]]), "states are not those of model.tflite"),

@@ -32,8 +32,12 @@ def inspect(
         ),
     ] = Processor.cortex_m7,
     instructions_per_cycle: Annotated[
-        float, typer.Option(help="With --device: what the time and the load at a clock assume; 2 at most.")
-    ] = INSTRUCTIONS_PER_CYCLE,
+        float | None,
+        typer.Option(
+            help="With --device: what the time and the load at a clock assume; 2 at most. "
+            f"Default: {INSTRUCTIONS_PER_CYCLE:g}."
+        ),
+    ] = None,
     json: Annotated[bool, typer.Option("--json", help="Machine-readable result on standard output.")] = False,
 ) -> None:
     """Show operators, scales, multiply-accumulates, flash, RAM, latency, saturation, and where the .tflite runs.

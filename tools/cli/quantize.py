@@ -45,7 +45,9 @@ def quantize(
             help="A state of an ONNX file: the output that is this input in the next frame. Once for each; default: found by wiring and names.",
         ),
     ] = None,
-    name: Annotated[str, typer.Option(help="Name in the C code; a C identifier. Default: from the file name.")] = "",
+    name: Annotated[
+        str | None, typer.Option(help="Name in the C code; a C identifier. Default: from the file name.")
+    ] = None,
     proof: Annotated[bool, typer.Option(help="Print the overflow proof, operator by operator.")] = False,
 ) -> None:
     """Quantise a network and write a bundle: integer graph, float graph, recipe, manifest and golden vectors.

@@ -12,6 +12,7 @@ from ...models.errors import StapesError
 from ...quantize.proof import prove
 from ..bundle import Bundle, load_bundle
 from ..console import console, print_json
+from ..defaults import INSTRUCTIONS_PER_CYCLE
 from ..device_report import print_device
 from ..library.inspect import inspect as inspect_bundle
 from ..proof_table import overflow_words, proof_table
@@ -28,15 +29,18 @@ def inspect(
     device: bool,
     compare: Path | None,
     target: Processor,
-    instructions_per_cycle: float,
+    instructions_per_cycle: float | None,
     json: bool,
 ) -> None:
     """The command, whose options stand in `tools.cli.inspect`."""
+    if instructions_per_cycle is not None and not device:
+        raise StapesError("--instructions-per-cycle is of the time on the device: give --device too")
     opened = load_bundle(bundle)
     if compare is not None and not device:
         raise StapesError("--compare sets two bundles side by side on the device: give --device too")
     if device:
-        _inspect_device([opened, *([load_bundle(compare)] if compare else [])], instructions_per_cycle, target, json)
+        assumed = INSTRUCTIONS_PER_CYCLE if instructions_per_cycle is None else instructions_per_cycle
+        _inspect_device([opened, *([load_bundle(compare)] if compare else [])], assumed, target, json)
         return
     document = inspect_bundle(opened, target=target).to_json()
     if json:

@@ -24,7 +24,7 @@ def quantize(
     calibration: list[Path] | None,
     front_end: Path | None,
     states: list[str] | None,
-    name: str,
+    name: str | None,
     proof: bool,
 ) -> None:
     """The command, whose options stand in `tools.cli.quantize`."""

@@ -7,10 +7,11 @@ from pathlib import Path
 import typer
 from rich.table import Table
 
+from ...models.text import in_short
 from ..console import console, print_json
 from ..library.regress import regress as regress_bundle
 from ..network_regression import GOLDEN
-from ..regression import REFERENCE, UNLOCKED, Report, in_short
+from ..regression import REFERENCE, UNLOCKED, Report
 
 
 def regress(

@@ -19,7 +19,7 @@ from ...export.targets import Target as Processor
 from ...firmware_sim.cmsis_dsp import sources
 from ...models.errors import StapesError
 from ...models.files import check_folder, write_folder
-from ..bundle import Bundle, opened
+from ..bundle import Bundle, opened, refuse_inside
 from ..given import given, given_path
 from ..targets import Package, Target
 
@@ -67,8 +67,9 @@ def export(
     if processor is not CORTEX_M7 and product is not Target.c:
         raise StapesError(f"--target {target} chooses the kernels of the C; leave it out with --to {product}")
     folder = given_path(output, "a folder")
-    check_folder(folder)
     of = opened(bundle)
+    refuse_inside(of, folder)
+    check_folder(folder)
     if kind is not None:
         files = write_package(of, folder, kind, processor)
     elif product is Target.c:

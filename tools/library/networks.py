@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import warnings
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -15,12 +16,13 @@ from ...models import checkpoint as checkpoints
 from ...models import deepfilternet
 from ...models.audio import SoundPath, from_front_end, read_sound_path
 from ...models.audio.wiring import wire
-from ...models.errors import StapesError
+from ...models.errors import Remark, StapesError
 from ...models.gru_mask import GruMask
 from ...models.gtcrn import Gtcrn
 from ...models.gtcrn.official_onnx import is_gtcrn
 from ...models.onnx_export import FRONT_END_KEY, STAGES_KEY, to_proto
 from ...models.schema import parse_json, read_toml
+from ...models.text import file_name
 from ...quantize.audio import path_params
 from ...quantize.onnx_reader import (
     OnnxFile,
@@ -82,7 +84,7 @@ def named(network: Network) -> Named:
         return Named(str(path), path.resolve().name, deepfilternet.NAME)
     if not path.is_file():
         raise StapesError(f"{path}: no such file; give a checkpoint (.pt, .pth, .tar) or a streaming .onnx file")
-    return Named(str(path), path.name, free_name(path.stem))
+    return Named(str(path), file_name(path), free_name(path.stem))
 
 
 def read_network(network: Network, model: str, states: list[str]) -> Read:
@@ -157,19 +159,25 @@ def front_end_of(source: StreamingOnnx, given: SoundPath | Path | None, label: s
 
     `given` takes the place of the network's own. Raises StapesError for one that does not fit.
     """
+    network = label
     key = next((key for key in (STAGES_KEY, FRONT_END_KEY) if source.metadata.get(key)), None)
     try:
         if isinstance(given, SoundPath):
             sound_path = given
         elif given is not None:
             label = str(given)
-            sound_path = read_sound_path(read_toml(given, "its keys are those of a front end, such as hop = 64"))
+            document = read_toml(given, "its keys are those of a front end, such as hop = 64")
+            if not document:
+                warnings.warn(f"{given}: holds no settings; all take their defaults", Remark, stacklevel=3)
+            sound_path = read_sound_path(document)
         elif key is not None:
             stored = parse_json(source.metadata[key], f"metadata {key!r}", "export the model again")
             sound_path = SoundPath.from_tables(stored) if key == STAGES_KEY else from_front_end(stored)
         else:
             return None
         path_params(sound_path)
+        if isinstance(given, Path):
+            label = f"{network} with {label}"
         wire(sound_path, *source.sizes)
     except StapesError as error:
         message = str(error)

@@ -10,6 +10,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from ...export.c.names import require_name
 from ...export.tflite import to_bytes
 from ...firmware_sim.engines.float_engine import FloatEngine
@@ -28,7 +30,7 @@ from ...quantize.recipe import Recipe, builtin_recipes, load_recipe
 from ..bundle import LOCK, MANIFEST, SEALED, Bundle, is_lock, load_bundle, seal, sha256, written_files
 from ..calibration import Calibration, read_calibration
 from ..frames import npz_bytes
-from ..given import given, given_path, given_paths
+from ..given import given, given_path, given_sounds
 from ..progress import progress
 from . import golden
 from .networks import MODELS, Network, Read, front_end_of, judged_by_sound, named, read_network
@@ -37,6 +39,7 @@ from .networks import MODELS, Network, Read, front_end_of, judged_by_sound, name
 SHOWN = 4
 
 AUTO = "auto"
+Recording = str | os.PathLike[str] | np.ndarray
 # An SNR below which something is wrong.
 FAR_DB = 10.0
 
@@ -56,10 +59,10 @@ def quantize(
     recipe: Recipe | str | os.PathLike[str] | None = None,
     budget: float | None = None,
     model: str = "auto",
-    calibration: str | os.PathLike[str] | Sequence[str | os.PathLike[str]] = (),
+    calibration: Recording | Sequence[Recording] = (),
     front_end: SoundPath | Mapping[str, Any] | str | os.PathLike[str] | None = None,
     states: Sequence[str] = (),
-    name: str = "",
+    name: str | None = None,
 ) -> QuantizedBundle:
     """Quantise a network and write a bundle.
 
@@ -71,7 +74,8 @@ def quantize(
                  GTCRN, `dfn3_w8a16` for DeepFilterNet3
     budget       with `auto`: how much PESQ the integers may lose against float
     model        network of a checkpoint: `auto`, `gru-mask`, `gtcrn` or `deepfilternet3`
-    calibration  recordings like the device's own, or folders of them; .npz with one array (T, ...) an input for a network without an
+    calibration  recordings like the device's own, or folders of them, or samples (S,) at the rate of the path, int16 or float in
+                 [-1, 1); .npz with one array (T, ...) an input for a network without an
                  audio path. Default: eleven clips of speech in noise
     front_end    a `SoundPath`, the table of one, such as `{"hop": 64}`, or a TOML file with it, of a network that does not name its own
     states       of an ONNX network, `INPUT=OUTPUT` each; default: found by wiring and names
@@ -87,12 +91,12 @@ def quantize(
     chosen = _chosen_recipe(recipe, budget)
     if model not in ("auto", *MODELS):
         raise StapesError(f"--model {model!r}: unknown; give {', '.join(MODELS)}, or auto, which finds it")
-    called, place, recordings = named(network), given_path(output, "a folder"), given_paths(calibration)
+    called, place, recordings = named(network), given_path(output, "a folder"), given_sounds(calibration)
     pairs = _given_states(states)
-    name = given(name, str, "a name") or called.name
+    name = called.name if name is None else given(name, str, "a name")
     require_name(name, "--name")
     end = _given_front_end(front_end)
-    files = [*recordings, *(Path(given) for given in (network, end) if isinstance(given, str | os.PathLike))]
+    files = [Path(given) for given in (*recordings, network, end) if isinstance(given, str | os.PathLike)]
     check_folder(place, (*SEALED, MANIFEST), known=written_files, alone=True, inputs=files)
     with whole_folder(place, known=written_files) as folder:
         read = read_network(network, model, pairs)

@@ -16,11 +16,11 @@ import numpy as np
 from ...firmware_sim.compare import sha256_of
 from ...firmware_sim.engines.network import run_network
 from ...models.errors import Remark, StapesError
-from ...models.files import check_file, check_folder, made_folders, write_all, write_folder
-from ...models.sound_files import audio_bytes
+from ...models.files import check_file, check_folder, is_special, made_folders, write_all, write_folder
+from ...models.sound_files import SUFFIXES, audio_bytes, is_marked
 from ...quantize.graph import to_real
 from ..audio_files import Batch, in_parts, read_batch, sound_batch
-from ..bundle import Bundle, opened
+from ..bundle import Bundle, opened, refuse_inside
 from ..engines import make_engine, make_network_engine
 from ..frames import Frames, as_frames, npz_bytes, read_stretches, sha256_of_codes
 from ..given import given, given_path
@@ -116,6 +116,8 @@ def simulate(
         given_path(output, "an output")
     # The words as they were given: a path would lose the slash at the end, which says that a folder is meant.
     target = os.fspath(output) if output is not None else None
+    if target is not None:
+        refuse_inside(of, Path(target))
     given(engine, str, "the name of an engine")
     given(align, bool, "a choice, align")
     if of.sound_path is None:
@@ -154,7 +156,7 @@ def _of_sound(bundle: Bundle, audio: Sound, destination: str | None, engine: str
     seconds = time.perf_counter() - start
     if targets is not None:
         sound = {
-            target: audio_bytes(row, KINDS[target.suffix.lower()], rate)
+            target: audio_bytes(row, KINDS[target.suffix.lower()], rate, marked=not is_special(target))
             for target, row in zip(targets, rows, strict=True)
         }
         _write(Path(destination or ""), sound, single)
@@ -173,10 +175,16 @@ def _places(audio: str | os.PathLike[str] | np.ndarray, destination: str, batch:
         _refuse_loss(batch.paths, targets)
         _check_sound_file(destination)
         check_file(output, begins=SIGNATURES[KINDS[output.suffix.lower()]])
+        if output.is_file() and not is_special(output) and output.stat().st_size and not is_marked(output):
+            raise StapesError(
+                f"{output}: exists and was not written by stapes, or was changed since; give another name, or remove it"
+            )
         return targets
     targets = _targets(Path(audio), output, batch.paths)
     _refuse_loss(batch.paths, targets)
     check_folder(output, [target.relative_to(output).as_posix() for target in targets])
+    if output.suffix.lower() in SUFFIXES and not output.is_dir():
+        raise StapesError(f"{output}: looks like a file, and a folder of recordings becomes a folder; give its name")
     return targets
 
 
