@@ -10,6 +10,7 @@ import io
 import json
 import struct
 import tomllib
+import warnings
 import zipfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -125,7 +126,8 @@ def changed_archive(data: bytes, rng: Rng, change: Callable[[str, bytes, Rng], b
         case _:
             members[index] = (name, change(name, content, rng))
     buffer = io.BytesIO()
-    with zipfile.ZipFile(buffer, "w") as target:
+    with zipfile.ZipFile(buffer, "w") as target, warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # zipfile's word on a name that stands there twice: it is meant to
         for name, content in members:
             info = zipfile.ZipInfo(name.replace("\x00", ""))  # a fixed date
             target.writestr(info, content)
