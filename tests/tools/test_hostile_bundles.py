@@ -89,7 +89,7 @@ MANIFESTS = {
     "other recipe": (put("recipe", "w8a16"), "recipe.toml is 'w8a8'"),
     "no stage of ours": (put("stages", [{"kind": "x"}]), "stages[0]: kind 'x' is unknown"),
     "text for a number": (with_stage(0, hop="64"), "stages[0] (transform): hop is '64'; it must be a whole number"),
-    "path of another network": (with_stage(0, analysis=256), "quantise it with the front end"),
+    "path of another network": (with_stage(0, analysis=256), "give the front end that it was trained with"),
     "endless window": (with_stage(0, analysis=2**40), "analysis 1099511627776"),
     "a gain without end": (with_stage(2, xi_min_db=1e308), "xi_min_db 1e+308: give at most"),
     "no list of stages": (put("stages", {"features": "log"}), "stages is a table; it must be a list"),
