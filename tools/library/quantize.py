@@ -104,7 +104,7 @@ def quantize(
             warnings.warn(f"{called.label}: {note}", Remark, stacklevel=2)
         require_supported(read.source)
         sound_path = front_end_of(read.source, end, called.label)
-        data = read_calibration(recordings, sound_path, read.source, golden.SAMPLES, called.label, read.hears)
+        data = read_calibration(recordings, sound_path, read.source, golden.SAMPLES, called.label)
         used, result, error = _integers(read, called.label, sound_path, data, chosen)
         quality = _write_parts(folder, read, used, result, sound_path, data)
         quality["lowering_error"] = error

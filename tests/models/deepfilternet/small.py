@@ -28,7 +28,7 @@ pad_mode = output
 df_order = 2
 df_lookahead = 1
 [deepfilternet]
-conv_lookahead = 2
+conv_lookahead = 1
 conv_ch = {channels}
 emb_hidden_dim = {hidden}
 emb_num_layers = 3

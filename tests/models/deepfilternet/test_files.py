@@ -4,14 +4,20 @@ import gzip
 import io
 import tarfile
 
-import numpy as np
 import onnx
 import pytest
 from stapes.models.archives import files_of
-from stapes.models.deepfilternet import features, is_deepfilternet, join, read_files, read_settings
+from stapes.models.deepfilternet import is_deepfilternet, join, read_files, read_settings, sound_path
 from stapes.models.errors import StapesError
 
 from tests.models.deepfilternet.small import CONFIG, NAMES, WIDTHS, archive_of, folder_of, small
+
+# What the official config.ini says of the path.
+OFFICIAL = (
+    CONFIG.format(bands=32, bins=96, channels=64, hidden=256)
+    .replace("df_order = 2", "df_order = 5")
+    .replace("lookahead = 1", "lookahead = 2")
+)
 
 
 def settings(**changed):
@@ -160,24 +166,37 @@ def test_graphs_that_do_not_fit_each_other_are_refused():
         join(cut, settings(), "n")
 
 
-def test_the_running_means_of_the_features_are_the_recursion():
-    """Against the definition, frame by frame, at a small transform."""
-    text = CONFIG.format(**WIDTHS).replace("48000", "16000").replace("960", "320").replace("480", "160")
-    known = read_settings(text.encode(), "c")
-    audio = np.random.default_rng(1).normal(0, 0.1, (2, 1600))
-    made = features(known, audio)
-    mean, unit = np.linspace(-60, -90, 8), np.linspace(1e-3, 1e-4, 12)
-    window = np.sin(np.pi / 2 * np.sin(np.pi * (np.arange(320) + 0.5) / 320) ** 2)
-    padded = np.concatenate([np.zeros(160), audio[1]])
-    for t in range(10):
-        spectrum = np.fft.rfft(padded[160 * t : 160 * t + 320] * window) / 320
-        edge, level = 0, []
-        for width in (3, 4, 6, 10, 15, 25, 38, 60):
-            level.append(10 * np.log10(np.mean(np.abs(spectrum[edge : edge + width]) ** 2) + 1e-10))
-            edge += width
-        assert edge == 161
-        mean = 0.01 * np.array(level) + 0.99 * mean
-        unit = 0.01 * np.abs(spectrum[:12]) + 0.99 * unit
-        low = spectrum[:12] / np.sqrt(unit)
-        np.testing.assert_allclose(made["feat_erb"][1, t], (level - mean) / 40, atol=1e-9)
-        np.testing.assert_allclose(made["feat_spec"][1, t], np.concatenate([low.real, low.imag]), atol=1e-9)
+def test_config_ini_describes_the_path_of_the_sound():
+    found = sound_path(read_settings(OFFICIAL.encode(), "c"), "c")
+    assert found.to_tables() == [
+        {"kind": "transform", "sample_rate": 48000, "analysis": 960, "synthesis": 960, "hop": 480, "window": "vorbis"},
+        *({"kind": kind} for kind in ("power", "erb_level", "unit_spectrum", "look_ahead", "band_gains", "deep_filter", "inverse")),
+    ]  # fmt: skip
+    assert (found.delay, found.latency) == (1440, 1920)
+    small_one = sound_path(settings(), "c")
+    assert (small_one.delay, {q.tensor: q.shape for q in small_one.asked}) == (
+        960,
+        {"gains": (8,), "coefs": (12, 2, 2)},
+    )
+
+
+OTHER_PATHS = {
+    "looks further than it hears": (
+        {"conv_lookahead = 1": "conv_lookahead = 2"},
+        "conv_lookahead is 2 and df_lookahead 1",
+    ),
+    "too few taps": ({"df_order = 2": "df_order = 1"}, "df_order 1 is not more than df_lookahead 1; train with more"),
+    "no such rate": ({"sr = 48000": "sr = 11025"}, "sample_rate 11025: give one of"),
+    "more bins than there are": ({"nb_df = 12": "nb_df = 900"}, "bins 900: this transform has 481 bins"),
+}
+
+
+@pytest.mark.parametrize("case", OTHER_PATHS)
+def test_a_path_that_the_stages_cannot_make_is_refused(case):
+    changed, message = OTHER_PATHS[case]
+    text = CONFIG.format(**WIDTHS)
+    for old, new in changed.items():
+        assert old in text
+        text = text.replace(old, new)
+    with pytest.raises(StapesError, match=f"^c: {message}"):
+        sound_path(read_settings(text.encode(), "c"), "c")
