@@ -10,6 +10,7 @@ from ..firmware_sim.engines.audio import AudioEngine
 from ..firmware_sim.engines.float_engine import FloatEngine
 from ..models.audio import SoundPath, from_front_end
 from ..models.audio.inverse import istft
+from ..models.audio.lengths import next_mixed_length
 from ..models.audio.transform import SAMPLE_RATE
 from ..models.pipeline import FloatPipeline
 from ..models.sound_files import q15_to_float
@@ -53,9 +54,20 @@ def enhance(
 def _wiener(trace: dict[str, np.ndarray], batch_q15: np.ndarray, sound_path: SoundPath) -> np.ndarray:
     """The Wiener filter alone, in time with the input: the one before the network, or the device's own where there is none."""
     if "gain" not in trace:
-        usual = from_front_end({})
+        usual = usual_path(sound_path.sample_rate)
         return aligned(FloatPipeline(usual).run(q15_to_float(batch_q15)), usual.delay)
     return aligned(istft(trace["spectrum"] * trace["gain"], sound_path.transform), sound_path.transform.delay)
+
+
+def usual_path(rate: int) -> SoundPath:
+    """The path with the Wiener filter at a rate in Hz: a hop of 4 ms and a frame of twice that, or a little more.
+
+    >>> [usual_path(rate).hop for rate in (16000, 44100, 48000)]
+    [64, 180, 192]
+    """
+    frame = rate * 8 // 1000
+    length = frame if frame & (frame - 1) == 0 else next_mixed_length(frame)
+    return from_front_end({"sample_rate": rate, "analysis": length, "synthesis": length, "hop": length // 2})
 
 
 def enhance_by_peer(

@@ -1,25 +1,23 @@
 """DeepFilterNet3 from its archive to integers: one stream, the same bits on every engine, near the golden frames of its authors' code."""
 
 import json
-import subprocess
 from pathlib import Path
 
 import numpy as np
 import pytest
-from stapes import export, simulate
+from stapes import simulate
 from stapes.firmware_sim.compare import snr_db
 from stapes.firmware_sim.engines.float_engine import FloatEngine
-from stapes.models.audio import SoundPath
 from stapes.models.errors import StapesError
 from stapes.models.sound_files import float_to_q15, q15_to_float, write_audio
 from stapes.tools.bundle import load_bundle
-from stapes.tools.library.networks import named, read_network
+from stapes.tools.library.networks import front_end_of, named, read_network
 from stapes.tools.library.quantize import quantize
 
-from tests.machine import ROOT, lacking
+from tests.deep_filter_features import GOLDEN, with_setting
+from tests.machine import lacking
 from tests.models.deepfilternet.small import ORDER, WIDTHS, archive_of, small
 
-GOLDEN = ROOT.parent / "shared" / "data" / "dfn3" / "golden_dfn3.npz"
 STATES = {
     "feat_erb_history": (2, WIDTHS["bands"], 1),
     "feat_spec_history": (2, WIDTHS["bins"], 2),
@@ -78,24 +76,14 @@ def test_sound_goes_in_and_comes_out_with_the_same_bits_on_every_engine(stapes, 
         assert set(document["engines"]) == {"numpy", *engines}
 
 
-def test_a_front_end_of_ones_own_takes_the_place_of_that_of_config_ini(archive, bundle, few_clips, tmp_path):
+def test_a_front_end_of_ones_own_takes_the_place_of_that_of_config_ini(archive):
     """The form that follows the level, for soft speech."""
-    tables = [dict(table) for table in bundle.manifest["stages"]]
-    next(table for table in tables if table["kind"] == "unit_spectrum")["form"] = "level"
-    sound_path = SoundPath.from_tables(tables)
-    made = quantize(archive, tmp_path / "b", calibration=few_clips[:1], front_end=sound_path).bundle
-    assert made.sound_path == sound_path
-    other = SoundPath.from_tables(
-        [{**table, "bands": 9} if table["kind"] == "erb_level" else table for table in tables]
-    )
-    with pytest.raises(StapesError, match="has 9 values for the network's input 'feat_erb', which has 8"):
-        quantize(archive, tmp_path / "c", calibration=few_clips[:1], front_end=other)
-
-
-def test_c_passes_its_self_test(bundle, tmp_path):
-    export(bundle, tmp_path / "c")
-    done = subprocess.run(["make", "-C", str(tmp_path / "c"), "check"], capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
+    source = read_network(archive, "auto", []).source
+    own = front_end_of(source, None, "n")
+    soft = with_setting(own, "unit_spectrum", form="level")
+    assert front_end_of(source, soft, "n") == soft != own
+    with pytest.raises(StapesError, match="^n: this front end has 9 values for the network's input 'feat_erb', which"):
+        front_end_of(source, with_setting(own, "erb_level", bands=9), "n")
 
 
 @pytest.fixture(scope="module")
@@ -122,7 +110,3 @@ def test_the_official_network_gives_the_golden_sound_on_every_engine(official, s
     engines = [name for name in ("native", "tflm") if not lacking(name)]
     done = stapes("regress", made.folder, *(word for engine in engines for word in ("--engine", engine)), "--json")
     assert json.loads(done.stdout)["identical"] is True
-    if not lacking("cortex-m7"):
-        few = noisy[: 3 * 480]
-        device = simulate(made, few, engine="cortex-m7").files[0].audio_q15
-        assert np.array_equal(device, native[: len(few)])
