@@ -82,7 +82,7 @@ def test_a_front_end_of_ones_own_takes_the_place_of_that_of_config_ini(archive):
     own = front_end_of(source, None, "n")
     soft = with_setting(own, "unit_spectrum", form="level")
     assert front_end_of(source, soft, "n") == soft != own
-    with pytest.raises(StapesError, match="^n: this front end has 9 values for the network's input 'feat_erb', which"):
+    with pytest.raises(StapesError, match=r"^n: this front end has 9 values for the network's input 'feat_erb', which"):
         front_end_of(source, with_setting(own, "erb_level", bands=9), "n")
 
 
