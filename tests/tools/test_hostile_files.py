@@ -8,7 +8,7 @@ from stapes.tools.bench import hostile
 from stapes.tools.bench.hostile import KINDS, Run, attack, make_material, run_all
 
 # A sample of what `python -m stapes.tools.bench.files` runs by the thousand.
-MUTATIONS = 200
+MUTATIONS = 500
 
 
 @pytest.fixture(scope="module")

@@ -120,7 +120,8 @@ def _make(folder: Path) -> None:
     write_audio(folder / "sound.wav", rng.integers(-3000, 3000, SAMPLE_RATE * 3 // 20).astype(np.int16))
     sys.stdout = open(os.devnull, "w")  # noqa: SIM115
     sound, bundle = str(folder / "sound.wav"), str(folder / "bundle")
-    _run(["quantize", str(folder / "net.pt"), "-o", bundle, "--calibration", sound])
+    if _run(["quantize", str(folder / "net.pt"), "-o", bundle, "--calibration", sound]):
+        raise RuntimeError("the network to be changed could not be quantised")
     for index, arguments in enumerate(commands(bundle, sound)):
         _run([f"{folder}/spare{index}{word[3:]}" if word.startswith("out") else word for word in arguments])
     (folder / "modules").write_text("\n".join(sys.modules))

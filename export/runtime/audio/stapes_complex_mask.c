@@ -5,7 +5,7 @@
 #include "stapes_audio_scalar.h"
 
 /* A sum of two products of Q31 and Q15, rounded: a shift that is known to the compiler takes three instructions of 64 bits. */
-static int32_t rounded(int64_t sum)
+static int32_t rounded_product(int64_t sum)
 {
     return (int32_t)((sum + (1 << 14)) >> 15);
 }
@@ -19,8 +19,8 @@ void stapes_complex_mask(const stapes_complex_mask_params *p, const int32_t *spe
         const int64_t imag = spectrum_q31[2 * k + 1];
         const int32_t mask_real = (mask_q15 != NULL ? mask_q15[k] : 32768) * scale;
         const int32_t mask_imag = (mask_q15 != NULL ? mask_q15[p->bins + k] : 0) * scale;
-        filtered[2 * k] = rounded(real * mask_real - imag * mask_imag);
-        filtered[2 * k + 1] = rounded(imag * mask_real + real * mask_imag);
+        filtered[2 * k] = rounded_product(real * mask_real - imag * mask_imag);
+        filtered[2 * k + 1] = rounded_product(imag * mask_real + real * mask_imag);
     }
     /* The spectrum of a real signal is real at both ends: what a mask turned away there does not sound. */
     filtered[1] = 0;
