@@ -283,7 +283,9 @@ def load_bundle(folder: str | os.PathLike[str]) -> Bundle:
     """Open a bundle; raises StapesError when it is none, of another format, or changed since it was made."""
     folder = given_path(folder, "a bundle")
     if folder.is_file():
-        raise StapesError(f"{folder}: is a file; the bundle, which is a folder, comes first")
+        raise StapesError(
+            f"{folder}: is a file, and a bundle is a folder that comes first; make one with: stapes quantize CHECKPOINT -o FOLDER"
+        )
     if not folder.is_dir():
         raise StapesError(f"{folder}: no such folder; make a bundle with: stapes quantize CHECKPOINT -o {folder}")
     path = folder / MANIFEST

@@ -244,7 +244,7 @@ def test_the_folder_one_is_in_is_written_to_where_it_is(stapes, arguments, tmp_p
         (("quantize", __file__, "-o", "b", "--name", "main"), "--name 'main' is a reserved word"),
         (("quantize", __file__, "-o", "b", "--name", "int"), "--name 'int' is a reserved word"),
         (("quantize", __file__, "-o", "b", "--name", ""), "--name '' is no C identifier"),
-        (("simulate", __file__, "a", "-o", "b.wav"), "is a file; the bundle, which is a folder, comes first"),
+        (("simulate", __file__, "a", "-o", "b.wav"), "is a file, and a bundle is a folder that comes first"),
         (("evaluate", "a", "--jobs", "many", "--json"), "'--jobs'"),
         (("evaluate", "a", "--jobs", "-1", "--json"), "'--jobs'"),
         (("corpus",), "Missing command; see: stapes corpus --help"),
