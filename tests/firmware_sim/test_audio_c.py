@@ -217,19 +217,29 @@ def test_a_mask_from_its_tensor(audio_library, name, build, dtype, scale, zero_p
 
 @pytest.mark.parametrize("build", BUILDS)
 @pytest.mark.parametrize(
-    ("dtype", "scale", "zero_point"), [("int8", 0.031, -17), ("int16", 2.0**-13, 0), ("int16", 1.3e-4, 0)]
+    ("dtype", "scale", "zero_point", "fraction"),
+    [
+        ("int8", 0.031, -17, 27),
+        ("int16", 2.0**-13, 0, 27),
+        ("int16", 1.3e-4, 0, 27),
+        ("int16", 1.3e-4, 0, 26),
+        ("int16", 1.3e-4, 0, 20),
+        ("int16", 1.3e-4, 0, 12),
+        ("int16", 1.3e-4, 0, 9),
+    ],
 )
-def test_an_output_that_is_asked_for_in_32_bits(audio_library, build, dtype, scale, zero_point):
-    """Coefficients of a filter may be beyond one; they keep the resolution of their tensor."""
-    asked = Quantity("coefs_q27", "int32", (96, 10), "", "", "asked", (-(2**30), 2**30), "coefs")
+def test_an_output_that_is_asked_for_in_32_bits(audio_library, build, dtype, scale, zero_point, fraction):
+    """Coefficients of a filter may be beyond one; they keep the resolution of their tensor, or are rounded to that asked for."""
+    limit = 2 ** (fraction + 3)
+    asked = Quantity(f"coefs_q{fraction}", "int32", (96, 10), "", "", "asked", (-limit, limit), "coefs")
     tensor = Tensor("coefs", (1, 96, 1, 10), dtype, np.array([scale], np.float32), zero_point)
     values = np.arange(tensor.limits[0], tensor.limits[1] + 1).astype(dtype)
     scaling = mask_scaling(asked, tensor)
     made = mask_values(values, scaling)
     assert np.array_equal(c_mask_values(audio_library(build), values, scaling, "int32"), made)
-    real = np.clip((values.astype(int) - zero_point) * np.float64(tensor.scale[0]) * 2**27, -(2**30), 2**30)
-    assert np.abs(made - real).max() <= 1 + 2**30 / 2**31
-    assert np.abs(made).max() > 2**27
+    real = np.clip((values.astype(int) - zero_point) * np.float64(tensor.scale[0]) * 2**fraction, -limit, limit)
+    assert np.abs(made - real).max() <= 1 + limit / 2**31
+    assert np.abs(made).max() > 2**fraction
 
 
 @pytest.mark.parametrize("kind", kinds())
