@@ -83,6 +83,8 @@ def _products(c: Cases, dtype: str) -> None:
         (4, 6, 8, 8, (1, 1), (2, 1), (1, 1), "VALID", 8),
         (1, 41, 9, 8, (1, 5), (1, 2), (1, 1), "SAME", 9),
         (2, 45, 8, 16, (1, 5), (1, 2), (1, 2), "SAME", 4),
+        (9, 6, 40, 10, (5, 1), (1, 1), (2, 1), "VALID", 20),
+        (6, 5, 32, 4, (3, 1), (2, 1), (1, 1), "SAME", 32),
     ]
     for index, (h, w, i, o, kernel, stride, dilation, padding, depth) in enumerate(convolutions):
         name = f"conv_2d_{dtype}_{index}"

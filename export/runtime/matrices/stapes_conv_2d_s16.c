@@ -1,5 +1,7 @@
+#include <stdbool.h>
 #include <string.h>
 
+#include "../arithmetic/stapes_move.h"
 #include "stapes_rows.h"
 #include "stapes_taps.h"
 
@@ -51,6 +53,27 @@ static void gather(const stapes_conv_2d_params *p, const int16_t *x, int32_t top
     (void)fill((p->kernel_height - rows.last) * row_size, p->input_zero_point, window);
 }
 
+/* Whether the kernel has one column and sees nothing but inputs with its first tap at (top, left). */
+static bool is_column_inside(const stapes_conv_2d_params *p, int32_t top, int32_t left)
+{
+    const int32_t last = top + (p->kernel_height - 1) * p->dilation_height;
+    return p->kernel_width == 1 && top >= 0 && last < p->input_height && left >= 0 && left < p->input_width;
+}
+
+/* The same as gather for such a kernel: nothing but values that move. */
+static void gather_column(const stapes_conv_2d_params *p, const int16_t *x, int32_t top, int32_t left, int32_t first,
+                          int16_t *window)
+{
+    const int32_t channels = p->kernel_channels;
+    const int32_t step = p->dilation_height * p->input_width * p->input_channels;
+    x += (top * p->input_width + left) * p->input_channels + first;
+    for (int32_t i = 0; i < p->kernel_height; i++) {
+        stapes_move_s16(window, x, channels);
+        window += channels;
+        x += step;
+    }
+}
+
 void stapes_conv_2d_s16(const stapes_conv_2d_params *p, const int16_t *x, int16_t *window, int16_t *y)
 {
     const int32_t groups = p->input_channels / p->kernel_channels;
@@ -61,8 +84,13 @@ void stapes_conv_2d_s16(const stapes_conv_2d_params *p, const int16_t *x, int16_
         const int32_t top = row * p->stride_height - p->padding_top;
         for (int32_t column = 0; column < p->output_width; column++) {
             const int32_t left = column * p->stride_width - p->padding_left;
+            const bool moves = is_column_inside(p, top, left);
             for (int32_t group = 0; group < groups; group++) {
-                gather(p, x, top, left, group * p->kernel_channels, window);
+                if (moves) {
+                    gather_column(p, x, top, left, group * p->kernel_channels, window);
+                } else {
+                    gather(p, x, top, left, group * p->kernel_channels, window);
+                }
                 stapes_outputs_s16(&p->matrix, group * STAPES_VECTOR_SIZE(outputs) / 4, outputs, p->activation_min,
                                    p->activation_max, window, y);
                 y += outputs;
