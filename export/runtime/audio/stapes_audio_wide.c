@@ -6,7 +6,7 @@
 /* A value of 16 bits less its zero point times 2^(shift + 1) stays within 32 bits up to this shift. */
 #define QUICK_SHIFT 14
 
-static int32_t value(const stapes_audio_tensor *tensor, int32_t x)
+static int32_t in_32_bits(const stapes_audio_tensor *tensor, int32_t x)
 {
     const int32_t scaled = stapes_requantise_double(x - tensor->zero_point, tensor->multiplier_q31, tensor->shift);
     return stapes_clamp(scaled, tensor->minimum, tensor->maximum);
@@ -15,7 +15,7 @@ static int32_t value(const stapes_audio_tensor *tensor, int32_t x)
 void stapes_audio_wide_s8(const stapes_audio_tensor *tensor, int32_t size, const int8_t *x, int32_t *y)
 {
     for (int32_t i = 0; i < size; i++) {
-        y[i] = value(tensor, x[i]);
+        y[i] = in_32_bits(tensor, x[i]);
     }
 }
 
@@ -30,7 +30,7 @@ void stapes_audio_wide_s16(const stapes_audio_tensor *tensor, int32_t size, cons
         }
     } else {
         for (int32_t i = 0; i < size; i++) {
-            y[i] = value(&fixed, x[i]);
+            y[i] = in_32_bits(&fixed, x[i]);
         }
     }
 }
