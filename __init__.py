@@ -9,6 +9,7 @@ simulate     sound through a bundle, on any engine
 regress      all engines held to the same bits
 inspect      what a bundle holds and costs
 evaluate     a bundle scored against clean speech
+doctor       what is installed, what is missing, what does not work
 load_bundle  a bundle's folder becomes a `Bundle`
 
 The repository's root is this package. Its folders, in the order in which data meets them:
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
     from .models.errors import StapesError as StapesError
     from .tools.bundle import Bundle as Bundle
     from .tools.bundle import load_bundle as load_bundle
+    from .tools.library.doctor import doctor as doctor
     from .tools.library.evaluate import evaluate as evaluate
     from .tools.library.export import export as _export
     from .tools.library.inspect import inspect as inspect
@@ -64,6 +66,7 @@ __all__ = [
     "Bundle",
     "Remark",
     "StapesError",
+    "doctor",
     "evaluate",
     "export",
     "inspect",
@@ -78,6 +81,7 @@ _PLACES = {
     "Bundle": ".tools.bundle",
     "Remark": ".models.errors",
     "StapesError": ".models.errors",
+    "doctor": ".tools.library.doctor",
     "evaluate": ".tools.library.evaluate",
     "inspect": ".tools.library.inspect",
     "load_bundle": ".tools.bundle",

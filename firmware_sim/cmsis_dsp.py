@@ -44,7 +44,7 @@ def sources() -> CmsisDsp:
     Raises StapesError when the folder is incomplete or nothing can be fetched.
     """
     own = os.environ.get(ENVIRONMENT)
-    root = Path(own) if own else _cached()
+    root = own_copy() or _cached()
     missing = [name for name in ("Include/dsp/transform_functions.h", *CMSIS_SOURCES) if not (root / name).is_file()]
     if missing:
         remedy = (
@@ -57,6 +57,18 @@ def sources() -> CmsisDsp:
     return CmsisDsp(include_dirs, tuple(root / name for name in CMSIS_SOURCES), CMSIS_DEFINES)
 
 
+def own_copy() -> Path | None:
+    """The folder that `sources` takes without fetching anything, or None."""
+    if own := os.environ.get(ENVIRONMENT):
+        return Path(own)
+    target = _target()
+    return target if target.is_dir() else None
+
+
+def _target() -> Path:
+    return _cache_folder() / f"cmsisdsp-{VERSION}"
+
+
 def _cache_folder() -> Path:
     """`.cache` of a checkout, else the user's cache folder."""
     checkout = Path(__file__).resolve().parents[1]
@@ -66,10 +78,8 @@ def _cache_folder() -> Path:
 
 
 def _cached() -> Path:
-    """The unpacked source distribution."""
-    target = _cache_folder() / f"cmsisdsp-{VERSION}"
-    if target.is_dir():
-        return target
+    """Fetch and unpack the source distribution."""
+    target = _target()
     target.parent.mkdir(parents=True, exist_ok=True)
     with staging(target.parent, "cmsisdsp-") as folder:
         unpacked = _unpack(_download(folder), folder)

@@ -9,6 +9,8 @@ import tempfile
 
 from . import stopping
 
+_gathered: list[str] = []
+
 
 def gather() -> None:
     """From here on whatever this process and its children make for a while lies in one folder of the temporary folder.
@@ -24,3 +26,9 @@ def gather() -> None:
         atexit.register(shutil.rmtree, folder, ignore_errors=True)
         stopping.at_stop(lambda: shutil.rmtree(folder, ignore_errors=True))
     tempfile.tempdir = os.environ["TMPDIR"] = folder
+    _gathered.append(folder)
+
+
+def temporary_folder() -> str:
+    """The temporary folder of this machine, in which that of the command lies; raises OSError where there is none to write to."""
+    return os.path.dirname(_gathered[-1]) if _gathered else tempfile.gettempdir()

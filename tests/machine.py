@@ -14,10 +14,11 @@ import subprocess
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from stapes.firmware_sim.device.targets import CORTEX_M7, HOSTS, Host
+from stapes.firmware_sim.probes import probe_program, probe_toolchain
 from stapes.models.errors import StapesError
 
 if TYPE_CHECKING:
@@ -100,14 +101,15 @@ def _starts(program: str) -> Callable[[Path], object]:
 
 def _host(compiler: str, *flags: str, suffix: str = "c") -> Callable[[Path], None]:
     """A program is compiled, linked and run."""
+    return lambda work: _asked(probe_program, [compiler, *flags], suffix=suffix)
 
-    def probe(work: Path) -> None:
-        source = work / f"probe.{suffix}"
-        source.write_text('#include <stdint.h>\n#include <string.h>\nint main(void) { return (int)strlen(""); }\n')
-        _run(compiler, *flags, source, "-lm", "-o", work / "probe", cwd=work)
-        _run(work / "probe", cwd=work)
 
-    return probe
+def _asked(probe: Callable[..., object], *arguments: Any, **options: Any) -> None:
+    """The product's own probes, whose complaints are reasons here."""
+    try:
+        probe(*arguments, **options)
+    except StapesError as error:
+        raise OSError(str(error)) from None
 
 
 def _toolchain(name: str) -> Callable[[Path], None]:
@@ -118,9 +120,7 @@ def _toolchain(name: str) -> Callable[[Path], None]:
 
         if name not in available_toolchains():
             raise OSError("it is not installed")
-        chain = find_toolchain(name)
-        (work / "probe.c").write_text("#include <string.h>\nint probe(void);\nint probe(void) { return 1; }\n")
-        _run(*chain.command, *chain.flags, "-c", work / "probe.c", "-o", work / "probe.o", cwd=work)
+        _asked(probe_toolchain, find_toolchain(name))
 
     return probe
 
@@ -138,13 +138,7 @@ def _device(compiler: str, suffix: str = "c") -> Callable[[Path], None]:
 
 def _cross(host: Host) -> Callable[[Path], None]:
     """A program for another processor is compiled and linked, and its emulator runs it."""
-
-    def probe(work: Path) -> None:
-        (work / "probe.c").write_text('#include <stdio.h>\nint main(void) { return puts("") < 0; }\n')
-        _run(host.compiler, *host.flags, work / "probe.c", "-o", work / "probe", cwd=work)
-        _run(*host.emulator, work / "probe", cwd=work)
-
-    return probe
+    return lambda work: _asked(probe_program, [host.compiler, *host.flags], host.emulator)
 
 
 def _listing(program: str, compiler: str, *options: str) -> Callable[[Path], None]:
@@ -184,10 +178,7 @@ def _fuzzer(work: Path) -> None:
     """The product's own probe."""
     from stapes.firmware_sim.fuzz import require_fuzzer
 
-    try:
-        require_fuzzer()
-    except StapesError as error:
-        raise OSError(str(error)) from None
+    _asked(require_fuzzer)
 
 
 def _make(work: Path) -> None:

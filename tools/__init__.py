@@ -19,6 +19,7 @@ train, training training of the networks in models/zoo
 enhance, rnnoise, metrics, dnsmos, hearing, pairs, pictures   evaluation's parts
 pesq_process, pesq_child   PESQ in a process of its own, which it can crash
 evaluation      evaluation as a whole: choice, pieces, statistics, checks, tables, report
+checkup, pins   what `doctor` looks at, and the packages at their versions
 work            pieces of work on all cores or machines, and their results as rows of Parquet
 peer_costs      what others cost on the device, as measured once
 bench           speed, and agreement over minutes

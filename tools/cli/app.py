@@ -18,6 +18,7 @@ from ...models.errors import Remark, StapesError
 from ..progress import Advance, show_with
 from .corpus import app as corpus
 from .demo import demo
+from .doctor import doctor
 from .evaluate import evaluate
 from .export import export
 from .inspect import inspect
@@ -33,7 +34,7 @@ APP = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode="markdown",
 )
-for _function in (quantize, export, simulate, regress, inspect, evaluate, demo, train):
+for _function in (quantize, export, simulate, regress, inspect, evaluate, demo, train, doctor):
     APP.command(_function.__name__)(_function)
 APP.add_typer(corpus, name="corpus", help="Fetch, list and mix real speech and noise.")
 

@@ -11,4 +11,5 @@ simulate  sound or frames through a bundle
 regress   all engines held to the same bits
 inspect   what a bundle holds and costs
 evaluate  a bundle scored against clean speech
+doctor    what is installed, what is missing, what does not work
 """

@@ -85,6 +85,11 @@ class Crew:
         _check_workers(client, self.scheduler, [os.path.abspath(path) for path in paths])
         self._client = client
 
+    @property
+    def met(self) -> int:
+        """Workers of the scheduler, once `connect` has met them."""
+        return len(_workers_of(self._client)) if self._client is not None else 0
+
     def worth(self, workers: int) -> None:
         """Start no more processes than that: the work is too little for more."""
         self._worth = max(workers, 1)
@@ -182,6 +187,11 @@ def _connected(address: str) -> Iterator[Client]:
         yield client
 
 
+def _workers_of(client: Client) -> dict[str, Any]:
+    workers: dict[str, Any] = client.scheduler_info(n_workers=-1)["workers"]
+    return workers
+
+
 def _check_workers(client: Client, address: str, paths: Sequence[str]) -> None:
     try:
         client.wait_for_workers(1, timeout=ANSWER_SECONDS)
@@ -213,7 +223,7 @@ def _check_workers(client: Client, address: str, paths: Sequence[str]) -> None:
             raise StapesError(
                 f"--scheduler {address}: the worker {name} does not see {missing[0]}; put it where all machines see it by that name"
             )
-    threads = {about["nthreads"] for about in client.scheduler_info(n_workers=-1)["workers"].values()}
+    threads = {about["nthreads"] for about in _workers_of(client).values()}
     if threads - {1}:
         words = f"workers of {max(threads)} threads do one recording at a time; start them with --nworkers auto --nthreads 1"
         warnings.warn(words, Remark, stacklevel=2)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import functools
 import hashlib
 import os
-import re
 import threading
 import warnings
 from collections.abc import Callable, Sequence
@@ -15,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from ...models.errors import StapesError
+from ..pins import installed, pins
 
 ROOT = Path(__file__).parents[2]
 FLOORS = ("models", "quantize", "export", "firmware_sim", "tools")
@@ -42,21 +42,13 @@ def versions() -> dict[str, str]:
     """Whatever figures hang on: stapes, its sources, and the pinned packages -> version."""
     found = {"stapes": metadata.version("stapes"), "sources": _hash_of_sources()}
     for name in pinned_packages():
-        try:
-            found[name] = metadata.version(name)
-        except metadata.PackageNotFoundError:
-            found[name] = "not installed"
+        found[name] = installed(name) or "not installed"
     return found
 
 
 def pinned_packages() -> dict[str, str]:
     """Package -> pinned version, of those that every installation has."""
-    pins: dict[str, str] = {}
-    for line in metadata.requires("stapes") or ():
-        found = re.match(r"([A-Za-z0-9._-]+)==([^;\s]+)\s*(;.*extra.*)?", line)
-        if found and not found.group(3):
-            pins[found.group(1)] = found.group(2)
-    return pins
+    return {pin.package: pin.version for pin in pins() if not pin.extra}
 
 
 @functools.cache
