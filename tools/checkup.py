@@ -197,7 +197,7 @@ def scheduler(address: str) -> Iterator[Finding]:
     with Crew(scheduler=address) as crew:
         try:
             crew.connect()
-            words = f"{crew.met} workers of this stapes"
+            words = f"workers of this stapes: {crew.met}"
         except (StapesError, ImportError) as error:
             remedy = f"mend it, or leave out --scheduler {address}"
             yield Finding("scheduler", address, WRONG, str(error), True, "nothing is given to its workers", remedy)

@@ -273,13 +273,6 @@ def test_what_cannot_be_read_is_a_row_with_its_reason_and_the_rest_is_scored(kep
     assert "not scored: w7: " in stapes("evaluate", bundle.folder, "--corpus", many, *options).stdout
 
 
-def test_two_workers_give_the_bytes_of_one(kept, bundle, many, tmp_path, monkeypatch):
-    monkeypatch.setattr(pieces, "PROCESS_SECONDS", 0.5)
-    path = tmp_path / "two.parquet"
-    assert scored(bundle, many, path, workers=2) == kept[1]
-    assert path.read_bytes() == kept[0].read_bytes()
-
-
 def test_a_stopped_run_goes_on_where_it_was(kept, bundle, many, tmp_path, monkeypatch):
     path, done = tmp_path / "resumed.parquet", []
 
