@@ -6,6 +6,7 @@ check-up, so what needs packages is imported where it is tried.
 
 from __future__ import annotations
 
+import functools
 import os
 import platform
 import shutil
@@ -169,7 +170,7 @@ def programs() -> Iterator[Finding]:
         "clang": "no fuzzing; tests with a second compiler are skipped",
         "cppcheck": "tests of the rules of MISRA are skipped",
     }.items():
-        yield _tried("programs", name, lambda name=name: _started(name), cost=cost, remedy=f"install {name}")
+        yield _tried("programs", name, functools.partial(_started, name), cost=cost, remedy=f"install {name}")
 
 
 def machine() -> Iterator[Finding]:
