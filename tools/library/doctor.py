@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from importlib import metadata
 from typing import Any
@@ -53,14 +55,14 @@ def doctor(*, scheduler: str | None = None) -> Diagnosis:
     """
     address = given(scheduler, str, "an address tcp://HOST:PORT") if scheduler is not None else None
     Crew(scheduler=address)  # what is no address is told before anything is looked at
-    groups = [
+    groups: list[Callable[[], Iterable[Finding]]] = [
         checkup.packages,
         checkup.extras,
         checkup.compilers,
         checkup.emulators,
         checkup.programs,
         checkup.machine,
-        *([lambda: checkup.scheduler(address)] if address is not None else []),
+        *([functools.partial(checkup.scheduler, address)] if address is not None else []),
     ]
     findings: list[Finding] = []
     with progress("looking, groups", len(groups)) as done:
