@@ -14,9 +14,10 @@ model     all of it: the checked model
 
 from .file import OnnxFile, first_line, load_onnx, onnx_of, parse_onnx, with_states
 from .model import StreamingOnnx, check_model, read_onnx
-from .states import STATES_KEY
+from .states import DELAY_KEY, STATES_KEY
 
 __all__ = [
+    "DELAY_KEY",
     "STATES_KEY",
     "OnnxFile",
     "StreamingOnnx",

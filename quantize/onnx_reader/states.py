@@ -14,6 +14,8 @@ from ..graph import State
 from .wiring import RECURRENT, sources
 
 STATES_KEY = "stapes.states"
+# How many frames the outputs of a stream come late.
+DELAY_KEY = "stapes.delay_frames"
 _PAIRS = pydantic.TypeAdapter(list[tuple[str, str]])
 
 

@@ -7,6 +7,7 @@ frames before this one, `feat_history` (2, 32, 1), and the units of the GRU, `gr
 In the order in which data meets them:
 
 lengths   which axis of which value is time: the one that grows with the recording
+found     what is known of the frames: `Frames`, `Plan`
 frames    which frame stands where, node by node; what cannot be a stream is refused by its node
 rewrite   the graph with its states, one frame long
 proof     the stream against the whole recording, in onnxruntime
@@ -14,5 +15,6 @@ make      all of it: `make_streaming`
 """
 
 from .make import Streamed, make_streaming
+from .rewrite import StreamState
 
-__all__ = ["Streamed", "make_streaming"]
+__all__ = ["StreamState", "Streamed", "make_streaming"]

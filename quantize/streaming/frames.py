@@ -2,13 +2,14 @@
 
 An example. A Pad puts two frames in front of `x`, so its result begins two frames before the recording (`before` = 2). A convolution
 of three frames behind it begins at the recording's first frame again (`before` = 0), and needs the two frames before the present one.
-What would need a frame that is still to come is refused, and so is what would have to know all frames.
+A convolution that has
+only one of its two zeros in front gives a frame when the next one is there: `before` = -1, its result is one frame late. What would
+have to know all frames is refused.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -17,6 +18,7 @@ import onnx
 from ...models.errors import StapesError
 from ..lowering.context import layer_name
 from ..onnx_reader.wiring import RECURRENT, moved, sources
+from .found import Frames, Plan
 from .lengths import Lengths
 
 # f(0) = 0, value by value, so that frames of zeros stay such.
@@ -24,52 +26,32 @@ _KEEP_ZEROS = ("Relu", "LeakyRelu", "PRelu", "Elu", "Selu", "Tanh", "Abs", "Neg"
 _POOLS = ("MaxPool", "AveragePool", "LpPool")
 
 
-@dataclass(frozen=True)
-class Frames:
-    """Where the frames of a value lie: along `axis`, from `before` frames before the recording on; `zeros` where those are zeros."""
-
-    axis: int
-    before: int = 0
-    zeros: bool = False
-
-
-@dataclass
-class Plan:
-    """What has to become of the nodes: windows over past frames, recurrences, and nodes that no longer touch time.
-
-    `windows`: index of a convolution -> past frames that it needs; `recurrent`: indices of recurrences over time, with the graph
-    inputs that their states begin with, if any; `cut`: indices of Pad, Slice and Concat nodes that add or drop frames; `finals`:
-    values that only the end of a recording has.
-    """
-
-    frames: dict[str, Frames] = field(default_factory=dict)
-    windows: dict[int, int] = field(default_factory=dict)
-    recurrent: dict[int, tuple[str | None, ...]] = field(default_factory=dict)
-    cut: set[int] = field(default_factory=set)
-    finals: set[str] = field(default_factory=set)
-
-
 class _Refused(Exception):
     """Why a node cannot be part of a stream."""
 
 
 def plan(model: onnx.ModelProto, lengths: Lengths, inputs: dict[str, int], label: str) -> Plan:
-    """Follow the frames through a folded model; raises StapesError that names the first node which no stream can have."""
+    """Follow the frames through a folded model; raises StapesError that names every node which no stream can have."""
     found = Plan({name: Frames(axis) for name, axis in inputs.items()})
     walk = _Walk(model, lengths, found)
+    refused: list[str] = []
     for index, node in enumerate(model.graph.node):
         try:
             walk.visit(index, node)
-        except _Refused as refused:
-            raise StapesError(f"{label}: {layer_name(node)} {refused}") from None
-    for value in model.graph.output:
-        frames = found.frames.get(value.name)
-        grown = lengths.grown.get(value.name)
-        if frames is not None and grown is not None and (frames.before or grown.extra):
+        except _Refused as reason:
+            refused.append(f"{layer_name(node)} {reason}")
+            walk.go_on_behind(node)
+    if refused:
+        raise StapesError(f"{label}: {'; '.join(refused)}")
+    made = {value.name: found.frames[value.name] for value in model.graph.output if value.name in found.frames}
+    for name, frames in made.items():
+        if frames.before > 0 or lengths.grown[name].extra:
             raise StapesError(
-                f"{label}: output {value.name!r} has {grown.extra:+d} frames beside those of the recording, "
-                f"{frames.before} of them in front; a stream has one result a frame"
+                f"{label}: output {name!r} has {lengths.grown[name].extra:+d} frames beside those of the recording, "
+                f"{max(frames.before, 0)} of them in front; a stream has one result a frame"
             )
+    found.delay = max((-frames.before for frames in made.values()), default=0)
+    found.late.update({name: found.delay + f.before for name, f in made.items() if found.delay + f.before})
     return found
 
 
@@ -82,7 +64,17 @@ class _Walk:
         self.lengths = lengths
         self.found = found
 
+    def go_on_behind(self, node: onnx.NodeProto) -> None:
+        """As if a node that was refused were none: others may have to be named as well."""
+        for name in node.output:
+            if name in self.lengths.grown:
+                self.found.frames[name] = Frames(self.lengths.grown[name].axis)
+
     def visit(self, index: int, node: onnx.NodeProto) -> None:
+        if any(name in self.lengths.refused for name in node.output):
+            if reason := next((r for name in node.output if (r := self.lengths.refused.get(name))), None):
+                raise _Refused(reason)
+            return
         if not any(name in self.found.frames or name in self.found.finals for name in node.input):
             return
         if not any(name in self.lengths.sampled for name in node.output):
@@ -98,25 +90,47 @@ class _Walk:
             raise _Refused(f"has {what} that depend on the recording; a device computes the same in every frame")
         return value
 
-    def spread(self, node: onnx.NodeProto) -> Frames:
-        """The frames of a node's operands, which must lie side by side."""
-        found = [self.found.frames[name] for name in node.input if name in self.found.frames]
+    def spread(self, index: int, node: onnx.NodeProto) -> Frames:
+        """The frames of a node's operands: those that are there earlier wait for the last."""
+        timed = {name: self.found.frames[name] for name in node.input if name in self.found.frames}
+        found = list(timed.values())
         if any(name in self.found.finals for name in node.input) and not (not found and moved(node)):
             raise _Refused("uses the state at the end of the whole recording; a stream does not know its end")
+        before = min((frames.before for frames in found), default=0)
         for name in node.input:
-            if name in self.lengths.grown and name not in self.found.frames:
-                self.require_same_frames(name)
-        befores = sorted({frames.before for frames in found})
-        if len(befores) > 1:
-            raise _Refused(
-                f"joins frames that lie {befores[-1] - befores[0]} apart; a stream has them at one time only"
-            )
-        return found[0] if found else Frames(-1)
+            if name in self.lengths.grown and name not in self.found.frames and found:
+                self.count(name, before)
+        for name, frames in timed.items():
+            if frames.before > max(before, 0) and not frames.zeros:
+                raise _Refused(
+                    f"joins frames that lie {frames.before - before} apart, and those before the first one are not zeros"
+                )
+            if frames.before > before:
+                self.found.delays[index, name] = frames.before - before
+        return Frames(found[0].axis, before, all(frames.zeros for frames in found)) if found else Frames(-1)
 
-    def require_same_frames(self, name: str) -> None:
-        values, axis = self.lengths.fixed[name][0], self.lengths.grown[name].axis
-        if not (values == np.take(values, [0], axis)).all():
-            raise _Refused(f"reads {name!r}, whose values differ from frame to frame, whatever the recording is")
+    def count(self, name: str, before: int) -> None:
+        """A value that no recording decides is the same in every frame, or grows evenly, as the number of frames so far does."""
+        axis = self.lengths.grown[name].axis
+        rows = [np.moveaxis(values, axis, 0) for values in self.lengths.fixed[name]]
+        first, step = rows[0][:1], rows[0][1:2] - rows[0][:1]
+        places = np.arange(len(rows[1])).reshape(-1, *[1] * (rows[1].ndim - 1))
+        if rows[0].dtype == np.float32 and all(
+            np.array_equal(row, (first + step * places)[: len(row)]) for row in rows
+        ):
+            known = self.found.counted.setdefault(
+                name, (np.moveaxis(first, 0, axis), np.moveaxis(step, 0, axis), before)
+            )
+            if known[2] == before or not step.any():
+                return
+        if (rows[0] == rows[0][:1]).all():
+            return
+        raise _Refused(f"reads {name!r}, whose values differ from frame to frame, whatever the recording is")
+
+    def remember(self, index: int, frames: Frames) -> None:
+        """A node keeps frames that began late: what came before them must not be among those."""
+        if frames.before < 0:
+            self.found.gates[index] = -frames.before
 
     def put(self, node: onnx.NodeProto, before: int, zeros: bool) -> None:
         """Note where the frames of all results lie. Raises where a result has no frames any more."""
@@ -134,7 +148,7 @@ class _Walk:
     # ---- rules
 
     def frame_by_frame(self, index: int, node: onnx.NodeProto) -> None:
-        frames = self.spread(node)
+        frames = self.spread(index, node)
         if frames.axis < 0:
             self.found.finals.update(node.output)
             return
@@ -142,16 +156,16 @@ class _Walk:
         self.put(node, frames.before, keeps and frames.zeros)
 
     def pad(self, index: int, node: onnx.NodeProto) -> None:
-        frames = self.spread(node)
+        frames = self.spread(index, node)
         front, _ = self.time_amounts(node, frames.axis)
-        if front < 0:
-            raise _Refused(f"drops the first {-front} frames: it looks ahead, which a stream cannot")
-        if front and (_attribute(node, "mode", b"constant") != b"constant" or self.fill(node) != 0):
+        if front > 0 and (_attribute(node, "mode", b"constant") != b"constant" or self.fill(node) != 0):
             raise _Refused("makes frames before the first one that are not zeros; pad the past with zeros")
-        if front and frames.before and not frames.zeros:
+        if front > 0 and frames.before > 0 and not frames.zeros:
             raise _Refused("puts zeros in front of frames that are none")
+        if front > 0:
+            self.remember(index, frames)
         self.found.cut.add(index)
-        self.put(node, frames.before + front, frames.before == 0 or frames.zeros)
+        self.put(node, frames.before + front, frames.before <= 0 or frames.zeros)
 
     def time_amounts(self, node: onnx.NodeProto, axis: int) -> tuple[int, int]:
         """The frames that a Pad adds in front and behind."""
@@ -170,7 +184,7 @@ class _Walk:
         return float(np.ravel(self.constant(node.input[2], "values"))[0]) if given else 0.0
 
     def slice(self, index: int, node: onnx.NodeProto) -> None:
-        frames = self.spread(node)
+        frames = self.spread(index, node)
         if frames.axis < 0:
             self.frame_by_frame(index, node)
             return
@@ -181,8 +195,6 @@ class _Walk:
         first, step = bounds
         if step != 1:
             raise _Refused("takes frames in another order, or not all of them; a stream has every frame once")
-        if node.output[0] in self.lengths.grown and first > frames.before:
-            raise _Refused(f"drops the first {first - frames.before} frames: it looks ahead, which a stream cannot")
         self.found.cut.add(index)
         self.put(node, frames.before - first, frames.zeros)
 
@@ -203,7 +215,7 @@ class _Walk:
         return min(max(first + extent if first < 0 else first, 0), extent), step
 
     def concat(self, index: int, node: onnx.NodeProto) -> None:
-        frames = self.spread(node)
+        frames = self.spread(index, node)
         rank = len(self.lengths.shapes[node.input[0]])
         if frames.axis < 0 or _attribute(node, "axis", 0) % rank != frames.axis:
             self.frame_by_frame(index, node)
@@ -221,11 +233,13 @@ class _Walk:
             if value.any():
                 raise _Refused("makes frames before the first one that are not zeros; pad the past with zeros")
             front += value.shape[frames.axis]
+        if front:
+            self.remember(index, frames)
         self.found.cut.add(index)
-        self.put(node, frames.before + front, frames.before == 0 or frames.zeros)
+        self.put(node, frames.before + front, frames.before <= 0 or frames.zeros)
 
     def conv(self, index: int, node: onnx.NodeProto) -> None:
-        frames = self.spread(node)
+        frames = self.spread(index, node)
         if frames.axis == 0:
             self.put(node, frames.before, False)
             return
@@ -245,15 +259,12 @@ class _Walk:
             raise _Refused("has auto_pad over time; write the pads out")
         past = (kernel[place] - 1) * dilation
         before = frames.before + pads[place] - past
-        if before < 0:
-            raise _Refused(
-                f"looks {-before} frames ahead: it needs {past} frames before the present one, and only {past + before} are there; "
-                "pad the past alone"
-            )
-        if past and frames.before and not frames.zeros:
+        if past and frames.before > 0 and not frames.zeros:
             raise _Refused(
                 "looks at frames before the first one that are not zeros; pad with zeros right in front of it"
             )
+        if past or pads[place]:
+            self.remember(index, frames)
         if past:
             self.found.windows[index] = past
         if pads[place] or pads[place + spatial]:
@@ -275,14 +286,33 @@ class _Walk:
             )
         if len(node.input) > 4 and node.input[4]:
             raise _Refused("has sequence_lens; leave it out")
-        if frames.before:
+        self.remember(index, frames)
+        if frames.before > 0:
             raise _Refused("hears frames of zeros before the first one, so that it does not start from zeros")
         count = 2 if node.op_type == "LSTM" else 1
         starts = [name for name in (*node.input[5:], "", "")[:count]]
         self.found.recurrent[index] = tuple(self.start(name) for name in starts)
         self.found.finals.update(name for name in node.output[1:] if name)
         if node.output[0]:
-            self.found.frames[node.output[0]] = Frames(0)
+            self.found.frames[node.output[0]] = Frames(0, frames.before)
+
+    def running_sum(self, index: int, node: onnx.NodeProto) -> None:
+        frames = self.spread(index, node)
+        rank = len(self.lengths.shapes[node.input[0]])
+        if frames.axis != int(np.ravel(self.constant(node.input[1], "axes"))[0]) % rank:
+            self.frame_by_frame(index, node)
+            return
+        if _attribute(node, "reverse", 0):
+            raise _Refused("adds up the recording from its end; a stream has only the past")
+        if self.lengths.grown[node.input[0]].factor > 1:
+            raise _Refused("adds up positions of one frame as well; a stream adds up frames")
+        if frames.before > 0 and not frames.zeros:
+            raise _Refused(
+                "adds up frames before the first one that are not zeros; pad with zeros right in front of it"
+            )
+        self.remember(index, frames)
+        self.found.sums.add(index)
+        self.put(node, frames.before, frames.zeros)
 
     def start(self, name: str) -> str | None:
         """The graph input that a recurrence starts from, or None where it starts from zeros."""
@@ -303,7 +333,7 @@ class _Walk:
         raise _Refused("starts from a state that is computed; make it start from zeros, or from an input of the model")
 
     def pool(self, index: int, node: onnx.NodeProto) -> None:
-        frames = self.spread(node)
+        frames = self.spread(index, node)
         place = frames.axis - 2
         kernel = _attribute(node, "kernel_shape", [])
         if 0 <= place < len(kernel) and (
@@ -314,15 +344,13 @@ class _Walk:
 
     def over_axes(self, index: int, node: onnx.NodeProto) -> None:
         """Operators that look along some axes: time must be none of them."""
-        frames = self.spread(node)
+        frames = self.spread(index, node)
         rank = len(self.lengths.shapes[node.input[0]])
         kind = node.op_type
         if kind in ("Softmax", "LogSoftmax", "Hardmax"):
             seen = frames.axis == _attribute(node, "axis", -1) % rank
         elif kind == "LayerNormalization":
             seen = frames.axis >= _attribute(node, "axis", -1) % rank
-        elif kind == "CumSum":
-            seen = frames.axis == int(np.ravel(self.constant(node.input[1], "axes"))[0]) % rank
         else:
             seen = frames.axis >= 2
         if seen:
@@ -354,6 +382,7 @@ _RULES: dict[str, Callable[[_Walk, int, onnx.NodeProto], None]] = {
     "Conv": _Walk.conv,
     "ConvTranspose": _Walk.conv,
     "MatMul": _Walk.product,
+    "CumSum": _Walk.running_sum,
     **dict.fromkeys(RECURRENT, _Walk.recurrence),
     **dict.fromkeys(_POOLS, _Walk.pool),
     **dict.fromkeys(
@@ -362,7 +391,6 @@ _RULES: dict[str, Callable[[_Walk, int, onnx.NodeProto], None]] = {
             "LogSoftmax",
             "Hardmax",
             "LayerNormalization",
-            "CumSum",
             "InstanceNormalization",
             "GroupNormalization",
         ),

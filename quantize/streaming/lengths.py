@@ -12,7 +12,6 @@ import numpy as np
 import onnx
 
 from ...models.errors import StapesError
-from ..lowering.context import layer_name
 from ..onnx_reader import first_line
 from ..onnx_reader.shapes import free_inputs, infer_shapes, quiet_session, require_small
 from ..onnx_reader.wiring import read_by
@@ -32,7 +31,7 @@ class Grown:
 
 @dataclass(frozen=True, eq=False)
 class Lengths:
-    """What both runs told. `grown`: value -> its time axis; `fixed`: value that no sample decides -> the values of both runs;
+    """What both runs told. `grown`: value -> its time axis; `refused`: value without one that grows -> why, or "" behind such a one; `fixed`: value that no sample decides -> the values of both runs;
     `sampled`: values that depend on the samples.
     """
 
@@ -40,6 +39,7 @@ class Lengths:
     fixed: Mapping[str, tuple[np.ndarray, np.ndarray]]
     shapes: Mapping[str, tuple[int, ...]]
     sampled: frozenset[str]
+    refused: Mapping[str, str]
 
     def constant(self, name: str) -> np.ndarray | None:
         """The value of what is the same for every recording, else None."""
@@ -73,7 +73,9 @@ def time_axes(model: onnx.ModelProto, given: Mapping[str, int], label: str) -> d
         if open_axes:
             found[name] = open_axes[0]
     if not found:
-        raise StapesError(f"{label}: no axis of its inputs is open, so none is known to be time; say which one is")
+        raise StapesError(
+            f"{label}: no axis of its inputs is open, so none is known to be time; give --time-axis, or export it with an open time axis"
+        )
     return found
 
 
@@ -91,42 +93,41 @@ def with_length(model: onnx.ModelProto, axes: Mapping[str, int], frames: int) ->
 
 
 def measure(model: onnx.ModelProto, axes: Mapping[str, int], label: str) -> Lengths:
-    """Run a folded model over two lengths; raises StapesError where it cannot be, or a value grows along two axes."""
+    """Run a folded model over two lengths; raises StapesError where it cannot be."""
     runs = [_values(with_length(model, axes, frames), frames, label) for frames in LENGTHS]
     grown: dict[str, Grown] = {}
+    refused: dict[str, str] = {}
     makers = {name: node for node in model.graph.node for name in node.output}
     for name, first in runs[0].items():
         axes_of = [axis for axis, (a, b) in enumerate(_pairs(first, runs[1][name])) if a != b]
-        if len(axes_of) > 1:
-            raise StapesError(
-                f"{label}: {layer_name(makers[name]) if name in makers else repr(name)} compares every frame with every other one; a device has only the past: "
-                "train the network without attention over time"
-            )
-        if axes_of:
-            grown[name] = _grown(axes_of[0], first.shape, runs[1][name].shape, name, makers, label)
+        found = _grown(axes_of, first.shape, runs[1][name].shape) if axes_of else None
+        if isinstance(found, Grown):
+            grown[name] = found
+        elif found is not None:
+            behind = name in makers and any(operand in refused for operand in makers[name].input)
+            refused[name] = "" if behind else found
     sampled = _sampled(model)
     fixed = {name: (first, runs[1][name]) for name, first in runs[0].items() if name not in sampled}
-    return Lengths(grown, fixed, {name: array.shape for name, array in runs[0].items()}, sampled)
+    return Lengths(grown, fixed, {name: array.shape for name, array in runs[0].items()}, sampled, refused)
 
 
 def _pairs(first: np.ndarray, second: np.ndarray) -> Sequence[tuple[int, int]]:
     return list(zip(first.shape, second.shape, strict=True)) if first.ndim == second.ndim else [(0, 1), (0, 1)]
 
 
-def _grown(
-    axis: int,
-    first: tuple[int, ...],
-    second: tuple[int, ...],
-    name: str,
-    makers: Mapping[str, onnx.NodeProto],
-    label: str,
-) -> Grown:
+def _grown(axes: Sequence[int], first: tuple[int, ...], second: tuple[int, ...]) -> Grown | str:
+    """How a value grows along some axes from the first run to the second, or why a stream cannot have it."""
+    if len(axes) > 1:
+        return (
+            "compares every frame with every other one; a device has only the past: train the network without attention "
+            "over time"
+        )
+    axis = axes[0]
     step, rest = divmod(second[axis] - first[axis], LENGTHS[1] - LENGTHS[0])
     if rest or step < 1:
-        where = layer_name(makers[name]) if name in makers else repr(name)
-        raise StapesError(
-            f"{label}: {where} gives {first[axis]} positions for {LENGTHS[0]} frames and {second[axis]} for {LENGTHS[1]}: "
-            "it takes several frames a step; a stream has one result a frame"
+        return (
+            f"gives {first[axis]} positions for {LENGTHS[0]} frames and {second[axis]} for {LENGTHS[1]}: it takes several "
+            "frames a step; a stream has one result a frame"
         )
     return Grown(axis, step, first[axis] - step * LENGTHS[0])
 
@@ -160,7 +161,7 @@ def _values(model: onnx.ModelProto, frames: int, label: str) -> dict[str, np.nda
 def _cannot_run(label: str, frames: int, error: Exception) -> StapesError:
     return StapesError(
         f"{label}: cannot be run over {frames} frames ({first_line(error)}); export it again with an open time axis "
-        "(dynamic_axes, dynamic_shapes)"
+        "(dynamic_axes, dynamic_shapes; recurrences with dynamo=False)"
     )
 
 

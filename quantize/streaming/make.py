@@ -8,7 +8,6 @@ from dataclasses import dataclass
 import onnx
 
 from ...models.errors import StapesError
-from ..graph import State
 from ..onnx_reader import first_line
 from ..onnx_reader.folding import fold
 from ..onnx_reader.model import plain
@@ -18,16 +17,18 @@ from ..onnx_reader.versions import converted, require_known_versions
 from .frames import plan
 from .lengths import measure, time_axes
 from .proof import hold_to_recording
-from .rewrite import as_stream
+from .rewrite import StreamState, as_stream
 
 
 @dataclass(frozen=True, eq=False)
 class Streamed:
-    """A streaming model, whose metadata names its states; `error` is its largest difference from the recording's, of full scale."""
+    """A streaming model, whose metadata name its states and its delay; `error` is its largest difference from the recording's, of
+    full scale; `delay_frames` is how many frames its outputs are late."""
 
     model: onnx.ModelProto
-    states: tuple[State, ...]
+    states: tuple[StreamState, ...]
     error: float
+    delay_frames: int
 
 
 def make_streaming(model: onnx.ModelProto, label: str, time: Mapping[str, int] | None = None) -> Streamed:
@@ -49,8 +50,8 @@ def make_streaming(model: onnx.ModelProto, label: str, time: Mapping[str, int] |
     stream, states = as_stream(whole, found, lengths, axes)
     stream = _folded(stream, label)
     outputs = {value.name: lengths.grown[value.name] for value in whole.graph.output if value.name in found.frames}
-    error = hold_to_recording(whole, stream, axes, outputs, states, label)
-    return Streamed(stream, states, error)
+    error = hold_to_recording(whole, stream, axes, outputs, states, found.delay, label)
+    return Streamed(stream, states, error, found.delay)
 
 
 def _folded(model: onnx.ModelProto, label: str) -> onnx.ModelProto:

@@ -30,14 +30,17 @@ def hold_to_recording(
     axes: Mapping[str, int],
     outputs: Mapping[str, Grown],
     states: Sequence[State],
+    delay: int,
     label: str,
 ) -> float:
-    """The largest difference, relative to full scale, of the outputs that have frames, all states starting from zeros.
+    """The largest difference, relative to full scale, of the outputs that have frames, all states starting from zeros; those
+    of the stream come `delay` frames later.
 
     Raises StapesError that names the first output which differs by more than TOLERANCE, and its frame.
     """
     rng = np.random.default_rng(SEED)
-    recording = with_length(whole, axes, FRAMES)
+    length = FRAMES + delay
+    recording = with_length(whole, axes, length)
     kept = {state.input for state in states}
     feed: Arrays = {}
     for value in free_inputs(recording.graph):
@@ -46,7 +49,7 @@ def hold_to_recording(
     names = [value.name for value in whole.graph.output if value.name in outputs]
     try:
         expected = dict(zip(names, quiet_session(recording).run(names, feed), strict=True))
-        made = _streamed(stream, feed, axes, names, states)
+        made = _streamed(stream, feed, axes, names, states, length)
     except Exception as failure:
         raise StapesError(
             f"{label}: its stream cannot be run ({first_line(failure)}); please report the model"
@@ -55,8 +58,8 @@ def hold_to_recording(
     for name in names:
         axis = outputs[name].axis
         # A frame may be several positions long where time was joined to another axis.
-        whole_frames = np.stack(np.split(expected[name], FRAMES, axis)).reshape(FRAMES, -1)
-        frames = np.stack(made[name]).reshape(FRAMES, -1)
+        whole_frames = np.stack(np.split(expected[name], length, axis)).reshape(length, -1)[:FRAMES]
+        frames = np.stack(made[name]).reshape(length, -1)[delay:]
         scale = float(np.abs(whole_frames).max(initial=0.0)) or 1.0
         error = np.abs(whole_frames - frames).max(axis=1) / scale
         if not (error <= TOLERANCE).all():
@@ -75,6 +78,7 @@ def _streamed(
     axes: Mapping[str, int],
     names: list[str],
     states: Sequence[State],
+    length: int,
 ) -> dict[str, list[np.ndarray]]:
     session = quiet_session(stream)
     shapes = {
@@ -83,7 +87,7 @@ def _streamed(
     kept = {state.input: np.zeros(shapes[state.input], np.float32) for state in states}
     made: dict[str, list[np.ndarray]] = {name: [] for name in names}
     after = [state.output for state in states]
-    for frame in range(FRAMES):
+    for frame in range(length):
         present = {
             name: np.take(values, [frame], axes[name]) if name in axes else values
             for name, values in feed.items()
