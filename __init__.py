@@ -3,6 +3,7 @@
 The library: each function is what the command of its name calls, takes and gives plain values, prints nothing, and raises
 `StapesError`, whose message is one line, for every fault of what it was given.
 
+stream       a network of whole recordings becomes one of one frame a call
 quantize     a network, from a file or in memory, becomes a bundle
 export       a bundle becomes C, a firmware package, or one of its files
 simulate     sound through a bundle, on any engine
@@ -43,6 +44,7 @@ if TYPE_CHECKING:
     from .tools.library.quantize import quantize as _quantize
     from .tools.library.regress import regress as regress
     from .tools.library.simulate import simulate as simulate
+    from .tools.library.stream import stream as stream
 
     P = ParamSpec("P")
     R = TypeVar("R")
@@ -74,6 +76,7 @@ __all__ = [
     "quantize",
     "regress",
     "simulate",
+    "stream",
 ]
 
 # Where a name of the library stands. Each is imported when it is asked for: what it imports takes seconds.
@@ -87,6 +90,7 @@ _PLACES = {
     "load_bundle": ".tools.bundle",
     "regress": ".tools.library.regress",
     "simulate": ".tools.library.simulate",
+    "stream": ".tools.library.stream",
 }
 
 

@@ -27,8 +27,9 @@ from stapes.models.sound_files import read_audio, write_audio
 from stapes.tools.audio import DEMO
 
 from tests.helpers import random_network
+from tests.quantize.onnx_models import make as make_onnx
 
-FUNCTIONS = ["quantize", "export", "simulate", "regress", "inspect", "evaluate", "doctor"]
+FUNCTIONS = ["stream", "quantize", "export", "simulate", "regress", "inspect", "evaluate", "doctor"]
 SMALL = {"n_fft": 128, "hidden_dim": 16, "num_layers": 1, "fc_dim": 0, "narrow_dim": 8}
 # Each line alone in a new interpreter.
 ORDERS = [
@@ -89,6 +90,8 @@ def test_the_examples_of_a_function_run(name, bundle, published, few_clips, reco
     module = importlib.import_module(f"stapes.tools.library.{name}")
     known = {"bundle": bundle, "network": published, "recordings": few_clips[:1], "folder": tmp_path, "np": np}
     known |= {"recording": recording, "pairs": recording.parent}
+    nodes = [onnx.helper.make_node("Conv", ["x", "w"], ["y"], pads=[2, 0])]
+    known["whole"] = make_onnx(nodes, {"x": (1, 3, "T")}, {"y": (1, 2, "T")}, {"w": np.ones((2, 3, 3))})
     (test,) = doctest.DocTestFinder(recurse=False).find(getattr(module, name), name, module, {**vars(module), **known})
     assert test.examples
     result = doctest.DocTestRunner().run(test)

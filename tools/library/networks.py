@@ -152,6 +152,19 @@ def judged_by_sound(sound_path: SoundPath | None) -> bool:
     return sound_path is not None and sound_path.judged_by_sound
 
 
+def _hold_delay(sound_path: SoundPath, said: str) -> None:
+    """Refuse a path whose spectrum waits for fewer frames than the outputs of the network come late."""
+    late = int(said) if said.isdecimal() and len(said) < 4 else -1
+    waits = sum(stage.delay_frames for stage in sound_path.stages)
+    if late < 0:
+        raise StapesError(f"metadata {DELAY_KEY!r} is {said[:40]!r}, no number of frames; make the stream again")
+    if late > waits:
+        raise StapesError(
+            f"the network's outputs come {late} frames late ({DELAY_KEY!r}), and the path's spectrum waits for {waits}; "
+            f"give a front end with a stage 'look_ahead' of {late} frames"
+        )
+
+
 def front_end_of(source: StreamingOnnx, given: SoundPath | Path | None, label: str) -> SoundPath | None:
     """The front end of a network, whose ends it fits and whose fixed-point formats hold it; None for a network alone.
 
@@ -174,6 +187,7 @@ def front_end_of(source: StreamingOnnx, given: SoundPath | Path | None, label: s
         else:
             return None
         path_params(sound_path)
+        _hold_delay(sound_path, source.metadata.get(DELAY_KEY, "0"))
         if isinstance(given, Path):
             label = f"{network} with {label}"
         wire(sound_path, *source.sizes)
