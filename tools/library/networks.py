@@ -24,6 +24,7 @@ from ...models.schema import parse_json, read_toml
 from ...models.text import file_name
 from ...quantize.audio import path_params
 from ...quantize.onnx_reader import (
+    DELAY_KEY,
     OnnxFile,
     StreamingOnnx,
     check_model,
