@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from stapes.firmware_sim.audio.twin import twin_class
 from stapes.firmware_sim.compare import first_difference
 from stapes.firmware_sim.cortex_m7.calls import Hops
 from stapes.firmware_sim.cortex_m7.measure import measure
@@ -20,6 +21,7 @@ from stapes.firmware_sim.engines.cortex_m7 import CortexM7, require_unicorn
 from stapes.firmware_sim.engines.native import build as build_for_host
 from stapes.firmware_sim.engines.numpy_engine import NumpyNetwork
 from stapes.firmware_sim.engines.pipeline import Pipeline
+from stapes.models.audio import kinds
 from stapes.models.errors import StapesError
 
 from tests.firmware_sim.audio_signals import NOISY, extremes, shipped
@@ -169,7 +171,12 @@ def test_stages_layers_and_files_sum_up_and_none_is_missing(recipe, report, expo
     bundle, found = exported(recipe)[1], report(recipe)
     assert sum(found.instructions_by_stage.values()) == found.instructions_per_hop
     assert sum(found.instructions_by_function.values()) == found.instructions_per_hop
-    assert {stage.partition(":")[0] for stage in found.instructions_by_stage} == set(ORDER)
+    here = {stage.kind for stage in bundle.sound_path.stages}
+    of_path, of_others = (
+        {label for kind in kinds() if (kind in here) == wanted for label in twin_class(kind).work.values()}
+        for wanted in (True, False)
+    )
+    assert {stage.partition(":")[0] for stage in found.instructions_by_stage} == set(ORDER) - (of_others - of_path)
     layers = [stage for stage in found.instructions_by_stage if stage.startswith("network: ")]
     assert {f"network: {region.name}" for region in bundle.graph.regions} <= set(layers)
     assert not any("stapes_" in layer for layer in layers)
