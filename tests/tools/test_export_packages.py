@@ -47,5 +47,5 @@ def test_an_exported_folder_is_not_taken_for_a_package(stapes, bundle, tmp_path)
     assert stapes("export", bundle.folder, "-o", tmp_path / "c").code == 0
     before = texts(tmp_path / "c")
     error = stapes("export", bundle.folder, "-o", tmp_path / "c", "--package", "cmake").error
-    assert "holds other files" in error
+    assert "holds an export that stapes wrote" in error
     assert texts(tmp_path / "c") == before
