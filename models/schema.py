@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn, TypeVar, get_args, get_type_hints
 
 from .errors import StapesError
+from .text import first_line
 
 if TYPE_CHECKING:
     from pydantic import ConfigDict, TypeAdapter
@@ -124,7 +125,7 @@ def _adapter(schema: Any) -> TypeAdapter[Any]:
 def _reason(error: ValueError | TypeError) -> str:
     if isinstance(error, UnicodeDecodeError):
         return f"byte {error.start} is no UTF-8"
-    return (str(error).splitlines() or [type(error).__name__])[0][:120]
+    return first_line(error, 120)
 
 
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

@@ -50,6 +50,15 @@ def shortened(text: str) -> str:
     return re.sub(rf"\S{{{LONGEST_WORD + 1},}}", lambda match: f"{match[0][:half]}...{match[0][-half:]}", text)
 
 
+def first_line(error: BaseException, most: int | None = None) -> str:
+    r"""What an exception of a library says, in one line of at most `most` characters; its kind where it says nothing.
+
+    >>> first_line(ValueError("no such axis\nat node 3")), first_line(EOFError())
+    ('no such axis', 'EOFError')
+    """
+    return (str(error).strip().splitlines() or [type(error).__name__])[0][:most]
+
+
 def in_short(names: Sequence[str]) -> str:
     """The first few of some names, and how many more there are.
 

@@ -11,10 +11,10 @@ import onnx
 import onnxruntime
 
 from ..models.errors import StapesError
+from ..models.text import first_line
 from .float_graph import COPIES, FloatGraph
 from .float_onnx import to_onnx
 from .graph import State
-from .onnx_reader import first_line
 from .onnx_reader.shapes import quiet_session
 
 Frame = Mapping[str, np.ndarray]

@@ -12,6 +12,7 @@ import numpy as np
 
 from ...models.errors import StapesError
 from ...models.schema import STRICT_OPEN, parse_json, validated
+from ...models.text import first_line
 from ...quantize.graph import DTYPES, Graph, Operator, Region, State, Tensor
 from ...quantize.operators import OPERATORS
 from . import options
@@ -86,7 +87,7 @@ def from_bytes(data: bytes) -> Graph:
         model = schema.ModelT.InitFromObj(root)
         text = np.asarray(model.buffers[place].data, np.uint8).tobytes()
     except _BROKEN as error:
-        raise StapesError(f"the .tflite is damaged ({_first_line(error)}); {_AGAIN}") from None
+        raise StapesError(f"the .tflite is damaged ({first_line(error)}); {_AGAIN}") from None
     label = f"the .tflite is damaged, its description {METADATA_NAME!r}"
     document = parse_json(text, label, _AGAIN)
     if isinstance(document, dict) and document.get("format") != FORMAT:
@@ -98,7 +99,7 @@ def from_bytes(data: bytes) -> Graph:
         graph = _graph(schema, model, description)
         matches = digest(graph) == description.digest
     except _BROKEN as error:
-        raise StapesError(f"the .tflite is damaged ({_first_line(error)}); {_AGAIN}") from None
+        raise StapesError(f"the .tflite is damaged ({first_line(error)}); {_AGAIN}") from None
     if not matches:
         raise StapesError(f"the .tflite was changed after it was written (its digest differs); {_AGAIN}")
     return graph
@@ -156,10 +157,6 @@ def read(path: Path | str) -> Graph:
         return from_bytes(data)
     except StapesError as error:
         raise StapesError(f"{path}: {error}") from None
-
-
-def _first_line(error: BaseException) -> str:
-    return (str(error).splitlines() or [type(error).__name__])[0]
 
 
 def _text(value: bytes | str) -> str:

@@ -15,6 +15,7 @@ import onnxruntime
 from onnx import compose
 
 from ..errors import StapesError
+from ..text import first_line
 from .settings import Settings
 
 # Graph -> its inputs and the outputs that are wanted of it.
@@ -82,8 +83,7 @@ def _require_fit(graphs: Mapping[str, onnx.ModelProto], label: str) -> Shapes:
             )
             made = session.run(list(outputs), {key: values[key] for key in inputs})
         except Exception as error:
-            reason = (str(error).strip().splitlines() or [type(error).__name__])[0][:160]
-            raise StapesError(f"{label}: {name}.onnx cannot be run ({reason}); {_REMEDY}") from None
+            raise StapesError(f"{label}: {name}.onnx cannot be run ({first_line(error, 160)}); {_REMEDY}") from None
         values |= dict(zip(outputs, made, strict=True))
     return {name: value.shape for name, value in values.items()}
 

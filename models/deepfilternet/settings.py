@@ -10,6 +10,7 @@ from annotated_types import Ge, Gt, Le
 
 from ..errors import StapesError
 from ..schema import MOST_TOML_BYTES, STRICT_OPEN, validated
+from ..text import first_line
 
 MODEL = "deepfilternet3"
 _OTHERS = {"deepfilternet": "DeepFilterNet (the first)", "deepfilternet2": "DeepFilterNet2"}
@@ -99,8 +100,7 @@ def _sections(content: bytes, label: str) -> dict[str, dict[str, object]]:
             raise ValueError(f"more than {MOST_TOML_BYTES >> 20} MB")
         parser.read_string(content.decode("utf-8"))
     except (ValueError, configparser.Error) as error:
-        reason = (str(error).splitlines() or [type(error).__name__])[0][:120]
-        raise StapesError(f"{label}: not an .ini file ({reason}); {_REMEDY}") from None
+        raise StapesError(f"{label}: not an .ini file ({first_line(error, 120)}); {_REMEDY}") from None
     return {name: {key: _value(text) for key, text in section.items()} for name, section in parser.items()}
 
 

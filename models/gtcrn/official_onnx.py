@@ -15,6 +15,7 @@ import torch
 from onnx import numpy_helper
 
 from ..errors import StapesError
+from ..text import first_line
 from .blocks import CHANNELS, WIDTH
 from .erb import BINS
 from .network import DILATIONS, Gtcrn, GtcrnStates
@@ -272,6 +273,7 @@ def _run(model: onnx.ModelProto, inputs: dict[str, str], spectra: np.ndarray, la
             states = dict(zip(states, after, strict=True))
             frames.append(frame[0, :, 0])
     except Exception as error:
-        reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
-        raise StapesError(f"{label}: onnxruntime cannot run it as streaming GTCRN ({reason}); {REMEDY}") from None
+        raise StapesError(
+            f"{label}: onnxruntime cannot run it as streaming GTCRN ({first_line(error)}); {REMEDY}"
+        ) from None
     return np.stack(frames)

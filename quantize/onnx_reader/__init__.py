@@ -12,7 +12,7 @@ states    which input is which output of the frame before
 model     all of it: the checked model
 """
 
-from .file import OnnxFile, first_line, load_onnx, onnx_of, parse_onnx, with_states
+from .file import OnnxFile, load_onnx, onnx_of, parse_onnx, with_states
 from .model import StreamingOnnx, check_model, read_onnx
 from .states import DELAY_KEY, STATES_KEY
 
@@ -22,7 +22,6 @@ __all__ = [
     "OnnxFile",
     "StreamingOnnx",
     "check_model",
-    "first_line",
     "load_onnx",
     "onnx_of",
     "parse_onnx",

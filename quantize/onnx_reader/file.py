@@ -15,6 +15,7 @@ from onnx import TensorProto
 from onnx.external_data_helper import ExternalDataInfo, load_external_data_for_tensor, uses_external_data
 
 from ...models.errors import Remark, StapesError
+from ...models.text import first_line
 from .shapes import fix_batch
 from .states import STATES_KEY
 from .types import as_float32
@@ -98,11 +99,6 @@ def with_states(file: OnnxFile, pairs: Sequence[str]) -> OnnxFile:
     model.metadata_props.extend(kept)
     model.metadata_props.add(key=STATES_KEY, value=json.dumps(named))
     return replace(file, model=model, content=model.SerializeToString(deterministic=True))
-
-
-def first_line(error: Exception) -> str:
-    """What an exception of a library says, in one line."""
-    return (str(error).strip().splitlines() or [type(error).__name__])[0]
 
 
 def _take_in(model: onnx.ModelProto, path: Path) -> bool:

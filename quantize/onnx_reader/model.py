@@ -12,9 +12,10 @@ import onnx
 from onnx import numpy_helper
 
 from ...models.errors import StapesError
+from ...models.text import first_line
 from ..graph import State
 from . import shapes as shaping
-from .file import AGAIN, first_line, load_onnx
+from .file import AGAIN, load_onnx
 from .folding import fold
 from .states import STATES_KEY, find_states
 from .types import make_dense, require_float32

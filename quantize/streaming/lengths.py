@@ -12,7 +12,7 @@ import numpy as np
 import onnx
 
 from ...models.errors import StapesError
-from ..onnx_reader import first_line
+from ...models.text import first_line
 from ..onnx_reader.shapes import free_inputs, infer_shapes, quiet_session, require_small
 from ..onnx_reader.wiring import read_by
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import onnx
 
 from ...models.errors import StapesError
-from ..onnx_reader import first_line
+from ...models.text import first_line
 from ..onnx_reader.folding import fold
 from ..onnx_reader.model import plain
 from ..onnx_reader.shapes import free_inputs

@@ -11,8 +11,8 @@ import numpy as np
 import onnx
 
 from ...models.errors import StapesError
+from ...models.text import first_line
 from ..graph import State
-from ..onnx_reader import first_line
 from ..onnx_reader.shapes import free_inputs, quiet_session
 from .lengths import Grown, with_length
 
