@@ -36,11 +36,8 @@ def is_deepfilternet(path: Path) -> bool:
 
 def read_files(path: Path) -> Files:
     """The files of the network at `path`; raises StapesError where one is missing, and for an archive that is not sound."""
-    if path.is_dir():
-        found = _in_folder(path)
-        whole = b"".join(found[name] for name in _NAMES)
-    elif path.name in _NAMES:
-        found = _in_folder(path.parent)
+    if path.is_dir() or path.name in _NAMES:
+        found = _in_folder(path if path.is_dir() else path.parent)
         whole = b"".join(found[name] for name in _NAMES)
     else:
         found = {Path(name).name: content for name, content in files_of(path, _NAMES, MOST_BYTES).items()}
