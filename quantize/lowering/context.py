@@ -13,6 +13,7 @@ from ...models.errors import StapesError
 from ..float_graph import FloatGraph
 from ..graph import State
 from ..onnx_reader import StreamingOnnx
+from ..onnx_reader.wiring import attribute
 from .axes import MOST_AXES, canonical, together, wide_axes
 
 # TFLite Micro concatenates at most ten tensors at once.
@@ -34,11 +35,7 @@ class Context:
     counts: dict[str, int] = field(default_factory=dict)
 
     def attribute(self, node: onnx.NodeProto, name: str, default: Any = None) -> Any:
-        for attribute in node.attribute:
-            if attribute.name == name:
-                value = onnx.helper.get_attribute_value(attribute)
-                return value.decode() if isinstance(value, bytes) else value
-        return default
+        return attribute(node, name, default)
 
     def constant(self, name: str) -> np.ndarray | None:
         """The value of a constant, or None for an activation or an absent input."""

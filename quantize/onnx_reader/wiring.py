@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Sequence
+from typing import Any
 
+import onnx
 from onnx import GraphProto, NodeProto
 
 # Operators that move values without computing, by which of their inputs are moved: the first one, or all.
@@ -21,6 +23,15 @@ _MOVE_FIRST = (
 )
 _MOVE_ALL = ("Concat",)
 RECURRENT = ("GRU", "LSTM", "RNN")
+
+
+def attribute(node: NodeProto, name: str, default: Any = None) -> Any:
+    """What a node says of itself, text as str."""
+    for found in node.attribute:
+        if found.name == name:
+            value = onnx.helper.get_attribute_value(found)
+            return value.decode() if isinstance(value, bytes) else value
+    return default
 
 
 def read_by(node: NodeProto) -> list[str]:

@@ -10,14 +10,13 @@ have to know all frames is refused.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 import numpy as np
 import onnx
 
 from ...models.errors import StapesError
 from ..lowering.context import layer_name
-from ..onnx_reader.wiring import RECURRENT, moved, sources
+from ..onnx_reader.wiring import RECURRENT, attribute, moved, sources
 from .found import Frames, Plan
 from .lengths import Lengths
 
@@ -90,6 +89,12 @@ class _Walk:
             raise _Refused(f"has {what} that depend on the recording; a device computes the same in every frame")
         return value
 
+    def axes(self, node: onnx.NodeProto, count: int) -> list[int]:
+        """The axes that a Pad or a Slice works along."""
+        if len(node.input) > 3 and node.input[3]:
+            self.constant(node.input[3], "axes")
+        return self.lengths.axes_named(node, count, len(self.lengths.shapes[node.input[0]]))
+
     def spread(self, index: int, node: onnx.NodeProto) -> Frames:
         """The frames of a node's operands: those that are there earlier wait for the last."""
         timed = {name: self.found.frames[name] for name in node.input if name in self.found.frames}
@@ -158,7 +163,7 @@ class _Walk:
     def pad(self, index: int, node: onnx.NodeProto) -> None:
         frames = self.spread(index, node)
         front, _ = self.time_amounts(node, frames.axis)
-        if front > 0 and (_attribute(node, "mode", b"constant") != b"constant" or self.fill(node) != 0):
+        if front > 0 and (attribute(node, "mode", "constant") != "constant" or self.fill(node) != 0):
             raise _Refused("makes frames before the first one that are not zeros; pad the past with zeros")
         if front > 0 and frames.before > 0 and not frames.zeros:
             raise _Refused("puts zeros in front of frames that are none")
@@ -171,10 +176,7 @@ class _Walk:
         """The frames that a Pad adds in front and behind."""
         amounts = np.ravel(self.constant(node.input[1], "amounts")).astype(int)
         half = len(amounts) // 2
-        axes = list(range(half))
-        if len(node.input) > 3 and node.input[3]:
-            rank = len(self.lengths.shapes[node.input[0]])
-            axes = [int(value) % rank for value in np.ravel(self.constant(node.input[3], "axes"))]
+        axes = self.axes(node, half)
         if axis not in axes:
             return 0, 0
         return int(amounts[axes.index(axis)]), int(amounts[axes.index(axis) + half])
@@ -200,11 +202,8 @@ class _Walk:
 
     def time_bounds(self, node: onnx.NodeProto, axis: int) -> tuple[int, int] | None:
         """First position and step of a Slice along time, or None where it leaves time alone."""
-        rank = len(self.lengths.shapes[node.input[0]])
         starts = np.ravel(self.lengths.fixed[node.input[1]][0])
-        axes = list(range(len(starts)))
-        if len(node.input) > 3 and node.input[3]:
-            axes = [int(value) % rank for value in np.ravel(self.constant(node.input[3], "axes"))]
+        axes = self.axes(node, len(starts))
         if axis not in axes:
             return None
         place = axes.index(axis)
@@ -217,7 +216,7 @@ class _Walk:
     def concat(self, index: int, node: onnx.NodeProto) -> None:
         frames = self.spread(index, node)
         rank = len(self.lengths.shapes[node.input[0]])
-        if frames.axis < 0 or _attribute(node, "axis", 0) % rank != frames.axis:
+        if frames.axis < 0 or attribute(node, "axis", 0) % rank != frames.axis:
             self.frame_by_frame(index, node)
             return
         front = 0
@@ -248,14 +247,14 @@ class _Walk:
         place = frames.axis - 2
         kernel = self.lengths.shapes[node.input[1]][2:]
         spatial = len(kernel)
-        pads = _attribute(node, "pads", [0] * (2 * spatial))
-        stride = _attribute(node, "strides", [1] * spatial)[place]
-        dilation = _attribute(node, "dilations", [1] * spatial)[place]
+        pads = attribute(node, "pads", [0] * (2 * spatial))
+        stride = attribute(node, "strides", [1] * spatial)[place]
+        dilation = attribute(node, "dilations", [1] * spatial)[place]
         if node.op_type == "ConvTranspose" and (kernel[place] > 1 or stride > 1):
             raise _Refused("is a transposed convolution over time; write it as a convolution over past frames")
         if stride != 1:
             raise _Refused(f"takes {stride} frames a step; a stream has one result a frame")
-        if _attribute(node, "auto_pad", b"NOTSET") not in (b"NOTSET", b"VALID") and kernel[place] > 1:
+        if attribute(node, "auto_pad", "NOTSET") not in ("NOTSET", "VALID") and kernel[place] > 1:
             raise _Refused("has auto_pad over time; write the pads out")
         past = (kernel[place] - 1) * dilation
         before = frames.before + pads[place] - past
@@ -273,14 +272,14 @@ class _Walk:
 
     def recurrence(self, index: int, node: onnx.NodeProto) -> None:
         frames = self.found.frames.get(node.input[0])
-        if frames is None or _attribute(node, "layout", 0):
+        if frames is None or attribute(node, "layout", 0):
             raise _Refused("has its frames elsewhere than along the first axis; export it without layout = 1")
         if frames.axis == 1:
             self.put(node, frames.before, False)
             return
         if frames.axis != 0:
             raise _Refused("takes the frames for inputs; a stream has one frame a call")
-        if _attribute(node, "direction", b"forward") != b"forward":
+        if attribute(node, "direction", "forward") != "forward":
             raise _Refused(
                 "runs over the recording from its end; a stream has only the past: train the network with direction=forward"
             )
@@ -302,7 +301,7 @@ class _Walk:
         if frames.axis != int(np.ravel(self.constant(node.input[1], "axes"))[0]) % rank:
             self.frame_by_frame(index, node)
             return
-        if _attribute(node, "reverse", 0):
+        if attribute(node, "reverse", 0):
             raise _Refused("adds up the recording from its end; a stream has only the past")
         if self.lengths.grown[node.input[0]].factor > 1:
             raise _Refused("adds up positions of one frame as well; a stream adds up frames")
@@ -335,9 +334,9 @@ class _Walk:
     def pool(self, index: int, node: onnx.NodeProto) -> None:
         frames = self.spread(index, node)
         place = frames.axis - 2
-        kernel = _attribute(node, "kernel_shape", [])
+        kernel = attribute(node, "kernel_shape", [])
         if 0 <= place < len(kernel) and (
-            kernel[place] != 1 or _attribute(node, "strides", [1] * len(kernel))[place] != 1
+            kernel[place] != 1 or attribute(node, "strides", [1] * len(kernel))[place] != 1
         ):
             raise _Refused("pools over time; a stream has one result a frame, from the past alone")
         self.put(node, frames.before, False)
@@ -348,9 +347,9 @@ class _Walk:
         rank = len(self.lengths.shapes[node.input[0]])
         kind = node.op_type
         if kind in ("Softmax", "LogSoftmax", "Hardmax"):
-            seen = frames.axis == _attribute(node, "axis", -1) % rank
+            seen = frames.axis == attribute(node, "axis", -1) % rank
         elif kind == "LayerNormalization":
-            seen = frames.axis >= _attribute(node, "axis", -1) % rank
+            seen = frames.axis >= attribute(node, "axis", -1) % rank
         else:
             seen = frames.axis >= 2
         if seen:
@@ -368,11 +367,6 @@ class _Walk:
                 "multiplies frames with frames; a device has only the past: train the network without attention over time"
             )
         self.frame_by_frame(index, node)
-
-
-def _attribute(node: onnx.NodeProto, name: str, default: Any) -> Any:
-    found = next((attribute for attribute in node.attribute if attribute.name == name), None)
-    return default if found is None else onnx.helper.get_attribute_value(found)
 
 
 _RULES: dict[str, Callable[[_Walk, int, onnx.NodeProto], None]] = {

@@ -48,6 +48,12 @@ class Lengths:
         first, second = self.fixed[name]
         return first if first.shape == second.shape and np.array_equal(first, second) else None
 
+    def axes_named(self, node: onnx.NodeProto, count: int, rank: int) -> list[int]:
+        """The axes that a Pad or a Slice of a value of `rank` axes names; the first `count` where it names none."""
+        if len(node.input) <= 3 or not node.input[3]:
+            return list(range(count))
+        return [int(axis) % rank for axis in np.ravel(self.fixed[node.input[3]][0])]
+
 
 def time_axes(model: onnx.ModelProto, given: Mapping[str, int], label: str) -> dict[str, int]:
     """Input -> its time axis, for the inputs that have one; axes that are called the batch are set to 1, in place.

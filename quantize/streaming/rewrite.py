@@ -19,6 +19,7 @@ from onnx import TensorProto, helper, numpy_helper
 from ..graph import State
 from ..lowering.context import layer_name
 from ..onnx_reader import DELAY_KEY, STATES_KEY
+from ..onnx_reader.wiring import attribute
 from .found import Plan
 from .lengths import Lengths, with_length
 
@@ -213,7 +214,7 @@ class _Stream:
         axis = self.axis_of[node.input[0]]
         shape = tuple(1 if place == axis else size for place, size in enumerate(self.shapes[node.input[0]]))
         given, made = self.state(f"{_plain(node.output[0])}_sum", shape, layer_name(node))
-        exclusive = any(attribute.name == "exclusive" and attribute.i for attribute in node.attribute)
+        exclusive = attribute(node, "exclusive", 0)
         total = self.node("Add", [given, node.input[0]], self.free(f"{node.output[0]}/total"))
         self.node("Identity", [given if exclusive else total], node.output[0])
         self.node("Identity", [total], made)
@@ -234,10 +235,7 @@ class _Stream:
     def pad(self, node: onnx.NodeProto, axis: int) -> None:
         amounts = np.ravel(self.lengths.fixed[node.input[1]][0]).astype(np.int64).copy()
         half = len(amounts) // 2
-        axes = list(range(half))
-        if len(node.input) > 3 and node.input[3]:
-            rank = len(self.shapes[node.input[0]])
-            axes = [int(value) % rank for value in np.ravel(self.lengths.fixed[node.input[3]][0])]
+        axes = self.lengths.axes_named(node, half, len(self.shapes[node.input[0]]))
         if axis in axes:
             amounts[[axes.index(axis), axes.index(axis) + half]] = 0
         if not amounts.any():
@@ -249,11 +247,11 @@ class _Stream:
         self.nodes.append(kept)
 
     def slice(self, node: onnx.NodeProto, axis: int) -> None:
-        rank = len(self.shapes[node.input[0]])
-        rows = [np.ravel(self.lengths.fixed[name][0]).astype(np.int64) for name in node.input[1:] if name]
-        starts, ends = rows[:2]
-        axes = rows[2] % rank if len(rows) > 2 else np.arange(len(starts))
-        steps = rows[3] if len(rows) > 3 else np.ones(len(starts), np.int64)
+        given = {place: name for place, name in enumerate(node.input) if name}
+        rows = {place: np.ravel(self.lengths.fixed[name][0]).astype(np.int64) for place, name in given.items() if place}
+        starts, ends, count = rows[1], rows[2], len(rows[1])
+        axes = np.array(self.lengths.axes_named(node, count, len(self.shapes[node.input[0]])), np.int64)
+        steps = rows.get(4, np.ones(count, np.int64))
         others = [place for place, value in enumerate(axes) if value != axis]
         if not others:
             self.node("Identity", [node.input[0]], node.output[0])
@@ -286,9 +284,7 @@ class _Stream:
             batch = self.constant(f"{name}/batch", np.array([1], np.int64))
             frame = self.node("Squeeze", [frame, batch], self.free(f"{name}/alone"))
         frames = self.node("Concat", [given, frame], self.free(f"{name}/frames"), axis=0)
-        ends = (("starts", 1), ("ends", _UNTIL_THE_END), ("axes", 0))
-        bounds = [self.constant(f"{name}/{label}", np.array([number], np.int64)) for label, number in ends]
-        self.node("Slice", [frames, *bounds], made)
+        self.part(frames, 1, _UNTIL_THE_END, made)
         if shape[0] == 1:
             frames = self.node("Unsqueeze", [frames, batch], self.free(f"{name}/batched"))
         back = [order.index(other) for other in range(len(order))]
@@ -329,10 +325,10 @@ def _without_pads(node: onnx.NodeProto, place: int) -> onnx.NodeProto:
     """A convolution without its pads along one axis of space."""
     kept = onnx.NodeProto()
     kept.CopyFrom(node)
-    for attribute in kept.attribute:
-        if attribute.name == "pads":
-            half = len(attribute.ints) // 2
-            attribute.ints[place] = attribute.ints[place + half] = 0
+    for found in kept.attribute:
+        if found.name == "pads":
+            half = len(found.ints) // 2
+            found.ints[place] = found.ints[place + half] = 0
     return kept
 
 
