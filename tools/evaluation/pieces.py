@@ -32,7 +32,7 @@ PIECE, SLOW_PIECE = 8, 2
 PIECE_SECONDS = 120.0
 # Of audio: less is scored sooner than another process has started.
 PROCESS_SECONDS, SLOW_PROCESS_SECONDS = 24.0, 4.0
-AS_RECORDED = ""
+AS_RECORDED, CLEAN = "", "clean"
 # Of the checks: PESQ is what they are about.
 CHECK_METRICS = ("pesq_wb", "si_sdr")
 
@@ -71,9 +71,6 @@ class Task:
             if condition == at_level(level):
                 return recording.at_level(level)
         return recording
-
-
-CLEAN = "clean"
 
 
 def at_level(level_dbfs: float) -> str:

@@ -41,14 +41,10 @@ class Piece:
 def versions() -> dict[str, str]:
     """Whatever figures hang on: stapes, its sources, and the pinned packages -> version."""
     found = {"stapes": metadata.version("stapes"), "sources": _hash_of_sources()}
-    for name in pinned_packages():
-        found[name] = installed(name) or "not installed"
+    for pin in pins():
+        if not pin.extra:
+            found[pin.package] = installed(pin.package) or "not installed"
     return found
-
-
-def pinned_packages() -> dict[str, str]:
-    """Package -> pinned version, of those that every installation has."""
-    return {pin.package: pin.version for pin in pins() if not pin.extra}
 
 
 @functools.cache
