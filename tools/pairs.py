@@ -95,15 +95,6 @@ def read_pair(pair: Pair, rate: int = SAMPLE_RATE) -> tuple[np.ndarray, np.ndarr
     return noisy, clean
 
 
-def read_pairs(pairs: Sequence[Pair], rate: int = SAMPLE_RATE) -> list[tuple[np.ndarray, np.ndarray]]:
-    """`read_pair` of each; what is said of many files, such as a conversion, is said once, as a warning."""
-    with warnings.catch_warnings(record=True) as remarks:
-        warnings.simplefilter("always")
-        recordings = [read_pair(pair, rate) for pair in pairs]
-    tell_once([str(remark.message) for remark in remarks])
-    return recordings
-
-
 def tell_once(remarks: Sequence[str]) -> None:
     """Remarks of `read_audio`, which begin with the file's name: what is said of many files is said once, as a warning."""
     by_words: dict[str, list[str]] = {}

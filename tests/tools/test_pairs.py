@@ -6,7 +6,7 @@ import soundfile
 from stapes.models.errors import StapesError
 from stapes.models.sound_files import write_audio
 from stapes.tools.audio import DEMO
-from stapes.tools.pairs import Pair, find_pairs, read_pair, read_pairs
+from stapes.tools.pairs import Pair, find_pairs, read_pair, tell_once
 
 
 def write(path, samples=160):
@@ -89,8 +89,10 @@ def test_what_holds_for_many_files_is_said_once(tmp_path):
     for name in ("a", "b", "c"):
         for kind in ("noisy", "clean"):
             soundfile.write(tmp_path / f"{name}_{kind}.wav", np.full(4800, 0.1), 48_000)
+    with pytest.warns(UserWarning, match="resampled") as each:
+        recordings = [read_pair(pair) for pair in find_pairs(tmp_path)]
     with pytest.warns(UserWarning, match="resampled") as said:
-        recordings = read_pairs(find_pairs(tmp_path))
+        tell_once([str(remark.message) for remark in each])
     assert [len(noisy) for noisy, _ in recordings] == [1600] * 3
     assert [str(remark.message) for remark in said] == [
         f"{tmp_path / 'a_noisy.wav'} (and 5 more): resampled from 48000 to 16000 Hz"

@@ -14,7 +14,7 @@ import numpy as np
 from ...models.audio.transform import SAMPLE_RATE
 from ...models.errors import StapesError
 from ...models.sound_files import as_q15, float_to_q15, q15_to_float
-from ..pairs import Pair, read_pairs
+from ..pairs import Pair
 
 # Written by `stapes corpus mix` beside noisy/ and clean/: name, snr_db, speaker, noise.
 LIST = "pairs.tsv"
@@ -66,13 +66,6 @@ def recording_of(pair: Pair, noisy: np.ndarray, clean: np.ndarray, noise: str, r
     snr_db = measured_snr(noisy_q15, clean)
     shown = round(snr_db, 1) + 0.0 if math.isfinite(snr_db) else None
     return Recording(pair.name, noisy_q15, clean, shown, noise, rate)
-
-
-def read_recordings(pairs: Sequence[Pair], folder: Path | None = None, rate: int = SAMPLE_RATE) -> list[Recording]:
-    """The pairs' samples at `rate` Hz; `folder` is the corpus, whose pairs.tsv, if there, names the noises. Raises StapesError as `read_pairs`."""
-    noises = read_noises(folder) if folder else {}
-    read = zip(pairs, read_pairs(pairs, rate), strict=True)
-    return [recording_of(pair, noisy, clean, noises.get(pair.name, ""), rate) for pair, (noisy, clean) in read]
 
 
 def read_noises(folder: Path) -> dict[str, str]:

@@ -5,13 +5,17 @@ import pytest
 from stapes.models.errors import StapesError
 from stapes.models.sound_files import q15_to_float, read_audio, write_audio
 from stapes.tools.audio import DEMO
-from stapes.tools.evaluation.recordings import Recording, by_noise, by_snr, measured_snr, read_recordings
-from stapes.tools.pairs import find_pairs
+from stapes.tools.evaluation.recordings import Recording, by_noise, by_snr, measured_snr, read_noises, recording_of
+from stapes.tools.pairs import find_pairs, read_pair
 
 
 @pytest.fixture(scope="module")
 def recording():
-    return read_recordings(find_pairs(DEMO))[1]
+    return read(find_pairs(DEMO)[1])
+
+
+def read(pair, noise=""):
+    return recording_of(pair, *read_pair(pair), noise, 16_000)
 
 
 def named(name, snr_db, noise=""):
@@ -28,11 +32,12 @@ def test_a_corpus_that_names_its_noises_is_believed(tmp_path):
         (tmp_path / kind).mkdir()
         write_audio(tmp_path / kind / "test-1.wav", read_audio(DEMO / f"water_{kind}.flac")[:16_000])
     (tmp_path / "pairs.tsv").write_text("name\tsnr_db\tspeaker\tnoise\ntest-1\t5\tcarlo\twater\n")
-    assert read_recordings(find_pairs(tmp_path), tmp_path)[0].noise == "water"
+    (pair,) = find_pairs(tmp_path)
+    assert read(pair, read_noises(tmp_path)[pair.name]).noise == "water"
     (tmp_path / "pairs.tsv").write_text("file,noise\n")
     (tmp_path / "pairs.tsv").write_text("file\tlabel\ntest-1\twater\n")
     with pytest.raises(StapesError, match=r"pairs.tsv: has no columns name and noise"):
-        read_recordings(find_pairs(tmp_path), tmp_path)
+        read_noises(tmp_path)
 
 
 @pytest.mark.parametrize("peak_dbfs", [-10.0, -40.0])
