@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import math
 import warnings
 from collections.abc import Iterator
@@ -15,6 +14,7 @@ from ..firmware_sim.compare import sha256_of
 from ..models.audio import SoundPath
 from ..models.audio.wiring import wire
 from ..models.errors import Remark, StapesError
+from ..models.files import sha256_of_file
 from ..models.pipeline import FloatPipeline
 from ..models.sound_files import SUFFIXES, as_q15, list_audio, probe_audio, q15_to_float, read_audio
 from ..models.text import file_name, in_short
@@ -107,7 +107,7 @@ def _label(sound: Path | np.ndarray) -> str:
 def _origin(sound: Path | np.ndarray) -> tuple[str, str]:
     """What the manifest says of a recording: its name, and the hash of the file, or of the samples that were given as an array."""
     if isinstance(sound, Path):
-        return file_name(sound), _sha256(sound)
+        return file_name(sound), sha256_of_file(sound)
     return _label(sound), sha256_of(sound)
 
 
@@ -154,11 +154,6 @@ def _padded(rows: list[np.ndarray]) -> np.ndarray:
     for target, row in zip(audio, rows, strict=True):
         target[: len(row)] = row
     return audio
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _frames(paths: list[Path], source: StreamingOnnx, label: str) -> Calibration:

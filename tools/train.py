@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import math
 from pathlib import Path
 
@@ -13,7 +12,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from ..models.audio import SoundPath
 from ..models.errors import StapesError
-from ..models.files import staging
+from ..models.files import sha256_of_file, staging
 from .corpus.manifest import FILE_NAME, load_manifest
 from .training import networks
 from .training.networks import Network
@@ -196,4 +195,4 @@ def _corpus_hash(corpus: Path) -> str:
 def _hash(file: Path, remedy: str) -> str:
     if not file.is_file():
         raise StapesError(f"{file}: no such file; {remedy}")
-    return hashlib.sha256(file.read_bytes()).hexdigest()
+    return sha256_of_file(file)

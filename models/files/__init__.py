@@ -6,7 +6,7 @@ owned     folders: only what was written here before, and is as it was, is repla
 """
 
 from .owned import check_folder, is_listed, locked, record, whole_folder, write_folder
-from .places import check_file, is_special, require_writable
+from .places import check_file, is_special, require_writable, sha256_of_file
 from .writing import made_folders, staging, write_all, write_whole
 
 __all__ = [
@@ -18,6 +18,7 @@ __all__ = [
     "made_folders",
     "record",
     "require_writable",
+    "sha256_of_file",
     "staging",
     "whole_folder",
     "write_all",

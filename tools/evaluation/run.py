@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ...models.errors import StapesError
+from ...models.files import sha256_of_file
 from ..bundle import Bundle
 from ..enhance import SYSTEMS
 from ..metrics import DECIMALS, METRICS
@@ -221,8 +222,7 @@ def _hash_of(entries: Iterable[Entry]) -> str:
 
 def _hash_of_file(path: Path) -> str:
     try:
-        with path.open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
+        return sha256_of_file(path)
     except OSError:
         return ""  # told where it is read
 

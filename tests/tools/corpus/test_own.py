@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 import soundfile
 from stapes.models.errors import StapesError
+from stapes.models.files import sha256_of_file
 from stapes.tools.audio import CLIPS
 from stapes.tools.corpus import fetch, load_manifest
 from stapes.tools.corpus.decode import RATE
-from stapes.tools.corpus.manifest import sha256
 from stapes.tools.corpus.sources import SPLITS
 
 from tests.tools.corpus.clips import VOICES
@@ -28,7 +28,7 @@ class TestOwnFolders:
         for record in load_manifest(corpus).records:
             info = soundfile.info(corpus / record.file)
             assert (info.samplerate, info.channels, info.subtype, info.format) == (RATE, 1, "PCM_16", "FLAC")
-            assert sha256(corpus / record.file) == record.sha256
+            assert sha256_of_file(corpus / record.file) == record.sha256
             assert abs(info.duration - record.seconds) < 0.001
 
     def test_without_split_folders_each_split_gets_its_own_speakers(self, tmp_path: Path) -> None:

