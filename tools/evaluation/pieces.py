@@ -45,6 +45,13 @@ class Entry(NamedTuple):
     noise: str
 
 
+class Sound(NamedTuple):
+    """A recording to listen to: clean (S,), and system -> output (S,) in time with it."""
+
+    clean: np.ndarray
+    outputs: dict[str, np.ndarray]
+
+
 @dataclass(frozen=True)
 class Task:
     """What a worker must know of an evaluation: all but the recordings."""
@@ -149,8 +156,13 @@ def contest_of(task: Task) -> Contest:
 
 def score_piece(task: Task, entries: Sequence[Entry]) -> list[Row]:
     """The rows of a piece, condition by condition. A recording that cannot be read or scored is a row with the reason."""
+    return [row for row, _ in heard_piece(task, entries)]
+
+
+def heard_piece(task: Task, entries: Sequence[Entry]) -> list[tuple[Row, Sound | None]]:
+    """As `score_piece`, each row with the sound that was scored; None where there is none."""
     contest = contest_of(task)
-    rows: list[Row] = []
+    rows: list[tuple[Row, Sound | None]] = []
     read: list[tuple[Entry, Recording, str]] = []
     for entry in entries:
         with warnings.catch_warnings(record=True) as remarks:
@@ -158,7 +170,7 @@ def score_piece(task: Task, entries: Sequence[Entry]) -> list[Row]:
             try:
                 recording = recording_of(entry.pair, *read_pair(entry.pair, contest.rate), entry.noise, contest.rate)
             except (StapesError, OSError) as error:
-                rows.append(_row(AS_RECORDED, entry, reason=str(error)))
+                rows.append((_row(AS_RECORDED, entry, reason=str(error)), None))
                 continue
         read.append((entry, recording, "\n".join(str(remark.message) for remark in remarks)))
     for condition, metrics in task.conditions.items():
@@ -168,7 +180,8 @@ def score_piece(task: Task, entries: Sequence[Entry]) -> list[Row]:
             outputs = contest.run([recording for _, recording, _ in made])
             for (entry, recording, said), output in zip(made, outputs, strict=True):
                 row = _scored(condition, entry, recording, output, metrics, contest)
-                rows.append(row | ({"remarks": said} if condition == AS_RECORDED else {}))
+                row |= {"remarks": said} if condition == AS_RECORDED else {}
+                rows.append((row, Sound(recording.clean, output)))
     return rows
 
 
@@ -178,7 +191,14 @@ def lost_rows(entries: Sequence[Entry], reason: str) -> list[Row]:
 
 
 def _row(condition: str, entry: Entry, **figures: Any) -> Row:
-    return {"condition": condition, "place": entry.place, "name": entry.pair.name, "noise": entry.noise} | figures
+    about = {
+        "condition": condition,
+        "place": entry.place,
+        "name": entry.pair.name,
+        "noise": entry.noise,
+        "reason": None,
+    }
+    return about | figures
 
 
 def _scored(

@@ -6,12 +6,10 @@ import hashlib
 import json
 import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any, NamedTuple
-
-import numpy as np
 
 from ...models.errors import StapesError
 from ...models.files import sha256_of_file
@@ -27,9 +25,11 @@ from .contest import check_contest
 from .pieces import (
     AS_RECORDED,
     Entry,
+    Sound,
     Task,
     columns,
     contest_of,
+    heard_piece,
     in_pieces,
     lost_rows,
     remarks_of,
@@ -42,13 +42,6 @@ from .statistics import Mean, Paired, means, paired
 
 # The questions of a table of differences; a peer is held against the integers as well.
 QUESTIONS = (("float", "noisy"), ("float", "wiener"), ("integer", "wiener"), ("integer", "float"))
-
-
-class Sound(NamedTuple):
-    """A recording to listen to: clean (S,), and system -> output (S,) in time with it."""
-
-    clean: np.ndarray
-    outputs: dict[str, np.ndarray]
 
 
 def _silent(place: int) -> Sound:
@@ -167,11 +160,20 @@ def score_corpus(
 
 
 def evaluate_pairs(bundle: Bundle, pairs: list[Pair], engine: str) -> Evaluation:
-    """Run a bundle over a few pairs, in this process, and score it; raises StapesError for audio or engines that cannot be used."""
+    """Run a bundle over a few pairs, in this process, and score it; their sound is kept.
+
+    Raises StapesError for audio or engines that cannot be used.
+    """
     check_contest(engine)
     rate = bundle.require_sound_path().sample_rate
     task = Task(str(bundle.folder), bundle.hash, engine, (), tuple(METRICS))
-    return score_corpus(task, pairs, {}, SYSTEMS, rate, Crew(1)).as_recorded
+    entries = [Entry(place, pair, "") for place, pair in enumerate(pairs)]
+    with progress("scoring, recordings", len(pairs)) as advance:
+        heard = heard_piece(task, entries)
+        advance(len(pairs))
+    sounds = [sound for _, sound in heard if sound is not None]
+    scored = _scored([row for row, _ in heard], task, pairs, SYSTEMS, rate)
+    return replace(scored.as_recorded, sound=sounds.__getitem__)
 
 
 def _fill(rows: Rows, task: Task, pieces: Sequence[list[Entry]], done: set[int], crew: Crew) -> None:
@@ -227,7 +229,7 @@ def _hash_of_file(path: Path) -> str:
         return ""  # told where it is read
 
 
-def _scored(rows: Rows, task: Task, pairs: Sequence[Pair], systems: tuple[str, ...], rate: int) -> Scored:
+def _scored(rows: Iterable[Row], task: Task, pairs: Sequence[Pair], systems: tuple[str, ...], rate: int) -> Scored:
     """The tables, from the file."""
     found: dict[str, list[Row]] = {condition: [] for condition in task.conditions}
     for row in rows:
