@@ -11,6 +11,7 @@ build      packages and the user's own folders to a corpus folder
 noise      babble, speech-shaped, white and pink noise
 degrade    rooms, equalisers, narrow bands, clipping
 mix        speech and noise to pairs at an exact signal-to-noise ratio
+on_disk    many pairs as files, mixed by several processes
 """
 
 from .build import fetch
