@@ -64,7 +64,7 @@ def status(folder: _Folder) -> None:
 def mix(
     folder: _Folder,
     out: Annotated[Path, typer.Option("-o", "--out", help="A new folder for noisy/ and clean/.")],
-    split: Annotated[str, typer.Option(help="train, validation or test.")] = "test",
+    split: Annotated[str, typer.Option(help="train, validation, test or apart.")] = "test",
     count: Annotated[int, typer.Option(min=1, help="Number of pairs.")] = 20,
     seconds: Annotated[float, typer.Option(help="Length of each pair.")] = 8.0,
     snr: Annotated[list[float] | None, typer.Option(help="Ratio in dB; may be repeated (0, 5 and 10 if none).")] = None,

@@ -33,7 +33,7 @@ from .join import (
     voice_folder,
 )
 from .manifest import FILE_NAME, Item, Manifest, load_manifest
-from .sources import SPLITS, Noise, Package, Speech, packages
+from .sources import SHARED, Noise, Package, Speech, packages
 
 # Raised whenever decoding or joining changes, so that older corpora are built anew.
 _BUILD = 1
@@ -84,7 +84,7 @@ def fetch(
 def _tell_missing(manifest: Manifest) -> None:
     """A remark where mixing or training will lack speech: recordings that were too short, too loud or of too low a rate are left out."""
     try:
-        manifest.require_speech(*SPLITS)
+        manifest.require_speech(*SHARED)
     except StapesError as error:
         warnings.warn(str(error), Remark, stacklevel=3)
 

@@ -259,23 +259,7 @@ _RED_ECLIPSE = Package(
     author="Red Eclipse Team",
 )
 
-_HEDGEWARS = Package(
-    "hedgewars-data",
-    "apt",
-    "GFDL-1.3",
-    # Left out: voices in languages of the test, a Polish one (background 20 dB under it), a singer and a robot.
-    (
-        _voice("*/voices/Default_es/*.ogg", "hedgewars-spanish", "es"),
-        *(
-            _voice(f"*/voices/{name}/*.ogg", f"hedgewars-{name.lower()}", "en")
-            for name in ("British", "Classic", "Default", "HillBilly", "Mobster", "Pirate", "Surfer")
-        ),
-    ),
-    author="Andrey Korotaev and contributors",
-)
-
 GAMES = (
-    _HEDGEWARS,
     _LINCITY,
     _SEARCH_AND_RESCUE,
     _SIMUTRANS,

@@ -16,7 +16,8 @@ from ...models.errors import StapesError
 from ...models.files import sha256_of_file, write_whole
 from ...models.schema import STRICT, parse_json, validated
 from .decode import RATE, Audio
-from .sources import SPLITS, Split
+from .rules import OWN
+from .sources import SHARED, SPLITS, Split
 
 FILE_NAME = "manifest.json"
 # How a newcomer gets a whole corpus out of recordings of his own.
@@ -112,7 +113,8 @@ class Manifest:
             StapesError: one has none; the message says what there is and how the split is made.
         """
         speakers: dict[str, int] = {
-            split: len({item.speaker for item in self.items("speech", split)}) for split in SPLITS
+            split: len({item.speaker for item in self.items("speech", split)})
+            for split in (*SHARED, *(split for split in splits if split not in SHARED))
         }
         if missing := [split for split in splits if not speakers[split]]:
             there = ", ".join(f"{count} in {split}" for split, count in speakers.items())
@@ -136,16 +138,21 @@ class Manifest:
         return all((self.folder / i.file).is_file() and sha256_of_file(self.folder / i.file) == i.sha256 for i in files)
 
     def check_disjoint(self) -> None:
-        """Check that no speaker, language or recording stands in two splits.
+        """Check that no speaker, language or recording stands in two splits, and no package of the split apart in another.
+
+        A language may: what is kept apart there are hands and microphones.
 
         Raises:
             StapesError: one does; the message names it.
         """
         seen: dict[tuple[str, str], set[str]] = defaultdict(set)
+        apart = {item.package for item in self.records if item.split not in SHARED} - {OWN}
         for item in self.records:
+            if item.package in apart:
+                seen["package", item.package].add(item.split)
             if item.kind == "speech":
                 seen["speaker", item.speaker].add(item.split)
-                if item.language:
+                if item.language and item.split in SHARED:
                     seen["language", item.language.split("_")[0]].add(item.split)
             for source in item.sources:
                 seen["recording", f"{item.package}: {source}"].add(item.split)

@@ -10,17 +10,18 @@ from pathlib import Path
 
 from ...models.errors import StapesError
 from .manifest import SPLIT_RULE
-from .sources import SPLITS, Noise, Package, Speech, Split
+from .rules import OWN
+from .sources import SHARED, SPLITS, Noise, Package, Speech, Split
 
 SUFFIXES = (".wav", ".flac")
-PACKAGE = Package("own", "", "yours", ())
+PACKAGE = Package(OWN, "", "yours", ())
 
 
 def groups(own: Path) -> dict[Speech | Noise, list[Path]]:
     """Return the recordings of a user's folder, each under a rule that names its voice or label and its split.
 
     The first folder under `speech/` is the speaker, that under `noise/` the label; of a file that lies in no folder
-    it is the part of the name before the first `_` or `-`. Folders named train, validation or test at the top
+    it is the part of the name before the first `_` or `-`. Folders named train, validation, test or apart at the top
     (`speech/test/anna/1.wav`) decide the split. Otherwise a tenth of the speakers, and of the noise recordings, goes
     to validation and as much to test (at least one, where there are three or more), chosen by a hash of the name.
 
@@ -33,7 +34,7 @@ def groups(own: Path) -> dict[Speech | Noise, list[Path]]:
         raise StapesError(f"{own}: has no wav or flac file in a speech/ or noise/ folder; put your recordings there")
     speakers = {path: _owner(own / "speech", path) for path in speech}
     shared = {who for who, split in speakers.values() if not split}
-    if 0 < len(shared) < len(SPLITS) and len(shared) == len({who for who, _ in speakers.values()}):
+    if 0 < len(shared) < len(SHARED) and len(shared) == len({who for who, _ in speakers.values()}):
         raise StapesError(
             f"{own}: speech of {len(shared)} speaker(s): {', '.join(sorted(shared))}; {SPLIT_RULE}. The speaker is the first folder "
             "under speech/, or what stands in the file's name before the first _ or -"

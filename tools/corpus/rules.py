@@ -5,8 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal, get_args
 
-Split = Literal["train", "validation", "test"]
+Split = Literal["train", "validation", "test", "apart"]
 SPLITS: tuple[Split, ...] = get_args(Split)
+# The first three share the packages between them: other voices, languages and recordings, but by the same hands and microphones.
+# Of the packages of the last one no recording is in any other split.
+SHARED: tuple[Split, ...] = ("train", "validation", "test")
+# What stands in a manifest in the place of a package for the user's own recordings.
+OWN = "own"
 
 # Languages, not only speakers, are kept apart: a model must not have heard the phonemes that it is judged on.
 # Languages of nobody's list are training material.

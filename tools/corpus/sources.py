@@ -3,10 +3,23 @@
 from __future__ import annotations
 
 from ...models.errors import StapesError
+from .apart import APART
 from .games import GAMES
-from .rules import SPLITS, Noise, Package, Speech, Split, split_of_language
+from .rules import SHARED, SPLITS, Noise, Package, Speech, Split, split_of_language
 
-__all__ = ["FULL", "LEAN", "SPLITS", "Noise", "Package", "Speech", "Split", "packages", "split_of_language"]
+__all__ = [
+    "APART",
+    "FULL",
+    "LEAN",
+    "SHARED",
+    "SPLITS",
+    "Noise",
+    "Package",
+    "Speech",
+    "Split",
+    "packages",
+    "split_of_language",
+]
 
 # Tones, monkeys and pauses among the telephone prompts.
 _NOT_SPEECH = (
@@ -278,7 +291,7 @@ _SUPERTUXKART = Package(
     author="SuperTuxKart-Team",
 )
 
-FULL = (*LEAN, _TUXPAINT, _FILLETS, _WIDELANDS, _TORCS, _SUPERTUXKART, *GAMES)
+FULL = (*LEAN, _TUXPAINT, _FILLETS, _WIDELANDS, _TORCS, _SUPERTUXKART, *GAMES, *APART)
 
 
 def packages(lean: bool, without: tuple[str, ...] = ()) -> list[Package]:

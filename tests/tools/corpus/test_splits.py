@@ -10,7 +10,8 @@ import pytest
 from stapes.models.errors import StapesError
 from stapes.tools.corpus.games import GAMES
 from stapes.tools.corpus.manifest import Item, Manifest
-from stapes.tools.corpus.sources import FULL, LEAN, SPLITS, Noise, Package, Speech, split_of_language
+from stapes.tools.corpus.rules import OWN
+from stapes.tools.corpus.sources import APART, FULL, LEAN, SHARED, SPLITS, Noise, Package, Speech, split_of_language
 
 
 def item(**changes: object) -> Item:
@@ -34,17 +35,33 @@ class TestSplits:
             ({"language": "it", "sources": ("t",)}, "speaker anna"),
             ({"speaker": "bruno", "language": "en_GB", "sources": ("t",)}, "language en"),
             ({"speaker": "bruno", "language": "it"}, "recording p: s"),
+            ({"split": "apart", "speaker": "bruno", "sources": ("t",)}, "package p"),
+            ({"split": "apart", "package": "q"}, "speaker anna"),
         ],
     )
     def test_what_stands_in_two_splits_is_named(self, changes: dict[str, object], named: str) -> None:
         with pytest.raises(StapesError, match=f"{named} is in more than one split"):
-            Manifest(Path(), [item(), item(split="test", **changes)]).check_disjoint()
+            Manifest(Path(), [item(), item(**{"split": "test"} | changes)]).check_disjoint()
+
+    def test_a_language_may_stand_in_a_package_apart_and_so_may_own_recordings(self) -> None:
+        apart = item(split="apart", package="q", speaker="bruno", sources=("t",))
+        own = [
+            item(package=OWN, speaker=who, split=split, sources=(who,))
+            for who, split in [("c", "train"), ("d", "apart")]
+        ]
+        Manifest(Path(), [item(), apart, *own]).check_disjoint()
+
+    def test_no_rule_of_a_package_apart_stands_in_another_split(self) -> None:
+        names = {package.name for package in APART}
+        for package in FULL:
+            assert {rule.split not in SHARED for rule in package.rules} == {package.name in names}
+        assert not names & {package.name for package in LEAN}
 
     @pytest.mark.parametrize("package", FULL, ids=lambda package: package.name)
     def test_every_rule_of_the_table_puts_its_language_into_its_split(self, package: Package) -> None:
         for rule in package.rules:
             assert rule.split in SPLITS
-            if isinstance(rule, Speech):
+            if isinstance(rule, Speech) and rule.split in SHARED:
                 assert rule.split == split_of_language(rule.language)
 
     def test_the_noises_of_the_test_are_heard_nowhere_else(self) -> None:
