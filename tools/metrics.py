@@ -20,6 +20,7 @@ from torchmetrics.functional.audio import scale_invariant_signal_distortion_rati
 from ..models.audio.transform import SAMPLE_RATE
 from ..models.errors import StapesError
 from . import dnsmos, hearing
+from .composite import FIGURES, composite, distances
 from .pesq_process import PesqFails, pesq_of
 
 # PESQ's reference code holds 50 utterances and writes past them; shorter than this no recording has more.
@@ -100,23 +101,33 @@ def si_sdr(clean: np.ndarray, processed: np.ndarray) -> float:
 
 Measure = Callable[[np.ndarray, np.ndarray], float]
 
+
+def composite_of(figure: str) -> Measure:
+    """The metric (clean, processed) -> CSIG, CBAK or COVL, 1 to 5 (Hu and Loizou, 2008); raises ValueError with the reason."""
+    return lambda clean, processed: composite(figure, pesq_wb(clean, processed), distances(clean, processed))
+
+
 METRICS: dict[str, Measure] = {
     "pesq_wb": pesq_wb,
     "stoi": stoi,
     "estoi": estoi,
     "si_sdr": si_sdr,
 }
+# What listeners would say, as papers on VoiceBank+DEMAND give it: half a second for a recording.
+COMPOSITE: dict[str, Measure] = {figure: composite_of(figure) for figure in FIGURES}
 # Each takes a second or more for a recording, and a package of its own.
 SLOW_METRICS: dict[str, Measure] = {
     **{f"dnsmos_{figure}": dnsmos.measure(figure) for figure in dnsmos.FIGURES},
     **{f"haspi_{listener}": hearing.haspi(listener) for listener in hearing.AUDIOGRAMS},
     **{f"hasqi_{listener}": hearing.hasqi(listener) for listener in hearing.AUDIOGRAMS},
 }
+_ALL = METRICS | COMPOSITE | SLOW_METRICS
 LABELS = {
     "pesq_wb": "PESQ",
     "stoi": "STOI",
     "estoi": "ESTOI",
     "si_sdr": "SI-SDR dB",
+    **{figure: figure.upper() for figure in FIGURES},
     **{f"dnsmos_{figure}": f"DNSMOS {figure.upper()}" for figure in dnsmos.FIGURES},
     **{f"haspi_{listener}": f"HASPI {listener}" for listener in hearing.AUDIOGRAMS},
     **{f"hasqi_{listener}": f"HASQI {listener}" for listener in hearing.AUDIOGRAMS},
@@ -145,11 +156,11 @@ def scores(
     clean, processed = to_16k(clean, rate), to_16k(processed, rate)
     out = {}
     for name in names:
-        if name == "pesq_wb" and rate < SAMPLE_RATE:
+        if name in ("pesq_wb", *FIGURES) and rate < SAMPLE_RATE:
             out[name] = Score(None, f"recordings of {rate} Hz hold no wide band")
             continue
         try:
-            value = (METRICS.get(name) or SLOW_METRICS[name])(clean, processed)
+            value = _ALL[name](clean, processed)
             out[name] = Score(round(value, DECIMALS)) if math.isfinite(value) else Score(None, f"the figure is {value}")
         except ValueError as error:
             out[name] = Score(None, str(error))

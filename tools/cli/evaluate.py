@@ -22,10 +22,18 @@ def evaluate(
         ),
     ] = DEMO,
     engine: Annotated[str, typer.Option(help="Engine of the integer pipeline: numpy, native or tflm.")] = "numpy",
+    benchmark: Annotated[
+        tuple[str, Path] | None,
+        typer.Option(
+            metavar="NAME FOLDER",
+            help="A published test set as its authors hand it out, in place of --corpus and --metrics: voicebank-demand.",
+            show_default=False,
+        ),
+    ] = None,
     metrics: Annotated[
         str,
         typer.Option(
-            help="Metrics between commas: fast (pesq, stoi, estoi, si_sdr); dnsmos, haspi and hasqi are slow, seconds a recording "
+            help="Metrics between commas: fast (pesq, stoi, estoi, si_sdr); composite (csig, cbak, covl); dnsmos, haspi and hasqi are slow, seconds a recording "
             "and system, one listener alone with haspi_moderate; all."
         ),
     ] = "fast",
@@ -76,6 +84,8 @@ def evaluate(
 
     `stapes evaluate build/mask --corpus pairs/ --results pairs.parquet --scheduler tcp://lab:8786`
 
+    `stapes evaluate build/mask --benchmark voicebank-demand voicebank/`
+
     `stapes evaluate build/mask --corpus pairs/ --html report.html --example test-00007`
     """
     with loading():
@@ -83,6 +93,7 @@ def evaluate(
     command.evaluate(
         bundle,
         corpus=corpus,
+        benchmark=benchmark,
         engine=engine,
         metrics=metrics,
         against=against,

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from ...models.errors import StapesError
+from ..audio import DEMO
 from ..console import console, print_json
+from ..evaluation.benchmarks import benchmark_of
 from ..evaluation.checks import parse_levels
 from ..evaluation.tables import clean_words, group_tables, level_table, level_words, overall_tables
 from ..library.evaluate import Evaluated
@@ -18,6 +21,7 @@ def evaluate(
     bundle: Path,
     *,
     corpus: Path,
+    benchmark: tuple[str, Path] | None,
     engine: str,
     metrics: str,
     against: list[str] | None,
@@ -31,6 +35,11 @@ def evaluate(
     json: bool,
 ) -> None:
     """The command, whose options stand in `tools.cli.evaluate`."""
+    if benchmark is not None:
+        if corpus != DEMO or metrics != "fast":
+            raise StapesError("--benchmark brings its own recordings and metrics; leave --corpus and --metrics out")
+        name, corpus = benchmark
+        metrics = benchmark_of(name, corpus).metrics
     result = evaluate_bundle(
         bundle,
         corpus,

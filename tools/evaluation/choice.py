@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from ...models.errors import StapesError
 from .. import dnsmos, hearing
-from ..metrics import LABELS, METRICS, SLOW_METRICS
+from ..metrics import COMPOSITE, LABELS, METRICS, SLOW_METRICS
 
 GROUPS: dict[str, tuple[str, ...]] = {
     "fast": tuple(METRICS),
     "pesq": ("pesq_wb",),
+    "composite": tuple(COMPOSITE),
     **{group: tuple(n for n in SLOW_METRICS if n.startswith(group)) for group in ("dnsmos", "haspi", "hasqi")},
 }
 ALL = "all"

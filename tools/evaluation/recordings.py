@@ -18,6 +18,8 @@ from ..pairs import Pair
 
 # Written by `stapes corpus mix` beside noisy/ and clean/: name, snr_db, speaker, noise.
 LIST = "pairs.tsv"
+# Of VoiceBank+DEMAND: lines of name, noise and ratio, between blanks.
+VOICEBANK_LIST = "log_testset.txt"
 # With more ratios than this, they are grouped in classes.
 MOST_RATIOS = 8
 CLASS_DB = 5
@@ -72,12 +74,21 @@ def read_noises(folder: Path) -> dict[str, str]:
     """Recording -> noise from the corpus's list; empty where it has none. Raises StapesError for a list of other columns."""
     path = folder / LIST
     if not path.is_file():
-        return {}
+        return _voicebank_noises(folder / VOICEBANK_LIST)
     try:
         with path.open(encoding="utf-8", newline="") as file:
             return {row["name"]: row["noise"] or "" for row in csv.DictReader(file, delimiter="\t")}
     except (KeyError, UnicodeDecodeError, csv.Error):
         raise StapesError(f"{path}: has no columns name and noise between tabs; correct or remove it") from None
+
+
+def _voicebank_noises(path: Path) -> dict[str, str]:
+    """The same of VoiceBank's list; empty where there is none, or where it is of another kind."""
+    try:
+        lines = [line.split() for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]
+    except (OSError, UnicodeDecodeError):
+        return {}
+    return {line[0]: line[1] for line in lines} if all(len(line) == 3 for line in lines) else {}
 
 
 def measured_snr(noisy_q15: np.ndarray, clean: np.ndarray) -> float:

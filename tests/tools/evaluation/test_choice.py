@@ -5,7 +5,7 @@ import sys
 import pytest
 from stapes.models.errors import StapesError
 from stapes.tools.evaluation.choice import chosen_metrics
-from stapes.tools.metrics import LABELS, METRICS
+from stapes.tools.metrics import COMPOSITE, LABELS, METRICS
 
 
 def test_the_fast_ones_are_those_that_need_no_further_package():
@@ -32,13 +32,13 @@ def test_a_metric_asked_for_by_name_needs_its_package(word, package):
 @pytest.mark.usefixtures("bare")
 def test_all_takes_what_is_there_and_says_what_is_not():
     names, missing = chosen_metrics("all")
-    assert names == tuple(METRICS)
+    assert names == (*METRICS, *COMPOSITE)
     assert set(missing) == {"dnsmos", "haspi", "hasqi"}
 
 
 @pytest.mark.parametrize("words", ["", " , ", "mos"])
 def test_no_metric_and_an_unknown_one_are_refused_with_the_choice(words):
-    with pytest.raises(StapesError, match="choose from all, fast, pesq, dnsmos, haspi, hasqi, pesq_wb"):
+    with pytest.raises(StapesError, match="choose from all, fast, pesq, composite, dnsmos, haspi, hasqi, pesq_wb"):
         chosen_metrics(words)
 
 
