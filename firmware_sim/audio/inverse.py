@@ -17,6 +17,8 @@ from .rfft_q31 import RfftQ31
 from .scalar import multiply_high, round_right
 from .twin import IntegerStage, Values
 
+FRACTION_BITS, MIXED_FRACTION_BITS = 25, 22
+
 
 class Twin(IntegerStage):
     """Inverse transform and overlap-add; state: overlap_q25 (B, hop), which has 22 bits of fraction with the transform of mixed radix."""
@@ -37,15 +39,20 @@ class Twin(IntegerStage):
 
     def step(self, values: Values) -> dict[str, np.ndarray]:
         """filtered (B, F, 2), exponent (B,) -> output_q15 (B, hop) int16."""
+        total, fraction_bits = self.overlap_add(values)
+        return {"output_q15": to_output_q15(total, fraction_bits)}
+
+    def overlap_add(self, values: Values) -> tuple[np.ndarray, int]:
+        """The samples of the hop before they are rounded, (B, hop), and their fraction bits: 25, with mixed radix 22."""
         p = self.params
         if isinstance(self.rfft, MixedRfftQ31):
-            return {"output_q15": self._mixed(self.rfft, values["filtered"], values["exponent"])}
+            return self._mixed(self.rfft, values["filtered"], values["exponent"]), MIXED_FRACTION_BITS
         frame = self.rfft.inverse(values["filtered"])[:, -p.synthesis :]
         windowed = multiply_high(frame << p.shift, p.window_q31)
         windowed_q25 = round_right(windowed, values["exponent"][:, None])
         total_q25 = self.overlap_q25 + windowed_q25[:, : p.hop]
         self.overlap_q25 = windowed_q25[:, p.hop :]
-        return {"output_q15": np.clip(round_right(total_q25, 10), -(2**15), 2**15 - 1).astype(np.int16)}
+        return total_q25, FRACTION_BITS
 
     def _mixed(self, rfft: MixedRfftQ31, filtered: np.ndarray, exponent: np.ndarray) -> np.ndarray:
         """The same with the transform of mixed radix and its exponent a block; twin of `stapes_mixed_inverse.c`."""
@@ -60,4 +67,9 @@ class Twin(IntegerStage):
         windowed_q22 = round_right(windowed, right[:, None])
         total_q22 = self.overlap_q25 + windowed_q22[:, : p.hop]
         self.overlap_q25 = windowed_q22[:, p.hop :]
-        return np.clip(round_right(total_q22, 7), -(2**15), 2**15 - 1).astype(np.int16)
+        return total_q22
+
+
+def to_output_q15(sound: np.ndarray, fraction_bits: int) -> np.ndarray:
+    """Samples with so many fraction bits -> int16 of the same shape, rounded and saturated."""
+    return np.clip(round_right(sound, fraction_bits - 15), -(2**15), 2**15 - 1).astype(np.int16)

@@ -45,7 +45,7 @@ class SoundPath:
                 made[quantity.name] = quantity.shape
             stage.check(self.stages[0])
         if self.stages[-1].makes[-1].name != "output_q15":
-            raise StapesError(f"path: stage {self.stages[-1].kind!r} stands last; end with 'inverse'")
+            raise StapesError(f"path: stage {self.stages[-1].kind!r} stands last; end with 'inverse', or with 'output'")
         self._check_network()
 
     @staticmethod

@@ -13,6 +13,7 @@ import numpy as np
 from stapes.export.c.audio.memory import values
 from stapes.export.c.audio.stage import c_stage
 from stapes.export.c.runtime import RUNTIME, runtime_files, runtime_includes
+from stapes.firmware_sim.audio.path import AudioPath
 from stapes.models.audio import SoundPath, Stage, kinds
 from stapes.quantize.audio import path_params
 from stapes.quantize.audio.c_struct import Member, members, struct_name
@@ -39,7 +40,11 @@ def compile_library(folder: Path, build: str) -> Path:
     dsp = cmsis_dsp()
     includes = [flag for path in dsp.include_dirs for flag in ("-isystem", str(path))]
     defines = [f"-D{name}" for name in dsp.defines]
-    names = [f"stapes_{kind}" for kind in kinds()] + ["stapes_mixed_transform", "stapes_mixed_inverse"]
+    names = [f"stapes_{kind}" for kind in kinds()] + [
+        "stapes_mixed_transform",
+        "stapes_mixed_inverse",
+        "stapes_wide_mixed_inverse",
+    ]
     sources = ["stapes_audio_tensors.c", "stapes_audio_wide.c", *(f"{name}.c" for name in names)]
     own = [RUNTIME / name for name in runtime_files([], sources) if name.endswith(".c")]
     objects = []
@@ -198,6 +203,43 @@ class CAudioPath:
         for stage in self.sound_path.after:
             self.call(stage, given)
         return self.arrays["output_q15"].copy()
+
+
+def assert_equal_stages(library, sound_path, signals, asked, reset_at=None):
+    """Every quantity behind the network, of every stage of every frame, in C and in numpy; `asked` None is without a network."""
+    python = AudioPath(sound_path, len(signals))
+    streams = [CAudioPath(library, sound_path) for _ in signals]
+    hop = sound_path.hop
+    for t in range(signals.shape[1] // hop):
+        if t == reset_at:
+            for path in (python, *streams):
+                path.reset()
+        block = signals[:, t * hop : (t + 1) * hop]
+        values = python.analyse(block) | ({} if asked is None else {name: rows[t] for name, rows in asked.items()})
+        givens = []
+        for row, stream in enumerate(streams):
+            stream.analyse(block[row])
+            givens.append(
+                {
+                    q.name: None if asked is None else np.ascontiguousarray(asked[q.name][t, row], q.dtype)
+                    for q in sound_path.asked
+                }
+            )
+        for stage in sound_path.after:
+            values |= python.stages[stage.kind].step({n: values[n] for n in stage.reads if n in values})
+            for row, (stream, given) in enumerate(zip(streams, givens, strict=True)):
+                stream.call(stage, given)
+                for quantity in stage.makes:
+                    if quantity.shape:
+                        made = stream.arrays[quantity.name]
+                        same = np.array_equal(made, values[quantity.name][row].reshape(-1))
+                    else:
+                        same = getattr(stream.states[stage.kind], quantity.name) == values[quantity.name][row]
+                    assert same, f"{stage.kind}: {quantity.name}, signal {row}, frame {t}"
+        last = next(stage for stage in python.stages.values() if hasattr(stage, "overlap_q25"))
+        for row, stream in enumerate(streams):
+            assert np.array_equal(stream.arrays["overlap_q25"], last.overlap_q25[row])
+    assert all(stream.fences_stand() for stream in streams)
 
 
 def c_quantise_features(library: Path, features_q20: np.ndarray, scaling: TensorScaling, dtype: type) -> np.ndarray:

@@ -7,7 +7,7 @@ from stapes.models.errors import StapesError
 from stapes.models.pipeline import FloatPipeline
 from stapes.quantize.audio import path_params
 
-from tests.firmware_sim.audio_c import BUILDS, CAudioPath
+from tests.firmware_sim.audio_c import BUILDS, assert_equal_stages
 from tests.firmware_sim.audio_signals import extremes, to_q15
 from tests.firmware_sim.deep_filter_paths import GOLDEN, PATHS, deep_path, needs_golden
 from tests.helpers import speech_like
@@ -31,42 +31,6 @@ def random_asked(sound_path, frames, batch, seed):
         values[9::8] = low
         found[quantity.name] = values
     return found
-
-
-def assert_equal_stages(library, sound_path, signals, asked, reset_at=None):
-    """Every quantity behind the network, of every stage of every frame, in C and in numpy; `asked` None is without a network."""
-    python = AudioPath(sound_path, len(signals))
-    streams = [CAudioPath(library, sound_path) for _ in signals]
-    hop = sound_path.hop
-    for t in range(signals.shape[1] // hop):
-        if t == reset_at:
-            for path in (python, *streams):
-                path.reset()
-        block = signals[:, t * hop : (t + 1) * hop]
-        values = python.analyse(block) | ({} if asked is None else {name: rows[t] for name, rows in asked.items()})
-        givens = []
-        for row, stream in enumerate(streams):
-            stream.analyse(block[row])
-            givens.append(
-                {
-                    q.name: None if asked is None else np.ascontiguousarray(asked[q.name][t, row], q.dtype)
-                    for q in sound_path.asked
-                }
-            )
-        for stage in sound_path.after:
-            values |= python.stages[stage.kind].step({n: values[n] for n in stage.reads if n in values})
-            for row, (stream, given) in enumerate(zip(streams, givens, strict=True)):
-                stream.call(stage, given)
-                for quantity in stage.makes:
-                    if quantity.shape:
-                        made = stream.arrays[quantity.name]
-                        same = np.array_equal(made, values[quantity.name][row].reshape(-1))
-                    else:
-                        same = getattr(stream.states[stage.kind], quantity.name) == values[quantity.name][row]
-                    assert same, f"{stage.kind}: {quantity.name}, signal {row}, frame {t}"
-        for row, stream in enumerate(streams):
-            assert np.array_equal(stream.arrays["overlap_q25"], python.stages["inverse"].overlap_q25[row])
-    assert all(stream.fences_stand() for stream in streams)
 
 
 def all_signals(samples):

@@ -54,7 +54,8 @@ def instructions_per_transform(
     Raises AssertionError where the device gives other integers than numpy.
     """
     with tempfile.TemporaryDirectory(prefix="stapes-transforms-") as work:
-        firmware = Firmware(_link(Path(work), toolchain or find_toolchain()))
+        files = [*map(runtime_file, _FILES), *sources().c_files]
+        firmware = Firmware(link_functions(Path(work), _FUNCTIONS, files, toolchain or find_toolchain()))
     device = _Device(firmware)
     found = {}
     for length in lengths:
@@ -64,16 +65,17 @@ def instructions_per_transform(
     return found
 
 
-def _link(work: Path, chain: Toolchain) -> Path:
-    source, elf = work / "transforms.c", work / "transforms.elf"
-    declared = "\n".join(f"extern void {name}(void);" for name in _FUNCTIONS)
-    source.write_text(_START.format(declared=declared, names=", ".join(_FUNCTIONS)))
+def link_functions(work: Path, functions: Iterable[str], files: Iterable[Path], chain: Toolchain) -> Path:
+    """A program of functions that nobody but the emulator calls, of these files and the folders of CMSIS-DSP's headers."""
+    names = list(functions)
+    source, elf = work / "functions.c", work / "functions.elf"
+    declared = "\n".join(f"extern void {name}(void);" for name in names)
+    source.write_text(_START.format(declared=declared, names=", ".join(names)))
     cmsis = sources()
     system = [option for folder in cmsis.include_dirs for option in ("-isystem", str(folder))]
     flags = [*chain.flags, *chain.link_flags, "-std=c99", OPTIMISATION, "-w", "-ffunction-sections", "-fdata-sections"]
     flags += [*system, *(f"-D{name}" for name in cmsis.defines), *linker_script(work), "-Wl,--gc-sections"]
-    files = [source, *map(runtime_file, _FILES), *cmsis.c_files]
-    call_compiler([*chain.command, *flags, *map(str, files), "-o", str(elf)])
+    call_compiler([*chain.command, *flags, *map(str, (source, *files)), "-o", str(elf)])
     return elf
 
 

@@ -125,6 +125,13 @@ static inline int64_t stapes_add_high_square(int64_t sum, uint32_t pair)
     return sum + value * value;
 }
 
+/* x, at most 2^28 - 1 and at least -2^28. */
+static inline int32_t stapes_saturate_s29(int32_t x)
+{
+    const int32_t largest = (1 << 28) - 1;
+    return x > largest ? largest : x < -largest - 1 ? -largest - 1 : x;
+}
+
 /* x, at most 2^15 - 1 and at least -2^15. */
 static inline int32_t stapes_saturate_s16(int32_t x)
 {

@@ -2,13 +2,7 @@
 
 #include <string.h>
 
-#include "stapes_audio_scalar.h"
-
-/* A sample of the inverse transform, brought to the level that it had before its exponent. */
-static inline int32_t windowed_q25(int32_t sample, int32_t window_q31, int32_t shift, int32_t exponent)
-{
-    return stapes_round_right(stapes_multiply_high(stapes_shift_left(sample, shift), window_q31), exponent);
-}
+#include "stapes_overlap_add.h"
 
 void stapes_inverse_reset(const stapes_inverse_params *p, stapes_inverse_state *state)
 {
@@ -26,8 +20,8 @@ void stapes_inverse(const stapes_inverse_params *p, stapes_inverse_state *state,
 
     stapes_irfft_q31(p->rfft, filtered, time_q31);
     for (int32_t n = 0; n < hop; n++) {
-        const int32_t total_q25 = overlap_q25[n] + windowed_q25(frame[n], window_q31[n], shift, exponent);
+        const int32_t total_q25 = overlap_q25[n] + stapes_windowed_q25(frame[n], window_q31[n], shift, exponent);
         output_q15[n] = (int16_t)stapes_clamp(stapes_round_right(total_q25, 10), INT16_MIN, INT16_MAX);
-        overlap_q25[n] = windowed_q25(frame[hop + n], window_q31[hop + n], shift, exponent);
+        overlap_q25[n] = stapes_windowed_q25(frame[hop + n], window_q31[hop + n], shift, exponent);
     }
 }

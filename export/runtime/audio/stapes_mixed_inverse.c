@@ -2,17 +2,7 @@
 
 #include <string.h>
 
-#include "stapes_audio_scalar.h"
-
-/* A sample of the inverse transform, brought to the level that it had before its exponents. A filter may make a frame louder
- * than any room: what is beyond 128 times full scale is saturated.
- */
-static inline int32_t windowed_q22(int32_t sample, int32_t window_q31, int32_t left, int32_t right)
-{
-    const int32_t largest = INT32_MAX >> left;
-    const int32_t shifted = stapes_shift_left(stapes_clamp(sample, -largest, largest), left);
-    return stapes_round_right(stapes_multiply_high(shifted, window_q31), right);
-}
+#include "stapes_overlap_add.h"
 
 void stapes_mixed_inverse_reset(const stapes_mixed_inverse_params *p, stapes_inverse_state *state)
 {
@@ -31,8 +21,8 @@ void stapes_mixed_inverse(const stapes_mixed_inverse_params *p, stapes_inverse_s
     const int32_t right = stapes_clamp(exponent + left - shift, 0, 31);
 
     for (int32_t n = 0; n < hop; n++) {
-        const int32_t total_q22 = overlap_q22[n] + windowed_q22(frame[n], window_q31[n], left, right);
+        const int32_t total_q22 = overlap_q22[n] + stapes_windowed_q22(frame[n], window_q31[n], left, right);
         output_q15[n] = (int16_t)stapes_clamp(stapes_round_right(total_q22, 7), INT16_MIN, INT16_MAX);
-        overlap_q22[n] = windowed_q22(frame[hop + n], window_q31[hop + n], left, right);
+        overlap_q22[n] = stapes_windowed_q22(frame[hop + n], window_q31[hop + n], left, right);
     }
 }

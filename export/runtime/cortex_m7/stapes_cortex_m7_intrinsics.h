@@ -111,6 +111,14 @@ static inline int32_t stapes_add_dual_product(int32_t c, uint32_t a, uint32_t b)
     return sum;
 }
 
+/* x, at most 2^28 - 1 and at least -2^28. */
+static inline int32_t stapes_saturate_s29(int32_t x)
+{
+    int32_t saturated;
+    __asm__("ssat %0, #29, %1" : "=r"(saturated) : "r"(x));
+    return saturated;
+}
+
 /* x, at most 2^15 - 1 and at least -2^15. */
 static inline int32_t stapes_saturate_s16(int32_t x)
 {

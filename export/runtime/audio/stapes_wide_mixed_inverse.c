@@ -1,0 +1,32 @@
+#include "stapes_wide_mixed_inverse.h"
+
+#include <string.h>
+
+#include "stapes_overlap_add.h"
+
+/* From 22 bits of fraction to 25. */
+#define MORE_BITS 3
+
+void stapes_wide_mixed_inverse_reset(const stapes_wide_mixed_inverse_params *p, stapes_wide_inverse_state *state)
+{
+    (void)memset(state->overlap_q25, 0, (size_t)p->hop * sizeof(int32_t));
+}
+
+void stapes_wide_mixed_inverse(const stapes_wide_mixed_inverse_params *p, stapes_wide_inverse_state *state,
+                               int32_t *filtered, int32_t exponent, int32_t *time_q31, int32_t *sound_q25)
+{
+    const int32_t hop = p->hop;
+    const int32_t largest = STAPES_LOUDEST_Q25 >> MORE_BITS;
+    const int32_t *window_q31 = p->window_q31;
+    const int32_t *frame = time_q31 + (p->analysis - p->synthesis);
+    int32_t *overlap_q22 = state->overlap_q25;
+    const int32_t shift = p->shift - stapes_mixed_irfft_q31(p->rfft, filtered, time_q31);
+    const int32_t left = shift > 0 ? shift : 0;
+    const int32_t right = stapes_clamp(exponent + left - shift, 0, 31);
+
+    for (int32_t n = 0; n < hop; n++) {
+        const int32_t total_q22 = overlap_q22[n] + stapes_windowed_q22(frame[n], window_q31[n], left, right);
+        sound_q25[n] = stapes_shift_left(stapes_clamp(total_q22, -largest, largest), MORE_BITS);
+        overlap_q22[n] = stapes_windowed_q22(frame[hop + n], window_q31[hop + n], left, right);
+    }
+}
