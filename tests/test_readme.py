@@ -57,6 +57,7 @@ def workshop(tmp_path_factory, few_clips):
     import numpy as np
     from stapes.models.gru_mask import GruMaskConfig
     from stapes.models.onnx_export import STAGES_KEY, to_proto
+    from stapes.models.sound_files import read_audio, write_audio
     from stapes.tools.audio_files import DEMO
 
     from tests.helpers import random_network
@@ -71,7 +72,7 @@ def workshop(tmp_path_factory, few_clips):
         shutil.copy(clip, folder / "my_recordings")
     shutil.copy(few_clips[1], folder / "recordings")
     for path in DEMO.glob("water_*"):
-        shutil.copy(path, folder / "pairs")
+        write_audio(folder / "pairs" / f"{path.stem}.wav", read_audio(path)[16_000:40_000])
     config = GruMaskConfig(hidden_dim=8, num_layers=1, narrow_dim=8, fc_dim=0, features="log", gain_input=True)
     proto = to_proto(random_network(config.to_dict()), config.sound_path())
     for entry in list(proto.metadata_props):
@@ -83,7 +84,21 @@ def workshop(tmp_path_factory, few_clips):
     return folder
 
 
-def test_commands_do_what_they_say(workshop, stapes, monkeypatch):
+@pytest.fixture
+def short(workshop, monkeypatch):
+    """Seconds of the recordings that come along, where a command takes those."""
+    from stapes.models.sound_files import read_audio
+    from stapes.tools import audio_files, calibration
+
+    folder = workshop / "short"
+    if not folder.is_dir():
+        folder.mkdir()
+        soundfile.write(folder / "a_noisy.flac", read_audio(workshop / "noisy.wav")[:8_000], 16_000)
+    monkeypatch.setattr(calibration, "CALIBRATION", workshop / "my_recordings")
+    monkeypatch.setattr(audio_files, "DEMO", folder)
+
+
+def test_commands_do_what_they_say(workshop, short, stapes, monkeypatch):
     """One test, as each command builds on those before it. Those of stapes run in this process, which has its imports."""
     require("native")
     monkeypatch.chdir(workshop)
@@ -110,7 +125,7 @@ def test_commands_do_what_they_say(workshop, stapes, monkeypatch):
         assert re.search(rf"\b{word}\b", header), word
 
 
-def test_lines_of_python_do_what_they_say(workshop, monkeypatch, capsys):
+def test_lines_of_python_do_what_they_say(workshop, short, monkeypatch, capsys):
     monkeypatch.chdir(workshop)
     (block,) = (block for kind, block in BLOCKS if kind == "python")
     names = {}

@@ -23,6 +23,9 @@ WINDOW, HOP = 512, 64
 RANGE_DB = 70.0
 LEVEL_SECONDS = 0.02
 FLOOR_DB = -120.0
+# In inches: the width of a picture, its margins, what lies between its rows, and the scale of colours with its distance.
+WIDTH, LEFT, RIGHT, TOP, BOTTOM, BETWEEN, TITLE = 10.0, 0.75, 1.0, 0.3, 0.5, 0.4, 0.3
+SCALE, PAD = 0.13, 0.1
 STYLE: dict[Any, Any] = {
     "font.family": "DejaVu Sans",
     "font.size": 9,
@@ -66,11 +69,9 @@ def draw_comparison(path: Path, title: str, signals: Mapping[str, np.ndarray], r
         raise StapesError(f"picture {path}: {shortest} samples; give recordings of at least {WINDOW}")
     with matplotlib.rc_context(STYLE):
         rows = len(arrays) + 1
-        figure = Figure(figsize=(10, 1.75 * rows + 0.6), dpi=120, layout="constrained")
-        FigureCanvasAgg(figure)
-        axes = figure.subplots(rows, 1, sharex=True)
+        figure, axes = _rows(rows, 1.75 * rows + 0.6, dpi=120, above=TITLE)
         figure.suptitle(title, x=0.01, ha="left", fontsize=12, fontweight="bold")
-        _draw_spectrograms(figure, list(axes[:-1]), arrays, SAMPLE_RATE)
+        _draw_spectrograms(figure, axes[:-1], arrays, SAMPLE_RATE)
         _draw_difference(axes[-1], arrays[reference], arrays[other], reference, other)
         write_whole(path, png_bytes(figure))
 
@@ -79,9 +80,7 @@ def spectrograms_png(signals: Mapping[str, np.ndarray], rate: int = SAMPLE_RATE)
     """A PNG with a spectrogram of each signal (S,) at `rate` Hz, all of one length; the same signals give the same bytes."""
     arrays = {name: np.pad(np.asarray(x, np.float64), (0, max(0, WINDOW - len(x)))) for name, x in signals.items()}
     with matplotlib.rc_context(STYLE):
-        figure = Figure(figsize=(10, 1.5 * len(arrays) + 0.4), dpi=80, layout="constrained")
-        FigureCanvasAgg(figure)
-        axes = list(figure.subplots(len(arrays), 1, sharex=True, squeeze=False)[:, 0])
+        figure, axes = _rows(len(arrays), 1.5 * len(arrays) + 0.4, dpi=80)
         _draw_spectrograms(figure, axes, arrays, rate)
         axes[-1].set_xlabel("time, s")
         return png_bytes(figure)
@@ -95,6 +94,24 @@ def png_bytes(figure: Figure) -> bytes:
     return buffer.getvalue()
 
 
+def _rows(count: int, height: float, dpi: int, above: float = 0.0) -> tuple[Figure, list[Axes]]:
+    """A figure of `height` inches with diagrams below each other, which share their time; `above` inches are left on top.
+
+    The margins are set: matplotlib draws a figure twice more to find them out.
+    """
+    figure = Figure(figsize=(WIDTH, height), dpi=dpi)
+    FigureCanvasAgg(figure)
+    each = (height - above - TOP - BOTTOM - (count - 1) * BETWEEN) / count
+    figure.subplots_adjust(
+        left=LEFT / WIDTH,
+        right=1.0 - RIGHT / WIDTH,
+        top=1.0 - (above + TOP) / height,
+        bottom=BOTTOM / height,
+        hspace=BETWEEN / each,
+    )
+    return figure, list(figure.subplots(count, 1, sharex=True, squeeze=False)[:, 0])
+
+
 def _draw_spectrograms(figure: Figure, axes: list[Axes], arrays: dict[str, np.ndarray], rate: int) -> None:
     levels = {name: spectrogram_db(audio) for name, audio in arrays.items()}
     top = 5.0 * np.ceil(max(float(np.percentile(level, 99.9)) for level in levels.values()) / 5.0)
@@ -106,7 +123,9 @@ def _draw_spectrograms(figure: Figure, axes: list[Axes], arrays: dict[str, np.nd
         axis.set_title(name)
         axis.set_ylabel("frequency, kHz")
         axis.set_yticks(range(0, rate // 2000 + 1, 2 if rate <= SAMPLE_RATE else 4))
-    figure.colorbar(image, ax=axes, label="level, dB re full scale", pad=0.01, aspect=40)
+    first, last = axes[0].get_position(), axes[-1].get_position()
+    scale = figure.add_axes((first.x1 + PAD / WIDTH, last.y0, SCALE / WIDTH, first.y1 - last.y0))
+    figure.colorbar(image, cax=scale, label="level, dB re full scale")
 
 
 def _draw_difference(axis: Axes, reference: np.ndarray, other: np.ndarray, name: str, other_name: str) -> None:
