@@ -12,22 +12,31 @@ import numpy as np
 import torch
 
 from .audio import SoundPath
-from .audio.stage import FloatStage
+from .audio.controls import Settings
+from .audio.stage import FloatStage, Stage
 from .errors import StapesError
 from .gru_mask import GruMask
 from .gtcrn import Gtcrn, GtcrnStates
 
 
-def synthesise(sound_path: SoundPath, values: Mapping[str, np.ndarray]) -> np.ndarray:
+def synthesise(sound_path: SoundPath, values: Mapping[str, np.ndarray], controls: Settings | None = None) -> np.ndarray:
     """What `FloatPipeline.analyse` gave and the network's mask (B, T, mask_size) -> output (B, T * hop) float64.
 
-    Without a mask the Wiener gain stands alone, or where there is none the spectrum.
+    Without a mask the Wiener gain stands alone, or where there is none the spectrum. `controls` are as for `analyse`.
     """
     batch = len(values["spectrum"])
     found = dict(values)
     for stage in sound_path.after:
-        found |= stage.start(sound_path.transform, batch).run(found)
+        found |= _started(stage, sound_path, batch, controls).run(found)
     return found["output"]
+
+
+def _started(stage: Stage, sound_path: SoundPath, batch: int, controls: Settings | None) -> FloatStage:
+    """A stage at the start of a stream, with its controls where some are given, else at rest."""
+    made = stage.start(sound_path.transform, batch)
+    if controls is not None and stage.controls:
+        made.controls = controls[stage.kind]
+    return made
 
 
 class FloatPipeline:
@@ -64,16 +73,16 @@ class FloatPipeline:
         result: np.ndarray = _steps(self.after, values)["output"][0]
         return result
 
-    def analyse(self, audio: np.ndarray) -> dict[str, np.ndarray]:
+    def analyse(self, audio: np.ndarray, controls: Settings | None = None) -> dict[str, np.ndarray]:
         """Everything before the network for `audio` (B, S) or (S,): what the stages make, by its plain name.
 
         spectrum (B, T, K) complex128, features (B, T, feature_size), and what else the path has: power, gain, gain2 (B, T, K), clarity
-        (B, T) float64; speech, silent (B, T) bool.
+        (B, T) float64; speech, silent (B, T) bool. `controls`: real values (T, *shape) of all controls; None leaves them at rest.
         """
         audio = np.atleast_2d(audio)
         values = {"block": audio}
         for stage in self.sound_path.before:
-            values |= stage.start(self.sound_path.transform, len(audio)).run(values)
+            values |= _started(stage, self.sound_path, len(audio), controls).run(values)
         del values["block"]
         return values
 

@@ -58,6 +58,8 @@ def ram_by_part(program: Program) -> dict[str, int]:
         parts["audio path"] = audio.context_bytes
         parts["network input and output"] = sum(size for size, _ in _ends(program))
         parts["scratch"] = max(audio.scratch_bytes, program.arena_bytes)
+        if audio.controls is not None:
+            parts["controls"] = _controls_bytes(audio.controls.words)
     parts["guard and padding"] = context_bytes(program) - sum(parts.values())
     return parts
 
@@ -65,6 +67,11 @@ def ram_by_part(program: Program) -> dict[str, int]:
 def _ends(program: Program) -> list[tuple[int, int]]:
     """Bytes and alignment of each input and each output of the network, which a context with an audio path holds."""
     return [_array(port) for port in (*program.inputs, *program.outputs)]
+
+
+def _controls_bytes(words: int) -> int:
+    """What is in force, what was given, and two counts."""
+    return 4 * (2 * words + 2)
 
 
 def _array(variable: Variable) -> tuple[int, int]:
@@ -82,6 +89,8 @@ def context_bytes(program: Program) -> int:
         members.append((audio.context_bytes, max(member.alignment for member in audio.members)))
         members += _ends(program)
         members.append((aligned(max(audio.scratch_bytes, program.arena_bytes), 8), 8))
+        if audio.controls is not None:
+            members.append((_controls_bytes(audio.controls.words), 4))
     else:
         members.append((program.arena_bytes, 4))
     end = 0

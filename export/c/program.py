@@ -26,8 +26,11 @@ from .variables import Variable, variable_of
 from .writer import Writer
 
 # Members of the context and words of the network function that tensors must not be named after.
-_CONTEXT_MEMBERS = ("guard", "audio", "scratch", "arena", "trace", "trace_user")
-_FILE_SCOPE = ("check", "bind_audio", "trace", *file_scope_names())
+_CONTEXT_MEMBERS = (
+    *("guard", "audio", "scratch", "arena", "trace", "trace_user"),
+    *("controls", "given", "changes", "taken"),
+)
+_FILE_SCOPE = ("check", "bind_audio", "trace", "allowed", "take_controls", *file_scope_names())
 _LOCALS = ("ctx", "in", "out", "status", "run_network", *_FILE_SCOPE)
 _MACROS = ("hop", "context", "arena", "state", "weight", "vector", "audio", "tensor", "latency", "delay")
 

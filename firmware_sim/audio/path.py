@@ -11,6 +11,7 @@ import numpy as np
 
 from ...models.audio import SoundPath
 from ...models.errors import StapesError
+from ...quantize.audio.controls import integers, rest_words
 from .twin import IntegerStage, start
 
 
@@ -26,10 +27,16 @@ class AudioPath:
         self.stages: dict[str, IntegerStage] = {
             stage.kind: start(stage, sound_path.transform, batch) for stage in sound_path.stages
         }
+        self.set_controls(rest_words(sound_path))
         self.reset()
 
+    def set_controls(self, words: np.ndarray) -> None:
+        """What is in force from the next hop on, int32 (W,) as `quantize.audio.controls` has it; values are not checked here."""
+        for kind, given in integers(self.sound_path, words).items():
+            self.stages[kind].controls = given
+
     def reset(self) -> None:
-        """Back to the start of a stream."""
+        """Back to the start of a stream; the controls stay."""
         for stage in self.stages.values():
             stage.reset()
         self.frame: dict[str, np.ndarray] = {}

@@ -24,6 +24,8 @@ class IntegerStage:
     def __init__(self, params: Any, batch: int) -> None:
         self.params = params
         self.batch = batch
+        # Its controls by name, each of its own shape: those of all utterances, set between two frames.
+        self.controls: Mapping[str, np.ndarray] = {}
         self.reset()
 
     def reset(self) -> None:

@@ -8,7 +8,7 @@ import numpy as np
 
 from ...models.errors import StapesError
 from ..device.firmware import Firmware
-from ..engines.compiled import Stream
+from ..engines.compiled import Changes, Stream, stretches
 from ..engines.network import Progress, no_progress
 from ..engines.program import Ports, TracedTensor
 from .unicorn_device import EXCHANGE, EXCHANGE_BYTES, UnicornDevice
@@ -83,12 +83,16 @@ class UnicornStream(Stream):
         self._memory = PortMemory(ports or Ports((), ()), self._frame_bytes)
         self._memory.prepare(self._device)
 
-    def hops(self, samples: np.ndarray, hop: int, progress: Progress) -> tuple[np.ndarray, np.ndarray]:
+    def hops(
+        self, samples: np.ndarray, hop: int, progress: Progress, changes: Changes = ()
+    ) -> tuple[np.ndarray, np.ndarray]:
         device, frame_bytes, hops = self._device, self._frame_bytes, len(samples) // hop
         room = EXCHANGE_BYTES // (4 * hop + frame_bytes)
         made, frames = np.zeros_like(samples), np.zeros((hops, frame_bytes), np.uint8)
-        for start in range(0, hops, min(_HOPS_A_CALL, room)):
-            count = min(_HOPS_A_CALL, room, hops - start)
+        for start, count, controls in stretches(hops, min(_HOPS_A_CALL, room), changes):
+            if controls is not None:
+                device.write(EXCHANGE, controls)
+                _require_ok("set_controls", device.call("shim_set_controls", self._context, EXCHANGE))
             here = slice(start * hop, (start + count) * hop)
             out = EXCHANGE + 2 * count * hop
             traced = out + 2 * count * hop

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import subprocess
 import tempfile
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -43,12 +44,24 @@ class QemuRun:
     instructions: np.ndarray
 
 
-def run_in_qemu(elf: Path, audio_q15: np.ndarray, *, counted: bool = False, core: Core = CORTEX_M7) -> QemuRun:
-    """Stream whole hops through a program linked for a core, from reset; raises StapesError where it faults or fails."""
+def run_in_qemu(
+    elf: Path,
+    audio_q15: np.ndarray,
+    *,
+    counted: bool = False,
+    core: Core = CORTEX_M7,
+    changes: Sequence[tuple[int, bytes]] = (),
+) -> QemuRun:
+    """Stream whole hops through a program linked for a core, from reset; raises StapesError where it faults or fails.
+
+    `changes`: hops before which controls are set, in order, with their words.
+    """
     command = qemu_command(elf, *(COUNTING if counted else ()), core=core)
     with tempfile.TemporaryDirectory(prefix="stapes-qemu-") as folder:
         work = Path(folder)
         audio_q15.astype("<i2").tofile(work / "audio.in")
+        controls = b"".join(hop.to_bytes(4, "little") + words for hop, words in changes)
+        (work / "controls.in").write_bytes(controls)
         try:
             done = children.run(command, cwd=work, timeout=_TIMEOUT_S)
         except subprocess.TimeoutExpired:

@@ -16,7 +16,7 @@ import numpy as np
 
 from ...models import children
 from ...models.errors import StapesError
-from ..engines.compiled import Stream
+from ..engines.compiled import Changes, Stream
 from ..engines.network import Progress
 from ..engines.program import Ports
 from .qemu_device import qemu_command, reason, run_in_qemu
@@ -33,8 +33,10 @@ class QemuStream(Stream):
         self._elf, self._frame_bytes, self._ports = elf, frame_bytes, ports
         self._board = _Board(elf) if ports else None
 
-    def hops(self, samples: np.ndarray, hop: int, progress: Progress) -> tuple[np.ndarray, np.ndarray]:
-        done = run_in_qemu(self._elf, samples)
+    def hops(
+        self, samples: np.ndarray, hop: int, progress: Progress, changes: Changes = ()
+    ) -> tuple[np.ndarray, np.ndarray]:
+        done = run_in_qemu(self._elf, samples, changes=changes)
         progress(len(samples) // hop)
         return done.audio_q15, done.frames
 

@@ -42,8 +42,18 @@ class AudioEngine(ABC):
         self.sound_path = sound_path
 
     @abstractmethod
-    def run(self, audio_q15: np.ndarray, trace: bool = False, progress: Progress = no_progress) -> Run:
-        """From reset, audio_q15 int16 (B, S) -> `Run`; a last partial hop is filled with zeros and cut again."""
+    def run(
+        self,
+        audio_q15: np.ndarray,
+        trace: bool = False,
+        progress: Progress = no_progress,
+        controls: np.ndarray | None = None,
+    ) -> Run:
+        """From reset, audio_q15 int16 (B, S) -> `Run`; a last partial hop is filled with zeros and cut again.
+
+        `controls` int32 (T, W) are in force hop by hop, for all utterances, as `quantize.audio.controls` makes them; None leaves
+        them at rest. Raises StapesError for values that the device refuses.
+        """
 
 
 def to_blocks(audio_q15: np.ndarray, hop: int) -> np.ndarray:

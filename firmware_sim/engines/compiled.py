@@ -8,23 +8,38 @@ B utterances, S samples, T frames.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
 
 from ...models.audio import SoundPath
+from ...quantize.audio.controls import control_turns
 from ...quantize.graph import DTYPES, Graph
 from .audio import AudioEngine, Run
 from .network import NetworkEngine, Progress, no_progress
 from .program import Ports, ProgramSource, TracedTensor, streams, unpack_frames
+
+# Hops from which on other controls are in force, in order, with their words as they lie in memory.
+Changes = Sequence[tuple[int, bytes]]
+
+
+def stretches(hops: int, longest: int, changes: Changes) -> Iterator[tuple[int, int, bytes | None]]:
+    """(first hop, number of hops, controls that are set before it) of calls of at most `longest` hops."""
+    given = dict(changes)
+    stops = sorted({*range(0, hops, longest), *(hop for hop in given if hop < hops), hops})
+    for start, end in pairwise(stops):
+        yield start, end - start, given.get(start)
 
 
 class Stream(ABC):
     """One context of a program. It runs hops or frames, as the program was loaded."""
 
     @abstractmethod
-    def hops(self, samples: np.ndarray, hop: int, progress: Progress) -> tuple[np.ndarray, np.ndarray]:
+    def hops(
+        self, samples: np.ndarray, hop: int, progress: Progress, changes: Changes = ()
+    ) -> tuple[np.ndarray, np.ndarray]:
         """Whole hops int16 (S,) -> int16 (S,), and the traced bytes uint8 (T, bytes). Raises StapesError where the program fails."""
 
     @abstractmethod
@@ -90,10 +105,20 @@ class CompiledPipeline(AudioEngine):
         self._variants = _Variants(machine, folder, program)
         self._variants.get(trace)
 
-    def run(self, audio_q15: np.ndarray, trace: bool = False, progress: Progress = no_progress) -> Run:
+    def run(
+        self,
+        audio_q15: np.ndarray,
+        trace: bool = False,
+        progress: Progress = no_progress,
+        controls: np.ndarray | None = None,
+    ) -> Run:
         audio_q15, hop = np.atleast_2d(audio_q15), self.sound_path.hop
         program = self._variants.get(trace)
-        rows = [program.start().hops(row, hop, progress) for row in streams(audio_q15, hop)]
+        blocks = -(-audio_q15.shape[1] // hop)
+        changes = [
+            (block, row.astype("<i4").tobytes()) for block, row in control_turns(self.sound_path, controls, blocks)
+        ]
+        rows = [program.start().hops(row, hop, progress, changes) for row in streams(audio_q15, hop)]
         audio = np.stack([made for made, _ in rows])[:, : audio_q15.shape[1]]
         if not trace:
             return Run(audio)

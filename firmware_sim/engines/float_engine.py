@@ -13,6 +13,7 @@ from ...models.audio.wiring import wire
 from ...models.errors import StapesError
 from ...models.pipeline import FloatPipeline, synthesise
 from ...models.sound_files import float_to_q15, q15_to_float
+from ...quantize.audio.controls import reals, require_track
 from ...quantize.calibrate import run_float, stream
 from ...quantize.graph import Graph, to_codes, to_real
 from ...quantize.onnx_reader import read_onnx
@@ -34,20 +35,32 @@ class FloatEngine(AudioEngine):
         except StapesError as error:
             raise StapesError(f"{onnx_path}: {error}; make the bundle again with: stapes quantize") from None
 
-    def trace_float(self, audio: np.ndarray, progress: Progress = no_progress) -> dict[str, np.ndarray]:
+    def trace_float(
+        self, audio: np.ndarray, progress: Progress = no_progress, controls: np.ndarray | None = None
+    ) -> dict[str, np.ndarray]:
         """Float audio (B, S) in [-1, 1) -> what stages and network make by plain name, (B, T, ...), and output (B, S) float64."""
         audio = np.atleast_2d(audio)
-        out = FloatPipeline(self.sound_path).analyse(audio)
+        settings = None
+        if controls is not None:
+            blocks = -(-audio.shape[1] // self.sound_path.hop)
+            settings = reals(self.sound_path, require_track(self.sound_path, controls, blocks))
+        out = FloatPipeline(self.sound_path).analyse(audio, settings)
         given = {name: out[q.plain].astype(np.float32) for name, q in self._wiring.inputs.items()}
         sequences = [{name: values[row] for name, values in given.items()} for row in range(len(audio))]
         made = run_float(self._model, self._source.states, sequences, list(self._wiring.outputs), progress)
         for name, quantity in self._wiring.outputs.items():
             out[quantity.plain] = np.stack([result[name] for result in made]).astype(np.float64)
-        out["output"] = synthesise(self.sound_path, out)[:, : audio.shape[1]]
+        out["output"] = synthesise(self.sound_path, out, settings)[:, : audio.shape[1]]
         return out
 
-    def run(self, audio_q15: np.ndarray, trace: bool = False, progress: Progress = no_progress) -> Run:
-        out = self.trace_float(q15_to_float(np.atleast_2d(audio_q15)), progress)
+    def run(
+        self,
+        audio_q15: np.ndarray,
+        trace: bool = False,
+        progress: Progress = no_progress,
+        controls: np.ndarray | None = None,
+    ) -> Run:
+        out = self.trace_float(q15_to_float(np.atleast_2d(audio_q15)), progress, controls)
         return Run(float_to_q15(out["output"]), {})
 
 

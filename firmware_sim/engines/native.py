@@ -14,7 +14,7 @@ import numpy as np
 
 from ...models.errors import StapesError
 from ..cmsis_dsp import sources
-from .compiled import Machine, Program, Stream
+from .compiled import Changes, Machine, Program, Stream, stretches
 from .network import Progress
 from .program import (
     HOPS_A_CALL,
@@ -24,6 +24,7 @@ from .program import (
     ProgramSource,
     TracedTensor,
     call_compiler,
+    needs_controls,
     needs_transform,
     program_defines,
     program_files,
@@ -103,6 +104,8 @@ class _Library(Program):
         if ports:
             self.c.shim_step.argtypes = [ctypes.c_void_p] * 3
         else:
+            if needs_controls(source.folder):
+                self.c.shim_set_controls.argtypes = [ctypes.c_void_p, ctypes.c_char_p]
             self.c.shim_run.argtypes = [ctypes.c_void_p] * 3 + [ctypes.c_size_t, ctypes.c_void_p, ctypes.c_size_t]
         if trace:
             self.c.shim_tensor_name.restype = ctypes.c_char_p
@@ -130,12 +133,15 @@ class _Context(Stream):
         if status:
             raise StapesError(f"engine native: init returned status {status}")
 
-    def hops(self, samples: np.ndarray, hop: int, progress: Progress) -> tuple[np.ndarray, np.ndarray]:
+    def hops(
+        self, samples: np.ndarray, hop: int, progress: Progress, changes: Changes = ()
+    ) -> tuple[np.ndarray, np.ndarray]:
         hops = len(samples) // hop
         made = np.zeros_like(samples)
         frames = np.zeros((hops, self._frame_bytes), np.uint8)
-        for start in range(0, hops, HOPS_A_CALL):
-            count = min(HOPS_A_CALL, hops - start)
+        for start, count, controls in stretches(hops, HOPS_A_CALL, changes):
+            if controls is not None and (status := self._library.c.shim_set_controls(self._context, controls)):
+                raise StapesError(f"engine native: set_controls returned status {status}")
             traced = frames[start:].ctypes.data if self._frame_bytes else None
             here = slice(start * hop, (start + count) * hop)
             given, out = samples[here].ctypes.data, made[here].ctypes.data

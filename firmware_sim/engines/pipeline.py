@@ -7,6 +7,7 @@ from collections.abc import Collection
 import numpy as np
 
 from ...models.audio import SoundPath
+from ...quantize.audio.controls import control_turns
 from ...quantize.audio.ends import network_ends
 from ..audio.path import AudioPath
 from ..audio.tensors import mask_values, quantise_features
@@ -27,18 +28,25 @@ class Pipeline(AudioEngine):
         self.ends = network_ends(network.graph, sound_path)
 
     def run(
-        self, audio_q15: np.ndarray, trace: bool | Collection[str] = False, progress: Progress = no_progress
+        self,
+        audio_q15: np.ndarray,
+        trace: bool | Collection[str] = False,
+        progress: Progress = no_progress,
+        controls: np.ndarray | None = None,
     ) -> Run:
         """As `AudioEngine.run`; names instead of True trace only these of the audio path, such as mask_q15."""
         audio_q15 = np.atleast_2d(audio_q15)
         blocks = to_blocks(audio_q15, self.sound_path.hop)
         batch = blocks.shape[1]
         path = AudioPath(self.sound_path, batch)
+        changes = dict(control_turns(self.sound_path, controls, len(blocks)))
         self.network.start(batch, trace is True)
         made: list[np.ndarray] = []
         kept: dict[str, list[np.ndarray]] = {}
         traced = [name for stage in self.sound_path.before for name in stage.traced]
-        for block in blocks:
+        for hop, block in enumerate(blocks):
+            if hop in changes:
+                path.set_controls(changes[hop])
             before = path.analyse(block)
             codes = {
                 end.tensor.name: quantise_features(before[end.quantity.name], end.scaling) for end in self.ends.inputs

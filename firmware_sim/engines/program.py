@@ -105,6 +105,11 @@ def needs_transform(folder: Path) -> bool:
     return any(path.name == "stapes_rfft_q31.c" for path in program_files(folder))
 
 
+def needs_controls(folder: Path) -> bool:
+    """Whether an exported program has controls."""
+    return (folder / RUNTIME / "audio" / "stapes_controls.h").is_file()
+
+
 def program_defines(folder: Path, name: str, trace: bool, ports: Ports | None = None) -> list[str]:
     """Compiler options under which the program and the shim see each other.
 
@@ -117,7 +122,8 @@ def program_defines(folder: Path, name: str, trace: bool, ports: Ports | None = 
             f"-DSTAPES_INPUT_BYTES={','.join(map(str, ports.inputs))}",
             f"-DSTAPES_OUTPUT_BYTES={','.join(map(str, ports.outputs))}",
         ]
-    return [*names, *(["-DSTAPES_TRACE"] if trace else []), f"-I{folder}"]
+    controls = ["-DSTAPES_CONTROLS"] if needs_controls(folder) else []
+    return [*names, *controls, *(["-DSTAPES_TRACE"] if trace else []), f"-I{folder}"]
 
 
 def call_compiler(command: Sequence[str]) -> None:

@@ -70,6 +70,17 @@ int shim_step(CONTEXT *ctx, void *const *ports, unsigned char *frame)
 
 #else
 
+#ifdef STAPES_CONTROLS
+/* words: those of a struct of controls, as they lie in memory. */
+int shim_set_controls(CONTEXT *ctx, const void *words);
+int shim_set_controls(CONTEXT *ctx, const void *words)
+{
+    JOIN(STAPES_NAME, _controls) controls;
+    memcpy(&controls, words, sizeof controls);
+    return (int)JOIN(STAPES_NAME, _set_controls)(ctx, &controls);
+}
+#endif
+
 /* in[hops * HOP] -> out[hops * HOP]; frames[hops][sum of shim_tensor_bytes] when tracing, else null. */
 int shim_run(CONTEXT *ctx, const int16_t *in, int16_t *out, size_t hops, unsigned char *frames, size_t frame_bytes)
 {

@@ -36,7 +36,8 @@ class SoundPath:
             self._check_frame(stage, late)
             self._check_shapes(stage, made)
             if stage.delay_frames:
-                late = made.keys() - {q.name for q in (*self.asked, *stage.makes)}
+                timeless = {name for other in self.stages for name in other.of_no_frame}
+                late = made.keys() - {q.name for q in (*self.asked, *stage.makes)} - timeless
             for quantity in stage.makes:
                 if quantity.name in made and quantity.name not in stage.replaces:
                     raise StapesError(
@@ -46,6 +47,8 @@ class SoundPath:
             stage.check(self.stages[0])
         if self.stages[-1].makes[-1].name != "output_q15":
             raise StapesError(f"path: stage {self.stages[-1].kind!r} stands last; end with 'inverse', or with 'output'")
+        for stage in self.stages:
+            stage.check_path(self.stages)
         self._check_network()
 
     @staticmethod
@@ -156,7 +159,7 @@ class SoundPath:
     @property
     def filter(self) -> Filter:
         """The stage that takes the mask of a network of one output; raises StapesError where no stage does."""
-        found = self.after[0]
+        found = next((stage for stage in self.after if not stage.controls), self.after[0])
         if not isinstance(found, Filter):
             raise StapesError(f"path: stage {found.kind!r} takes no mask; only a path around a mask can be trained")
         return found

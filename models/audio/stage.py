@@ -10,16 +10,18 @@ import importlib
 import math
 import pkgutil
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import numpy as np
 
 from ..errors import StapesError
 from ..schema import validated
+from .controls import Control
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -105,6 +107,8 @@ class FloatStage:
         return {name: np.stack([frame[name] for frame in made], axis=1) for name in made[0]}
 
     takes: tuple[str, ...] = ()
+    # What the stage's controls are by their plain names: for `step` each of its own shape, for `run` (T, *shape) or that.
+    controls: Mapping[str, np.ndarray] = MappingProxyType({})
 
 
 class Pointwise(FloatStage):
@@ -124,6 +128,8 @@ class Stage:
     replaces: ClassVar[tuple[str, ...]] = ()
     # What the network gives it is free where there is no sound: it is judged by the sound, not by its own distance.
     judged_by_sound: ClassVar[bool] = False
+    # Quantities that it makes as late as the end of the path: they are of no frame.
+    of_no_frame: ClassVar[tuple[str, ...]] = ()
 
     @property
     def reads(self) -> tuple[str, ...]:
@@ -150,8 +156,20 @@ class Stage:
         """Frames by which the stage makes the sound late."""
         return 0
 
+    @property
+    def controls(self) -> tuple[Control, ...]:
+        """What of it may change while the device runs."""
+        return ()
+
+    def at_rest(self) -> dict[str, np.ndarray]:
+        """Its controls by their plain names, until somebody sets them."""
+        return {control.plain: control.at_rest for control in self.controls}
+
     def check(self, transform: Transform) -> None:
         """Raise StapesError where the settings cannot work with the path's transform."""
+
+    def check_path(self, stages: Sequence[Stage]) -> None:
+        """Raise StapesError where the settings cannot work with the other stages of the path."""
 
     @property
     def startup_frames(self) -> int:

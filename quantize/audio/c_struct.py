@@ -32,6 +32,7 @@ class Member:
     """One member of a struct: of a numpy dtype, or of another struct; an array is a pointer to `shape` values.
 
     `shape` is in numbers and the letters of `models.audio.stage.Quantity`, and None for a single value. `constant` is what is not written through the pointer.
+    `view`: the function sets the pointer, into another array of the struct.
     """
 
     name: str
@@ -39,6 +40,7 @@ class Member:
     shape: tuple[int | str, ...] | None = None
     constant: bool = False
     struct: type | None = None
+    view: bool = False
 
     @property
     def pointer(self) -> bool:

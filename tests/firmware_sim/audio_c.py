@@ -17,6 +17,7 @@ from stapes.firmware_sim.audio.path import AudioPath
 from stapes.models.audio import SoundPath, Stage, kinds
 from stapes.quantize.audio import path_params
 from stapes.quantize.audio.c_struct import Member, members, struct_name
+from stapes.quantize.audio.controls import integers, rest_words
 from stapes.quantize.audio.rfft import RfftTables
 from stapes.quantize.audio.scaling import TensorScaling
 
@@ -120,13 +121,13 @@ class CAudioPath:
         for stage in sound_path.stages:
             c = c_stage(stage.kind)
             for quantity in stage.makes:
-                if quantity.shape and quantity.name not in self.arrays:
+                if quantity.shape and quantity.name not in (*self.arrays, *c.views):
                     self.arrays[quantity.name] = self._fenced(values(quantity.shape, sound_path), quantity.dtype)
             for member in (*c.state, *c.scratch):
-                if member.shape is not None:
+                if member.shape is not None and not member.view:
                     self.arrays[member.name] = self._fenced(values(member.shape, sound_path, stage), member.dtype)
             if c.state:
-                known = {m.name: pointer_to(self.arrays[m.name]) for m in c.state if m.shape is not None}
+                known = {m.name: pointer_to(self.arrays[m.name]) for m in c.state if m.shape is not None and not m.view}
                 self.states[stage.kind] = structure(f"{stage.kind}_state", c.state)(**known)
         self.scalars = [
             (member.name, state)
@@ -134,8 +135,20 @@ class CAudioPath:
             for member in c_stage(kind).state
             if member.shape is None and member.name in sound_path.quantities
         ]
+        self.views = {name: state for kind, state in self.states.items() for name in c_stage(kind).views}
+        self.controls = {
+            stage.kind: np.zeros(sum(control.size for control in stage.controls), np.int32)
+            for stage in sound_path.stages
+            if stage.controls
+        }
+        self.set_controls(rest_words(sound_path))
         self.prepared: dict[str, tuple] = {}
         self.reset()
+
+    def set_controls(self, words: np.ndarray) -> None:
+        """As `AudioPath.set_controls`."""
+        for kind, given in integers(self.sound_path, words).items():
+            self.controls[kind][:] = np.concatenate([values.ravel() for values in given.values()])
 
     def _fenced(self, size: int, dtype: str) -> np.ndarray:
         array = np.full(size + 4, self.FENCE, dtype)
@@ -159,14 +172,17 @@ class CAudioPath:
         scalars = {q.name: (s.kind, q) for s in self.sound_path.stages[:index] for q in s.makes if not q.shape}
         found = []
         for name in c.arguments:
-            if name in scalars:
+            if name in self.views:
+                found.append((name, self.views[name], None))
+            elif name in scalars:
                 kind, quantity = scalars[name]
                 found.append((name, self.states[kind], _c_type(Member(name, quantity.dtype))))
             else:
                 array = self.arrays.get(name)
                 found.append((name, None, pointer_to(array) if name in known and array is not None else None))
         state = [byref(self.states[stage.kind])] if stage.kind in self.states else []
-        return getattr(self.c, _function(self.params[index])), [byref(self.structs[index]), *state], found
+        controls = [pointer_to(self.controls[stage.kind])] if stage.controls else []
+        return getattr(self.c, _function(self.params[index])), [byref(self.structs[index]), *state, *controls], found
 
     def call(self, stage: Stage, given: dict[str, np.ndarray | None]) -> None:
         """One stage; `given` is what comes from outside, by name, and None for a null pointer."""
@@ -175,7 +191,9 @@ class CAudioPath:
         function, first, rest = self.prepared[stage.kind]
         arguments = []
         for name, state, value in rest:
-            if state is not None:
+            if name in self.views:
+                arguments.append(getattr(state, name))
+            elif state is not None:
                 arguments.append(value(getattr(state, name)))
             elif name in given and name in stage.reads:
                 arguments.append(None if given[name] is None else pointer_to(given[name]))
@@ -191,6 +209,8 @@ class CAudioPath:
             self.call(stage, given)
         frame |= {name: self.arrays[name].copy() for name in self.sound_path.quantities if name in self.arrays}
         frame |= {name: getattr(state, name) for name, state in self.scalars}
+        hop = (self.sound_path.hop,)
+        frame |= {name: np.ctypeslib.as_array(getattr(state, name), hop).copy() for name, state in self.views.items()}
         frame["spectrum_q31"] = frame["spectrum_q31"].reshape(-1, 2)
         return frame
 

@@ -2,6 +2,7 @@
 
 import pytest
 from stapes.models.audio import SoundPath
+from stapes.models.audio.controls import ALL, with_controls
 
 from tests.deep_filter_features import GOLDEN
 
@@ -39,6 +40,14 @@ PATHS = {
         transform={},
     ),
     "a complex mask behind a look-ahead": deep_path({"kind": "look_ahead", "past": 0, "bins": 0}, "complex_mask"),
+    "a complex mask with controls": with_controls(
+        deep_path(
+            {"kind": "look_ahead", "past": 0, "bins": 0},
+            "complex_mask",
+            transform={"sample_rate": 8000, "analysis": 80, "synthesis": 80, "hop": 40},
+        ),
+        [ALL],
+    ),
     "16 taps in every bin": deep_path(
         {"kind": "look_ahead", "frames": 5, "past": 10, "bins": 41},
         {"kind": "band_gains", "bands": 1, "least": 1},

@@ -5,12 +5,14 @@ import re
 
 import numpy as np
 import pytest
+from stapes.export.c.audio.glide import GLIDE_STATE
 from stapes.export.c.audio.stage import c_stage
 from stapes.export.c.runtime import RUNTIME
 from stapes.firmware_sim.audio.path import AudioPath
 from stapes.firmware_sim.audio.rfft_q31 import RfftQ31
 from stapes.firmware_sim.audio.tensors import mask_values, quantise_features
 from stapes.models.audio import Quantity, kinds
+from stapes.models.audio.controls import ALL, with_controls
 from stapes.models.gru_mask import GruMaskConfig
 from stapes.quantize.audio.c_struct import members, struct_name
 from stapes.quantize.audio.level import LevelParams
@@ -72,12 +74,13 @@ FRONTENDS = {
     "two inputs, over the mean": small_path(form="mean"),
     "two inputs, at the usual level": small_path(form="level"),
     "two inputs, a mean without memory": small_path(form="level", time_constant=0.003),
+    "all controls": with_controls(sound_path_of(), [ALL]),
     "analysis 1024": sound_path_of(analysis=1024, xi_smoothing=0.9, noise_smoothing=0.9, vad_threshold=0.3),
 }
 
 
-def assert_equal_streams(library, sound_path, signals, masks=None, reset_at=None):
-    """Stream all signals through both; `masks` (T, mask_size) int64 or None."""
+def assert_equal_streams(library, sound_path, signals, masks=None, reset_at=None, controls=None):
+    """Stream all signals through both; `masks` (T, mask_size) int64 or None, `controls` (T, W) int32 or None."""
     python = AudioPath(sound_path, len(signals))
     streams = [CAudioPath(library, sound_path) for _ in signals]
     hop = sound_path.hop
@@ -85,6 +88,9 @@ def assert_equal_streams(library, sound_path, signals, masks=None, reset_at=None
         if t == reset_at:
             for path in (python, *streams):
                 path.reset()
+        if controls is not None:
+            for path in (python, *streams):
+                path.set_controls(controls[t])
         block = signals[:, t * hop : (t + 1) * hop]
         expected = python.analyse(block)
         mask = None if masks is None else {"mask_q15": masks[t]}
@@ -253,10 +259,22 @@ def test_headers_declare_the_structs_of_their_one_description(kind):
         assert f"typedef stapes_level_state stapes_{kind}_state;" in header
         header = (RUNTIME / "audio" / "stapes_level.h").read_text()
         assert declared(header, "stapes_level_state") == [member.declaration for member in state]
+    elif state == GLIDE_STATE:
+        assert f"typedef stapes_glide_state stapes_{kind}_state;" in header
+        glide = (RUNTIME / "audio" / "stapes_glide.h").read_text()
+        assert declared(glide, "stapes_glide_state") == [member.declaration for member in state]
     elif state:
         assert declared(header, f"stapes_{kind}_state") == [member.declaration for member in state]
     else:
         assert f"stapes_{kind}_state" not in header
+
+
+@pytest.mark.parametrize("kind", [kind for kind, stage in kinds().items() if stage().controls])
+def test_headers_declare_the_controls_of_their_stage(kind):
+    """Words of 32 bits in the order of the stage's controls."""
+    header = (RUNTIME / "audio" / f"stapes_{kind}.h").read_text()
+    sizes = {c.name: "".join(f"[{size}]" for size in c.shape) for c in kinds()[kind]().controls}
+    assert declared(header, f"stapes_{kind}_controls") == [f"int32_t {name}{size};" for name, size in sizes.items()]
 
 
 @pytest.mark.parametrize(

@@ -57,7 +57,7 @@ def place(sound_path: SoundPath) -> Memory:
     made: dict[str, tuple[int, Quantity]] = {}
     for step, stage in steps:
         for quantity in stage.makes:
-            if quantity.shape and quantity.name != "output_q15":
+            if quantity.shape and quantity.name not in ("output_q15", *c_stage(stage.kind).views):
                 # What takes another's place stands in its memory.
                 made.setdefault(quantity.name, (step, quantity))
     made |= {quantity.name: (to_mask, quantity) for quantity in sound_path.asked}

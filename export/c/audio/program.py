@@ -18,6 +18,7 @@ from ...memory import aligned
 from ...template import Code
 from ..constants import Constants
 from ..text import SUFFIXES, Names, code, initialiser, listed
+from .controls import CONTROLS_HEADER, Controls, build_controls
 from .memory import Memory, place, scratch_name, values
 from .stage import Member, c_stage
 
@@ -97,6 +98,7 @@ class AudioProgram:
     before: tuple[Call, ...]
     after: tuple[Call, ...]
     scratch_bytes: int
+    controls: Controls | None = None
 
     @property
     def functions(self) -> tuple[str, ...]:
@@ -110,7 +112,8 @@ class AudioProgram:
 
     @property
     def sources(self) -> tuple[str, ...]:
-        return ("stapes_audio_tensors.c", *(f"{name}.c" for name in (*self._wide, *self.functions)))
+        controls = (CONTROLS_HEADER,) if self.controls is not None else ()
+        return ("stapes_audio_tensors.c", *controls, *(f"{name}.c" for name in (*self._wide, *self.functions)))
 
     @property
     def _wide(self) -> tuple[str, ...]:
@@ -201,7 +204,7 @@ class _Writer:
         self.sound_path = sound_path
         self.memory: Memory = place(sound_path)
         self.entries = entries
-        # Filled stage after stage: the last one that made a scalar is whose is read.
+        # Scalars and views, filled stage after stage: the last one that made one is whose is read.
         self.scalars: dict[str, str] = {}
 
     def expression(self, name: str) -> str:
@@ -234,8 +237,10 @@ class _Writer:
             for name in c.arguments
         ]
         state = [f"&ctx->audio.{stage.kind}"] if c.state else []
-        given = [f"&audio_{stage.kind}_params", *state, *arguments]
-        self.scalars |= {q.name: f"ctx->audio.{stage.kind}.{q.name}" for q in stage.makes if not q.shape}
+        controls = [f"&ctx->controls.{stage.kind}"] if stage.controls else []
+        given = [f"&audio_{stage.kind}_params", *state, *controls, *arguments]
+        inside = [q.name for q in stage.makes if not q.shape or q.name in c.views]
+        self.scalars |= {name: f"ctx->audio.{stage.kind}.{name}" for name in inside}
         line = listed(f"    {c_function(stage, self.sound_path)}", given, ";")
         asked = {quantity.name for quantity in self.sound_path.asked}
         traced = tuple(self.trace(stage, name) for name in stage.traced if name not in asked)
@@ -288,7 +293,7 @@ class _Writer:
         return [
             (member, values(member.shape, self.sound_path, stage))
             for member in c_stage(stage.kind).state
-            if member.shape is not None
+            if member.shape is not None and not member.view
         ]
 
     def _array(self, name: str, dtype: str, size: int) -> Declared:
@@ -347,4 +352,5 @@ def build_audio(graph: Graph, sound_path: SoundPath, arrays: Constants, entries:
         before=before,
         after=tuple(writer.call(stage) for stage in sound_path.after),
         scratch_bytes=writer.memory.scratch_bytes,
+        controls=build_controls(sound_path),
     )

@@ -12,16 +12,22 @@ __all__ = ["CStage", "Member", "c_stage"]
 
 @dataclass(frozen=True)
 class CStage:
-    """`stapes_KIND(params, state, arguments...)`.
+    """`stapes_KIND(params, state, controls, arguments...)`, with controls where the kind has some.
 
     `arguments` are names of quantities and of `scratch`: what the function reads, memory for within the call, what it makes.
     What a path does not read is null. Scalars that a stage makes are members of its state, under their names.
-    `state`: members of `stapes_KIND_state` in order; arrays lie in the context, and the state points at them.
+    `state`: members of `stapes_KIND_state` in order; arrays lie in the context, and the state points at them. A view that a stage
+    makes is such a member too.
     """
 
     arguments: tuple[str, ...]
     state: tuple[Member, ...] = ()
     scratch: tuple[Member, ...] = ()
+
+    @property
+    def views(self) -> tuple[str, ...]:
+        """Names of the pointers that the function sets."""
+        return tuple(member.name for member in self.state if member.view)
 
 
 def c_stage(kind: str) -> CStage:

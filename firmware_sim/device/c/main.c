@@ -1,5 +1,6 @@
 /* Streams a file of samples through the program, hop by hop, from reset.
  *
+ * controls.in: of a program with controls, hops before which they are set, uint32, each with the words that are set, in order.
  * audio.in -> audio.out, int16 little-endian, whole hops; ticks.out: the board's counter over each call, uint32;
  * frames.out: every traced tensor of each hop, one behind the other, where the program was built with STAPES_TRACE.
  * Compiled with the defines of the shim. An emulator without files calls the shim itself, on `device_context`.
@@ -9,6 +10,8 @@
 #ifdef STAPES_SELF_TEST_HEADER
 #include STAPES_SELF_TEST_HEADER
 #endif
+
+#include <stdbool.h>
 
 #include "semihosting.h"
 
@@ -20,7 +23,7 @@
 #define KEPT __attribute__((section(".kept"), used))
 
 enum { HOPS_A_READ = 256, TRACE_BYTES = 8 * 1024 * 1024 };
-enum { FAILED_FILE = 100, FAILED_INIT = 110, FAILED_PROCESS = 120 };
+enum { FAILED_CONTROLS = 90, FAILED_FILE = 100, FAILED_INIT = 110, FAILED_PROCESS = 120 };
 
 int shim_init(CONTEXT *ctx);
 int shim_run(CONTEXT *ctx, const int16_t *in, int16_t *out, size_t hops, unsigned char *frames, size_t frame_bytes);
@@ -33,6 +36,9 @@ KEPT static const entry_point entry_points[] = {
     (entry_point)JOIN(STAPES_NAME, _init),
     (entry_point)JOIN(STAPES_NAME, _reset),
     (entry_point)JOIN(STAPES_NAME, _process),
+#ifdef STAPES_CONTROLS
+    (entry_point)JOIN(STAPES_NAME, _set_controls),
+#endif
 #ifdef STAPES_SELF_TEST_HEADER
     (entry_point)JOIN(STAPES_NAME, _self_test),
 #endif
@@ -74,12 +80,48 @@ static size_t frame_size(void)
 #define OPEN(name, mode) semihosting_open(name, sizeof(name) - 1u, mode)
 
 typedef struct {
-    int32_t in, out, ticks, frames;
+    int32_t in, out, ticks, frames, controls;
 } files;
+
+#ifdef STAPES_CONTROLS
+int shim_set_controls(CONTEXT *ctx, const void *words);
+
+/* The next change: read when the one before it was set. */
+static struct {
+    uint32_t hop;
+    JOIN(STAPES_NAME, _controls) words;
+} change;
+static bool waiting;
+static uint32_t hops_done;
+
+static int set_controls(const files *file)
+{
+    int status = 0;
+    if (hops_done == 0u) {
+        waiting = semihosting_read(file->controls, &change, sizeof change) == sizeof change;
+    }
+    while (waiting && change.hop == hops_done && status == 0) {
+        status = shim_set_controls(&device_context, &change.words);
+        waiting = semihosting_read(file->controls, &change, sizeof change) == sizeof change;
+    }
+    hops_done++;
+    return status;
+}
+#else
+static int set_controls(const files *file)
+{
+    (void)file;
+    return 0;
+}
+#endif
 
 static int run_hops(const files *file, size_t hops, size_t frame_bytes)
 {
     for (size_t t = 0; t < hops; t++) {
+        const int refused = set_controls(file);
+        if (refused != 0) {
+            return FAILED_CONTROLS + refused;
+        }
         const uint32_t before = COUNTER;
         const int status = shim_run(&device_context, &samples_in[t * HOP], &samples_out[t * HOP], 1u, frame,
                                     frame_bytes);
@@ -120,12 +162,14 @@ int main(void)
         .out = OPEN("audio.out", SEMIHOSTING_WRITE_BINARY),
         .ticks = OPEN("ticks.out", SEMIHOSTING_WRITE_BINARY),
         .frames = OPEN("frames.out", SEMIHOSTING_WRITE_BINARY),
+        .controls = OPEN("controls.in", SEMIHOSTING_READ_BINARY),
     };
     int status = shim_init(&device_context);
     if (status != 0) {
         return FAILED_INIT + status;
     }
-    if (file.in < 0 || file.out < 0 || file.ticks < 0 || file.frames < 0 || frame_size() > TRACE_BYTES) {
+    if (file.in < 0 || file.out < 0 || file.ticks < 0 || file.frames < 0 || file.controls < 0 ||
+        frame_size() > TRACE_BYTES) {
         return FAILED_FILE;
     }
     status = stream(&file);
