@@ -8,6 +8,7 @@ fixture; `@pytest.mark.needs("clang", "make")` calls it for a whole test.
 from __future__ import annotations
 
 import functools
+import importlib.util
 import os
 import shutil
 import subprocess
@@ -36,6 +37,15 @@ def require(*tools: str) -> None:
             pytest.skip(reason)
 
 
+# What a browser needs where the tests run as root, or in a container.
+CHROMIUM_OPTIONS = ("--no-sandbox", "--disable-dev-shm-usage")
+
+
+def chromium() -> str | None:
+    """Debian's browser: the small one without a window first."""
+    return shutil.which("chromium-headless-shell") or shutil.which("chromium")
+
+
 def cmsis_dsp() -> CmsisDsp:
     """CMSIS-DSP's sources; skips where they cannot be had."""
     from stapes.firmware_sim.cmsis_dsp import sources
@@ -56,7 +66,7 @@ def lacking(tool: str) -> str:
     if tool in _ENGINES:
         return _engine(tool)
     program = tool.split()[0]
-    if program != "device" and shutil.which(program) is None:
+    if program not in ("device", "chromium") and shutil.which(program) is None:
         return f"no {program}"
     with tempfile.TemporaryDirectory(prefix="stapes-probe-") as folder:
         try:
@@ -192,6 +202,19 @@ def _qemu(work: Path) -> None:
     _run(*command.split(), cwd=work, typed="quit\n")
 
 
+def _chromium(work: Path) -> None:
+    """It shows a page, and playwright, which steers it, is there."""
+    if importlib.util.find_spec("playwright") is None:
+        raise OSError("the package playwright is not installed")
+    program = chromium()
+    if program is None:
+        raise OSError("it is not installed (Debian: apt install chromium-headless-shell)")
+    (work / "probe.html").write_text("<!doctype html><title>probe</title><p>seen</p>")
+    said = _run(program, "--headless", *CHROMIUM_OPTIONS, "--dump-dom", (work / "probe.html").as_uri(), cwd=work)
+    if "seen" not in said:
+        raise OSError("it shows no page")
+
+
 def _git(work: Path) -> None:
     """This checkout is one of git's, and git trusts its owner."""
     _run("git", "ls-files", "--error-unmatch", "pyproject.toml", cwd=ROOT)
@@ -219,6 +242,7 @@ _PROBES: dict[str, Callable[[Path], object]] = {
     "ninja": _ninja,
     "make": _make,
     "git": _git,
+    "chromium": _chromium,
     "strace": lambda work: _run(
         *["strace", "-f", "--seccomp-bpf", "-qq", "-e", "trace=socket", "-o"], work / "trace", "true", cwd=work
     ),

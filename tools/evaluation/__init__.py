@@ -9,5 +9,6 @@ run          all recordings of a corpus, scored, and the tables from the rows
 checks       the same at other levels and on nearly clean speech
 tables       what the terminal shows
 charts       figures as pictures
+script       what the report's table and blind tests are made of; `blind.js` and `page.js` run in the browser
 page         the report in HTML, with sound; `page.html.j2` is its text
 """

@@ -41,27 +41,44 @@ def scatter(result: Evaluation, metric: str) -> bytes:
         axis.set_xlabel(f"{LABELS[metric]}, noisy")
         axis.set_ylabel(f"{LABELS[metric]}, processed")
         axis.set_title("each recording, before and after")
-        axis.legend(frameon=False)
+        axis.legend(frameon=False, loc="lower right")
         return png_bytes(figure)
 
 
-def bars_by_group(result: Evaluation, groups: dict[str, list[int]], metric: str, title: str) -> bytes:
-    """Means and standard errors of each group, one bar a system."""
+def boxes_by_group(result: Evaluation, groups: dict[str, list[int]], metric: str, title: str) -> bytes:
+    """How a metric lies in each group, one box a system: median, middle half, whiskers at 5 and 95 %, the mean as a point."""
     with matplotlib.rc_context(STYLE):
         figure, axis = _figure(max(5.2, 0.9 * len(groups) + 2.0), 3.8)
         colours = _colours(result)
         width = 0.8 / len(colours)
-        rows = [result.means_of(places) for places in groups.values()]
         for place, (system, colour) in enumerate(colours.items()):
             at = np.arange(len(groups)) + (place - (len(colours) - 1) / 2) * width
-            tops = [_or_gap(row[system][metric].mean) for row in rows]
-            errors = [row[system][metric].standard_error or 0.0 for row in rows]
-            axis.bar(at, tops, width, yerr=errors, color=colour, label=system, error_kw={"linewidth": 0.8})
+            rows = [[result.files[i]["systems"][system][metric] for i in places] for places in groups.values()]
+            axis.bxp(
+                [_box([value for value in row if value is not None]) for row in rows],
+                positions=at,
+                widths=0.85 * width,
+                showmeans=True,
+                showfliers=False,
+                showcaps=False,
+                patch_artist=True,
+                boxprops={"facecolor": colour, "edgecolor": colour, "alpha": 0.75},
+                whiskerprops={"color": colour},
+                medianprops={"color": "#111111"},
+                meanprops={"marker": ".", "markerfacecolor": "#ffffff", "markeredgecolor": "#111111"},
+                manage_ticks=False,
+            )
+            axis.bar(0, 0, 0, color=colour, label=system)
         _finish(axis, list(groups), metric, title)
-        if LABELS[metric] == "PESQ":
-            axis.set_ylim(bottom=1.0)
-        axis.legend(frameon=False, ncols=2)
+        axis.legend(frameon=False, ncols=2, loc="upper left")
         return png_bytes(figure)
+
+
+def _box(values: list[float]) -> dict[str, float]:
+    """What matplotlib draws a box from; a gap where there are no values."""
+    low, q1, median, q3, high = np.percentile(values or [np.nan], (5, 25, 50, 75, 95))
+    mean = float(np.mean(values)) if values else np.nan
+    return {"whislo": low, "q1": q1, "med": median, "q3": q3, "whishi": high, "mean": mean}
 
 
 def gains_by_group(result: Evaluation, groups: dict[str, list[int]], metric: str, title: str) -> bytes:

@@ -19,15 +19,20 @@ from ...models.sound_files import float_to_q15
 from ..bundle import Bundle
 from ..metrics import LABELS
 from ..pictures import spectrograms_png
-from .charts import bars_by_group, gains_by_group, scatter
+from .charts import boxes_by_group, gains_by_group, scatter
 from .checks import METRIC, CleanCheck, LevelCheck
 from .run import Evaluation
+from .script import page_data, script, table_style
 from .tables import HEADINGS, clean_words, figure, level_words, mean_cell, p_words
 
 # The page of a folder; a folder that holds it was made here and may be made again.
 PAGE = "evaluation.html"
 TEMPLATE, TEMPLATES = "page.html.j2", Templates(Path(__file__).parent)
-MOST_PLAYERS = 20
+MOST_PLAYERS = 60
+# Recordings of the largest and of the smallest gain, each.
+A_SIDE = 3
+# More kinds of noise do not fit beside each other in a picture.
+MOST_GROUPS = 24
 CLIP_SECONDS = 10.0
 MEDIA = {".png": "image/png", ".flac": "audio/flac"}
 
@@ -66,7 +71,7 @@ def write_page(
 ) -> Path:
     """Write the report and return the page's path: `target` is a file NAME.html that holds everything, or a folder.
 
-    `examples` are recordings to listen to; without any the best, the median and the worst are taken. The same figures give the
+    `examples` are recordings to listen to; without any the best, the median and the worst are taken (of many, three best and worst). The same figures give the
     same bytes. Raises StapesError for an unknown example, too many of them, or a place that cannot be written.
     """
     chosen = choose_examples(result, examples)
@@ -127,7 +132,8 @@ def choose_examples(result: Evaluation, names: Sequence[str] = ()) -> dict[int, 
     ]
     order = [place for _, place in sorted(gains, reverse=True)] or [0]
     words = f"{LABELS[metric]} gain over the noisy recording"
-    picked = {order[0]: f"largest {words}", order[-1]: f"smallest {words}"}
+    side = max(1, min(A_SIDE, (len(order) - 1) // 2))
+    picked = dict.fromkeys(order[:side], f"largest {words}") | dict.fromkeys(order[-side:], f"smallest {words}")
     picked.setdefault(order[len(order) // 2], f"median {words}")
     return {place: picked[place] for place in order if place in picked}
 
@@ -163,7 +169,13 @@ def _render(
         levels=_levels(level) if level else None,
         checks=[*(level_words(level) if level else ()), *(clean_words(clean) if clean else ())],
         examples=[_example(put, result, place, why) for place, why in examples.items()],
-        files=_files(result),
+        metrics={metric: LABELS[metric] for metric in result.metrics},
+        systems=result.names,
+        count=len(result.files),
+        failed=result.failed,
+        data=page_data({"bundle": bundle.hash, "corpus": str(corpus), "engine": engine}, result, list(examples)),
+        script=script(),
+        table_style=table_style(),
         slow=[name for name in result.metrics if name.startswith(("dnsmos", "haspi", "hasqi"))],
         clip_seconds=CLIP_SECONDS,
         rate=result.rate,
@@ -205,27 +217,23 @@ def _levels(check: LevelCheck) -> Grid:
     return Grid(f"{LABELS[METRIC]} by level of the noisy recording's peak", ["level", *names], rows)
 
 
-def _files(result: Evaluation) -> Grid:
-    metric = result.metrics[0]
-    rows = []
-    for file in result.files:
-        ratio = "none" if file["snr_db"] is None else f"{file['snr_db']:g}"
-        cells = [figure(file["systems"][system][metric], metric) for system in result.names]
-        rows.append([file["name"], ratio, file["noise"], *cells, f"{file['output_snr_db']:.1f}"])
-    head = ["recording", "SNR dB", "noise", *result.names, "integer against float, dB"]
-    return Grid(f"{LABELS[metric]} of every recording", head, rows)
-
-
 def _pictures(put: Put, result: Evaluation) -> dict[str, str]:
     metric = result.metrics[0]
     made: dict[str, bytes] = {f"{LABELS[metric]} of each recording, before and after": scatter(result, metric)}
-    for what, groups in result.groups.items():
+    for what, every in result.groups.items():
+        groups = _largest(every)
         if len(groups) > 1:
             words = f"{LABELS[metric]} by {HEADINGS[what]}"
             gain = f"{LABELS[metric]} gain of the integers over the Wiener filter by {HEADINGS[what]}"
-            made[words] = bars_by_group(result, groups, metric, words)
+            made[words] = boxes_by_group(result, groups, metric, words)
             made[gain] = gains_by_group(result, groups, metric, "integer − wiener")
     return {words: put(f"figure_{place}.png", data) for place, (words, data) in enumerate(made.items())}
+
+
+def _largest(groups: dict[str, list[int]]) -> dict[str, list[int]]:
+    """Those of most recordings, in their order."""
+    kept = sorted(groups, key=lambda name: -len(groups[name]))[:MOST_GROUPS]
+    return {name: places for name, places in groups.items() if name in kept}
 
 
 def _example(put: Put, result: Evaluation, place: int, why: str) -> Example:

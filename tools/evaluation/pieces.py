@@ -98,6 +98,7 @@ def columns(systems: Sequence[str], metrics: Sequence[str]) -> Columns:
         "seconds": "number",
         "snr_db": "number",
         "noise": "text",
+        "level_dbfs": "number",
     }
     powers = dict.fromkeys(("output_snr_db", "signal_power", "error_power"), "number")
     figures = {f"{system}.{metric}": "number" for system in systems for metric in every_metric(metrics)}
@@ -222,6 +223,7 @@ def _scored(
         entry,
         seconds=len(recording.noisy_q15) / recording.rate,
         snr_db=recording.snr_db,
+        level_dbfs=recording.level_dbfs,
         output_snr_db=round(snr_db(exact, made), DECIMALS),
         signal_power=float(math.fsum(exact**2)),
         error_power=float(math.fsum((exact - made) ** 2)),

@@ -37,6 +37,12 @@ class Recording:
     noise: str = ""
     rate: int = SAMPLE_RATE
 
+    @property
+    def level_dbfs(self) -> float | None:
+        """RMS of the whole noisy recording in dB re full scale, to a tenth; None for digital silence."""
+        power = int(np.sum(self.noisy_q15.astype(np.int64) ** 2))
+        return round(10.0 * math.log10(power / len(self.noisy_q15) / 2**30), 1) + 0.0 if power else None
+
     def at_level(self, peak_dbfs: float) -> Recording:
         """The same with the noisy recording's peak at `peak_dbfs`."""
         noisy = q15_to_float(self.noisy_q15)
@@ -56,10 +62,11 @@ class Recording:
 
 
 class Labels(NamedTuple):
-    """What a recording is grouped by: its SNR, None where it has none, and its noise or ""."""
+    """What a recording is grouped by: its SNR and its level, None where it has none, and its noise or ""."""
 
     snr_db: float | None
     noise: str
+    level_dbfs: float | None = None
 
 
 def recording_of(pair: Pair, noisy: np.ndarray, clean: np.ndarray, noise: str, rate: int) -> Recording:
@@ -113,11 +120,27 @@ def by_snr(recordings: Sequence[Recording | Labels]) -> dict[str, list[int]]:
         for ratio in ratios:
             groups[f"{ratio:g} dB"] = [i for i, r in enumerate(recordings) if r.snr_db == ratio]
     else:
-        for low in sorted({math.floor(ratio / CLASS_DB) * CLASS_DB for ratio in ratios}):
-            inside = [i for i, r in enumerate(recordings) if r.snr_db is not None and low <= r.snr_db < low + CLASS_DB]
-            groups[f"{low} to {low + CLASS_DB} dB"] = inside
+        groups = _in_classes([r.snr_db for r in recordings], "dB")
     unknown = [i for i, r in enumerate(recordings) if r.snr_db is None]
     return groups | ({"no ratio": unknown} if unknown and groups else {})
+
+
+def by_level(recordings: Sequence[Recording | Labels]) -> dict[str, list[int]]:
+    """Class of 5 dB -> places of the recordings whose RMS level lies in it, from soft to loud; silence is left out."""
+    return _in_classes([r.level_dbfs for r in recordings], "dBFS")
+
+
+def _in_classes(values: Sequence[float | None], unit: str) -> dict[str, list[int]]:
+    """Classes of CLASS_DB; a value on a border belongs to the class above it.
+
+    >>> _in_classes([-21.5, None, -20.0], "dBFS")
+    {'-25 to -20 dBFS': [0], '-20 to -15 dBFS': [2]}
+    """
+    classes: dict[int, list[int]] = {}
+    for place, value in enumerate(values):
+        if value is not None:
+            classes.setdefault(math.floor(value / CLASS_DB) * CLASS_DB, []).append(place)
+    return {f"{low} to {low + CLASS_DB} {unit}": classes[low] for low in sorted(classes)}
 
 
 def by_noise(recordings: Sequence[Recording | Labels]) -> dict[str, list[int]]:

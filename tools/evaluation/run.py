@@ -37,7 +37,7 @@ from .pieces import (
     scores_of,
     worth,
 )
-from .recordings import Labels, by_noise, by_snr, recording_of
+from .recordings import Labels, by_level, by_noise, by_snr, recording_of
 from .statistics import Mean, Paired, means, paired
 
 # The questions of a table of differences; a peer is held against the integers as well.
@@ -96,8 +96,8 @@ class Evaluation:
     @property
     def groups(self) -> dict[str, dict[str, list[int]]]:
         """What the recordings are grouped by -> group -> their places."""
-        labels = [Labels(file["snr_db"], file["noise"]) for file in self.files]
-        return {"by_snr": by_snr(labels), "by_noise": by_noise(labels)}
+        labels = [Labels(file["snr_db"], file["noise"], file["level_dbfs"]) for file in self.files]
+        return {"by_snr": by_snr(labels), "by_noise": by_noise(labels), "by_level": by_level(labels)}
 
     def to_json(self) -> dict[str, Any]:
         """Means, standard errors, paired differences, groups, files, and those that could not be scored."""
@@ -267,6 +267,7 @@ def _files(rows: Sequence[Row], systems: Sequence[str], metrics: Sequence[str]) 
             "seconds": row["seconds"],
             "snr_db": row["snr_db"],
             "noise": row["noise"],
+            "level_dbfs": row["level_dbfs"],
             "systems": scores_of(row, systems, metrics),
             "output_snr_db": row["output_snr_db"],
             "unmeasured": json.loads(row["unmeasured"] or "{}"),

@@ -14,7 +14,7 @@ from .statistics import Mean, Paired
 
 # More columns do not fit beside each other.
 COLUMNS = 4
-HEADINGS = {"by_snr": "SNR", "by_noise": "noise"}
+HEADINGS = {"by_snr": "SNR", "by_noise": "noise", "by_level": "level"}
 
 
 def figure(value: float | None, metric: str, sign: str = "") -> str:

@@ -2,6 +2,7 @@
 
 import base64
 import io
+import json
 import re
 from html.parser import HTMLParser
 from pathlib import Path
@@ -52,6 +53,7 @@ def evaluation(gains, noises):
                 "seconds": 1.0,
                 "snr_db": 5.0 * (place % 2),
                 "noise": noises[place % 2],
+                "level_dbfs": -20.0 - 7.0 * (place % 2),
                 "systems": {s: {"pesq_wb": v, "si_sdr": None} for s, v in values.items()},
                 "output_snr_db": 50.0,
                 "unmeasured": {},
@@ -65,18 +67,20 @@ def write(target, result, **more):
 
 
 def test_best_median_and_worst_are_taken_by_themselves(result):
-    assert [result.files[place]["name"] for place in choose_examples(result)] == ["a", "c", "b"]
+    assert [result.files[place]["name"] for place in choose_examples(result)] == ["a", "d", "c", "<e>", "b"]
+    three = evaluation({name: GAINS[name] for name in "abc"}, ("hum", "rain"))
+    assert [three.files[place]["name"] for place in choose_examples(three)] == ["a", "c", "b"]
     assert list(choose_examples(result, ["d"])) == [3]
 
 
 def test_a_file_holds_everything_and_comes_out_the_same_twice(result, tmp_path):
-    pages = [write(tmp_path / name, result) for name in ("one.html", "two.html")]
+    pages = [write(tmp_path / name, result, examples=["a", "<e>"]) for name in ("one.html", "two.html")]
     text = pages[0].read_text("utf-8")
     assert text == pages[1].read_text("utf-8")
     sources = re.findall(r'src="([^"]*)"', text)
     assert all(source.startswith("data:") for source in sources)
-    assert text.count("<audio") == 3 * (len(NAMES) + 1) <= MOST_PLAYERS
-    assert "http" not in re.sub(r'base64,[^"]*', "", text)
+    assert text.count("<audio") == 2 * (len(NAMES) + 1) <= MOST_PLAYERS
+    assert "http" not in re.sub(r'base64,[^"]*', "", text).replace("http-equiv", "")
     assert "&lt;e&gt;" in text
     assert "rain &amp; wind" in text
     assert [path.name for path in sorted(tmp_path.iterdir())] == ["one.html", "two.html"]
@@ -92,11 +96,11 @@ def test_the_sound_is_the_output_itself(result, tmp_path):
 
 
 def test_a_folder_has_sound_and_pictures_beside_the_page(result, tmp_path):
-    page = write(tmp_path / "report", result, examples=["a"])
-    assert page == tmp_path / "report" / PAGE
-    sources = re.findall(r'src="([^"]*)"', page.read_text("utf-8"))
-    assert {path.name for path in page.parent.iterdir()} == {".stapes", PAGE, *sources}
-    assert write(tmp_path / "report", result, examples=["a"]) == page
+    made = write(tmp_path / "report", result, examples=["a"])
+    assert made == tmp_path / "report" / PAGE
+    sources = re.findall(r'src="([^"]*)"', made.read_text("utf-8"))
+    assert {path.name for path in made.parent.iterdir()} == {".stapes", PAGE, *sources}
+    assert write(tmp_path / "report", result, examples=["a"]) == made
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine" / "thesis.txt").write_text("years of work")
     with pytest.raises(StapesError, match="holds other files"):
@@ -104,7 +108,8 @@ def test_a_folder_has_sound_and_pictures_beside_the_page(result, tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("names", "words"), [(["z"], "--example z: no such recording"), (list(GAINS)[:4], "at most 3 fit")]
+    ("names", "words"),
+    [(["z"], "--example z: no such recording"), ([f"n{place}" for place in range(11)], "at most 10 fit")],
 )
 def test_examples_that_are_not_there_or_too_many_are_refused(result, tmp_path, names, words):
     with pytest.raises(StapesError, match=words):
@@ -129,6 +134,8 @@ class Reader(HTMLParser):
 
     def handle_data(self, data):
         self.words.append(data)
+        if self.tags[-1][0] == "script" and "type" in self.tags[-1] and data.startswith("{"):
+            self.data = json.loads(data)
 
     def handle_decl(self, decl):
         self.tags.append((decl,))
@@ -144,10 +151,11 @@ def test_hostile_names_are_words_of_the_page_and_no_part_of_it(target, tmp_path)
         bundle = SimpleNamespace(name=names[0], hash=BUNDLE.hash, recipe=SimpleNamespace(name=names[1]))
         made = evaluation(dict(zip(names, GAINS.values(), strict=True)), names[3:])
         (tmp_path / folder).mkdir()
-        page = write_page(tmp_path / folder / target, bundle, Path(names[2]), names[4], made)
-        read.append(Reader(page.read_text("utf-8")))
+        written = write_page(tmp_path / folder / target, bundle, Path(names[2]), names[4], made, examples=names[:1])
+        read.append(Reader(written.read_text("utf-8")))
     hostile, plain = read
     assert hostile.tags == plain.tags
-    text = "".join(hostile.words)
+    assert len(hostile.data["rows"]) == len(GAINS)
+    text = "".join([*hostile.words, *(row[0] for row in hostile.data["rows"])])
     assert all(printable(name) in text for name in HOSTILE)
     assert text.replace("\n", "").isprintable()
