@@ -63,7 +63,7 @@ def _distances(clean: bytes, processed: bytes) -> Distances:
     """One computation for the three figures, which are asked for one after the other."""
     frames = [_frames(np.frombuffer(audio, np.float64)) for audio in (clean, processed)]
     # The last frame is left out, as in the authors' program.
-    heard = np.logical_and(*(part[:-1].any(axis=1) for part in frames))
+    heard = frames[0][:-1].any(axis=1) & frames[1][:-1].any(axis=1)
     if not heard.any():
         raise ValueError("no frame of 30 ms in which both recordings sound")
     reference, estimate = (part[:-1][heard] for part in frames)
@@ -75,7 +75,8 @@ def _frames(audio: np.ndarray) -> Frames:
     if len(audio) < 2 * FRAME:
         raise ValueError("shorter than the 60 ms that CSIG, CBAK and COVL need")
     window = 0.5 * (1 - np.cos(2 * np.pi * np.arange(1, FRAME + 1) / (FRAME + 1)))
-    return window * np.lib.stride_tricks.sliding_window_view(audio, FRAME)[::HOP]
+    result: Frames = window * np.lib.stride_tricks.sliding_window_view(audio, FRAME)[::HOP]
+    return result
 
 
 def _least(values: NDArray[np.float64]) -> float:
