@@ -7,6 +7,8 @@ import numpy as np
 import pytest
 from stapes.export.c import export_c
 from stapes.firmware_sim.audio.path import AudioPath
+from stapes.firmware_sim.cortex_m7.calls import Hops
+from stapes.firmware_sim.cortex_m7.measure import measure
 from stapes.firmware_sim.engines.compiled import CompiledPipeline
 from stapes.firmware_sim.engines.cortex_m7 import CortexM7
 from stapes.firmware_sim.engines.native import Native
@@ -296,3 +298,17 @@ def test_the_program_refuses_bad_controls_and_keeps_the_old_ones(controlled, exp
     for _ in range(2):
         assert np.array_equal(np.concatenate([program.process(block) for block in np.split(signal, 25)]), expected)
         assert program.c.ear_reset(program.context) == 0
+
+
+def test_at_rest_controls_take_under_200_instructions_a_hop(controlled, exported, tmp_path):
+    require("cortex-m7")
+    net, sound_path = controlled
+    plain = tmp_path / "plain"
+    export_c(net.graph, plain, name="plain", sound_path=net.sound_path, stamp=STAMP)
+    signal = net.audio_in_q15[:640]
+    with_them, without = (
+        measure(folder, Hops(net.graph, path, signal))
+        for folder, path in ((exported, sound_path), (plain, net.sound_path))
+    )
+    assert 0 < with_them.instructions_by_stage["controls"] < 200
+    assert with_them.instructions_per_hop - without.instructions_per_hop < 200

@@ -48,6 +48,13 @@ def quantize(
     name: Annotated[
         str | None, typer.Option(help="Name in the C code; a C identifier. Default: from the file name.")
     ] = None,
+    controls: Annotated[
+        str,
+        typer.Option(
+            metavar="LIST",
+            help="What may change while the device runs: strength, mask_floor, bypass and volume, with commas between them, or all.",
+        ),
+    ] = "",
     proof: Annotated[bool, typer.Option(help="Print the overflow proof, operator by operator.")] = False,
 ) -> None:
     """Quantise a network and write a bundle: integer graph, float graph, recipe, manifest and golden vectors.
@@ -59,6 +66,8 @@ def quantize(
     `stapes quantize mine.onnx -o build/mine --recipe w8a8 --calibration recordings/`
 
     `stapes quantize DeepFilterNet3_onnx.tar.gz -o build/dfn3`
+
+    `stapes quantize models/zoo/gru_mask.pt -o build/ear --controls all`
 
     `stapes quantize gtcrn.tar -o build/gtcrn --recipe auto --budget 0.03`
     """
@@ -74,5 +83,6 @@ def quantize(
         front_end=front_end,
         states=state,
         name=name,
+        controls=[word.strip() for word in controls.split(",")] if controls else [],
         proof=proof,
     )

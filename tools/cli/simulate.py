@@ -34,6 +34,13 @@ def simulate(
     align: Annotated[
         bool, typer.Option(help="Shift the output back by the stream's delay, so that it lies over the input.")
     ] = False,
+    controls: Annotated[
+        Path | None,
+        typer.Option(help="TOML with changes of the bundle's controls and their times in seconds."),
+    ] = None,
+    plot: Annotated[
+        Path | None, typer.Option(help="A PNG file with the spectrograms of input and output, of a single input.")
+    ] = None,
     json: Annotated[bool, typer.Option("--json", help="Machine-readable result on standard output.")] = False,
 ) -> None:
     """Run the device's pipeline over audio and write what the device would play.
@@ -46,10 +53,12 @@ def simulate(
 
     `stapes simulate build/mask recordings/ -o enhanced/ --engine numpy`
 
+    `stapes simulate build/ear noisy.wav -o enhanced.wav --controls controls.toml --plot enhanced.png`
+
     `stapes simulate build/network frames.npz -o out.npz`
 
     `stapes simulate build/mask noisy.wav -o enhanced.wav --json | jq -r .files[0].sha256`
     """
     with loading():
         from ..commands import simulate as command
-    command.simulate(bundle, audio, output, engine=engine, align=align, json=json)
+    command.simulate(bundle, audio, output, engine=engine, align=align, controls=controls, plot=plot, json=json)

@@ -25,6 +25,7 @@ def quantize(
     front_end: Path | None,
     states: list[str] | None,
     name: str | None,
+    controls: list[str],
     proof: bool,
 ) -> None:
     """The command, whose options stand in `tools.cli.quantize`."""
@@ -38,6 +39,7 @@ def quantize(
         front_end=front_end,
         states=states or (),
         name=name,
+        controls=controls,
     )
     if proof:
         console.print(proof_table(made.quantised.bounds))

@@ -11,9 +11,19 @@ from ..library.simulate import Simulation
 from ..library.simulate import simulate as simulate_bundle
 
 
-def simulate(bundle: Path, audio: Path, destination: str, *, engine: str, align: bool, json: bool) -> None:
+def simulate(
+    bundle: Path,
+    audio: Path,
+    destination: str,
+    *,
+    engine: str,
+    align: bool,
+    controls: Path | None,
+    plot: Path | None,
+    json: bool,
+) -> None:
     """The command, whose options stand in `tools.cli.simulate`."""
-    made = simulate_bundle(bundle, audio, destination, engine=engine, align=align)
+    made = simulate_bundle(bundle, audio, destination, engine=engine, align=align, controls=controls, plot=plot)
     if json:
         print_json(made.to_json())
     else:

@@ -16,6 +16,7 @@ from ...export.c.names import require_name
 from ...export.tflite import to_bytes
 from ...firmware_sim.engines.float_engine import FloatEngine
 from ...models.audio import SoundPath
+from ...models.audio.controls import with_controls
 from ...models.audio.front_end import read_sound_path
 from ...models.errors import Remark, StapesError
 from ...models.files import check_folder, whole_folder
@@ -63,6 +64,7 @@ def quantize(
     front_end: SoundPath | Mapping[str, Any] | str | os.PathLike[str] | None = None,
     states: Sequence[str] = (),
     name: str | None = None,
+    controls: Sequence[str] = (),
 ) -> QuantizedBundle:
     """Quantise a network and write a bundle.
 
@@ -80,6 +82,7 @@ def quantize(
     front_end    a `SoundPath`, the table of one, such as `{"hop": 64}`, or a TOML file with it, of a network that does not name its own
     states       of an ONNX network, `INPUT=OUTPUT` each; default: found by wiring and names
     name         in the C code, a C identifier; default: from the file, the class, or the ONNX graph
+    controls     what may change while the device runs: some of `strength`, `mask_floor`, `bypass`, `volume`, or `all`
 
     What the user should know of an input that is taken is a warning, a `Remark`. Raises StapesError for every fault of the input;
     nothing is written then.
@@ -93,6 +96,7 @@ def quantize(
         raise StapesError(f"--model {model!r}: unknown; give {', '.join(MODELS)}, or auto, which finds it")
     called, place, recordings = named(network), given_path(output, "a folder"), given_sounds(calibration)
     pairs = _given_states(states)
+    words = [given(word, str, "the name of a control") for word in _several(controls)]
     name = called.name if name is None else given(name, str, "a name")
     require_name(name, "--name")
     end = _given_front_end(front_end)
@@ -103,7 +107,7 @@ def quantize(
         for note in read.source.notes:
             warnings.warn(f"{called.label}: {note}", Remark, stacklevel=2)
         require_supported(read.source)
-        sound_path = front_end_of(read.source, end, called.label)
+        sound_path = _with_controls(front_end_of(read.source, end, called.label), words, called.label)
         data = read_calibration(recordings, sound_path, read.source, golden.SAMPLES, called.label)
         used, result, error = _integers(read, called.label, sound_path, data, chosen)
         quality = _write_parts(folder, read, used, result, sound_path, data)
@@ -140,8 +144,22 @@ def _given_front_end(
 
 def _given_states(states: Sequence[str]) -> list[str]:
     """Pairs INPUT=OUTPUT; raises StapesError for what is no text."""
-    several: Any = [states] if isinstance(states, str) or not isinstance(states, Sequence) else states
-    return [given(pair, str, "a state INPUT=OUTPUT") for pair in several]
+    return [given(pair, str, "a state INPUT=OUTPUT") for pair in _several(states)]
+
+
+def _several(values: Sequence[str]) -> list[Any]:
+    """One text or several, as a list."""
+    several: Any = [values] if isinstance(values, str) or not isinstance(values, Sequence) else values
+    return list(several)
+
+
+def _with_controls(sound_path: SoundPath | None, words: Sequence[str], label: str) -> SoundPath | None:
+    """The path with the stages that the words bring; raises StapesError where there is no path, or they do not fit."""
+    if not words or sound_path is None:
+        if words:
+            raise StapesError(f"{label}: --controls are of a sound path, and this network has none; leave them out")
+        return sound_path
+    return with_controls(sound_path, words)
 
 
 def _write_parts(

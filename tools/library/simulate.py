@@ -15,9 +15,13 @@ import numpy as np
 
 from ...firmware_sim.compare import sha256_of
 from ...firmware_sim.engines.network import run_network
+from ...models.audio import SoundPath
+from ...models.audio.controls import AGAIN, Change, read_changes
 from ...models.errors import Remark, StapesError
-from ...models.files import check_file, check_folder, is_special, made_folders, write_all, write_folder
-from ...models.sound_files import SUFFIXES, audio_bytes, is_marked
+from ...models.files import check_file, check_folder, is_special, made_folders, write_all, write_folder, write_whole
+from ...models.schema import read_toml
+from ...models.sound_files import SUFFIXES, audio_bytes, is_marked, q15_to_float
+from ...quantize.audio.controls import control_track
 from ...quantize.graph import to_real
 from ..audio_files import Batch, in_parts, read_batch, sound_batch
 from ..bundle import Bundle, opened, refuse_inside
@@ -31,6 +35,7 @@ from ..progress import progress
 # What an output holds, by the end of its name; a pipe or a device has none.
 KINDS = {"": "WAV", ".wav": "WAV", ".flac": "FLAC"}
 SIGNATURES = {"WAV": b"RIFF", "FLAC": b"fLaC"}
+PNG = b"\x89PNG\r\n\x1a\n"
 ARRAYS = "the arrays"
 
 Sound = str | os.PathLike[str] | np.ndarray | Mapping[str, np.ndarray]
@@ -93,6 +98,8 @@ def simulate(
     *,
     engine: str = "native",
     align: bool = False,
+    controls: str | os.PathLike[str] | Mapping[str, Any] | None = None,
+    plot: str | os.PathLike[str] | None = None,
 ) -> Simulation:
     """Run the device's pipeline over sound and give, or write, what the device would play.
 
@@ -102,10 +109,12 @@ def simulate(
     output  a wav or flac file, a folder where `audio` is one, .npz for frames; None writes nothing
     engine  `numpy`, `native`, `tflm`, `litert`, `float`, `cortex-m7` or `cortex-m7-qemu`
     align   shift the output back by the stream's delay, so that it lies over the input
+    controls  a TOML file of changes with times, or its table: `{"change": [{"seconds": 1.0, "volume": {"gain_db": -6.0}}]}`
+    plot    a PNG file with the spectrograms of input and output, of a single input
 
     A file of a folder that cannot be read is left out, told in a `Remark` and in `Simulation.refused`. Raises StapesError: no
     bundle, sound that cannot be read (of a folder, none of its files), an output in the way that is not of its kind, an engine that is
-    unknown or that this machine cannot run.
+    unknown or that this machine cannot run, controls that the bundle does not have or take.
 
     >>> made = simulate(bundle, np.zeros(1600, np.int16), engine="numpy")
     >>> made.files[0].audio_q15.dtype, made.files[0].length
@@ -121,8 +130,33 @@ def simulate(
     given(engine, str, "the name of an engine")
     given(align, bool, "a choice, align")
     if of.sound_path is None:
+        if controls is not None or plot is not None:
+            what = "--controls" if controls is not None else "--plot"
+            raise StapesError(f"{what}: of sound, and this bundle is a network without an audio path; leave it out")
         return _of_frames(of, audio, target, engine, align)
-    return _of_sound(of, audio, target, engine, align)
+    changes = () if controls is None else _changes(controls, of.sound_path)
+    picture = None if plot is None else _picture(of, plot, audio, target)
+    return _of_sound(of, audio, target, engine, align, changes, picture)
+
+
+def _changes(controls: str | os.PathLike[str] | Mapping[str, Any], sound_path: SoundPath) -> tuple[Change, ...]:
+    """The changes of a file, or of its table."""
+    if isinstance(controls, Mapping):
+        return read_changes(controls, sound_path, "controls")
+    path = given_path(controls, "a file of controls")
+    return read_changes(read_toml(path, AGAIN), sound_path, str(path))
+
+
+def _picture(bundle: Bundle, plot: str | os.PathLike[str], audio: Sound, output: str | None) -> Path:
+    """Where the picture goes; raises StapesError where it cannot go there, and for a folder of recordings."""
+    path = given_path(plot, "a picture")
+    if not isinstance(audio, np.ndarray | Mapping) and given_path(audio, OF_SOUND).is_dir():
+        raise StapesError("--plot shows one recording; give a file instead of a folder")
+    if path.suffix.lower() != ".png":
+        raise StapesError(f"{path}: pictures are PNG files; give a name that ends in .png")
+    refuse_inside(bundle, path)
+    check_file(path, [Path(given) for given in (audio, output) if isinstance(given, str | os.PathLike)], PNG)
+    return path
 
 
 # What else may stand where a path is given, for one who gave neither.
@@ -130,7 +164,15 @@ OF_SOUND = "sound, nor a numpy array of samples"
 OF_FRAMES = "frames, nor a table of numpy arrays by input name"
 
 
-def _of_sound(bundle: Bundle, audio: Sound, destination: str | None, engine: str, align: bool) -> Simulation:
+def _of_sound(
+    bundle: Bundle,
+    audio: Sound,
+    destination: str | None,
+    engine: str,
+    align: bool,
+    changes: tuple[Change, ...],
+    picture: Path | None,
+) -> Simulation:
     sound_path = bundle.require_sound_path()
     if isinstance(audio, Mapping):
         raise StapesError("audio: arrays by name, but this bundle has an audio path; give samples, or a sound file")
@@ -151,7 +193,9 @@ def _of_sound(bundle: Bundle, audio: Sound, destination: str | None, engine: str
     start = time.perf_counter()
     with progress(f"{engine} engine, frames", sum(part.frames(sound_path.hop) for part in parts)) as done:
         for part in parts:
-            run = runner.run(with_tail(part.audio_q15, shift), progress=done).audio_q15
+            given_q15 = with_tail(part.audio_q15, shift)
+            track = control_track(sound_path, changes, given_q15.shape[1]) if changes else None
+            run = runner.run(given_q15, progress=done, controls=track).audio_q15
             rows += part.trimmed(run[:, shift:])
     seconds = time.perf_counter() - start
     if targets is not None:
@@ -160,11 +204,21 @@ def _of_sound(bundle: Bundle, audio: Sound, destination: str | None, engine: str
             for target, row in zip(targets, rows, strict=True)
         }
         _write(Path(destination or ""), sound, single)
+    if picture is not None:
+        _draw(picture, {"input": batch.trimmed(batch.audio_q15)[0], f"output, {engine}": rows[0]}, rate)
     made = tuple(
         Simulated(given, target, sha256_of(row), row)
         for given, target, row in zip_longest(batch.paths, targets or (), rows)
     )
     return Simulation(engine, bundle.hash, made, batch.seconds, seconds, refused)
+
+
+def _draw(picture: Path, signals: Mapping[str, np.ndarray], rate: int) -> None:
+    from ..pictures import spectrograms_png  # costs a second, and most calls need none
+
+    shown = spectrograms_png({name: q15_to_float(samples) for name, samples in signals.items()}, rate)
+    with made_folders([picture.parent]):
+        write_whole(picture, shown)
 
 
 def _places(audio: str | os.PathLike[str] | np.ndarray, destination: str, batch: Batch, single: bool) -> list[Path]:
