@@ -6,6 +6,7 @@ The exporter prints them, the tests lay memory out by them and hold the headers 
 from __future__ import annotations
 
 import dataclasses
+import functools
 from dataclasses import dataclass
 from typing import Annotated, Any, get_args, get_type_hints
 
@@ -63,6 +64,7 @@ def struct_name(kind: type) -> str:
     return str(kind.c_name)  # type: ignore[attr-defined]
 
 
+@functools.cache
 def members(kind: type) -> tuple[Member, ...]:
     """The members of a dataclass in order; arrays and other dataclasses are pointers to constants."""
     hints = get_type_hints(kind, include_extras=True)

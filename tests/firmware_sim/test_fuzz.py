@@ -3,9 +3,11 @@
 import shutil
 
 import pytest
+from stapes.export.c import export_c
 from stapes.firmware_sim.fuzz import fuzz
-from stapes.tools.library.export import write_c
 
+from tests.export.networks import network
+from tests.export.programs import STAMP
 from tests.machine import cmsis_dsp, require
 
 INPUTS = 60
@@ -19,11 +21,12 @@ def _fuzzer():
 
 
 @pytest.fixture(scope="module")
-def exported(bundle_of, tmp_path_factory):
-    bundle = bundle_of("zoo", "w8a8")
-    folder = tmp_path_factory.mktemp("fuzz") / bundle.name
-    write_c(bundle, folder)
-    return folder, bundle.name
+def exported(tmp_path_factory):
+    """Of few weights: `make bench` runs the fuzzer on the network that comes along."""
+    net = network("small", "w8a8")
+    folder = tmp_path_factory.mktemp("fuzz") / "mask"
+    export_c(net.graph, folder, name="mask", sound_path=net.sound_path, stamp=STAMP, vectors=net.vectors)
+    return folder, "mask"
 
 
 def test_sixty_inputs_find_nothing(exported):
