@@ -79,21 +79,24 @@ def shared_folder(tmp_path_factory) -> Path:
     return folder
 
 
+@pytest.fixture(scope="session")
+def engine_objects(shared_folder) -> Path:
+    """Where the engines keep the objects that programs have in common; a test may name it to a process of its own."""
+    folder: Path = shared_folder / "engine_objects"
+    folder.mkdir(exist_ok=True)
+    return folder
+
+
 @pytest.fixture(scope="session", autouse=True)
-def _shared_objects(shared_folder) -> Iterator[None]:
+def _shared_objects(shared_folder, engine_objects) -> Iterator[None]:
     """What is compiled of the runtime is compiled once for all workers, by tests and by the engines."""
+    from stapes.firmware_sim.engines import program
+
     from tests import compiling
 
     compiling.share(shared_folder / "objects")
-    if "PYTEST_XDIST_WORKER" not in os.environ:
-        yield
-        return
-    from stapes.firmware_sim.engines import program
-
-    engines = shared_folder / "engine_objects"
-    engines.mkdir(exist_ok=True)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(program, "_object_folder", lambda: engines)
+        patch.setattr(program, "_object_folder", lambda: engine_objects)
         yield
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import torch
 from stapes.models.audio import SoundPath, from_front_end
+from stapes.models.checkpoint import save
 from stapes.models.gru_mask import GruMask
 
 OWN_CONFIG = {
@@ -49,6 +50,13 @@ def published_checkpoint(path: Path, seed: int = 0) -> Path:
         },
         path,
     )
+    return path
+
+
+def small_checkpoint(path: Path, seed: int = 0) -> Path:
+    """Write a checkpoint of 8 units and seeded random weights, that of the least work with an audio path."""
+    network = random_network(OWN_CONFIG | {"hidden_dim": 8, "num_layers": 1, "narrow_dim": 8}, seed)
+    save(path, network, network.config.sound_path())
     return path
 
 

@@ -15,19 +15,22 @@ import pytest
 from stapes.models.sound_files import read_audio, write_audio
 from stapes.tools.audio import CLIPS, DEMO
 
-from tests.helpers import published_checkpoint
+from tests.helpers import small_checkpoint
 from tests.machine import cmsis_dsp, require
 from tests.test_architecture import MAY_IMPORT
 
 ROOT = Path(__file__).parent.parent
-# The commands one after the other in one process, so that the libraries are loaded once; short recordings for what comes along.
+# The commands one after the other in one process, so that the libraries are loaded once; short recordings for what comes
+# along, and objects of the runtime that other tests have too.
 RUN_ALL = """
 import json, sys
 from pathlib import Path
-import stapes, stapes.tools.calibration, stapes.tools.commands.demo
+import stapes, stapes.firmware_sim.engines.program, stapes.tools.calibration, stapes.tools.commands.demo
 from stapes.tools.cli import main
 
 assert sys.prefix in stapes.__file__, stapes.__file__
+objects = Path(sys.argv[3])
+stapes.firmware_sim.engines.program._object_folder = lambda: objects
 stapes.tools.commands.demo.DEMO = stapes.tools.calibration.CALIBRATION = Path(sys.argv[1])
 for line in json.loads(sys.argv[2]):
     sys.argv = ["stapes", *line]
@@ -141,7 +144,7 @@ def test_the_library_is_one_name_that_loads_nothing_heavy_and_leaves_folders_of_
     assert (done.stdout, done.stderr) == ("[]\nBundle True True\n", "")
 
 
-def test_every_command_works_among_folders_of_the_same_names(here, tmp_path):
+def test_every_command_works_among_folders_of_the_same_names(here, engine_objects, tmp_path):
     recordings = tmp_path / "recordings"
     recordings.mkdir()
     for kind in ("noisy", "clean"):
@@ -152,7 +155,7 @@ def test_every_command_works_among_folders_of_the_same_names(here, tmp_path):
         own.parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(path, own)
     (tmp_path / "tiny.toml").write_text(TINY)
-    network, noisy = published_checkpoint(tmp_path / "published.pt"), recordings / "machine_noisy.wav"
+    network, noisy = small_checkpoint(tmp_path / "small.pt"), recordings / "machine_noisy.wav"
     lines = [
         ["quantize", network, "-o", "bundle", "--recipe", "w8a8"],
         ["export", "bundle", "-o", "c"],
@@ -168,7 +171,7 @@ def test_every_command_works_among_folders_of_the_same_names(here, tmp_path):
         ["train", tmp_path / "tiny.toml", "--corpus", "corpus", "-o", "training", "--quiet"],
     ]
     text = json.dumps([[str(word) for word in line] for line in lines])
-    done = run(here, "python", "-c", RUN_ALL, recordings, text)
+    done = run(here, "python", "-c", RUN_ALL, recordings, text, engine_objects)
     assert done.returncode == 0, done.stderr[-2000:]
     for made in ("bundle/manifest.json", "c/Makefile", "report.html", "demo/demo.json", "training/model.pt"):
         assert (here / made).is_file(), made

@@ -9,7 +9,8 @@ from stapes import simulate
 from stapes.firmware_sim.compare import snr_db
 from stapes.firmware_sim.engines.float_engine import FloatEngine
 from stapes.models.errors import StapesError
-from stapes.models.sound_files import float_to_q15, q15_to_float, write_audio
+from stapes.models.sound_files import float_to_q15, q15_to_float, read_audio, write_audio
+from stapes.tools.audio import DEMO
 from stapes.tools.bundle import load_bundle
 from stapes.tools.library.networks import front_end_of, named, read_network
 from stapes.tools.library.quantize import quantize
@@ -68,8 +69,9 @@ def test_sound_goes_in_and_comes_out_with_the_same_bits_on_every_engine(stapes, 
     write_audio(tmp_path / "loud.wav", loud, 48_000)
     engines = [name for name in ("native", "tflm", "cortex-m7") if not lacking(name)]
     words = [word for engine in engines for word in ("--engine", engine)]
-    for sound in ([], [tmp_path / "loud.wav"]):
-        done = stapes("regress", bundle.folder, *sound, *words, "--json")
+    write_audio(tmp_path / "speech.wav", read_audio(DEMO / "water_noisy.flac")[16_000:32_000])  # at another rate
+    for sound in ("speech.wav", "loud.wav"):
+        done = stapes("regress", bundle.folder, tmp_path / sound, *words, "--json")
         assert done.code == 0, done.stderr
         document = json.loads(done.stdout)
         assert document["identical"] is True

@@ -16,19 +16,21 @@ from pathlib import Path
 import pytest
 from stapes.models.sound_files import read_audio, write_audio
 from stapes.tools.audio import DEMO
-from stapes.tools.zoo import GRU_MASK_W8A8
 
+from tests.helpers import small_checkpoint
 from tests.machine import cmsis_dsp, lacking
 
 ROOT = Path(__file__).parents[2]
 # The commands one after the other in one process: its libraries are loaded once. The recordings that come along are
-# replaced by the given ones, which are shorter.
+# replaced by the given ones, which are shorter, and the runtime is compiled once for this test and others.
 RUN_ALL = """
 import json, sys
 from pathlib import Path
-import stapes.tools.calibration, stapes.tools.commands.demo
+import stapes.firmware_sim.engines.program, stapes.tools.calibration, stapes.tools.commands.demo
 from stapes.tools.cli import main
 
+objects = Path(sys.argv[3])
+stapes.firmware_sim.engines.program._object_folder = lambda: objects
 stapes.tools.commands.demo.DEMO = stapes.tools.calibration.CALIBRATION = Path(sys.argv[1])
 for line in json.loads(sys.argv[2]):
     sys.argv = ["stapes", *line]
@@ -115,14 +117,15 @@ def test_the_processes_of_a_run_stay_on_the_loopback_address(tmp_path):
     assert (done.stdout, asked) == ("[(0, 8), (1, 16)]\n", []), done.stderr[-2000:]
 
 
-def test_no_command_calls_home(tmp_path):
+def test_no_command_calls_home(tmp_path, engine_objects):
     recordings, out = tmp_path / "recordings", tmp_path / "out"
     recordings.mkdir()
     for kind in ("noisy", "clean"):
         write_audio(recordings / f"machine_{kind}.wav", read_audio(DEMO / f"machine_{kind}.flac")[16_000:28_000])
     noisy, bundle = recordings / "machine_noisy.wav", out / "mask"
+    network = small_checkpoint(tmp_path / "mask.pt")
     lines = [
-        ["quantize", GRU_MASK_W8A8, "-o", bundle, "--recipe", "w8a8"],
+        ["quantize", network, "-o", bundle, "--recipe", "w8a8"],
         ["export", bundle, "-o", out / "c"],
         ["simulate", bundle, noisy, "-o", out / "made.wav"],
         ["regress", bundle, noisy],
@@ -131,7 +134,7 @@ def test_no_command_calls_home(tmp_path):
         ["demo", "-o", out / "demo", "--recipe", "w8a8"],
     ]
     text = json.dumps([[str(word) for word in line] for line in lines])
-    done, asked = sockets_of([sys.executable, "-c", RUN_ALL, recordings, text], tmp_path)
+    done, asked = sockets_of([sys.executable, "-c", RUN_ALL, recordings, text, engine_objects], tmp_path)
     assert done.returncode == 0, done.stderr[-2000:]
     assert not asked
     left = [path.relative_to(tmp_path) for place in ("home", "tmp") for path in (tmp_path / place).rglob("*")]

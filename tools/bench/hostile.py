@@ -34,7 +34,7 @@ from . import mutations
 from .mutations import Rng, chosen
 
 SECONDS, BYTES = 10, 1 << 30
-BATCH = 25
+BATCH = 100
 UNCAUGHT = 99
 KINDS = ("checkpoint", "onnx", "bundle", "recipe", "wav")
 CODES = {0, 2}
