@@ -4,6 +4,7 @@ The library: each function is what the command of its name calls, takes and give
 `StapesError`, whose message is one line, for every fault of what it was given.
 
 stream       a network of whole recordings becomes one of one frame a call
+fit          an audiogram becomes a fitting: gains, and the equaliser that makes them
 quantize     a network, from a file or in memory, becomes a bundle
 export       a bundle becomes C, a firmware package, or one of its files
 simulate     sound through a bundle, on any engine
@@ -40,6 +41,7 @@ if TYPE_CHECKING:
     from .tools.library.doctor import doctor as doctor
     from .tools.library.evaluate import evaluate as evaluate
     from .tools.library.export import export as _export
+    from .tools.library.fit import fit as fit
     from .tools.library.inspect import inspect as inspect
     from .tools.library.quantize import quantize as _quantize
     from .tools.library.regress import regress as regress
@@ -71,6 +73,7 @@ __all__ = [
     "doctor",
     "evaluate",
     "export",
+    "fit",
     "inspect",
     "load_bundle",
     "quantize",
@@ -86,6 +89,7 @@ _PLACES = {
     "StapesError": ".models.errors",
     "doctor": ".tools.library.doctor",
     "evaluate": ".tools.library.evaluate",
+    "fit": ".tools.library.fit",
     "inspect": ".tools.library.inspect",
     "load_bundle": ".tools.bundle",
     "regress": ".tools.library.regress",

@@ -18,15 +18,18 @@ import numpy as np
 
 from ..models.audio.transform import SAMPLE_RATE
 from ..models.errors import StapesError
+from ..models.fitting import STANDARD
 
 LEVEL_DB_SPL = 65.0
 FREQUENCIES_HZ = (250, 500, 1000, 2000, 4000, 6000)
-# dB HL; the standard audiograms N2, N3 and N5 of Bisgaard, Vlaming and Dahlquist, Trends in Amplification 14(2), 2010.
-AUDIOGRAMS = {
-    "normal": (0, 0, 0, 0, 0, 0),
-    "mild": (20, 20, 25, 35, 45, 50),
-    "moderate": (35, 35, 40, 50, 60, 65),
-    "severe": (65, 70, 75, 80, 80, 80),
+_LISTENERS = {"mild": "N2", "moderate": "N3", "severe": "N5"}
+# dB HL at FREQUENCIES_HZ.
+AUDIOGRAMS: dict[str, tuple[float, ...]] = {
+    "normal": (0.0,) * len(FREQUENCIES_HZ),
+    **{
+        name: tuple(map(float, STANDARD[audiogram].at(np.array(FREQUENCIES_HZ))))
+        for name, audiogram in _LISTENERS.items()
+    },
 }
 EAR_RATE = 24_000
 # The length of NAL-R's filter that HASQI gives its reference, at EAR_RATE.

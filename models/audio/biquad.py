@@ -17,10 +17,11 @@ from ..errors import StapesError
 from ..schema import STRICT
 
 # Beyond these no fitting goes; the formats of the device are made for them.
-LOWEST_HZ, MOST_DB, LEAST_Q, MOST_Q = 10.0, 30.0, 0.1, 20.0
+LOWEST_HZ, MOST_DB, LEAST_Q, MOST_Q = 10.0, 40.0, 0.1, 20.0
 BUTTERWORTH_Q = 0.7071
 MOST_COEFFICIENT = 64.0
 
+Form = Literal["peaking", "low_shelf", "high_shelf", "high_pass", "low_pass", "biquad"]
 _WITH_GAIN = ("peaking", "low_shelf", "high_shelf")
 
 
@@ -31,7 +32,7 @@ class Section:
     Form "biquad" is told by its `coefficients` b0, b1, b2, a1, a2 alone, a0 being one: what a design elsewhere gave for the rate of the path.
     """
 
-    form: Literal["peaking", "low_shelf", "high_shelf", "high_pass", "low_pass", "biquad"] = "peaking"
+    form: Form = "peaking"
     frequency: float = 1000.0
     gain_db: float = 0.0
     q: float = BUTTERWORTH_Q

@@ -7,7 +7,19 @@ import sys
 
 import pytest
 
-COMMANDS = ["stream", "quantize", "export", "simulate", "regress", "inspect", "evaluate", "demo", "train", "doctor"]
+COMMANDS = [
+    "stream",
+    "fit",
+    "quantize",
+    "export",
+    "simulate",
+    "regress",
+    "inspect",
+    "evaluate",
+    "demo",
+    "train",
+    "doctor",
+]
 COMMANDS += ["corpus", "corpus fetch", "corpus status", "corpus mix"]
 # What takes seconds to import: any one of them would be noticed.
 HEAVY = {"torch", "numpy", "onnx", "onnxruntime", "scipy", "matplotlib", "soundfile", "jinja2", "pydantic"}

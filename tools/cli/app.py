@@ -21,6 +21,7 @@ from .demo import demo
 from .doctor import doctor
 from .evaluate import evaluate
 from .export import export
+from .fit import fit
 from .inspect import inspect
 from .quantize import quantize
 from .regress import regress
@@ -35,7 +36,7 @@ APP = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode="markdown",
 )
-for _function in (stream, quantize, export, simulate, regress, inspect, evaluate, demo, train, doctor):
+for _function in (stream, fit, quantize, export, simulate, regress, inspect, evaluate, demo, train, doctor):
     APP.command(_function.__name__)(_function)
 APP.add_typer(corpus, name="corpus", help="Fetch, list and mix real speech and noise.")
 

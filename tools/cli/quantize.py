@@ -38,6 +38,10 @@ def quantize(
         Path | None,
         typer.Option(help='TOML with the front end of an ONNX file that does not name its own, e.g. features = "log".'),
     ] = None,
+    fitting: Annotated[
+        Path | None,
+        typer.Option(help="A fitting of `stapes fit`: its equaliser stands behind the network in the bundle."),
+    ] = None,
     state: Annotated[
         list[str] | None,
         typer.Option(
@@ -69,6 +73,8 @@ def quantize(
 
     `stapes quantize models/zoo/gru_mask.pt -o build/ear --controls all`
 
+    `stapes quantize models/zoo/gru_mask.pt -o build/fitted --fitting fitting.toml`
+
     `stapes quantize gtcrn.tar -o build/gtcrn --recipe auto --budget 0.03`
     """
     with loading():
@@ -81,6 +87,7 @@ def quantize(
         budget=budget,
         calibration=calibration,
         front_end=front_end,
+        fitting=fitting,
         states=state,
         name=name,
         controls=[word.strip() for word in controls.split(",")] if controls else [],

@@ -4,6 +4,7 @@ They print nothing: results are values, doubts are warnings of the category `mod
 `tools.progress`.
 
 stream    a network of whole recordings becomes one of one frame a call
+fit       an audiogram becomes a fitting
 quantize  a network becomes a bundle
 networks  what may stand for a network: a file, a torch module, an ONNX model in memory
 golden    the golden vectors of a bundle, and how far its integers are from float

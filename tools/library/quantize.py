@@ -20,8 +20,9 @@ from ...models.audio.controls import with_controls
 from ...models.audio.front_end import read_sound_path
 from ...models.errors import Remark, StapesError
 from ...models.files import check_folder, whole_folder
+from ...models.fitting import Fitting, read_fitting
 from ...quantize.against_source import hold_to_source, output_error, require_running
-from ...quantize.audio import require_free_tensors
+from ...quantize.audio import path_params, require_free_tensors
 from ...quantize.calibrate import Observations, calibrate
 from ...quantize.float_graph import COPIES, FloatGraph
 from ...quantize.long_run import frames_to_run, leaves
@@ -62,6 +63,7 @@ def quantize(
     model: str = "auto",
     calibration: Recording | Sequence[Recording] = (),
     front_end: SoundPath | Mapping[str, Any] | str | os.PathLike[str] | None = None,
+    fitting: Fitting | str | os.PathLike[str] | None = None,
     states: Sequence[str] = (),
     name: str | None = None,
     controls: Sequence[str] = (),
@@ -80,6 +82,7 @@ def quantize(
                  [-1, 1); .npz with one array (T, ...) an input for a network without an
                  audio path. Default: eleven clips of speech in noise
     front_end    a `SoundPath`, the table of one, such as `{"hop": 64}`, or a TOML file with it, of a network that does not name its own
+    fitting      a `Fitting`, or the file of one: its equaliser stands behind the network
     states       of an ONNX network, `INPUT=OUTPUT` each; default: found by wiring and names
     name         in the C code, a C identifier; default: from the file, the class, or the ONNX graph
     controls     what may change while the device runs: some of `strength`, `mask_floor`, `bypass`, `volume`, or `all`
@@ -100,14 +103,16 @@ def quantize(
     name = called.name if name is None else given(name, str, "a name")
     require_name(name, "--name")
     end = _given_front_end(front_end)
-    files = [Path(given) for given in (*recordings, network, end) if isinstance(given, str | os.PathLike)]
+    chosen_fitting = _given_fitting(fitting)
+    files = [Path(given) for given in (*recordings, network, end, fitting) if isinstance(given, str | os.PathLike)]
     check_folder(place, (*SEALED, MANIFEST), known=written_files, alone=True, inputs=files)
     with whole_folder(place, known=written_files) as folder:
         read = read_network(network, model, pairs)
         for note in read.source.notes:
             warnings.warn(f"{called.label}: {note}", Remark, stacklevel=2)
         require_supported(read.source)
-        sound_path = _with_controls(front_end_of(read.source, end, called.label), words, called.label)
+        fitted = _fitted(front_end_of(read.source, end, called.label), chosen_fitting, called.label)
+        sound_path = _with_controls(fitted, words, called.label)
         data = read_calibration(recordings, sound_path, read.source, golden.SAMPLES, called.label)
         used, result, error = _integers(read, called.label, sound_path, data, chosen)
         quality = _write_parts(folder, read, used, result, sound_path, data)
@@ -140,6 +145,23 @@ def _given_front_end(
     if isinstance(front_end, Mapping):
         return read_sound_path(front_end)
     return front_end if front_end is None or isinstance(front_end, SoundPath) else given_path(front_end, "a front end")
+
+
+def _given_fitting(fitting: Fitting | str | os.PathLike[str] | None) -> Fitting | None:
+    if fitting is None or isinstance(fitting, Fitting):
+        return fitting
+    return read_fitting(given_path(fitting, "a fitting"))
+
+
+def _fitted(sound_path: SoundPath | None, fitting: Fitting | None, label: str) -> SoundPath | None:
+    """The path with the equaliser of a fitting; raises StapesError for a network alone, and for another rate."""
+    if fitting is None:
+        return sound_path
+    if sound_path is None:
+        raise StapesError(f"{label}: has no audio path that a fitting could stand in; leave --fitting out")
+    fitted = fitting.into(sound_path)
+    path_params(fitted)
+    return fitted
 
 
 def _given_states(states: Sequence[str]) -> list[str]:
