@@ -9,7 +9,8 @@ import numpy as np
 
 from .arithmetic import INT32_MAX
 from .bias_correction import MeanErrors
-from .float_graph import FloatGraph
+from .curves import expand
+from .float_graph import CURVE, FloatGraph
 from .formats import Assigner, Format
 from .graph import DTYPES, LIMITS, Graph, Operator, Region, Tensor
 from .int8_states import with_int8_states
@@ -99,6 +100,7 @@ class Builder:
     errors: MeanErrors | None = None
     tensors: dict[str, Tensor] = field(default_factory=dict)
     operators: list[Operator] = field(default_factory=list)
+    curves: list[Region] = field(default_factory=list)
     _converted: dict[tuple[str, Format], str] = field(default_factory=dict)
 
     def activation(self, name: str) -> Format:
@@ -124,9 +126,23 @@ class Builder:
             self._converted[key] = out
         return self._converted[key]
 
+    def curve(self, op: Operator) -> None:
+        """A function of one value: the operators and tables that its formats ask for."""
+        assert op.region is not None
+        x = self.converted(op.inputs[0], self.assigner.format(op.inputs[0], self.assigner.format(op.outputs[0]).dtype))
+        made = expand(
+            op.region, op.options["function"], op.options["settings"], self.tensors[x], self.tensors[op.outputs[0]]
+        )
+        self.tensors |= made.tensors
+        self.operators += made.operators
+        self.curves.append(Region(op.region, "curve", made.roles))
+
     def add(self, op: Operator) -> None:
         for name in op.outputs:
             self.activation(name)
+        if op.kind == CURVE:
+            self.curve(op)
+            return
         out = self.assigner.format(op.outputs[0])
         operands = []
         for index, name in enumerate(op.inputs):
@@ -224,7 +240,7 @@ def build(source: FloatGraph, recipe: Recipe, assigner: Assigner, errors: MeanEr
         inputs=tuple(source.inputs),
         outputs=tuple(source.outputs),
         states=tuple(source.states),
-        regions=tuple(_with_real_inputs(source, builder)),
+        regions=(*_with_real_inputs(source, builder), *builder.curves),
         metadata=dict(source.metadata),
     )
     return with_int8_states(graph)
@@ -233,6 +249,8 @@ def build(source: FloatGraph, recipe: Recipe, assigner: Assigner, errors: MeanEr
 def _with_real_inputs(source: FloatGraph, builder: Builder) -> Iterator[Region]:
     """Regions whose role `x` names the tensor that their operators read, after any QUANTIZE."""
     for region in source.regions:
+        if region.kind == "curve":
+            continue
         inside = [op for op in builder.operators if op.region == region.name]
         read = {name for op in inside for name in op.inputs}
         x = region.roles["x"]

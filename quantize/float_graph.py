@@ -17,6 +17,9 @@ from .operators import OPERATORS
 # Operators that move the values of one tensor, by its index.
 COPIES = {kind: entry.moves for kind, entry in OPERATORS.items() if entry.moves is not None and entry.moves >= 0}
 
+# A function of one value (`quantize/curves`), options `function` and `settings`: tables stand for it once the formats are known.
+CURVE = "CURVE"
+
 
 @dataclass(frozen=True)
 class Hint:

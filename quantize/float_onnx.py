@@ -6,7 +6,7 @@ import onnx
 from onnx import NodeProto, TensorProto, helper, numpy_helper
 
 from ..models.errors import StapesError
-from .float_graph import FloatGraph
+from .float_graph import CURVE, FloatGraph
 from .graph import Operator
 from .operators import OPERATORS
 
@@ -14,7 +14,7 @@ _TO_NCHW, _TO_NHWC = [0, 3, 1, 2], [0, 2, 3, 1]
 
 
 def _nodes(graph: FloatGraph, op: Operator) -> list[NodeProto]:
-    """One operator as ONNX nodes (opset 18)."""
+    """One operator as ONNX nodes (opset 20)."""
     (out,) = op.outputs[:1]
     ins = list(op.inputs)
     relu = op.options.get("fused_activation_function") == "RELU"
@@ -29,6 +29,8 @@ def _nodes(graph: FloatGraph, op: Operator) -> list[NodeProto]:
         swapped = [*range(rank - 2), rank - 1, rank - 2]
         turned = helper.make_node("Transpose", [ins[1]], [f"{out}::turned"], perm=swapped)
         return [turned, helper.make_node("MatMul", [ins[0], f"{out}::turned"], [out])]
+    if op.kind == CURVE:
+        return _curve(op)
     if OPERATORS[op.kind].float_node:
         return [helper.make_node(OPERATORS[op.kind].float_node, ins, [target]), *tail]
     if op.kind == "LEAKY_RELU":
@@ -38,6 +40,18 @@ def _nodes(graph: FloatGraph, op: Operator) -> list[NodeProto]:
         constant = helper.make_node("Constant", [], [f"{out}::axes"], value_ints=axes)
         return [constant, helper.make_node("ReduceMean", [ins[0], f"{out}::axes"], [out], keepdims=1)]
     return _copy(graph, op)
+
+
+def _curve(op: Operator) -> list[NodeProto]:
+    """A function of one value by its ONNX operator."""
+    (x,), (out,), settings = op.inputs, op.outputs, dict(op.options["settings"])
+    name = op.options["function"]
+    if name == "Silu":
+        return [helper.make_node("Sigmoid", [x], [f"{out}::gate"]), helper.make_node("Mul", [x, f"{out}::gate"], [out])]
+    if name == "Pow":
+        constant = helper.make_node("Constant", [], [f"{out}::exponent"], value_float=settings["exponent"])
+        return [constant, helper.make_node("Pow", [x, f"{out}::exponent"], [out])]
+    return [helper.make_node(name, [x], [out], **settings)]
 
 
 def _convolution(graph: FloatGraph, op: Operator, target: str) -> list[NodeProto]:
@@ -124,6 +138,6 @@ def to_onnx(graph: FloatGraph, exact: bool = False) -> onnx.ModelProto:
         name: helper.make_tensor_value_info(name, TensorProto.FLOAT, graph.tensors[name].shape) for name in given + made
     }
     body = helper.make_graph(nodes, graph.name, [info[n] for n in given], [info[n] for n in made], constants)
-    model = helper.make_model(body, opset_imports=[helper.make_opsetid("", 18)], ir_version=10)
+    model = helper.make_model(body, opset_imports=[helper.make_opsetid("", 20)], ir_version=10)
     onnx.checker.check_model(model)
     return model

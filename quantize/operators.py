@@ -200,6 +200,16 @@ OPERATORS: Mapping[str, Entry] = {
         because=_LOOKS_UP,
         float_node="Tanh",
     ),
+    "GATHER": Entry(
+        prepare="gather.prepare_gather",
+        kernel="gather.gather",
+        form="gather",
+        c=("gather_s8",),
+        versions={"int8": 2},
+        because=_LOOKS_UP,
+        operands=(1, 2),
+        options="GatherOptions",
+    ),
     # ---- of several values one
     "MEAN": Entry(
         prepare="reduce.prepare_mean",

@@ -58,12 +58,13 @@ def _require_tensor(name: str, tensor: Tensor) -> None:
         raise refuse(f"is {tensor.dtype}")
     if len(tensor.shape) > MOST_AXES or any(n < 1 for n in tensor.shape):
         raise refuse(f"has shape {tensor.shape[: MOST_AXES + 1]}")
-    low, high = (0, 0) if tensor.dtype != "int8" else tensor.limits
+    # Positions in a table are counted from zero.
+    low, high = {"int8": tensor.limits, "int32": (0, 2**15 - 1)}.get(tensor.dtype, (0, 0))
     if not low <= tensor.zero_point <= high:
         raise refuse(f"has zero point {tensor.zero_point} in {tensor.dtype}")
     if tensor.data is not None and (tensor.data.shape != tensor.shape or tensor.data.dtype != DTYPES[tensor.dtype]):
         raise refuse(f"holds {tensor.data.dtype} {tensor.data.shape}")
-    if tensor.data is None and (tensor.dtype not in ("int8", "int16") or tensor.scale is None):
+    if tensor.data is None and (tensor.dtype not in ("int8", "int16", "int32") or tensor.scale is None):
         raise refuse(f"is computed, but {tensor.dtype} {'without' if tensor.scale is None else 'with'} a scale")
     if tensor.scale is None:
         return
@@ -89,6 +90,9 @@ def _require_ends(graph: Graph) -> None:
                 raise StapesError(f"its input or output {name[:80]!r} is no tensor; quantise the network again")
         if len(set(names)) != len(names):
             raise StapesError("an input or an output is named twice; quantise the network again")
+    for name in (*given, *made):
+        if graph.tensors[name].dtype not in ("int8", "int16"):
+            raise StapesError(f"its input or output {name[:80]!r} is {graph.tensors[name].dtype}; quantise the network again")
     for name in given:
         if graph.tensors[name].data is not None:
             raise StapesError(f"its input {name[:80]!r} is a constant; quantise the network again")

@@ -13,6 +13,7 @@ from ...quantize.regions import REGIONS, maker, tensors_of
 from ..template import Code
 from . import energy, layer_norm
 from .constants import Constants
+from .curve import curve_calls, is_curve
 from .energy import energy_fields, is_energy
 from .fields import Fields
 from .gru import gate_kernels, gru_fields, gru_kernel, gru_scratch, is_gru
@@ -109,6 +110,7 @@ FUSIONS = {
     ),
     "energy": Fusion(is_energy, _kernel(energy_fields, products=_all_by(energy.FORM))),
     "layer_norm": Fusion(is_layer_norm, _kernel(layer_norm_fields, products=_all_by(layer_norm.FORM))),
+    "curve": Fusion(is_curve, curve_calls),
     "history": Fusion(lambda graph, region: True, _kernel(history_fields, params="history")),
     "neighbours": Fusion(
         lambda graph, region: neighbour_windows(graph, region) is not None, _neighbours, _neighbours_scratch

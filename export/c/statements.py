@@ -9,6 +9,7 @@ from ...quantize.graph import Graph, Operator
 from ...quantize.operators import OPERATORS, Entry
 from ...quantize.prepare import (
     BatchMatMulParams,
+    GatherParams,
     LutParams,
     MeanParams,
     PadParams,
@@ -91,6 +92,14 @@ def _lookup_fields(w: Writer, op: Operator) -> tuple[str, Fields]:
     return "sigmoid", scalar_fields(op.name, params)
 
 
+def _gather(w: Writer, op: Operator, patch: str) -> list[Code]:
+    x, y = op.inputs[1], w.graph.tensors[op.outputs[0]]
+    params = prepare(w.graph, op)
+    assert isinstance(params, GatherParams)
+    reference = w.struct("gather_params", op.name, {"table": w.arrays.add(f"{op.name} table", params.table)})
+    return [w.call("stapes_gather_s8", reference, str(y.size), w.at(x), w.at(y.name))]
+
+
 def _mean(w: Writer, op: Operator, patch: str) -> list[Code]:
     x, y = w.tensors(op)
     params = prepare(w.graph, op)
@@ -165,6 +174,7 @@ FORMS: dict[str, Callable[[Writer, Operator, str], list[Code]]] = {
     "one_operand": _one_operand,
     "quantize": _quantize,
     "lookup": _lookup,
+    "gather": _gather,
     "mean": _mean,
     "transpose": _transpose,
     "slice": _slice,

@@ -5,7 +5,10 @@ from __future__ import annotations
 import numpy as np
 import onnx
 
-from ..float_graph import Hint
+from ..curves.functions import FUNCTIONS
+from ..float_graph import CURVE, Hint
+from ..graph import Region
+from ..regions import CURVES
 from .context import Context, Lowering
 from .folding import fold_relu
 
@@ -33,6 +36,31 @@ def _unary(context: Context, node: onnx.NodeProto, kind: str, hint: Hint | None 
     shape = graph.tensors[before].shape
     inner = graph.add(kind, (before,), f"{out}/turned", shape, options=options, hint=hint)
     context.bind(out, context.transposed(inner, shape, order.tolist(), out))
+
+
+def curve(context: Context, node: onnx.NodeProto, function: str, settings: dict[str, object], value: str) -> None:
+    """A function of one value, of which tables are made once the formats are known (`quantize/curves`)."""
+    graph, out = context.graph, node.output[0]
+    x, name = context.tensor(value), context.numbered("curve")
+    options = {"function": function, "settings": settings}
+    y = graph.add(CURVE, (x,), out, graph.tensors[x].shape, options=options, region=name)
+    graph.regions.append(Region(name, "curve", {"x": x, "y": y}))
+    context.bind(out, y)
+
+
+def lower_curve(context: Context, node: onnx.NodeProto) -> None:
+    defaults = FUNCTIONS[node.op_type].defaults
+    settings = {name: _plain(context.attribute(node, name, value)) for name, value in defaults.items()}
+    curve(context, node, node.op_type, settings, node.input[0])
+
+
+def _plain(value: object) -> object:
+    return value.decode() if isinstance(value, bytes) else value
+
+
+def lower_neg(context: Context, node: onnx.NodeProto) -> None:
+    x, factor = context.linear_operand(node.input[0])
+    context.bind(node.output[0], x, -factor)
 
 
 def lower_sigmoid(context: Context, node: onnx.NodeProto) -> None:
@@ -66,6 +94,8 @@ def lower_prelu(context: Context, node: onnx.NodeProto) -> None:
 
 
 LOWERINGS = {
+    **{name: Lowering(lower_curve, any_axes=True) for name in CURVES if name != "Pow"},
+    "Neg": Lowering(lower_neg, any_axes=True),
     "Sigmoid": Lowering(lower_sigmoid, any_axes=True),
     "Tanh": Lowering(lower_tanh, any_axes=True),
     "Relu": Lowering(lower_relu, any_axes=True),

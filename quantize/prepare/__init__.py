@@ -1,6 +1,6 @@
 """Parameters of an operator, computed once: what the numpy kernels read and what the C exporter prints.
 
-`common` checks tensors; `linear`, `elementwise`, `lookup`, `reduce` and `copies` hold one family each.
+`common` checks tensors; `linear`, `elementwise`, `lookup`, `gather`, `reduce` and `copies` hold one family each.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from .copies import (
     TransposeParams,
 )
 from .elementwise import AbsParams, AddParams, LeakyReluParams, MulParams, QuantizeParams, ReluParams
+from .gather import GatherParams
 from .linear import Conv2DParams, DepthwiseConv2DParams, FullyConnectedParams
 from .lookup import LutParams, SigmoidParams
 from .reduce import MeanParams
@@ -40,6 +41,7 @@ Params = (
     | LutParams
     | SigmoidParams
     | MeanParams
+    | GatherParams
     | ReshapeParams
     | TransposeParams
     | SliceParams
@@ -73,6 +75,7 @@ __all__ = [
     "Conv2DParams",
     "DepthwiseConv2DParams",
     "FullyConnectedParams",
+    "GatherParams",
     "LeakyReluParams",
     "LutParams",
     "MeanParams",

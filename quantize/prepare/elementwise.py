@@ -186,13 +186,18 @@ def prepare_quantize(graph: Graph, op: Operator) -> QuantizeParams:
     x, y = operand(graph, op, 0, dtypes), result(graph, op, 0, dtypes)
     require((x.dtype, y.dtype) in QUANTIZE_PAIRS, op, f"{x.dtype} to {y.dtype} does not exist; go through int16")
     require_symmetric_int16(op, x, y)
-    for tensor in (x, y):
+    if y.dtype == "int32" and y.zero_point != 0:
+        # Positions in a table: they stay so small that a zero point leads nowhere near the end of 32 bits.
         require(
-            tensor.dtype != "int32" or tensor.zero_point == 0, op, f"tensor '{tensor.name}' is int32; use zero point 0"
+            0 <= y.zero_point < 2**15 and x.dtype != "int32" and scale(op, x) <= scale(op, y),
+            op,
+            f"'{y.name}' is int32 with zero point {y.zero_point}; use one from 0 to 32767, and a scale not below that of '{x.name}'",
         )
     require(x.shape == y.shape, op, f"output '{y.name}' has shape {y.shape}; use {x.shape}")
     multiplier_q31, shift = quantize_multiplier(scale(op, x) / scale(op, y))
-    return QuantizeParams(x.zero_point, multiplier_q31, shift, y.zero_point, *y.limits)
+    low, high = y.limits
+    # No value behind its zero point is lower, and in C the limits move instead of the value.
+    return QuantizeParams(x.zero_point, multiplier_q31, shift, y.zero_point, low + y.zero_point if y.dtype == "int32" else low, high)
 
 
 def prepare_relu(graph: Graph, op: Operator) -> ReluParams:

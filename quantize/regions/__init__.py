@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 
+from ..curves.functions import FUNCTIONS
 from ..graph import Graph, Operator, Region
 from .compositions import ENERGY, GRU_CELLS, LAYER_NORM, Composition
 from .history import find_histories
@@ -19,6 +20,8 @@ from .moves import find_moves
 from .neighbours import find_neighbours
 from .padding import find_paddings
 
+# The ONNX operators of one value that tables stand for; SiLU is a Sigmoid and a Mul.
+CURVES = tuple(name for name in FUNCTIONS if name != "Silu")
 Found = tuple[Region, tuple[Operator, ...]]
 
 
@@ -48,6 +51,7 @@ REGIONS: Mapping[str, RegionKind] = {
     ),
     "gru_sequence": RegionKind(("x",), ("out",), lowered=("GRU",)),
     "layer_norm": RegionKind(("x",), ("out",), lowered=("LayerNormalization",), compositions=(LAYER_NORM,)),
+    "curve": RegionKind(("x",), ("y",), (("y", "x"),), lowered=CURVES),
     # `out` is `sums` in another shape.
     "energy": RegionKind(("x",), ("sums",), lowered=("ReduceMean",), compositions=(ENERGY,)),
     "history": RegionKind(

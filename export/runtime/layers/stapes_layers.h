@@ -95,6 +95,14 @@ extern const uint32_t stapes_sigmoid_steps[257];
 /* y[i] = table[x[i]] over size values; y may be x. */
 void stapes_lut_s8(const stapes_lut_params *p, int32_t size, const int8_t *x, int8_t *y);
 
+/* GATHER of int8: positions in a table, which the exporter has proven to lie inside. */
+typedef struct {
+    const int8_t *table;
+} stapes_gather_params;
+
+/* y[i] = table[x[i]] over size values. */
+void stapes_gather_s8(const stapes_gather_params *p, int32_t size, const int32_t *x, int8_t *y);
+
 /* y[i] = sigmoid(x[i]) or tanh(x[i]) over size values, the table interpolated linearly; y may be x. */
 void stapes_sigmoid_s16(const stapes_sigmoid_params *p, int32_t size, const int16_t *x, int16_t *y);
 

@@ -74,6 +74,23 @@ typedef struct {
 /* y[size] of x[size]; y holds what lies between. */
 void stapes_layer_norm_s16(const stapes_layer_norm_s16_params *p, const int16_t *x, int16_t *y);
 
+/* One table of a function of one value: 257 cells of 256 codes of x, which it sees times a multiplier and saturated. */
+typedef struct {
+    const int16_t *base, *slope; /* [257] */
+    int32_t fine_multiplier_q31, fine_shift;
+    int32_t rise_multiplier_q31, rise_shift;
+} stapes_curve_level;
+
+/* A function of one value: the sum of the first `count` tables, or twice that. */
+typedef struct {
+    stapes_curve_level first, second, third;
+    int32_t count;
+    int32_t doubled;
+} stapes_curve_params;
+
+/* y[size] of x[size]; y may be x. */
+void stapes_curve_s16(const stapes_curve_params *p, int32_t size, const int16_t *x, int16_t *y);
+
 typedef struct {
     int32_t frames;                       /* in the history */
     int32_t frame_size;                   /* values in a frame */
