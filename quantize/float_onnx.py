@@ -39,15 +39,31 @@ def _nodes(graph: FloatGraph, op: Operator) -> list[NodeProto]:
         axes = graph.tensors[ins[1]].data.tolist()  # type: ignore[union-attr]
         constant = helper.make_node("Constant", [], [f"{out}::axes"], value_ints=axes)
         return [constant, helper.make_node("ReduceMean", [ins[0], f"{out}::axes"], [out], keepdims=1)]
+    if op.kind == "MAX_POOL_2D":
+        return _max_pool(op)
     return _copy(graph, op)
+
+
+def _max_pool(op: Operator) -> list[NodeProto]:
+    (x,), (out,), options = op.inputs, op.outputs, op.options
+    kernel, strides = (
+        [options[f"{what}_{end}"] for end in ends] for what, ends in (("filter", ("height", "width")), ("stride", "hw"))
+    )
+    return [
+        helper.make_node("Transpose", [x], [f"{out}::nchw"], perm=_TO_NCHW),
+        helper.make_node("MaxPool", [f"{out}::nchw"], [f"{out}::made"], kernel_shape=kernel, strides=strides),
+        helper.make_node("Transpose", [f"{out}::made"], [out], perm=_TO_NHWC),
+    ]
 
 
 def _curve(op: Operator) -> list[NodeProto]:
     """A function of one value by its ONNX operator."""
     (x,), (out,), settings = op.inputs, op.outputs, dict(op.options["settings"])
     name = op.options["function"]
-    if name == "Silu":
-        return [helper.make_node("Sigmoid", [x], [f"{out}::gate"]), helper.make_node("Mul", [x, f"{out}::gate"], [out])]
+    if name == "Step":
+        zero = helper.make_node("Constant", [], [f"{out}::zero"], value_float=0.0)
+        above = helper.make_node("Greater", [x, f"{out}::zero"], [f"{out}::above"])
+        return [zero, above, helper.make_node("Cast", [f"{out}::above"], [out], to=TensorProto.FLOAT)]
     if name == "Pow":
         constant = helper.make_node("Constant", [], [f"{out}::exponent"], value_float=settings["exponent"])
         return [constant, helper.make_node("Pow", [x, f"{out}::exponent"], [out])]

@@ -92,7 +92,9 @@ def _require_ends(graph: Graph) -> None:
             raise StapesError("an input or an output is named twice; quantise the network again")
     for name in (*given, *made):
         if graph.tensors[name].dtype not in ("int8", "int16"):
-            raise StapesError(f"its input or output {name[:80]!r} is {graph.tensors[name].dtype}; quantise the network again")
+            raise StapesError(
+                f"its input or output {name[:80]!r} is {graph.tensors[name].dtype}; quantise the network again"
+            )
     for name in given:
         if graph.tensors[name].data is not None:
             raise StapesError(f"its input {name[:80]!r} is a constant; quantise the network again")

@@ -11,6 +11,7 @@ from ...quantize.prepare import (
     BatchMatMulParams,
     GatherParams,
     LutParams,
+    MaxPoolParams,
     MeanParams,
     PadParams,
     SliceParams,
@@ -110,6 +111,17 @@ def _mean(w: Writer, op: Operator, patch: str) -> list[Code]:
     return [w.call(f"stapes_mean_{SUFFIXES[y.dtype]}", reference, w.at(x.name), w.at(y.name))]
 
 
+def _max_pool(w: Writer, op: Operator, patch: str) -> list[Code]:
+    x, y = w.tensors(op)
+    params = prepare(w.graph, op)
+    assert isinstance(params, MaxPoolParams)
+    fields = {"input_width": params.input[1], "channels": params.channels}
+    for name, pair in (("kernel", params.kernel), ("stride", params.stride), ("output", params.output)):
+        fields |= {f"{name}_height": pair[0], f"{name}_width": pair[1]}
+    reference = w.struct("max_pool_params", op.name, fields)
+    return [w.call(f"stapes_max_pool_{SUFFIXES[y.dtype]}", reference, w.at(x.name), w.at(y.name))]
+
+
 def _batch_matmul(w: Writer, op: Operator, patch: str) -> list[Code]:
     x_1, y = w.tensors(op)
     params = prepare(w.graph, op)
@@ -176,6 +188,7 @@ FORMS: dict[str, Callable[[Writer, Operator, str], list[Code]]] = {
     "lookup": _lookup,
     "gather": _gather,
     "mean": _mean,
+    "max_pool": _max_pool,
     "transpose": _transpose,
     "slice": _slice,
     "split": _split,

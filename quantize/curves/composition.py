@@ -90,7 +90,9 @@ def compose_int16(region: str, curve: Curve, x: Tensor, y: Tensor) -> Compositio
         alone = last and total is None
         value = _level(made, f"{number}/", level, curve.sum_scale, x, y if alone else None)
         if total is not None:
-            value = made.add("ADD", y if last else made.tensor(f"{number}/sum", y, "int16", curve.sum_scale), total, value)
+            value = made.add(
+                "ADD", y if last else made.tensor(f"{number}/sum", y, "int16", curve.sum_scale), total, value
+            )
         total = value
     made.roles["y"] = y.name
     return made

@@ -29,6 +29,8 @@ INNER_CELLS = 8
 INNER_CODES = (2 * INNER_CELLS + 1) * CELL // 2
 # What is no more than this from the function, in codes, needs no further table.
 CLOSE = 2.0
+# What is further away may be so as sums of tables leave int16.
+FAR = 64.0
 _CODES = np.arange(-(2**15), 2**15, dtype=np.int64)
 
 
@@ -66,10 +68,15 @@ def fit_curve(name: str, settings: Settings, x_scale: float, y_scale: float) -> 
 @lru_cache(maxsize=256)
 def _best(name: str, settings: tuple[tuple[str, object], ...], x_scale: float, y_scale: float) -> Curve:
     step = np.float64(np.float32(y_scale))
-    wanted = np.clip(evaluate(name, dict(settings), _CODES * np.float64(np.float32(x_scale))) / step, -LARGEST - 1, LARGEST)
-    best, least = None, np.inf
+    wanted = np.clip(
+        evaluate(name, dict(settings), _CODES * np.float64(np.float32(x_scale))) / step, -LARGEST - 1, LARGEST
+    )
+    best, least, error = None, np.inf, np.inf
     for levels in range(1, MOST_LEVELS + 1):
-        for doubled in (False, True) if levels > 1 else (False,):
+        for doubled in (False, True):
+            # Twice the step only where the tables would saturate otherwise.
+            if doubled and (levels == 1 or error < FAR):
+                continue
             curve = _fit(wanted, np.float32(x_scale), np.float32(y_scale), levels, doubled)
             error = float(np.abs(run(curve, np.float32(x_scale), np.float32(y_scale)) - wanted).max())
             # A table more costs time: it has to bring something.
@@ -105,7 +112,9 @@ def _cells(x_scale: np.float32, scale: np.float32) -> tuple[np.ndarray, np.ndarr
 def _run_level(level: Level, x_scale: np.float32, sum_scale: np.float32) -> np.ndarray:
     cells, offset = _cells(x_scale, level.scale)
     multiplier = np.float64(level.scale) * np.float64(level.slope_scale) / np.float64(sum_scale)
-    product = _saturated(requantise_double(offset * level.slope[cells].astype(np.int64), *quantize_multiplier(multiplier)))
+    product = _saturated(
+        requantise_double(offset * level.slope[cells].astype(np.int64), *quantize_multiplier(multiplier))
+    )
     return _saturated(level.base[cells].astype(np.int64) + product)
 
 
@@ -185,11 +194,9 @@ def _between(cells: np.ndarray, error: np.ndarray, count: np.ndarray) -> np.ndar
 def _slope_codes(slope: np.ndarray, scale: np.float32, sum_scale: np.float32) -> tuple[np.ndarray, np.float32]:
     """Slopes in codes of the sum a code of x -> int16 codes and their scale."""
     # A cell of 256 codes that crosses all of int16 is as steep as anything gets.
-    slope = np.clip(slope, -2.0**9, 2.0**9)
+    slope = np.clip(slope, -(2.0**9), 2.0**9)
     largest = max(float(np.abs(slope).max()), 2.0**-15)
     real = largest * np.float64(sum_scale) / np.float64(scale) / LARGEST
     slope_scale = np.float32(real)
     unit = np.float64(slope_scale) * np.float64(scale) / np.float64(sum_scale)
     return np.clip(np.round(slope / unit), -LARGEST, LARGEST).astype(np.int16), slope_scale
-
-

@@ -34,10 +34,6 @@ def _erf(x: np.ndarray) -> np.ndarray:
     return np.asarray(_ERF(x), np.float64)
 
 
-def _logistic(x: np.ndarray) -> np.ndarray:
-    return 1.0 / (1.0 + np.exp(-x))
-
-
 def _exponential(x: np.ndarray, alpha: float, gamma: float = 1.0) -> np.ndarray:
     return np.where(x > 0, gamma * x, gamma * alpha * np.expm1(np.minimum(x, 0.0)))
 
@@ -70,8 +66,8 @@ FUNCTIONS: Mapping[str, Function] = {
     "Atan": Function(lambda x, s: np.arctan(x)),
     "Sinh": Function(lambda x, s: np.sinh(x)),
     "Cosh": Function(lambda x, s: np.cosh(x)),
-    # x times a sigmoid: what SiLU, or Swish, is once its two nodes are read as one.
-    "Silu": Function(lambda x, s: x * _logistic(x)),
+    # One above zero, zero up to it: what comparisons are made of.
+    "Step": Function(lambda x, s: (x > 0).astype(np.float64)),
     "Pow": Function(lambda x, s: np.power(x, s["exponent"]), {"exponent": 1.0}),
 }  # fmt: skip
 

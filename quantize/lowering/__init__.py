@@ -9,6 +9,8 @@ from __future__ import annotations
 
 from ..float_graph import FloatGraph
 from ..onnx_reader import StreamingOnnx
+from ..spelling import SPELLINGS, Spelling, spelled_out
+from ..spelling.writing import Writing
 from . import (
     batch_norm,
     bounded,
@@ -19,6 +21,7 @@ from . import (
     elementwise,
     layer_norm,
     linear,
+    pool,
     recurrent,
     reduce,
     shape,
@@ -33,8 +36,25 @@ REGISTRY = {
     **conv.LOWERINGS,
     **batch_norm.LOWERINGS,
     **reduce.LOWERINGS,
+    **pool.LOWERINGS,
     **recurrent.LOWERINGS,
     **layer_norm.LOWERINGS,
+}
+
+
+def _never(context: context.Context, node: object) -> None:
+    raise AssertionError("an operator that is written in others was lowered")
+
+
+def _check_of(spelling: Spelling) -> context.Check:
+    return lambda context, node: spelling.check(Writing(context.source), node)
+
+
+# What is written in other operators comes here only where it cannot be.
+REGISTRY |= {
+    kind: context.Lowering(_never, _check_of(spelling), any_axes=True)
+    for kind, spelling in SPELLINGS.items()
+    if kind not in REGISTRY
 }
 
 
@@ -53,7 +73,8 @@ def require_supported(source: StreamingOnnx) -> None:
 
 
 def _plain(source: StreamingOnnx) -> StreamingOnnx:
-    return batch_norm.spelled_out(context.Context(source, FloatGraph(source.name)))
+    plain = batch_norm.spelled_out(context.Context(source, FloatGraph(source.name)))
+    return spelled_out(plain)
 
 
 __all__ = ["REGISTRY", "lower", "require_supported"]

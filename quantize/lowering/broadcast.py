@@ -118,11 +118,7 @@ def whole_power(context: Context, node: onnx.NodeProto) -> int | None:
     return next((n for n in (1, 2, 3) if np.all(exponent == n)), None)
 
 
-def check_pow(context: Context, node: onnx.NodeProto) -> str | None:
-    return None if whole_power(context, node) else "only the constant exponents 1, 2 and 3 are supported"
-
-
-def lower_pow(context: Context, node: onnx.NodeProto) -> None:
+def lower_whole_power(context: Context, node: onnx.NodeProto) -> None:
     """x, x * x, or that times x."""
     (value, _), (out,) = node.input, node.output
     exponent = whole_power(context, node)
@@ -140,5 +136,4 @@ def lower_pow(context: Context, node: onnx.NodeProto) -> None:
 LOWERINGS = {
     **{kind: Lowering(lower_binary, check_binary, any_axes=True) for kind in ("Add", "Sub", "Mul")},
     "Div": Lowering(lower_binary, check_div, any_axes=True),
-    "Pow": Lowering(lower_pow, check_pow, any_axes=True),
 }

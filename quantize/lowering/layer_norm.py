@@ -16,6 +16,7 @@ y <- y (1.5 - 0.5 v1 y^2). The sum of squares is one BATCH_MATMUL, rounded once;
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from functools import cache
 
@@ -35,10 +36,6 @@ _GATE = Hint(fixed={"int16": (2.0**-12, 0)}, dtype="int16")
 
 
 def check_layer_norm(context: Context, node: onnx.NodeProto) -> str | None:
-    shape = context.shape(node.input[0])
-    axis = context.attribute(node, "axis", -1) % len(shape)
-    if any(n != 1 for n in shape[:axis]):
-        return f"normalises only part of a frame: shape {shape}, axis {axis}"
     if any(name and context.constant(name) is None for name in node.input[1:]):
         return "scale and offset must be constants"
     if len(node.output) > 1 and any(node.output[1:]):
@@ -76,11 +73,12 @@ def rsqrt_fit() -> tuple[np.ndarray, np.ndarray, float]:
 
 @dataclass
 class _Steps:
-    """Adds the operators of a region under the names of their roles; values of one frame are (1, width)."""
+    """Adds the operators of a region under the names of their roles; values are (rows, width), each row normalised by itself."""
 
     graph: FloatGraph
     name: str
     roles: dict[str, str]
+    rows: int = 1
 
     def add(
         self,
@@ -97,11 +95,43 @@ class _Steps:
             kind,
             tuple(self.roles.get(value, value) for value in inputs),
             f"{self.name}/{role}",
-            (1, width),
+            (self.rows, width),
             options=options or plain,
             region=self.name,
             hint=hint or Hint(dtype="int16"),
         )
+
+    def reshaped(self, role: str, source: str, shape: tuple[int, ...], hint: Hint) -> None:
+        target = self.graph.add_constant(f"{self.name}/{role}/shape", np.asarray(shape, np.int32))
+        self.roles[role] = self.graph.add(
+            "RESHAPE",
+            (self.roles[source], target),
+            f"{self.name}/{role}",
+            shape,
+            options={"new_shape": list(shape)},
+            region=self.name,
+            hint=hint,
+        )
+
+    def squares(self, role: str, source: str, hint: Hint) -> None:
+        """The sum of the squares of each row."""
+        options = {"adj_x": False, "adj_y": True}
+        if self.rows == 1:
+            self.add("BATCH_MATMUL", role, (source, source), 1, hint, **options)
+            return
+        wide, width = Hint(dtype="int16"), self.graph.tensors[self.roles[source]].shape[-1]
+        self.reshaped(f"{source}_vectors", source, (self.rows, 1, width), wide)
+        vectors = self.roles[f"{source}_vectors"]
+        self.roles[f"{role}_sums"] = self.graph.add(
+            "BATCH_MATMUL",
+            (vectors, vectors),
+            f"{self.name}/{role}_sums",
+            (self.rows, 1, 1),
+            options=options,
+            region=self.name,
+            hint=hint,
+        )
+        self.reshaped(role, f"{role}_sums", (self.rows, 1), hint)
 
     def constant(self, role: str, data: np.ndarray | float) -> str:
         return self.graph.add_constant(f"{self.name}/{role}", np.atleast_2d(np.asarray(data, np.float64)))
@@ -136,7 +166,7 @@ def _scale_to_unit(steps: _Steps, size: int, epsilon: float) -> None:
     steps.weighted_sum("g", "weighted", np.array(-1.0), total, _span(0.0, total))
 
     steps.add("MUL", "c1", ("c", "g"), size, _span(-0.63 * root, 0.63 * root))
-    steps.add("BATCH_MATMUL", "v", ("c1", "c1"), 1, _span(0.0, VARIANCE[1]), adj_x=False, adj_y=True)
+    steps.squares("v", "c1", _span(0.0, VARIANCE[1]))
     least = root * np.sqrt(epsilon)
     steps.weighted_sum("g_eps", "g", np.array(least), 0.0, _span(0.0, total * root * np.sqrt(epsilon)))
     steps.add("MUL", "eps", ("g_eps", "g_eps"), 1, _span(0.0, (total * root) ** 2 * epsilon))
@@ -158,13 +188,14 @@ def _inverse_root(steps: _Steps) -> None:
 
 def lower_layer_norm(context: Context, node: onnx.NodeProto) -> None:
     graph, name, shape = context.graph, context.numbered("layer_norm"), context.shape(node.input[0])
-    size = int(np.prod(shape))
-    x = context.reshaped(context.tensor(node.input[0]), (1, size), f"{name}/x")
+    axis = context.attribute(node, "axis", -1) % len(shape)
+    rows, size = math.prod(shape[:axis]), math.prod(shape[axis:])
+    x = context.reshaped(context.tensor(node.input[0]), (rows, size), f"{name}/x")
     given = [context.array(name) for name in node.input[1:] if name]
-    gamma, *shift = (np.broadcast_to(data, shape).ravel() for data in given)
+    gamma, *shift = (np.broadcast_to(data, shape[axis:]).ravel() for data in given)
     beta = shift[0] if shift else np.zeros(size)
 
-    steps = _Steps(graph, name, {"x": x})
+    steps = _Steps(graph, name, {"x": x}, rows)
     _scale_to_unit(steps, size, float(context.attribute(node, "epsilon", 1e-5)))
     _inverse_root(steps)
     steps.add("MUL", "normalised", ("c1", "y"), size, Hint(fixed={"int16": (2.0**-15, 0)}, dtype="int16"))

@@ -1,4 +1,4 @@
-"""Gemm and MatMul with a constant matrix: FULLY_CONNECTED."""
+"""Gemm and MatMul with a constant matrix: FULLY_CONNECTED; MatMul of two activations: BATCH_MATMUL."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ import math
 import numpy as np
 import onnx
 
-from .axes import canonical
+from ..float_graph import Hint
+from .axes import canonical, wide_axes
 from .context import Context, Lowering
 
 
@@ -44,13 +45,39 @@ def lower_gemm(context: Context, node: onnx.NodeProto) -> None:
 def check_matmul(context: Context, node: onnx.NodeProto) -> str | None:
     matrix = context.constant(node.input[1])
     if matrix is None:
-        return "the second input is not a constant matrix"
+        return _check_two(*(context.shape(name) for name in node.input))
     if math.prod(matrix.shape[:-2]) != 1:
         return f"the constant has shape {matrix.shape}, more than one matrix"
     return None
 
 
+def _check_two(a: tuple[int, ...], b: tuple[int, ...]) -> str | None:
+    if min(len(a), len(b)) < 2:
+        return "of two activations, neither may be a vector; use Unsqueeze"
+    alike = wide_axes(a[:-2]) == wide_axes(b[:-2]) or math.prod(b[:-2]) == 1
+    return None if alike else f"shapes {a} and {b} hold different numbers of matrices"
+
+
+def _lower_two(context: Context, node: onnx.NodeProto) -> None:
+    """Two activations: one BATCH_MATMUL, in int16, with a sum of 64 bits."""
+    graph, out = context.graph, node.output[0]
+    a, b = (context.shape(name) for name in node.input)
+    count = math.prod(b[:-2])
+    rows = math.prod(a[:-1]) // count
+    left = context.reshaped(context.tensor(node.input[0]), (count, rows, a[-1]), f"{out}/left")
+    order = [*range(len(b) - 2), len(b) - 1, len(b) - 2]
+    right = context.transposed(context.tensor(node.input[1]), b, order, f"{out}/turned")
+    right = context.reshaped(right, (count, b[-1], b[-2]), f"{out}/right")
+    options = {"adj_x": False, "adj_y": True}
+    shape = (count, rows, b[-1])
+    made = graph.add("BATCH_MATMUL", (left, right), f"{out}/made", shape, options=options, hint=Hint(dtype="int16"))
+    context.bind(out, made)
+
+
 def lower_matmul(context: Context, node: onnx.NodeProto) -> None:
+    if context.constant(node.input[1]) is None:
+        _lower_two(context, node)
+        return
     matrix = np.asarray(context.array(node.input[1]), np.float64)
     weights = matrix.reshape(1, -1) if matrix.ndim == 1 else matrix.reshape(matrix.shape[-2:]).T
     context.bind(node.output[0], _fully_connected(context, node.input[0], node.output[0], weights, None))

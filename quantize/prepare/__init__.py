@@ -25,7 +25,7 @@ from .elementwise import AbsParams, AddParams, LeakyReluParams, MulParams, Quant
 from .gather import GatherParams
 from .linear import Conv2DParams, DepthwiseConv2DParams, FullyConnectedParams
 from .lookup import LutParams, SigmoidParams
-from .reduce import MeanParams
+from .reduce import MaxPoolParams, MeanParams
 
 Params = (
     FullyConnectedParams
@@ -41,6 +41,7 @@ Params = (
     | LutParams
     | SigmoidParams
     | MeanParams
+    | MaxPoolParams
     | GatherParams
     | ReshapeParams
     | TransposeParams
@@ -78,6 +79,7 @@ __all__ = [
     "GatherParams",
     "LeakyReluParams",
     "LutParams",
+    "MaxPoolParams",
     "MeanParams",
     "MulParams",
     "OperatorError",

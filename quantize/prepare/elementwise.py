@@ -197,7 +197,9 @@ def prepare_quantize(graph: Graph, op: Operator) -> QuantizeParams:
     multiplier_q31, shift = quantize_multiplier(scale(op, x) / scale(op, y))
     low, high = y.limits
     # No value behind its zero point is lower, and in C the limits move instead of the value.
-    return QuantizeParams(x.zero_point, multiplier_q31, shift, y.zero_point, low + y.zero_point if y.dtype == "int32" else low, high)
+    return QuantizeParams(
+        x.zero_point, multiplier_q31, shift, y.zero_point, low + y.zero_point if y.dtype == "int32" else low, high
+    )
 
 
 def prepare_relu(graph: Graph, op: Operator) -> ReluParams:

@@ -27,10 +27,12 @@ def prepare_gather(graph: Graph, op: Operator) -> GatherParams:
     table, x, y = constant(graph, op, 0, ("int8",)), operand(graph, op, 1, ("int32",)), result(graph, op, 0, ("int8",))
     require(len(table.shape) == 1, op, f"the table '{table.name}' has shape {table.shape}; use one axis")
     require(x.shape == y.shape, op, f"output '{y.name}' has shape {y.shape}; use {x.shape}")
-    require(op.options.get("axis", 0) == 0 and op.options.get("batch_dims", 0) == 0, op, "use axis 0, without batch_dims")
+    require(
+        op.options.get("axis", 0) == 0 and op.options.get("batch_dims", 0) == 0, op, "use axis 0, without batch_dims"
+    )
     require_same_quantisation(op, table, y)
     low, high = _positions(graph, op)
-    require(0 <= low and high < table.size, op, f"positions {low} to {high} leave its table of {table.size} values")
+    require(low >= 0 and high < table.size, op, f"positions {low} to {high} leave its table of {table.size} values")
     assert table.data is not None
     return GatherParams(read_only(table.data, np.int8))
 

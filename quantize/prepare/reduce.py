@@ -1,4 +1,4 @@
-"""MEAN: the sum, times a multiplier that holds the division."""
+"""MEAN: the sum, times a multiplier that holds the division; MAX_POOL_2D: the largest value of each window."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from .common import (
     operand,
     require,
     require_same_dtype,
+    require_same_quantisation,
     require_symmetric_int16,
     result,
     scale,
@@ -59,3 +60,45 @@ def prepare_mean(graph: Graph, op: Operator) -> MeanParams:
     headroom = min(count.bit_length() - 1, 32, 31 + shift)
     multiplier_q31, shift = (multiplier_q31 << headroom) // count, shift - headroom
     return MeanParams(axes, count, x.zero_point, multiplier_q31, shift, y.zero_point, *y.limits, y.shape)
+
+
+@dataclass(frozen=True)
+class MaxPoolParams:
+    """The largest of each window; input, kernel, stride and output are (height, width)."""
+
+    input: tuple[int, int]
+    channels: int
+    kernel: tuple[int, int]
+    stride: tuple[int, int]
+    output: tuple[int, int]
+
+
+def prepare_max_pool(graph: Graph, op: Operator) -> MaxPoolParams:
+    """Parameters of MAX_POOL_2D. Source: `MaxPool` of TensorFlow Lite's reference kernels, without padding."""
+    x, y = operand(graph, op, 0), result(graph, op)
+    require_same_quantisation(op, x, y)
+    require(
+        len(x.shape) == 4 and x.shape[0] == 1,
+        op,
+        f"input '{x.name}' has shape {x.shape}; use (1, height, width, channels)",
+    )
+    require(op.options.get("padding") == "VALID", op, "use padding VALID")
+    require(
+        op.options.get("fused_activation_function", "NONE") == "NONE",
+        op,
+        "a fused activation is not supported; use NONE",
+    )
+    kernel, stride = (
+        (int(op.options.get(f"{what}_{end}", 0)) for end in ends)
+        for what, ends in (("filter", ("height", "width")), ("stride", ("h", "w")))
+    )
+    (kernel_h, kernel_w), (stride_h, stride_w) = kernel, stride
+    require(min(kernel_h, kernel_w, stride_h, stride_w) >= 1, op, "window and stride must be at least 1")
+    _, height, width, channels = x.shape
+    output = (height - kernel_h) // stride_h + 1, (width - kernel_w) // stride_w + 1
+    require(
+        y.shape == (1, *output, channels) and min(output) >= 1,
+        op,
+        f"output '{y.name}' has shape {y.shape}; use {(1, *output, channels)}",
+    )
+    return MaxPoolParams((height, width), channels, (kernel_h, kernel_w), (stride_h, stride_w), output)

@@ -20,8 +20,8 @@ from .moves import find_moves
 from .neighbours import find_neighbours
 from .padding import find_paddings
 
-# The ONNX operators of one value that tables stand for; SiLU is a Sigmoid and a Mul.
-CURVES = tuple(name for name in FUNCTIONS if name != "Silu")
+# The ONNX operators of one value that tables stand for; a step is what comparisons are made of.
+CURVES = tuple(name for name in FUNCTIONS if name != "Step")
 Found = tuple[Region, tuple[Operator, ...]]
 
 

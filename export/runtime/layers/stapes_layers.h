@@ -171,6 +171,18 @@ typedef struct {
 void stapes_mean_s8(const stapes_mean_params *p, const int8_t *x, int8_t *y);
 void stapes_mean_s16(const stapes_mean_params *p, const int16_t *x, int16_t *y);
 
+/* MAX_POOL_2D without padding: x[rows][input_width][channels]. */
+typedef struct {
+    int32_t input_width, channels;
+    int32_t kernel_height, kernel_width;
+    int32_t stride_height, stride_width;
+    int32_t output_height, output_width;
+} stapes_max_pool_params;
+
+/* y[output_height][output_width][channels]: the largest value of each window. */
+void stapes_max_pool_s8(const stapes_max_pool_params *p, const int8_t *x, int8_t *y);
+void stapes_max_pool_s16(const stapes_max_pool_params *p, const int16_t *x, int16_t *y);
+
 /* ---- Copies: CONCATENATION, SPLIT, SLICE, STRIDED_SLICE, TRANSPOSE, PAD ----------------------------------------- */
 
 /* extent[] values are taken from the input at offset + sum of index * step and written to the output likewise. */
