@@ -208,8 +208,11 @@ class Builder:
         codes = np.round(tensor.data / np.float64(wanted.scale)) + wanted.zero_point
         codes = np.clip(codes, *LIMITS[wanted.dtype]).astype(DTYPES[wanted.dtype])
         scales = np.array([wanted.scale], np.float32)
-        self.tensors[name] = Tensor(name, tensor.shape, wanted.dtype, scales, wanted.zero_point, None, codes)
-        return name
+        # It may stand beside activations of both dtypes.
+        known = self.tensors.get(name)
+        label = name if known is None or known.dtype == wanted.dtype else f"{name}/{wanted.dtype}"
+        self.tensors[label] = Tensor(label, tensor.shape, wanted.dtype, scales, wanted.zero_point, None, codes)
+        return label
 
     def _elementwise_constant(self, name: str, dtype: str) -> str:
         data = self.source.tensors[name].data

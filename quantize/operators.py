@@ -208,7 +208,7 @@ OPERATORS: Mapping[str, Entry] = {
         form="gather",
         c=("gather_s8",),
         versions={"int8": 2},
-        because=_LOOKS_UP,
+        proof="positions",
         operands=(1, 2),
         options="GatherOptions",
     ),

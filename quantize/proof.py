@@ -11,12 +11,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from .arithmetic import requantise_double
 from .graph import Graph, Operator
 from .operators import OPERATORS
 from .prepare import prepare
 from .prepare.batch_matmul import prepare_batch_matmul
 from .prepare.common import OperatorError
-from .prepare.elementwise import prepare_add, prepare_mul
+from .prepare.elementwise import prepare_add, prepare_mul, prepare_quantize
+from .prepare.gather import prepare_gather
 from .prepare.linear import (
     Conv2DParams,
     DepthwiseConv2DParams,
@@ -167,10 +169,27 @@ def _mul_bounds(graph: Graph, op: Operator) -> list[Bound]:
     return [Bound(op.name, op.kind, 1, 0, largest, 2**INT32_BITS - 1, "product, int32")]
 
 
+def _position_bounds(graph: Graph, op: Operator) -> list[Bound]:
+    """The first and the last position that a table can be asked for, whatever the network is given."""
+    table = prepare_gather(graph, op).table
+    low, high = graph.tensors[op.inputs[1]].limits
+    made = next((other for other in graph.operators if op.inputs[1] in other.outputs), None)
+    if made is not None and made.kind == "QUANTIZE":
+        params = prepare_quantize(graph, made)
+        ends = np.array(graph.tensors[made.inputs[0]].limits, np.int64) - params.input_zero_point
+        places = requantise_double(ends, params.multiplier_q31, params.shift) + params.output_zero_point
+        low, high = (int(place) for place in np.clip(places, params.output_min, params.output_max))
+    return [
+        Bound(op.name, op.kind, 1, 0, high, table.size - 1, "last position in a table"),
+        Bound(op.name, op.kind, 1, 0, -low, 0, "first position in a table"),
+    ]
+
+
 # By the name that the table of operators gives.
 _PROOFS: dict[str, Callable[[Graph, Operator], list[Bound]]] = {
     "product": _product_bounds,
     "batch_matmul": _batch_matmul_bounds,
     "sum": _sum_bounds,
     "mul": _mul_bounds,
+    "positions": _position_bounds,
 }

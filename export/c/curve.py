@@ -34,7 +34,8 @@ def _halves(graph: Graph, region: Region, role: str) -> np.ndarray:
     upper, lower = (graph.tensors[by_role[f"{role}/{part}"].inputs[0]].data for part in ("upper", "lower"))
     if upper is None or lower is None:
         raise LookupError(role)
-    return (upper.astype(np.int64) * 256 + lower + 128).astype(np.int16)
+    values: np.ndarray = (upper.astype(np.int64) * 256 + lower + 128).astype(np.int16)
+    return values
 
 
 def _scale(tensor: Tensor) -> np.float32:
@@ -48,8 +49,8 @@ def _curve(graph: Graph, region: Region) -> Curve:
     for number in range(_levels(region)):
         slope = graph.tensors[region.roles[f"{number}/slope"]]
         scale = _scale(graph.tensors[region.roles[f"{number}/offset"]])
-        tables = (_halves(graph, region, f"{number}/{what}") for what in ("base", "slope"))
-        found.append(Level(scale, *tables, _scale(slope)))
+        tables = [_halves(graph, region, f"{number}/{what}") for what in ("base", "slope")]
+        found.append(Level(scale, tables[0], tables[1], _scale(slope)))
     return Curve(tuple(found), _scale(graph.tensors[region.roles["0/rise"]]))
 
 
@@ -96,7 +97,8 @@ def curve_calls(w: Writer, region: Region, scratch: str) -> list[Code]:
     if y.dtype == "int8":
         table = w.graph.tensors[producers(w.graph, region)["y"].inputs[0]].data
         assert table is not None
-        name, kind, fields = "stapes_lut_s8", "lut_params", {"table": w.arrays.add(f"{region.name} table", table)}
+        name, kind = "stapes_lut_s8", "lut_params"
+        fields: Fields = {"table": w.arrays.add(f"{region.name} table", table)}
     else:
         name, kind, fields = "stapes_curve_s16", "curve_params", curve_fields(w.graph, region, w.arrays)
     return [w.call(name, w.struct(kind, region.name, fields), str(y.size), w.at(x.name), w.at(y.name))]

@@ -99,7 +99,8 @@ def run(curve: Curve, x_scale: np.float32, y_scale: np.float32) -> np.ndarray:
 
 
 def _saturated(codes: np.ndarray) -> np.ndarray:
-    return np.clip(codes, -LARGEST - 1, LARGEST)
+    result: np.ndarray = np.clip(codes, -LARGEST - 1, LARGEST)
+    return result
 
 
 def _cells(x_scale: np.float32, scale: np.float32) -> tuple[np.ndarray, np.ndarray]:

@@ -35,7 +35,8 @@ def _erf(x: np.ndarray) -> np.ndarray:
 
 
 def _exponential(x: np.ndarray, alpha: float, gamma: float = 1.0) -> np.ndarray:
-    return np.where(x > 0, gamma * x, gamma * alpha * np.expm1(np.minimum(x, 0.0)))
+    result: np.ndarray = np.where(x > 0, gamma * x, gamma * alpha * np.expm1(np.minimum(x, 0.0)))
+    return result
 
 
 def _gelu(x: np.ndarray, s: Settings) -> np.ndarray:
@@ -45,7 +46,8 @@ def _gelu(x: np.ndarray, s: Settings) -> np.ndarray:
 
 
 def _softplus(x: np.ndarray) -> np.ndarray:
-    return np.logaddexp(0.0, x)
+    result: np.ndarray = np.logaddexp(0.0, x)
+    return result
 
 
 FUNCTIONS: Mapping[str, Function] = {

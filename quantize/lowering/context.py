@@ -213,7 +213,8 @@ def refuse_unsupported(context: Context, registry: dict[str, Lowering]) -> None:
         if reason := _shape_fault(context, node, lowering) or lowering.check(context, node):
             faults.append(f"{label}: {reason}")
     if faults:
-        known = ", ".join(sorted(registry))
+        # A step is what comparisons become, no operator of ONNX.
+        known = ", ".join(sorted(set(registry) - {"Step"}))
         raise StapesError(
             f"operators that cannot be lowered: {'; '.join(faults)}. Rewrite them with the supported ones: {known}"
         )

@@ -23,42 +23,30 @@ from .elementwise import SIGMOID, TANH
 
 _ONNX_GATES = "zrn"
 STATE = Hint(fixed={"int8": (2.0**-7, 0), "int16": (2.0**-15, 0)})
-_DIFFERENCE = Hint(fixed={"int8": (2.0**-6, 0), "int16": (2.0**-14, 0)})
+DIFFERENCE = Hint(fixed={"int8": (2.0**-6, 0), "int16": (2.0**-14, 0)})
 # A z of 1 - 3e-4, where the sigmoid of 8 stands, would let a state leak away in 10 s: the gates need +-16.
-_SUM_OF_GATE = Hint(fixed={"int16": (2.0**-11, 0)}, limit=8.0)
-_SUM_OF_CANDIDATE = Hint(fixed={"int16": (2.0**-12, 0)}, limit=4.0)
+SUM_OF_GATE = Hint(fixed={"int16": (2.0**-11, 0)}, limit=8.0)
+SUM_OF_CANDIDATE = Hint(fixed={"int16": (2.0**-12, 0)}, limit=4.0)
 # Terms of opposite sign may cancel, so they reach further than the sum needs.
 TERM = Hint(limit=32.0, power_of_two=True)
 
 _HINTS = {
     **dict.fromkeys(("xr", "xz", "xn", "hr", "hz", "hn"), TERM),
-    "ar": _SUM_OF_GATE,
+    "ar": SUM_OF_GATE,
     "r": SIGMOID,
-    "az": _SUM_OF_GATE,
+    "az": SUM_OF_GATE,
     "z": SIGMOID,
     "rhn": Hint(like="hn"),
-    "an": _SUM_OF_CANDIDATE,
+    "an": SUM_OF_CANDIDATE,
     "n": TANH,
-    "d": _DIFFERENCE,
-    "zd": _DIFFERENCE,
+    "d": DIFFERENCE,
+    "zd": DIFFERENCE,
     "h_out": STATE,
 }
 # The operators of a cell, by the role of the result: kind, roles of the operands, hint (whose `like` is a role).
 CELL: dict[str, tuple[str, tuple[str, ...], Hint]] = {
     role: (kind, operands, _HINTS[role]) for role, (kind, operands) in GRU_CELLS["int16"].items()
 }
-
-
-def check_gru(context: Context, node: onnx.NodeProto) -> str | None:
-    if context.attribute(node, "direction", "forward") != "forward":
-        return "only direction=forward is supported, or bidirectional over the positions of a frame"
-    if context.shape(node.input[0])[0] != 1:
-        return (
-            f"the input {context.shape(node.input[0])} holds more than one frame; a forward GRU takes one frame a call"
-        )
-    if len(node.input) < 6 or not node.input[5]:
-        return "initial_h is missing: the hidden state must be an input of the model"
-    return None
 
 
 def gates(array: np.ndarray) -> dict[str, np.ndarray]:

@@ -20,7 +20,7 @@ from .folding import fold
 from .states import STATES_KEY, find_states
 from .types import make_dense, require_float32
 from .versions import ONNX, converted, opset_of, require_known_versions
-from .wiring import RECURRENT, reached_from
+from .wiring import RECURRENT, attribute, reached_from
 
 _QUANTISED = ("QuantizeLinear", "DequantizeLinear", "DynamicQuantizeLinear", "ConvInteger", "MatMulInteger")
 _SHOWN = 3
@@ -80,7 +80,7 @@ def check_model(model: onnx.ModelProto, label: str) -> StreamingOnnx:
     given = [value.name for value in graph.input]
     made = [value.name for value in graph.output]
     states, notes = find_states(given, made, nodes, shapes, metadata, label)
-    if not states and any(node.op_type in RECURRENT for node in nodes):
+    if not states and any(_runs_over_time(node) for node in nodes):
         raise StapesError(
             f"{label}: a recurrent network without states: make each hidden state an input and an output "
             f"(h0 and h0_out), one frame a call, or name the pairs in the metadata {STATES_KEY!r}"
@@ -104,6 +104,11 @@ def check_model(model: onnx.ModelProto, label: str) -> StreamingOnnx:
         notes=(*notes, *_idle(given, made, nodes, states)),
         opset=opset_of(folded),
     )
+
+
+def _runs_over_time(node: onnx.NodeProto) -> bool:
+    """Whether a recurrence goes from frame to frame; backward, or both ways, it goes over the positions of one."""
+    return node.op_type in RECURRENT and attribute(node, "direction", b"forward") in (b"forward", "forward")
 
 
 def _require_own_outputs(graph: onnx.GraphProto, label: str) -> None:
@@ -221,9 +226,9 @@ def _unreadable_constant(label: str, error: Exception) -> StapesError:
 
 
 def _constant_value(node: onnx.NodeProto) -> np.ndarray:
-    attribute = node.attribute[0]
-    value = onnx.helper.get_attribute_value(attribute)
-    return numpy_helper.to_array(value) if attribute.name == "value" else np.asarray(value)
+    given = node.attribute[0]
+    value = onnx.helper.get_attribute_value(given)
+    return numpy_helper.to_array(value) if given.name == "value" else np.asarray(value)
 
 
 def _idle(

@@ -88,11 +88,8 @@ def prepare_max_pool(graph: Graph, op: Operator) -> MaxPoolParams:
         op,
         "a fused activation is not supported; use NONE",
     )
-    kernel, stride = (
-        (int(op.options.get(f"{what}_{end}", 0)) for end in ends)
-        for what, ends in (("filter", ("height", "width")), ("stride", ("h", "w")))
-    )
-    (kernel_h, kernel_w), (stride_h, stride_w) = kernel, stride
+    names = ("filter_height", "filter_width", "stride_h", "stride_w")
+    kernel_h, kernel_w, stride_h, stride_w = (int(op.options.get(name, 0)) for name in names)
     require(min(kernel_h, kernel_w, stride_h, stride_w) >= 1, op, "window and stride must be at least 1")
     _, height, width, channels = x.shape
     output = (height - kernel_h) // stride_h + 1, (width - kernel_w) // stride_w + 1

@@ -28,7 +28,8 @@ def _write_not(w: Writing, node: onnx.NodeProto) -> None:
 
 
 def _write_and(w: Writing, node: onnx.NodeProto) -> None:
-    w.binary("Mul", *node.input, node.output[0])
+    a, b = node.input
+    w.binary("Mul", a, b, node.output[0])
 
 
 def _write_or(w: Writing, node: onnx.NodeProto) -> None:

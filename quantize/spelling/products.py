@@ -8,6 +8,7 @@ Einsum of two activations   Transpose, Reshape, MatMul, Reshape, Transpose
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
 import onnx
@@ -189,7 +190,7 @@ def _write_one_row(w: Writing, node: onnx.NodeProto) -> None:
     inputs, outputs, height, width = kernel.shape
     pads = [int(n) for n in w.attribute(node, "pads") or [0] * 4]
     below = _two(w, node, "output_padding", 0)
-    settings = {"strides": [1, _two(w, node, "strides", 1)[1]], "pads": [0, pads[1], 0, pads[3]]}
+    settings: dict[str, Any] = {"strides": [1, _two(w, node, "strides", 1)[1]], "pads": [0, pads[1], 0, pads[3]]}
     settings["output_padding"] = [0, below[1]]
     _, _, rows, columns = w.shape(node.output[0])
     wide = w.number("kernel", kernel.reshape(inputs, outputs * height, 1, width))
@@ -243,8 +244,8 @@ def _write_with_zeros(w: Writing, node: onnx.NodeProto) -> None:
         reach = (kernel.shape[2 + axis] - 1) * dilations[axis]
         around.append((reach - pads[axis], reach - pads[2 + axis] + below[axis] - (strides[axis] - 1)))
     amounts = [0, 0, around[0][0], around[1][0], 0, 0, around[0][1], around[1][1]]
-    shape = [n + b + a for n, b, a in zip(w.shape(value), amounts[:4], amounts[4:], strict=True)]
-    value = w.add("Pad", [value, w.number("amounts", np.array(amounts))], shape)
+    padded = [n + b + a for n, b, a in zip(w.shape(value), amounts[:4], amounts[4:], strict=True)]
+    value = w.add("Pad", [value, w.number("amounts", np.array(amounts))], padded)
     inputs, outputs = kernel.shape[:2]
     turned = kernel[:, :, ::-1, ::-1].reshape(groups, inputs // groups, outputs, *kernel.shape[2:])
     turned = turned.swapaxes(1, 2).reshape(groups * outputs, inputs // groups, *kernel.shape[2:])

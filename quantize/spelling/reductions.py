@@ -95,7 +95,8 @@ def _write_normalization(w: Writing, node: onnx.NodeProto) -> None:
 def _by_channel(w: Writing, name: str, channels: int) -> np.ndarray:
     data = np.asarray(w.constants[name], np.float64).ravel()
     # Until opset 21 a GroupNormalization had one value a group.
-    return data if data.size == channels else np.repeat(data, channels // data.size)
+    repeated: np.ndarray = data if data.size == channels else np.repeat(data, channels // data.size)
+    return repeated
 
 
 def _norm_check(w: Writing, node: onnx.NodeProto) -> str | None:
@@ -142,7 +143,8 @@ def _inside(size: int, length: int, before: int, count: int, settings: dict[str,
     """How many taps of a window lie inside, at each of its places along an axis."""
     stride, dilation = ((settings[name] or [1] * 9)[axis] for name in ("strides", "dilations"))
     taps = np.arange(count)[:, None] * stride + np.arange(length) * dilation - before
-    return ((taps >= 0) & (taps < size)).sum(axis=1).astype(np.float64)
+    counts: np.ndarray = ((taps >= 0) & (taps < size)).sum(axis=1).astype(np.float64)
+    return counts
 
 
 def _pool_check(w: Writing, node: onnx.NodeProto) -> str | None:

@@ -71,13 +71,13 @@ class Writing:
         return name
 
     def add(
-        self, kind: str, inputs: Sequence[str], shape: Sequence[int], out: str | None = None, **attributes: object
+        self, kind: str, inputs: Sequence[str], shape: Sequence[int], out: str | None = None, **attributes: Any
     ) -> str:
         """A new node of one output, named `out` or freely; returns the output's name."""
         label = self._node.output[0]
         name = out or self._free(f"{label}/{kind.lower()}")
         self.shapes[name] = tuple(int(n) for n in shape)
-        known = {key: value for key, value in attributes.items() if value is not None}
+        known: dict[str, Any] = {key: value for key, value in attributes.items() if value is not None}
         # By this name errors tell the user's node.
         self._made.append(onnx.helper.make_node(kind, list(inputs), [name], name=self._node.name or label, **known))
         return name
@@ -98,7 +98,7 @@ class Writing:
         """Add, Sub, Mul, Div with broadcasting."""
         return self.add(kind, [a, b], np.broadcast_shapes(self.shape(a), self.shape(b)), out)
 
-    def unary(self, kind: str, x: str, out: str | None = None, **attributes: object) -> str:
+    def unary(self, kind: str, x: str, out: str | None = None, **attributes: Any) -> str:
         return self.add(kind, [x], self.shape(x), out, **attributes)
 
     def reduced(self, kind: str, x: str, axes: Sequence[int], out: str | None = None, keep: bool = True) -> str:

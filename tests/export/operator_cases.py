@@ -219,6 +219,31 @@ def _mean(c: Cases, dtype: str) -> None:
         c.add("MEAN", name, (x, axes_name), [y], keep_dims=keep)
 
 
+def _max_pool(c: Cases, dtype: str) -> None:
+    cases = [((1, 1, 9, 1), (1, 3), (1, 2)), ((1, 6, 5, 3), (2, 2), (3, 1)), ((1, 2, 65, 1), (1, 65), (1, 1))]
+    for index, (shape, kernel, stride) in enumerate(cases):
+        name = f"max_pool_{dtype}_{index}"
+        x = c.input(f"{name}/x", shape, dtype, 0.01, 3 if dtype == "int8" else 0)
+        out = [(n - k) // s + 1 for n, k, s in zip(shape[1:3], kernel, stride, strict=True)]
+        y = c.tensor(f"{name}/y", (1, *out, shape[3]), dtype, 0.01, 3 if dtype == "int8" else 0)
+        names = ("filter_height", "filter_width", "stride_h", "stride_w")
+        c.add("MAX_POOL_2D", name, (x,), [y], padding="VALID", **dict(zip(names, (*kernel, *stride), strict=True)))
+
+
+def _gather(c: Cases) -> None:
+    """Tables of all codes of int8, and of the upper halves of those of int16."""
+    for dtype, size, scale, zero_point in (("int8", 256, 0.01, 118), ("int16", 257, 0.00002 * 256, 128)):
+        name = f"gather_{dtype}"
+        x = c.input(f"{name}/x", (3, 43), dtype, 0.01 if dtype == "int8" else 0.00002, -10 if dtype == "int8" else 0)
+        places = c.tensor(f"{name}/places", (3, 43), "int32", scale, zero_point)
+        c.add("QUANTIZE", f"{name}/places", (x,), [places])
+        table = c.rng.integers(-128, 128, size).astype(np.int8)
+        c.tensors[f"{name}/table"] = Tensor(
+            f"{name}/table", (size,), "int8", np.array([0.5], np.float32), 7, None, table
+        )
+        c.add("GATHER", name, (f"{name}/table", places), [c.tensor(f"{name}/y", (3, 43), "int8", 0.5, 7)], axis=0)
+
+
 def _copies(c: Cases, dtype: str) -> None:
     same = (0.01, 0)
 
@@ -258,8 +283,10 @@ def operator_cases(seed: int = 0) -> Graph:
         _one_operand(c, dtype)
         _ties(c, dtype)
         _mean(c, dtype)
+        _max_pool(c, dtype)
         _copies(c, dtype)
     _quantize(c)
+    _gather(c)
     for matrices, rows, columns, depth in ((), 1, 1, 65), ((), 3, 2, 33), ((8,), 1, 1, 31):
         name = f"batch_matmul_{depth}"
         a = c.input(f"{name}/a", (*matrices, rows, depth), "int16")

@@ -1,13 +1,20 @@
 """Operators that are tables, or others in other words: in float as onnxruntime has them, in integers near to that."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
+from stapes.export.c.program import build_program
+from stapes.firmware_sim.network import NetworkSimulator
 from stapes.quantize.calibrate import run_float
 from stapes.quantize.float_onnx import to_onnx
+from stapes.quantize.graph import to_codes, to_real
 from stapes.quantize.lowering import lower
 from stapes.quantize.onnx_reader import check_model
+from stapes.quantize.pipeline import quantise
+from stapes.quantize.recipe import load_recipe
 
-from tests.quantize.written_operators import CASES, MASKS, NORMS, frames, model
+from tests.quantize.written_operators import CASES, NORMS, frames, model
 
 
 @pytest.mark.parametrize("name", CASES)
@@ -19,3 +26,47 @@ def test_an_operator_keeps_its_numbers(name):
     expected = run_float(made, source.states, [flat], ["y0"])[0]["y0"]
     got = run_float(to_onnx(lowered), lowered.states, [flat], ["y0"])[0]["y0"]
     np.testing.assert_allclose(got, expected, rtol=1e-5, atol=3e-3 if name in NORMS else 3e-6)
+
+
+def integers(names, recipe):
+    """(ONNX model, integer graph) of cases side by side."""
+    made = model(names, 18 if set(names) <= set(NORMS) else 20)
+    return made, quantise(check_model(made, "m"), load_recipe(recipe), [frames(names, 150)]).graph
+
+
+@pytest.mark.parametrize("recipe", LEAST_DB)
+@pytest.mark.parametrize("names", [[n for n in CASES if n not in NORMS], [*NORMS]], ids=["all", "norms"])
+def test_integers_are_near_and_numpy_and_tflite_micro_agree(names, recipe):
+    made, graph = integers(names, recipe)
+    given = frames(names, 60, seed=5)
+    flat = {key: value.reshape(60, -1) for key, value in given.items()}
+    expected = run_float(made, (), [flat], list(graph.outputs))[0]
+    got = NetworkSimulator(graph, 60).step({key: to_codes(graph.tensors[key], value) for key, value in given.items()})
+    for index, name in enumerate(names):
+        wanted, real = expected[f"y{index}"], to_real(graph.tensors[f"y{index}"], got[f"y{index}"]).reshape(60, -1)
+        snr = 10 * np.log10(np.mean(wanted**2) / max(np.mean((wanted - real) ** 2), 1e-30))
+        assert snr > (STEEP_DB if name in STEEP else LEAST_DB)[recipe], name
+    wild = codes(graph)
+    assert_same(graph, in_numpy(graph, wild), run_tflm_batch(graph, wild, 1 << 23))
+
+
+@pytest.mark.parametrize("recipe", LEAST_DB)
+def test_c_agrees_with_its_own_kernels_and_operator_by_operator(recipe, tmp_path):
+    _, graph = integers(IN_C, recipe)
+    given = codes(graph)
+    expected = in_numpy(graph, given)
+    curve = "stapes_curve_s16" if recipe == "w8a16" else "stapes_lut_s8"
+    for fuse in (True, False):
+        assert (curve in build_program(graph, "net", fuse=fuse).functions) == fuse
+        (folder := tmp_path / str(fuse)).mkdir()
+        compiled = CNetwork(graph, folder, "sanitised" if fuse else "gcc", fuse=fuse)
+        made = [compiled.step({key: values[t] for key, values in given.items()}) for t in range(FRAMES)]
+        assert_same(graph, expected, {key: np.stack([frame[key] for frame in made]) for key in graph.outputs})
+
+
+def test_a_curve_that_is_looked_into_runs_operator_by_operator():
+    _, graph = integers(["Log"], "w8a16")
+    inner = graph.regions[0].roles["0/offset"]
+    seen = replace(graph, outputs=(*graph.outputs, inner))
+    assert "stapes_curve_s16" in build_program(graph, "net").functions
+    assert "stapes_curve_s16" not in build_program(seen, "net").functions
