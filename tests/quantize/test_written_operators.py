@@ -14,7 +14,26 @@ from stapes.quantize.onnx_reader import check_model
 from stapes.quantize.pipeline import quantise
 from stapes.quantize.recipe import load_recipe
 
+from tests.export.programs import CNetwork
+from tests.export.test_lowered_networks import FRAMES, assert_same, codes, in_numpy
+from tests.firmware_sim.tflm import run_tflm_batch
 from tests.quantize.written_operators import CASES, NORMS, frames, model
+
+# Signal over the error that integers make, at least, for each recipe; what follows has poles or exponentials in it.
+LEAST_DB = {"w8a16": 44.0, "w8a8": 22.0}
+STEEP = {"Div by an activation", "Div of one", "Pow of -1.5", "Less, Not and And", "Cosh", "Reciprocal"}
+STEEP_DB = {"w8a16": 32.0, "w8a8": 5.0}
+# What C has kernels of its own for; all others become operators that are compared elsewhere.
+IN_C = [
+    "Exp",
+    "Log",
+    "Selu",
+    "Reciprocal",
+    "MaxPool of two axes",
+    "ReduceMax over the middle",
+    "Softmax over rows",
+    "MatMul of two activations",
+]
 
 
 @pytest.mark.parametrize("name", CASES)

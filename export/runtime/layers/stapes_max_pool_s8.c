@@ -18,8 +18,8 @@ void stapes_max_pool_s8(const stapes_max_pool_params *p, const int8_t *x, int8_t
 {
     for (int32_t row = 0; row < p->output_height; row++) {
         for (int32_t column = 0; column < p->output_width; column++) {
-            const int8_t *first =
-                x + (row * p->stride_height * p->input_width + column * p->stride_width) * p->channels;
+            const int8_t *first = x +
+                                  (row * p->stride_height * p->input_width + column * p->stride_width) * p->channels;
             for (int32_t channel = 0; channel < p->channels; channel++) {
                 *y++ = largest(p, first + channel);
             }

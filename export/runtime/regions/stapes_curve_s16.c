@@ -5,7 +5,8 @@
 /* One table: base + slope * (distance of x from the middle of its cell of 256 codes). */
 static int32_t value_of(const stapes_curve_level *level, int32_t x)
 {
-    const int32_t fine = stapes_saturate_s16(stapes_requantise_double(x, level->fine_multiplier_q31, level->fine_shift));
+    const int32_t fine = stapes_saturate_s16(
+        stapes_requantise_double(x, level->fine_multiplier_q31, level->fine_shift));
     const int32_t cell = stapes_requantise_double(fine, (int32_t)1 << 30, -7);
     const int32_t offset = fine - stapes_saturate_s16(cell * 256);
     const int32_t rise = stapes_requantise_double(offset * level->slope[cell + 128], level->rise_multiplier_q31,
