@@ -106,7 +106,10 @@ def validated(schema: type[T], document: object, label: str, remedy: str) -> T:
         result: T = _adapter(known).validate_json(text, strict=True)
         return result
     except ValidationError as error:
-        raise StapesError(f"{label}: {_fault(schema, dict(error.errors(include_url=False)[0]))}; {remedy}") from None
+        fault = dict(error.errors(include_url=False)[0])
+        # The text is JSON that was written here; what reads it goes some 200 levels deep.
+        told = "nested too deeply" if fault["type"] == "json_invalid" else _fault(schema, fault, label)
+        raise StapesError(f"{label}: {told}; {remedy}") from None
     except StapesError as error:
         raise StapesError(f"{label}: {error}") from None
     except RecursionError:
@@ -149,7 +152,7 @@ def _no_plain_value(value: object) -> NoReturn:
     raise TypeError(f"a {type(value).__name__}")
 
 
-def _fault(schema: type, error: Mapping[str, Any]) -> str:
+def _fault(schema: type, error: Mapping[str, Any], label: str) -> str:
     """One error of pydantic in the words of a user: the key by its path, what it is, what it may be."""
     kind, place = error["type"], tuple(error["loc"])
     where = _path(place)
@@ -171,6 +174,8 @@ def _fault(schema: type, error: Mapping[str, Any]) -> str:
         key, sign = _LIMITS[kind]
         return f"{where} is {_shown(error['input'])}; it must be {sign} {context[key]:g}"
     words = _WORDS.get(kind, "") or str(error["msg"]).removeprefix("Input should be ").lower()
+    if words == "a list" and isinstance(error["input"], Mapping) and label.endswith(".toml"):
+        words += f" of tables, each below [[{where}]]"
     return f"{where or 'the document'} is {_shown(error['input'])}; it must be {words}"
 
 

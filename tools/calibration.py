@@ -29,6 +29,8 @@ Sequences = list[dict[str, np.ndarray]]
 MOST_PADDED_FRAMES = 2 * MAX_FRAMES
 # Frames with sound in them, where no stage of the path asks for more.
 LEAST_FRAMES = 29
+# So many times the usual value of an array, and next to nothing is left of that in 16 bits.
+OUT_OF_PROPORTION = 1e6
 # What to do about a network that names no front end.
 WAYS = (
     "give --front-end FILE.toml for an audio network, "
@@ -41,11 +43,13 @@ class Calibration:
     """Frames for calibration, and where they come from: `files` are (name, hash); `audio_q15` is empty without audio.
 
     `audio_q15` (1, S): the start of the first recording, with zeros behind it where another one is longer.
+    `outlier` says in words where a value lies that is out of all proportion, which recordings of 16 bits do not have; mostly empty.
     """
 
     sequences: Sequences
     files: list[tuple[str, str]]
     audio_q15: np.ndarray
+    outlier: str = ""
 
 
 def read_calibration(
@@ -179,4 +183,20 @@ def _frames(paths: list[Path], source: StreamingOnnx, label: str) -> Calibration
         if len({len(array) for array in arrays.values()}) != 1:
             raise StapesError(f"{path}: the arrays have different numbers of frames; {remedy}")
         sequences.append({name: np.asarray(array, np.float32) for name, array in arrays.items()})
-    return Calibration(sequences, [_origin(path) for path in paths], np.zeros((1, 0), np.int16))
+    outlier = next(filter(None, map(_outlier, paths, sequences)), "")
+    return Calibration(sequences, [_origin(path) for path in paths], np.zeros((1, 0), np.int16), outlier)
+
+
+def _outlier(path: Path, sequence: dict[str, np.ndarray]) -> str:
+    """The largest value of an array, and where it stands, where it is out of proportion to the usual one; else empty."""
+    for name, array in sequence.items():
+        sizes = np.abs(array.reshape(len(array), -1))
+        usual = float(np.median(sizes[sizes > 0])) if sizes.any() else 0.0
+        frame = int(sizes.max(axis=1).argmax())
+        largest = float(sizes[frame].max())
+        if largest > OUT_OF_PROPORTION * usual:
+            return (
+                f"{path}: frame {frame} of {name!r} holds {largest:.3g}, where half of the values are below {usual:.3g}; "
+                "leave it out if it is a mistake"
+            )
+    return ""

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import contextlib
+import os
+import sys
+import tempfile
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -10,6 +14,8 @@ import numpy as np
 from ...models.errors import StapesError
 from ...quantize.graph import DTYPES, Graph
 from .network import NetworkEngine
+
+_STDERR = 2
 
 
 def make_interpreter(tflite: bytes) -> Any:
@@ -24,11 +30,34 @@ def make_interpreter(tflite: bytes) -> Any:
                 "engine litert: neither ai-edge-litert nor tensorflow is installed; install stapes[tensorflow]"
             ) from None
     try:
-        interpreter = Interpreter(model_content=tflite, num_threads=1)
-        interpreter.allocate_tensors()
+        with without_information():
+            interpreter = Interpreter(model_content=tflite, num_threads=1)
+            interpreter.allocate_tensors()
     except (RuntimeError, ValueError) as error:
         raise StapesError(f"engine litert: the interpreter refuses the model ({str(error).splitlines()[0]})") from None
     return interpreter
+
+
+@contextlib.contextmanager
+def without_information() -> Iterator[None]:
+    """Leave out the lines "INFO: ..." that LiteRT's compiled part writes to standard error; no setting of it turns them off."""
+    sys.stderr.flush()
+    try:
+        kept = os.dup(_STDERR)
+    except OSError:  # closed: nothing is written
+        yield
+        return
+    with tempfile.TemporaryFile() as said:
+        os.dup2(said.fileno(), _STDERR)
+        try:
+            yield
+        finally:
+            os.dup2(kept, _STDERR)
+            os.close(kept)
+            said.seek(0)
+            for line in said:
+                if not line.startswith(b"INFO: "):
+                    os.write(_STDERR, line)
 
 
 class LitertNetwork(NetworkEngine):

@@ -217,6 +217,8 @@ class SoundPath:
     @classmethod
     def from_tables(cls, tables: object) -> SoundPath:
         """Inverse of `to_tables`; raises StapesError for what is no list of sound stages."""
+        if isinstance(tables, Mapping):
+            raise StapesError("stages is one table where a list of them is wanted; in TOML write [[stages]] above each")
         if not isinstance(tables, Sequence) or isinstance(tables, str | bytes) or len(tables) > MOST_STAGES:
             raise StapesError(f"stages: a path is a list of at most {MOST_STAGES} tables; {AGAIN}")
         return cls(tuple(from_table(table, f"stages[{i}]") for i, table in enumerate(tables)))

@@ -6,7 +6,6 @@ The exporter prints them, the tests lay memory out by them and hold the headers 
 from __future__ import annotations
 
 import dataclasses
-import functools
 from dataclasses import dataclass
 from typing import Annotated, Any, get_args, get_type_hints
 
@@ -64,9 +63,17 @@ def struct_name(kind: type) -> str:
     return str(kind.c_name)  # type: ignore[attr-defined]
 
 
-@functools.cache
+_known: dict[type, tuple[Member, ...]] = {}
+
+
 def members(kind: type) -> tuple[Member, ...]:
     """The members of a dataclass in order; arrays and other dataclasses are pointers to constants."""
+    if kind not in _known:
+        _known[kind] = _members(kind)
+    return _known[kind]
+
+
+def _members(kind: type) -> tuple[Member, ...]:
     hints = get_type_hints(kind, include_extras=True)
     found = []
     for field in dataclasses.fields(kind):

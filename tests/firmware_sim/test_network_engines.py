@@ -1,8 +1,11 @@
 """Every engine of a network keeps one protocol: codes by name in, codes by name out, a batch at once, with or without an audio path."""
 
+import os
+
 import numpy as np
 import pytest
 from stapes.firmware_sim.compare import first_difference, first_tensor_difference
+from stapes.firmware_sim.engines import litert
 from stapes.firmware_sim.engines.native import Native
 from stapes.firmware_sim.engines.network import run_network
 from stapes.firmware_sim.engines.pipeline import Pipeline
@@ -122,3 +125,12 @@ def test_a_board_that_ends_is_told_with_its_reason(bundle, engine_of, monkeypatc
     board._child.kill()
     with pytest.raises(StapesError, match="cortex-m7-qemu: the program ends"):
         engine.step({name: values[:1, 0] for name, values in codes(bundle.graph).items()})
+
+
+def test_the_compiled_part_of_litert_says_nothing_of_its_own_and_its_complaints_are_kept(bundle, capfd):
+    pytest.importorskip("ai_edge_litert.interpreter", reason="ai_edge_litert is not installed")
+    make_network_engine("litert", bundle)
+    assert capfd.readouterr() == ("", "")
+    with litert.without_information():
+        os.write(2, b"INFO: made\nERROR: broken\n")
+    assert capfd.readouterr().err == "ERROR: broken\n"

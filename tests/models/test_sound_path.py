@@ -20,6 +20,13 @@ SIZES = [
 ]
 
 
+def test_one_table_for_a_list_of_stages_is_told_how_to_become_one():
+    with pytest.raises(
+        StapesError, match=r"stages is one table where a list of them is wanted; in TOML write \[\[stages\]\]"
+    ):
+        read_sound_path({"stages": {"kind": "transform"}})
+
+
 @pytest.mark.parametrize("sound_path", SIZES, ids=str)
 def test_window_product_is_the_periodic_hann_window(sound_path):
     analysis, synthesis = sound_path.transform.windows()

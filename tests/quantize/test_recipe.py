@@ -93,3 +93,8 @@ def test_files_that_are_no_recipe_are_refused(tmp_path):
     path.write_text("name = ")
     with pytest.raises(StapesError, match="not TOML"):
         load_recipe(path)
+    path.write_text('[tensor]\nmatch = ["gru*"]\ndtype = "int16"\n')
+    with pytest.raises(
+        StapesError, match=r"r\.toml: tensor is a table; it must be a list of tables, each below \[\[tensor\]\]; "
+    ):
+        load_recipe(path)

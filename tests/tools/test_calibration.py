@@ -5,6 +5,7 @@ import warnings
 from types import SimpleNamespace
 
 import numpy as np
+import onnx
 import pytest
 import soundfile
 from stapes.firmware_sim.compare import sha256_of
@@ -15,6 +16,7 @@ from stapes.tools import calibration
 from stapes.tools.calibration import read_calibration
 
 from tests.helpers import sound_path_of, speech_like
+from tests.quantize.onnx_models import gru
 
 AUDIO = SimpleNamespace(inputs=("features",), sizes=({"features": 65}, {"mask": 65}))
 FRAMES = SimpleNamespace(inputs=("x", "y"), shapes={"x": (1, 3), "y": (2,)})
@@ -156,3 +158,23 @@ def test_samples_in_memory_calibrate_as_their_file_does(recording):
         read(samples.astype(np.float64))
     with pytest.raises(StapesError, match=r"samples, but net.onnx names no front end"):
         read_calibration([samples], None, FRAMES, 0, "net.onnx")
+
+
+def test_a_value_out_of_proportion_is_named_with_its_file(stapes, tmp_path):
+    frames = np.random.default_rng(0).normal(size=(200, 12)).astype(np.float32)
+    usual, wrong = tmp_path / "usual.npz", tmp_path / "wrong.npz"
+    np.savez(usual, x=frames)
+    frames[50, 3] = 1e30
+    np.savez(wrong, x=frames)
+    onnx.save(gru(np.random.default_rng(0)), tmp_path / "gru.onnx")
+    line = ["quantize", tmp_path / "gru.onnx", "-o", tmp_path / "b", "--calibration", usual, "--calibration", wrong]
+    error = stapes(*line).error
+    assert error.startswith(f"{wrong}: frame 50 of 'x' holds 1e+30, where half of the values are below 0.6")
+    assert "leave it out if it is a mistake; " in error
+    assert not (tmp_path / "b").exists()
+    # What still fits is quantised, with the same words as a note.
+    frames[50, 3] = 1e7
+    np.savez(wrong, x=frames)
+    done = stapes(*line)
+    assert done.code == 0, done
+    assert f"stapes: note: {wrong}: frame 50 of 'x' holds 1e+07" in done.stderr

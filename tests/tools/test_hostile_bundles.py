@@ -72,6 +72,11 @@ def put(key, value):
     return lambda manifest: manifest.update({key: value})
 
 
+def nested(depth):
+    """[[[...]]], so many."""
+    return json.loads("[" * depth + "]" * depth)
+
+
 MANIFESTS = {
     **{f"without {key}": (lambda m, key=key: m.pop(key), f"{key} is missing") for key in (
         "name", "stages", "oracle", "runtime_sha256", "version", "saturation", "planned_saturation", "quality", "calibration", "checkpoint",
@@ -107,6 +112,8 @@ MANIFESTS = {
     "an oracle without a version": (put("oracle", "tflite-micro"), "oracle is 'tflite-micro'"),
     "no hash of a runtime": (put("runtime_sha256", "0" * 63 + "g"), "it must be a SHA-256"),
     "no hash of a checkpoint": (put("checkpoint", {"file": "a.pt", "sha256": "0"}), "sha256 is '0'; it must be a SHA-256"),
+    "lists in lists": (put("quality", nested(900)), "manifest.json: nested too deeply; make the bundle again"),
+    "a few of them": (put("quality", nested(100)), "quality is a list; it must be a table"),
     "a file without a name": (put("checkpoint", {"sha256": ""}), "checkpoint.file is missing"),
 }  # fmt: skip
 

@@ -114,7 +114,12 @@ def quantize(
         fitted = _fitted(front_end_of(read.source, end, called.label), chosen_fitting, called.label)
         sound_path = _with_controls(fitted, words, called.label)
         data = read_calibration(recordings, sound_path, read.source, golden.SAMPLES, called.label)
-        used, result, error = _integers(read, called.label, sound_path, data, chosen)
+        try:
+            used, result, error = _integers(read, called.label, sound_path, data, chosen)
+        except StapesError as fault:
+            raise StapesError("; ".join(filter(None, (data.outlier, str(fault))))) from None
+        if data.outlier:
+            warnings.warn(data.outlier, Remark, stacklevel=2)
         quality = _write_parts(folder, read, used, result, sound_path, data)
         quality["lowering_error"] = error
         checkpoint = {"file": called.file, "sha256": sha256(read.whole)}
