@@ -64,6 +64,9 @@ def test_sound_goes_in_and_comes_out_with_the_same_bits_on_every_engine(stapes, 
     assert bundle.recipe.name == "dfn3_w8a16"
     assert bundle.manifest["calibration"]["frames"] == 400
     assert bundle.manifest["quality"]["vectors_snr_db"] > 30
+    vectors = bundle.vectors()
+    assert vectors["audio_in_q15"].shape == vectors["audio_out_q15"].shape == (48_000,)
+    assert len(vectors["gains"]) == 100
     assert [table["kind"] for table in bundle.manifest["stages"]][-3:] == ["band_gains", "deep_filter", "inverse"]
     loud = np.random.default_rng(3).normal(0, 0.7, 12_000).clip(-1, 0.999)
     write_audio(tmp_path / "loud.wav", loud, 48_000)
@@ -98,7 +101,7 @@ def official():
 
 
 def test_the_official_network_gives_the_golden_sound_on_every_engine(official, stapes, tmp_path):
-    """Float as its authors' library; integers 36 dB from it, the same bits on each engine."""
+    """Float as its authors' library; integers 30 dB from it, the same bits on each engine."""
     path, golden = official
     noisy = np.asarray(float_to_q15(golden["wave_in"]), np.int16)
     write_audio(tmp_path / "noisy.wav", golden["wave_in"], 48_000)
@@ -108,7 +111,7 @@ def test_the_official_network_gives_the_golden_sound_on_every_engine(official, s
     for name, bound in (("gains", 1e-5), ("coefs", 1e-5)):
         assert np.abs(trace[name][0].reshape(40, -1) - golden[name].reshape(40, -1)).max() < bound
     native = simulate(made, noisy, engine="native").files[0].audio_q15
-    assert snr_db(golden["wave_out_native"], q15_to_float(native)) > 34
+    assert snr_db(golden["wave_out_native"], q15_to_float(native)) > 30
     engines = [name for name in ("native", "tflm") if not lacking(name)]
     done = stapes("regress", made.folder, *(word for engine in engines for word in ("--engine", engine)), "--json")
     assert json.loads(done.stdout)["identical"] is True

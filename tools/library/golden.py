@@ -21,10 +21,21 @@ from ...quantize.onnx_reader import StreamingOnnx
 from ...quantize.pipeline import Quantised
 from ..calibration import Calibration
 
-SAMPLES = 16_000
+# Of the first recording. The first third of a second alone is mostly silence, in which an SNR says nothing.
+SECONDS = 1.0
+# Without an audio path.
 FRAMES = 250
 # An SNR beyond which two signals are equal for all purposes.
 MOST_DB = 200.0
+
+
+def samples(sound_path: SoundPath | None) -> int:
+    """How many samples of audio golden vectors hold, at the path's own rate; 0 without a path.
+
+    >>> samples(None)
+    0
+    """
+    return round(SECONDS * sound_path.sample_rate) if sound_path is not None else 0
 
 
 def golden_vectors(
@@ -47,7 +58,7 @@ def golden_vectors(
         out = {name: np.stack([row[name].ravel() for row in rows]) for name in graph.outputs}
         arrays = {name: values.reshape(frames, -1) for name, values in codes.items()} | out
     else:
-        audio = data.audio_q15[:1, :SAMPLES]
+        audio = data.audio_q15[:1, : samples(sound_path)]
         run = Pipeline(sound_path, NumpyNetwork(graph)).run(audio, trace=True)
         arrays = {AUDIO_IN: audio[0], AUDIO_OUT: run.audio_q15[0]}
         arrays |= {name: run.tensors[name][0] for name in (*graph.inputs, *graph.outputs)}

@@ -113,7 +113,7 @@ def quantize(
         require_supported(read.source)
         fitted = _fitted(front_end_of(read.source, end, called.label), chosen_fitting, called.label)
         sound_path = _with_controls(fitted, words, called.label)
-        data = read_calibration(recordings, sound_path, read.source, golden.SAMPLES, called.label)
+        data = read_calibration(recordings, sound_path, read.source, golden.samples(sound_path), called.label)
         try:
             used, result, error = _integers(read, called.label, sound_path, data, chosen)
         except StapesError as fault:
