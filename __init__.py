@@ -10,6 +10,7 @@ export       a bundle becomes C, a firmware package, or one of its files
 simulate     sound through a bundle, on any engine
 regress      all engines held to the same bits
 inspect      what a bundle holds and costs
+acoustics    how the integer path of a bundle sounds: response, latency, noise, distortion
 evaluate     a bundle scored against clean speech
 doctor       what is installed, what is missing, what does not work
 load_bundle  a bundle's folder becomes a `Bundle`
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
     from .models.errors import StapesError as StapesError
     from .tools.bundle import Bundle as Bundle
     from .tools.bundle import load_bundle as load_bundle
+    from .tools.library.acoustics import acoustics as acoustics
     from .tools.library.doctor import doctor as doctor
     from .tools.library.evaluate import evaluate as evaluate
     from .tools.library.export import export as _export
@@ -70,6 +72,7 @@ __all__ = [
     "Bundle",
     "Remark",
     "StapesError",
+    "acoustics",
     "doctor",
     "evaluate",
     "export",
@@ -87,6 +90,7 @@ _PLACES = {
     "Bundle": ".tools.bundle",
     "Remark": ".models.errors",
     "StapesError": ".models.errors",
+    "acoustics": ".tools.library.acoustics",
     "doctor": ".tools.library.doctor",
     "evaluate": ".tools.library.evaluate",
     "fit": ".tools.library.fit",

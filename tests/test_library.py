@@ -29,7 +29,7 @@ from stapes.tools.audio import DEMO
 from tests.helpers import random_network
 from tests.quantize.onnx_models import make as make_onnx
 
-FUNCTIONS = ["stream", "fit", "quantize", "export", "simulate", "regress", "inspect", "evaluate", "doctor"]
+FUNCTIONS = ["stream", "fit", "quantize", "export", "simulate", "regress", "inspect", "acoustics", "evaluate", "doctor"]
 SMALL = {"n_fft": 128, "hidden_dim": 16, "num_layers": 1, "fc_dim": 0, "narrow_dim": 8}
 # Each line alone in a new interpreter.
 ORDERS = [

@@ -39,6 +39,12 @@ def commands():
     return [re.sub(r"\s{2,}#.*", "", line).strip() for line in lines if line.strip()]
 
 
+def the_block(kind, word):
+    """The one block of a language that holds a word."""
+    (block,) = (block for language, block in BLOCKS if language == kind and word in block)
+    return block
+
+
 def reason(command):
     return next((why for words, why in ELSEWHERE.items() if words in command), None)
 
@@ -79,6 +85,7 @@ def workshop(tmp_path_factory, few_clips):
         if entry.key == STAGES_KEY:
             proto.metadata_props.remove(entry)
     (folder / "mine.onnx").write_bytes(proto.SerializeToString())
+    (folder / "controls.toml").write_text(the_block("toml", "[[change]]"))
     (folder / "front_end.toml").write_text('features = "log"\ngain_input = true\n')
     np.savez(folder / "frames.npz", features=np.random.default_rng(0).normal(size=(200, 130)).astype(np.float32))
     return folder
@@ -119,10 +126,11 @@ def test_commands_do_what_they_say(workshop, short, stapes, monkeypatch):
             assert code == 0 or missed, (part, said[0][-2000:], said[1][-2000:])
     assert (workshop / "enhanced.wav").is_file()
     assert (workshop / "report.html").is_file()
-    header = (workshop / "firmware" / "mask" / "mask.h").read_text()
-    (snippet,) = (block for kind, block in BLOCKS if kind == "c")
-    for word in re.findall(r"mask_\w+", snippet):
-        assert re.search(rf"\b{word}\b", header), word
+    assert stapes("export", "build/ear", "-o", "firmware/ear").code == 0
+    for name in ("mask", "ear"):
+        header = (workshop / "firmware" / name / f"{name}.h").read_text()
+        for word in re.findall(rf"\b{name}_\w+", the_block("c", f"{name}_")):
+            assert re.search(rf"\b{word}\b", header), word
 
 
 def test_lines_of_python_do_what_they_say(workshop, short, monkeypatch, capsys):
@@ -160,7 +168,7 @@ def test_every_line_that_is_not_run_has_its_reason_and_every_reason_a_line():
 def test_tables_of_a_recipe_in_the_readme_are_read(tmp_path):
     from stapes.quantize.recipe import load_recipe
 
-    (block,) = (block for kind, block in BLOCKS if kind == "toml")
+    block = the_block("toml", "[[tensor]]")
     (tmp_path / "own.toml").write_text(f'name = "own"\n{block}')
     assert load_recipe(tmp_path / "own.toml").overrides[0].dtype == tomllib.loads(block)["tensor"][0]["dtype"]
 

@@ -38,6 +38,13 @@ def inspect(
             f"Default: {INSTRUCTIONS_PER_CYCLE:g}."
         ),
     ] = None,
+    acoustics: Annotated[
+        bool,
+        typer.Option(
+            help="Measure response, latency, noise of its own and distortion of the integer path instead, with its reduction off and as it runs."
+        ),
+    ] = False,
+    plot: Annotated[Path | None, typer.Option(help="With --acoustics: a PNG file with the curves.")] = None,
     json: Annotated[bool, typer.Option("--json", help="Machine-readable result on standard output.")] = False,
 ) -> None:
     """Show operators, scales, multiply-accumulates, flash, RAM, latency, saturation, and where the .tflite runs.
@@ -51,6 +58,8 @@ def inspect(
     `stapes inspect build/mask --device --compare build/mask-int8`
 
     `stapes inspect build/mask --device --target portable`
+
+    `stapes inspect build/mask --acoustics --plot acoustics.png`
     """
     with loading():
         from ..commands import inspect as command
@@ -61,5 +70,7 @@ def inspect(
         compare=compare,
         target=target,
         instructions_per_cycle=instructions_per_cycle,
+        acoustics=acoustics,
+        plot=plot,
         json=json,
     )

@@ -9,12 +9,14 @@ from rich.table import Table
 from rich.text import Text
 
 from ...models.errors import StapesError
+from ...models.files import check_file, made_folders, write_whole
 from ...quantize.proof import prove
-from ..bundle import Bundle, load_bundle
+from ..bundle import Bundle, load_bundle, refuse_inside
 from ..console import console, print_json
 from ..defaults import INSTRUCTIONS_PER_CYCLE
 from ..device_report import print_device
 from ..library.inspect import inspect as inspect_bundle
+from ..library.simulate import PNG
 from ..proof_table import overflow_words, proof_table
 from ..targets import Processor
 
@@ -30,12 +32,21 @@ def inspect(
     compare: Path | None,
     target: Processor,
     instructions_per_cycle: float | None,
+    acoustics: bool,
+    plot: Path | None,
     json: bool,
 ) -> None:
     """The command, whose options stand in `tools.cli.inspect`."""
+    if plot is not None and not acoustics:
+        raise StapesError("--plot draws the acoustics: give --acoustics too")
+    if acoustics and (device or proof or compare is not None):
+        raise StapesError("--acoustics tells of the sound alone: leave --device, --proof and --compare out")
     if instructions_per_cycle is not None and not device:
         raise StapesError("--instructions-per-cycle is of the time on the device: give --device too")
     opened = load_bundle(bundle)
+    if acoustics:
+        _inspect_acoustics(opened, plot, json)
+        return
     if compare is not None and not device:
         raise StapesError("--compare sets two bundles side by side on the device: give --device too")
     if device:
@@ -50,6 +61,26 @@ def inspect(
     if proof:
         console.print(proof_table(prove(opened.graph)))
     console.print(_summary_table(opened, document))
+
+
+def _inspect_acoustics(bundle: Bundle, plot: Path | None, json: bool) -> None:
+    from ..acoustics_report import picture, tables  # what draws costs a second
+    from ..library.acoustics import acoustics as measure
+
+    if plot is not None:
+        if plot.suffix.lower() != ".png":
+            raise StapesError(f"{plot}: pictures are PNG files; give a name that ends in .png")
+        refuse_inside(bundle, plot)
+        check_file(plot, begins=PNG)
+    found = measure(bundle)
+    if plot is not None:
+        with made_folders([plot.parent]):
+            write_whole(plot, picture(found))
+    if json:
+        print_json(found.to_json())
+        return
+    for table in tables(found):
+        console.print(table)
 
 
 def _inspect_device(bundles: list[Bundle], instructions_per_cycle: float, target: Processor, json: bool) -> None:
