@@ -7,6 +7,10 @@ from pathlib import Path
 import numpy as np
 import torch
 from stapes.models.audio import SoundPath, from_front_end
+from stapes.models.audio.inverse import Inverse
+from stapes.models.audio.log_magnitude import LogMagnitude
+from stapes.models.audio.mask import Mask
+from stapes.models.audio.transform import Transform
 from stapes.models.checkpoint import save
 from stapes.models.gru_mask import GruMask
 
@@ -29,6 +33,12 @@ PUBLISHED_CONFIG = {"n_fft": 128, "hidden_dim": 128, "num_layers": 2, "dropout":
 def sound_path_of(**fields) -> SoundPath:
     """The path of a flat table with these keys, others at their defaults."""
     return from_front_end(fields)
+
+
+def spectral_path(analysis: int, window: str, **features) -> SoundPath:
+    """Log magnitudes of frames of half overlap, and a real mask on the noisy spectrum; `features` are settings of the former."""
+    transform = Transform(16000, analysis, analysis, analysis // 2, window)
+    return SoundPath((transform, LogMagnitude(**features), Mask(on="alone"), Inverse()))
 
 
 def random_network(config: dict | None = None, seed: int = 0) -> GruMask:

@@ -46,6 +46,13 @@ def chromium() -> str | None:
     return shutil.which("chromium-headless-shell") or shutil.which("chromium")
 
 
+def shared_data(name: str) -> Path:
+    """The folder of reference data beside the checkout that has this name; skips where there is none."""
+    places = [folder / "shared" / "data" / name for folder in ROOT.parents[:2]]
+    found = next((place for place in places if place.is_dir()), None)
+    return found if found is not None else pytest.skip(f"no reference data {name} beside the checkout")
+
+
 def cmsis_dsp() -> CmsisDsp:
     """CMSIS-DSP's sources; skips where they cannot be had."""
     from stapes.firmware_sim.cmsis_dsp import sources

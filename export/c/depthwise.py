@@ -47,7 +47,7 @@ def packed_row(params: DepthwiseConv2DParams, input_shape: tuple[int, ...]) -> n
     _, rows, _, channels = input_shape
     if rows != 1 or params.weights.shape[1] != 1 or params.padding[0] or params.dilation[1] != 1 or channels % 4:
         return None
-    if not (params.wide and _only_rounds(params)):
+    if not (params.wide and only_rounds(params)):
         return None
     weights = params.weights.astype(np.int64)[:, 0]
     bound = np.abs(weights).sum(axis=1) * 2**15 + np.abs(params.bias)
@@ -56,12 +56,12 @@ def packed_row(params: DepthwiseConv2DParams, input_shape: tuple[int, ...]) -> n
         return None
     left, multiplier = folded
     pairs = (weights << left[:, None]).reshape(channels // 4, 2, 2, -1)
-    taps = _word(pairs[:, :, 0], pairs[:, :, 1]).transpose(0, 2, 1).reshape(channels // 4, -1)
+    taps = word(pairs[:, :, 0], pairs[:, :, 1]).transpose(0, 2, 1).reshape(channels // 4, -1)
     bias, multiplier = ((values.reshape(-1, 4)) for values in (params.bias << left, multiplier))
     return np.concatenate([bias, taps, multiplier], axis=1).astype(np.int32)
 
 
-def _only_rounds(params: DepthwiseConv2DParams) -> bool:
+def only_rounds(params: DepthwiseConv2DParams) -> bool:
     """Whether nothing is done to a sum but rounding."""
     limits = (params.activation_min, params.activation_max)
     return params.input_zero_point == 0 and params.output_zero_point == 0 and limits == _INT16
@@ -76,17 +76,17 @@ def _walks_one_row(params: DepthwiseConv2DParams, rows: int, width: int) -> bool
         and params.dilation[1] == 1
         and params.padding == (0, 1)
         and 2 * params.dilation[0] < rows
-        and _only_rounds(params)
+        and only_rounds(params)
     )
 
 
 def _column(weights: np.ndarray) -> np.ndarray:
     """int64 (channels, 3 rows) -> (channels / 2, 3 words)."""
     first, second = weights[0::2], weights[1::2]
-    words = [_word(first[:, 0], first[:, 1]), _word(second[:, 0], second[:, 1]), _word(first[:, 2], second[:, 2])]
+    words = [word(first[:, 0], first[:, 1]), word(second[:, 0], second[:, 1]), word(first[:, 2], second[:, 2])]
     return np.stack(words, axis=1)
 
 
-def _word(lower: np.ndarray, upper: np.ndarray) -> np.ndarray:
+def word(lower: np.ndarray, upper: np.ndarray) -> np.ndarray:
     """Two int16 as an int32."""
     return (upper << 16) | (lower & 0xFFFF)

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from ...quantize.graph import Graph, Operator, Region
 from ...quantize.regions import REGIONS, maker, tensors_of
 from ..template import Code
-from . import energy, layer_norm
+from . import energy, layer_norm, two_lines
 from .constants import Constants
 from .curve import curve_calls, is_curve
 from .energy import energy_fields, is_energy
@@ -31,6 +31,7 @@ from .moves import move_calls
 from .neighbours import neighbour_windows
 from .products import depthwise_calls, product_calls, product_scratch, window_calls
 from .text import SUFFIXES
+from .two_lines import is_two_lines, two_lines_fields
 from .writer import Writer
 
 
@@ -80,6 +81,10 @@ def _all_by(form: str) -> Callable[[Graph, Region], dict[str, Kernel]]:
     return lambda graph, region: {op.name: Kernel(form) for op in graph.in_region(region.name)}
 
 
+def _all_by_maker(graph: Graph, region: Region) -> dict[str, Kernel]:
+    return {maker(graph, region.roles["y"]).name: Kernel(two_lines.FORM)}
+
+
 def _neighbours(w: Writer, region: Region, scratch: str) -> list[Code]:
     windows = neighbour_windows(w.graph, region)
     assert windows is not None
@@ -115,6 +120,7 @@ FUSIONS = {
     "neighbours": Fusion(
         lambda graph, region: neighbour_windows(graph, region) is not None, _neighbours, _neighbours_scratch
     ),
+    "two_lines": Fusion(is_two_lines, _kernel(two_lines_fields, products=_all_by_maker)),
     "padding": Fusion(
         lambda graph, region: True,
         _padding,

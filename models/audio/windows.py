@@ -47,6 +47,12 @@ def _hann_synthesis(analysis: int, synthesis: int) -> Pair:
     return _padded(np.ones(synthesis), analysis), _hann(synthesis)
 
 
+def _hann_twice(analysis: int, synthesis: int) -> Pair:
+    """Hann before the transform; behind it Hann again, divided by the sum of the squares of both that overlap (torch.stft, torch.istft)."""
+    window = _hann(synthesis)
+    return _padded(window, analysis), window / (window**2 + np.roll(window, synthesis // 2) ** 2)
+
+
 def _vorbis(analysis: int, synthesis: int) -> Pair:
     """The window of Vorbis I (specification, 4.3.1), twice."""
     window = np.sin(np.pi / 2 * np.sin(np.pi * (np.arange(synthesis) + 0.5) / synthesis) ** 2)
@@ -65,6 +71,7 @@ def _padded(window: np.ndarray, analysis: int) -> np.ndarray:
 WINDOWS: dict[str, Callable[[int, int], Pair]] = {
     "sqrt_hann": _sqrt_hann,
     "asymmetric": _asymmetric,
+    "hann": _hann_twice,
     "hann_analysis": _hann_analysis,
     "hann_synthesis": _hann_synthesis,
     "vorbis": _vorbis,

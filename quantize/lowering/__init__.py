@@ -1,7 +1,7 @@
 """From ONNX operators to operators that TFLite Micro has, family by family.
 
-`context.py` holds the run itself, `axes.py` which axis stands where, `folding.py` what goes into a product before it; every other file lowers one family: `linear.py`, `einsum.py`, `conv.py` with `batch_norm.py`, `broadcast.py` (two operands),
-`elementwise.py` (one), `shape.py`, `reduce.py` with the region `energy.py`, `recurrent.py` with the regions `gru.py` (one step) and
+`context.py` holds the run itself, `axes.py` which axis stands where, `folding.py` what goes into a product before it, `recognised.py` what is one operator written apart; every other file lowers one family: `linear.py`, `einsum.py`, `conv.py` with `batch_norm.py`, `broadcast.py` (two operands),
+`elementwise.py` and `prelu.py` (one), `shape.py`, `reduce.py` with the region `energy.py`, `recurrent.py` with the regions `gru.py` (one step) and
 `gru_sequence.py` (over the positions of a frame), and the region `layer_norm.py`. `bounded.py` looks over the result.
 """
 
@@ -22,6 +22,8 @@ from . import (
     layer_norm,
     linear,
     pool,
+    prelu,
+    recognised,
     recurrent,
     reduce,
     shape,
@@ -32,6 +34,7 @@ REGISTRY = {
     **einsum.LOWERINGS,
     **broadcast.LOWERINGS,
     **elementwise.LOWERINGS,
+    **prelu.LOWERINGS,
     **shape.LOWERINGS,
     **conv.LOWERINGS,
     **batch_norm.LOWERINGS,
@@ -73,7 +76,8 @@ def require_supported(source: StreamingOnnx) -> None:
 
 
 def _plain(source: StreamingOnnx) -> StreamingOnnx:
-    plain = batch_norm.spelled_out(context.Context(source, FloatGraph(source.name)))
+    whole = recognised.recognised(context.Context(source, FloatGraph(source.name)))
+    plain = batch_norm.spelled_out(context.Context(whole, FloatGraph(source.name)))
     return spelled_out(plain)
 
 

@@ -11,6 +11,7 @@ import onnx
 from .axes import MOST_AXES, Aligned, Shape, aligned, canonical, without_front
 from .context import Context, Lowering
 from .folding import fold_bias, fold_into_convolution, multiplicand
+from .prelu import lower_affine_prelu
 
 _KINDS = {"Add": "ADD", "Sub": "SUB", "Mul": "MUL", "Div": "MUL"}
 
@@ -35,7 +36,9 @@ def check_div(context: Context, node: onnx.NodeProto) -> str | None:
 
 
 def lower_binary(context: Context, node: onnx.NodeProto) -> None:
-    if (node.op_type == "Add" and fold_bias(context, node)) or fold_into_convolution(context, node):
+    if node.op_type == "Add" and (fold_bias(context, node) or lower_affine_prelu(context, node)):
+        return
+    if fold_into_convolution(context, node):
         return
     shapes = aligned(context.shape(node.input[0]), context.shape(node.input[1]))
     if _before_transpose(context, node, shapes):

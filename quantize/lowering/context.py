@@ -80,10 +80,13 @@ class Context:
         """The nodes that read an ONNX value."""
         return [node for node in self.source.nodes if value in node.input]
 
+    def read_outside(self, value: str) -> bool:
+        """Whether an ONNX value is an output or a state."""
+        return value in (*self.source.outputs, *(s.output for s in self.source.states))
+
     def used_once(self, value: str) -> bool:
         """Whether exactly one node, and nothing outside, reads an ONNX value."""
-        outside = (*self.source.outputs, *(s.output for s in self.source.states))
-        return value not in outside and sum(list(node.input).count(value) for node in self.source.nodes) == 1
+        return not self.read_outside(value) and sum(list(node.input).count(value) for node in self.source.nodes) == 1
 
     def reshaped(self, tensor: str, shape: tuple[int, ...], label: str) -> str:
         """The tensor itself where it has the shape already, else a RESHAPE of it; a RESHAPE of a RESHAPE is one."""

@@ -87,11 +87,20 @@ def check_conv(context: Context, node: onnx.NodeProto) -> str | None:
 def check_conv_transpose(context: Context, node: onnx.NodeProto) -> str | None:
     if reason := check_conv(context, node):
         return reason
-    if _four_axes(context.shape(node.input[0]))[2] != 1 or _four_axes(context.array(node.input[1]).shape)[2] != 1:
-        return "only one row is supported: upsample along the last axis, and keep past frames in a history"
+    if _pair(context.attribute(node, "strides"), 1)[0] != 1:
+        return "it upsamples along its rows; only the last axis is supported, and past frames are rows that stay as they are"
+    if (reach := _rows_beyond(context, node)) < 0:
+        return f"it cuts {-reach} rows of its input off; use Slice"
     if _pair(context.attribute(node, "dilations"), 1) != (1, 1):
         return "dilations are not supported"
     return "output_shape is not supported; write the pads out" if context.attribute(node, "output_shape") else None
+
+
+def _rows_beyond(context: Context, node: onnx.NodeProto) -> int:
+    """How far the kernel reaches beyond the rows of a ConvTranspose, at its nearer end; a row that is padded away reaches less."""
+    rows = _four_axes(context.array(node.input[1]).shape)[2]
+    before, after = (pads[0] for pads in _pads(context, node))
+    return rows - 1 - max(before, after - _pair(context.attribute(node, "output_padding"), 0)[0])
 
 
 def _kernel(context: Context, node: onnx.NodeProto) -> np.ndarray:
@@ -208,32 +217,87 @@ def lower_conv_transpose(context: Context, node: onnx.NodeProto) -> None:
     """Upsampling by s along W as one convolution with s * O outputs, one set a phase, which then take turns.
 
     Output s q + r sums over the taps j with j = r + before - s (f - q): each phase r is a convolution over x[q + delta],
-    delta = f - q.
+    delta = f - q. Along H, where nothing is upsampled, the kernel is turned around. Where each channel stands for itself, each
+    phase is a convolution of its own.
     """
     value = node.output[0]
     groups = int(context.attribute(node, "group", 1))
-    kernel = _dense(_kernel(context, node), groups)[:, :, 0]
-    outputs, taps = kernel.shape[1:]
+    kernel = _kernel(context, node)[:, :, ::-1]
+    depthwise = groups == len(kernel) > 1 and kernel.shape[1] == 1
+    kernel = kernel if depthwise else _dense(kernel, groups)
+    outputs = groups if depthwise else kernel.shape[1]
     bias = _bias(context, node, outputs)
     if folded := _batch_norm(context, value):
         factor, offset, value = folded
-        kernel, bias = kernel * factor[:, None], bias * factor + offset
+        kernel = kernel * factor.reshape((-1, 1, 1, 1) if depthwise else (1, -1, 1, 1))
+        bias = bias * factor + offset
     stride = _pair(context.attribute(node, "strides"), 1)[1]
-    before, after = (pads[1] for pads in _pads(context, node))
-    width = _four_axes(context.shape(node.input[0]))[3]
-    length = stride * (width - 1) + taps - before - after + _pair(context.attribute(node, "output_padding"), 0)[1]
-    phases, low, high = _phases(kernel, stride, before)
+    before, after = _pads(context, node)
+    height, width = _four_axes(context.shape(node.input[0]))[2:]
+    extra = _pair(context.attribute(node, "output_padding"), 0)
+    rows, taps = kernel.shape[2:]
+    length = stride * (width - 1) + taps - before[1] - after[1] + extra[1]
+    along = (rows - 1 - before[0], rows - 1 - after[0] + extra[0])
     steps = -(-length // stride)
-    front, back = max(-low, 0), max(steps - 1 + high - (width - 1), 0)
-    convolution = _Convolution(phases, np.tile(bias, stride), (1, 1), (1, 1), (0, front), (0, back), 1)
-    made, (_, columns, _) = _add(context, node, value, convolution)
-    rows = context.reshaped(made, (columns * stride, outputs), f"{value}/rows")
-    first = max(low, 0) * stride
-    if (first, length) != (0, columns * stride):
-        rows = _rows(context, rows, first, length, value)
-    _bind_channels_first(
-        context, value, context.reshaped(rows, canonical((length, outputs)), value), (1, length, outputs)
-    )
+    phases = _phases(kernel, stride, before[1])
+    if not depthwise:
+        phases = [_joined(phases)]
+    parts = []
+    for index, (low, high, taken) in enumerate(phases):
+        zeros = (max(-low, 0), max(steps - 1 + high - (width - 1), 0))
+        count = len(taken) // outputs
+        form = _Convolution(
+            taken,
+            np.tile(bias, count),
+            (1, 1),
+            (1, 1),
+            (along[0], zeros[0]),
+            (along[1], zeros[1]),
+            groups if depthwise else 1,
+        )
+        label = value if len(phases) == 1 else f"{value}/phase{index}"
+        parts.append(_phase(context, node, label, form, max(low, 0), steps))
+    out_h = height + along[0] + along[1] - rows + 1
+    _take_turns(context, value, parts, (out_h, length, outputs), stride)
+
+
+def _joined(phases: list[tuple[int, int, np.ndarray]]) -> tuple[int, int, np.ndarray]:
+    """Phases as one kernel (phases * O, C, H, taps) over the positions that any of them needs."""
+    low, high = min(phase[0] for phase in phases), max(phase[1] for phase in phases)
+    widths = [((0, 0), (0, 0), (0, 0), (first - low, high - last)) for first, last, _ in phases]
+    kernels = [np.pad(p[2], width).swapaxes(0, 1) for p, width in zip(phases, widths, strict=True)]
+    return low, high, np.concatenate(kernels)
+
+
+def _phase(
+    context: Context, node: onnx.NodeProto, label: str, form: _Convolution, first: int, steps: int
+) -> tuple[str, tuple[int, int, int]]:
+    """One convolution over the input, and of its positions `steps` from `first` on -> (H, steps, O)."""
+    made, (rows, columns, outputs) = _add(context, node, label, form)
+    if (first, steps) == (0, columns):
+        return made, (rows, columns, outputs)
+    return _columns(context, made, (rows, columns, outputs), first, steps, label), (rows, steps, outputs)
+
+
+def _take_turns(
+    context: Context,
+    value: str,
+    parts: list[tuple[str, tuple[int, int, int]]],
+    shape: tuple[int, int, int],
+    stride: int,
+) -> None:
+    """Bind the result of shape (H, W, O): phases, each (H, W / stride, O) or all in one, side by side."""
+    out_h, length, outputs = shape
+    tensor, (_, steps, _) = parts[0]
+    if len(parts) > 1:
+        whole = (out_h, steps, stride * outputs)
+        options = {"axis": 2, "fused_activation_function": "NONE"}
+        images = tuple(context.reshaped(part, size, f"{part}/image") for part, size in parts)
+        tensor = context.graph.add("CONCATENATION", images, f"{value}/phases", whole, options=options)
+    rows = context.reshaped(tensor, canonical((out_h, steps * stride, outputs)), f"{value}/rows")
+    if length != steps * stride:
+        rows = _columns(context, rows, (out_h, steps * stride, outputs), 0, length, value)
+    _bind_channels_first(context, value, context.reshaped(rows, canonical(shape), value), shape)
 
 
 def _dense(kernel: np.ndarray, groups: int) -> np.ndarray:
@@ -247,29 +311,31 @@ def _dense(kernel: np.ndarray, groups: int) -> np.ndarray:
     return dense
 
 
-def _phases(kernel: np.ndarray, stride: int, before: int) -> tuple[np.ndarray, int, int]:
-    """kernel (C, O, K) -> kernels (stride * O, C, 1, taps) over delta = low .. high, and low and high."""
-    channels, outputs, taps = kernel.shape
-    reach = [(-((taps - 1 - r - before) // stride), (r + before) // stride) for r in range(stride)]
-    low, high = min(a for a, _ in reach), max(b for _, b in reach)
-    phases = np.zeros((stride, outputs, channels, 1, high - low + 1))
+def _phases(kernel: np.ndarray, stride: int, before: int) -> list[tuple[int, int, np.ndarray]]:
+    """kernel (C, O, H, K) -> for each phase low, high and the kernel (C, O, H, taps) over delta = low .. high."""
+    taps = kernel.shape[3]
+    found = []
     for r in range(stride):
-        for delta in range(low, high + 1):
-            j = r + before - stride * delta
-            if 0 <= j < taps:
-                phases[r, :, :, 0, delta - low] = kernel[:, :, j].T
-    return phases.reshape(stride * outputs, channels, 1, -1), low, high
+        low, high = -((taps - 1 - r - before) // stride), (r + before) // stride
+        # A phase that no tap reaches is the bias alone.
+        low, high = (low, high) if low <= high else (0, 0)
+        reached = [r + before - stride * delta for delta in range(low, high + 1)]
+        columns = [kernel[..., j] if 0 <= j < taps else np.zeros(kernel.shape[:3]) for j in reached]
+        found.append((low, high, np.stack(columns, axis=-1)))
+    return found
 
 
-def _rows(context: Context, tensor: str, first: int, count: int, value: str) -> str:
-    """Rows first .. first + count of a tensor (R, C)."""
-    columns = context.graph.tensors[tensor].shape[1]
-    arrays = {"begin": [first, 0], "end": [first + count, columns], "strides": [1, 1]}
+def _columns(context: Context, tensor: str, shape: tuple[int, int, int], first: int, count: int, value: str) -> str:
+    """Columns first .. first + count of a tensor (H, W, O)."""
+    rows, _, outputs = shape
+    image = context.reshaped(tensor, shape, f"{value}/image")
+    arrays = {"begin": [0, first, 0], "end": [rows, first + count, outputs], "strides": [1, 1, 1]}
     constants = [
         context.graph.add_constant(f"{value}/{name}", np.asarray(array, np.int32)) for name, array in arrays.items()
     ]
     options = dict.fromkeys(("begin_mask", "end_mask", "ellipsis_mask", "new_axis_mask", "shrink_axis_mask"), 0)
-    return context.graph.add("STRIDED_SLICE", (tensor, *constants), f"{value}/part", (count, columns), options=options)
+    made = (rows, count, outputs)
+    return context.graph.add("STRIDED_SLICE", (image, *constants), f"{value}/part", made, options=options)
 
 
 LOWERINGS = {

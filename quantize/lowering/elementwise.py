@@ -14,6 +14,7 @@ from ..regions import CURVES
 from .broadcast import lower_whole_power, whole_power
 from .context import Context, Lowering
 from .folding import fold_relu
+from .unary import unary
 
 SIGMOID = Hint(fixed={"int8": (2.0**-8, -128), "int16": (2.0**-15, 0)})
 TANH = Hint(fixed={"int8": (2.0**-7, 0), "int16": (2.0**-15, 0)})
@@ -23,22 +24,6 @@ def _limit_int8(context: Context, node: onnx.NodeProto, limit: float) -> None:
     """The input of a sigmoid or tanh may saturate in int8 where the function is flat, if it feeds nothing else."""
     if context.used_once(node.input[0]):
         context.graph.limit_int8(context.tensor(node.input[0]), limit)
-
-
-def _unary(context: Context, node: onnx.NodeProto, kind: str, hint: Hint | None = None, **options: object) -> None:
-    """An operator on every value; a TRANSPOSE in front moves behind it, where it may meet its inverse."""
-    graph, out = context.graph, node.output[0]
-    x = context.tensor(node.input[0])
-    made = graph.producer(x)
-    if made is None or made.kind != "TRANSPOSE" or made.region or not context.used_once(node.input[0]):
-        context.bind(out, graph.add(kind, (x,), out, graph.tensors[x].shape, options=options, hint=hint))
-        return
-    before, perm = made.inputs
-    order = graph.tensors[perm].data
-    assert order is not None
-    shape = graph.tensors[before].shape
-    inner = graph.add(kind, (before,), f"{out}/turned", shape, options=options, hint=hint)
-    context.bind(out, context.transposed(inner, shape, order.tolist(), out))
 
 
 def curve(context: Context, node: onnx.NodeProto, function: str, settings: dict[str, object], value: str) -> None:
@@ -70,7 +55,7 @@ def lower_step(context: Context, node: onnx.NodeProto) -> None:
 
 
 def lower_abs(context: Context, node: onnx.NodeProto) -> None:
-    _unary(context, node, "ABS")
+    unary(context, node, "ABS")
 
 
 def check_power(context: Context, node: onnx.NodeProto) -> str | None:
@@ -99,32 +84,21 @@ def lower_neg(context: Context, node: onnx.NodeProto) -> None:
 
 def lower_sigmoid(context: Context, node: onnx.NodeProto) -> None:
     _limit_int8(context, node, 8.0)
-    _unary(context, node, "LOGISTIC", SIGMOID)
+    unary(context, node, "LOGISTIC", SIGMOID)
 
 
 def lower_tanh(context: Context, node: onnx.NodeProto) -> None:
     _limit_int8(context, node, 4.0)
-    _unary(context, node, "TANH", TANH)
+    unary(context, node, "TANH", TANH)
 
 
 def lower_relu(context: Context, node: onnx.NodeProto) -> None:
     if not fold_relu(context, node):
-        _unary(context, node, "RELU")
+        unary(context, node, "RELU")
 
 
 def lower_leaky_relu(context: Context, node: onnx.NodeProto) -> None:
-    _unary(context, node, "LEAKY_RELU", alpha=float(context.attribute(node, "alpha", 0.01)))
-
-
-def check_prelu(context: Context, node: onnx.NodeProto) -> str | None:
-    slope = context.constant(node.input[1])
-    if slope is None:
-        return "the slope must be a constant"
-    return None if np.ptp(slope) == 0 else "only one slope for all channels is supported"
-
-
-def lower_prelu(context: Context, node: onnx.NodeProto) -> None:
-    _unary(context, node, "LEAKY_RELU", alpha=float(np.ravel(context.array(node.input[1]))[0]))
+    unary(context, node, "LEAKY_RELU", alpha=float(context.attribute(node, "alpha", 0.01)))
 
 
 LOWERINGS = {
@@ -137,5 +111,4 @@ LOWERINGS = {
     "Tanh": Lowering(lower_tanh, any_axes=True),
     "Relu": Lowering(lower_relu, any_axes=True),
     "LeakyRelu": Lowering(lower_leaky_relu, any_axes=True),
-    "PRelu": Lowering(lower_prelu, check_prelu, any_axes=True),
 }

@@ -153,13 +153,12 @@ def lower_pad(context: Context, node: onnx.NodeProto) -> None:
     # An axis of one that grows is no unit axis any more: it stands in the shape before the padding.
     axes = [axis for axis, n in enumerate(shape) if n != 1 or before[axis] or after[axis]]
     fill = max(0, 2 - len(axes))
-    x = context.reshaped(
-        context.tensor(node.input[0]), (1,) * fill + tuple(shape[axis] for axis in axes), f"{node.output[0]}/x"
-    )
+    given, factor = context.linear_operand(node.input[0])
+    x = context.reshaped(given, (1,) * fill + tuple(shape[axis] for axis in axes), f"{node.output[0]}/x")
     pairs = [(0, 0)] * fill + [(before[axis], after[axis]) for axis in axes]
     made = tuple(n + sum(pair) for n, pair in zip(context.graph.tensors[x].shape, pairs, strict=True))
     constant = context.graph.add_constant(f"{node.output[0]}/amounts", np.asarray(pairs, np.int32))
-    context.bind(node.output[0], context.graph.add("PAD", (x, constant), node.output[0], made))
+    context.bind(node.output[0], context.graph.add("PAD", (x, constant), node.output[0], made), factor)
 
 
 def check_gather(context: Context, node: onnx.NodeProto) -> str | None:

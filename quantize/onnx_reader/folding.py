@@ -15,6 +15,9 @@ from .wiring import reached_from, read_by
 
 _RANDOM = ("RandomNormal", "RandomNormalLike", "RandomUniform", "RandomUniformLike", "Bernoulli", "Multinomial")
 
+# What onnxscript takes for 0 or 1; it is 1e-8 for 0.
+_TAKEN_FOR_WHOLE = 1e-4
+
 
 def fold(model: onnx.ModelProto) -> onnx.ModelProto:
     """The model with its functions inlined and its constants folded; raises whatever onnx or onnxscript stumble on.
@@ -28,6 +31,57 @@ def fold(model: onnx.ModelProto) -> onnx.ModelProto:
 
 
 def _optimised(model: onnx.ModelProto) -> onnx.ModelProto:
+    aside = _nearly_nothing(model.graph)
+    if not aside:
+        return _by_onnxscript(model)
+    hidden = onnx.ModelProto()
+    hidden.CopyFrom(model)
+    graph = hidden.graph
+    for values in (graph.initializer, graph.node):
+        kept = [item for item in values if _constant_name(item) not in aside]
+        copies = [type(item).FromString(item.SerializeToString()) for item in kept]
+        del values[:]
+        values.extend(copies)
+    graph.input.extend(onnx.helper.make_tensor_value_info(name, tensor.data_type, []) for name, tensor in aside.items())
+    folded = _by_onnxscript(hidden)
+    given = [value for value in folded.graph.input if value.name not in aside]
+    inputs = [onnx.ValueInfoProto.FromString(value.SerializeToString()) for value in given]
+    del folded.graph.input[:]
+    folded.graph.input.extend(inputs)
+    read = {name for node in folded.graph.node for name in read_by(node)}
+    for name, tensor in aside.items():
+        if name in read:
+            folded.graph.initializer.add().CopyFrom(tensor)
+            folded.graph.initializer[-1].name = name
+    return folded
+
+
+def _nearly_nothing(graph: onnx.GraphProto) -> dict[str, onnx.TensorProto]:
+    """Single numbers so near to 0 or 1 that onnxscript takes what adds them, or multiplies by them, for nothing: an epsilon of 1e-8."""
+    found = {}
+    tensors = [(tensor.name, tensor) for tensor in graph.initializer]
+    tensors += [
+        (node.output[0], node.attribute[0].t)
+        for node in graph.node
+        if node.op_type == "Constant" and len(node.attribute) == 1 and node.attribute[0].name == "value"
+    ]
+    known = {value.name for value in graph.input} | {value.name for value in graph.output}
+    for name, tensor in tensors:
+        if tensor.dims or tensor.data_type != onnx.TensorProto.FLOAT or name in known:
+            continue
+        number = float(numpy_helper.to_array(tensor))
+        if any(number != whole and abs(number - whole) <= _TAKEN_FOR_WHOLE for whole in (0.0, 1.0)):
+            found[name] = tensor
+    return found
+
+
+def _constant_name(item: onnx.NodeProto | onnx.TensorProto) -> str:
+    if isinstance(item, onnx.TensorProto):
+        return str(item.name)
+    return str(item.output[0]) if item.op_type == "Constant" else ""
+
+
+def _by_onnxscript(model: onnx.ModelProto) -> onnx.ModelProto:
     # The size limits of onnxscript are for files that are to stay small; here a matrix may well be turned around.
     inner = ir.serde.deserialize_model(model)
     optimize_ir(inner, input_size_limit=MOST_VALUES, output_size_limit=MOST_VALUES, should_fold=_worth_folding)

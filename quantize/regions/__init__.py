@@ -1,7 +1,7 @@
 """Operators that belong together, declared in one form whatever they are: a kind, a name, tensors by their roles.
 
 `declared` is the one pass that says which they are, by one table. Lowering knows that what it composes is one thing, and writes it down
-(`Graph.regions`; a .tflite says so too). All others follow from the operators and their wiring alone (`history.py`, `neighbours.py`,
+(`Graph.regions`; a .tflite says so too). All others follow from the operators and their wiring alone (`history.py`, `neighbours.py`, `two_lines.py`,
 `padding.py`, `moves.py`): written down they could be wrong, in a damaged file or once an output more is looked at, so the
 pass finds them in the graph that is to be run. An engine may run any region operator by operator, the bits are the same. The
 exporter fuses what is declared, and finds nothing by itself (`export/c/fusion.py`).
@@ -19,6 +19,7 @@ from .history import find_histories
 from .moves import find_moves
 from .neighbours import find_neighbours
 from .padding import find_paddings
+from .two_lines import find_two_lines
 
 # The ONNX operators of one value that tables stand for; a step is what comparisons are made of.
 CURVES = tuple(name for name in FUNCTIONS if name != "Step")
@@ -61,6 +62,7 @@ REGIONS: Mapping[str, RegionKind] = {
         find=lambda graph, taken: find_histories(graph),
     ),
     "neighbours": RegionKind(("x",), ("y",), find=lambda graph, taken: find_neighbours(graph)),
+    "two_lines": RegionKind(("x",), ("y",), (("y", "x"),), find=lambda graph, taken: find_two_lines(graph)),
     "padding": RegionKind(("x",), ("y",), find=lambda graph, taken: find_paddings(graph)),
     # The last, of what is left.
     "moves": RegionKind(("x",), ("y",), find=find_moves),

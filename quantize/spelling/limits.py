@@ -1,4 +1,4 @@
-"""What rectifiers make: Clip, Max, Min, HardSigmoid, HardSwish, a PRelu with a slope a channel.
+"""What rectifiers make: Clip, Max, Min, HardSigmoid, HardSwish.
 
 max(a, b) = b + relu(a - b)          min(a, b) = a - relu(a - b)
 """
@@ -59,17 +59,6 @@ def _slopes(w: Writing, node: onnx.NodeProto) -> np.ndarray | None:
     return w.given(node, 1)
 
 
-def _has_many_slopes(w: Writing, node: onnx.NodeProto) -> bool:
-    slopes = _slopes(w, node)
-    return slopes is not None and bool(np.ptp(slopes) != 0)
-
-
-def _write_prelu(w: Writing, node: onnx.NodeProto) -> None:
-    """relu(x) - slope * relu(-x): one of both is zero."""
-    below = w.unary("Relu", w.unary("Neg", node.input[0]))
-    w.binary("Sub", w.unary("Relu", node.input[0]), w.binary("Mul", below, node.input[1]), node.output[0])
-
-
 def _write_thresholded_relu(w: Writing, node: onnx.NodeProto) -> None:
     """x above alpha, else 0: a step times x."""
     alpha = w.number("alpha", w.attribute(node, "alpha", 1.0))
@@ -82,6 +71,5 @@ SPELLINGS = {
     "Min": Spelling(_write_two),
     "HardSigmoid": Spelling(_write_hard_sigmoid),
     "HardSwish": Spelling(_write_hard_swish),
-    "PRelu": Spelling(_write_prelu, _has_many_slopes),
     "ThresholdedRelu": Spelling(_write_thresholded_relu),
 }

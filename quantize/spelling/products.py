@@ -169,8 +169,16 @@ def _write_gemm(w: Writing, node: onnx.NodeProto) -> None:
 
 
 def _transposed_conv_when(w: Writing, node: onnx.NodeProto) -> bool:
+    """One row that becomes several, or rows that are spread, or cut off: other rows are lowered as they stand."""
     shape, kernel = w.shape(node.input[0]), w.given(node, 1)
-    return kernel is not None and kernel.ndim == 4 and (shape[2] != 1 or kernel.shape[2] != 1)
+    if kernel is None or kernel.ndim != 4:
+        return False
+    rows = kernel.shape[2]
+    if shape[2] == 1:
+        return bool(rows != 1)
+    pads, below = w.attribute(node, "pads") or [0] * 4, _two(w, node, "output_padding", 0)
+    cut = max(pads[0], pads[2] - below[0]) > rows - 1
+    return bool(_two(w, node, "strides", 1)[0] != 1 or _two(w, node, "dilations", 1) != [1, 1] or cut)
 
 
 def _write_transposed_conv(w: Writing, node: onnx.NodeProto) -> None:

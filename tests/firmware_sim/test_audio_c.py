@@ -23,7 +23,7 @@ from stapes.quantize.graph import Tensor
 from tests.deep_filter_features import features_path, small_path
 from tests.firmware_sim.audio_c import BUILDS, CAudioPath, c_mask_values, c_quantise_features
 from tests.firmware_sim.audio_signals import extremes
-from tests.helpers import sound_path_of
+from tests.helpers import sound_path_of, spectral_path
 
 SECONDS = 1.2
 FRONTENDS = {
@@ -55,6 +55,8 @@ FRONTENDS = {
     "8 kHz, 80 points, Hann before": sound_path_of(
         sample_rate=8000, analysis=80, synthesis=80, hop=40, window="hann_analysis", features="log"
     ),
+    "log magnitude, Hann twice": spectral_path(512, "hann"),
+    "log magnitude to the base 2, a high floor": spectral_path(64, "sqrt_hann", base=2.0, floor=1e-3),
     "Hann behind, complex": sound_path_of(window="hann_synthesis", features="complex"),
     "2048 points": sound_path_of(
         sample_rate=48000, analysis=2048, synthesis=960, hop=480, features="log", mask_on="noisy"

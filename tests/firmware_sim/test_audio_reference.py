@@ -13,7 +13,7 @@ from stapes.quantize.audio.transform import LONGEST_ANALYSIS
 from stapes.quantize.graph import Tensor
 
 from tests.firmware_sim.audio_signals import NOISY, extremes, shipped, to_q15
-from tests.helpers import sound_path_of, speech_like
+from tests.helpers import sound_path_of, spectral_path, speech_like
 
 FRONTENDS = {
     "magnitude": sound_path_of(gain_input=True),
@@ -184,3 +184,26 @@ def test_a_tensor_scale_that_cannot_work_is_refused(scale):
 def test_a_block_of_the_wrong_size_is_refused():
     with pytest.raises(StapesError, match="analyse takes"):
         AudioPath(sound_path_of(), 2).analyse(np.zeros((2, 65), np.int16))
+
+
+@pytest.mark.parametrize("level", LEVELS)
+def test_log_magnitudes_follow_the_float_reference(level):
+    """In decades: within the last bits of the transform where a bin is loud, and never under the floor where it is silent."""
+    path = spectral_path(512, "hann")
+    signals = np.concatenate([material(LEVELS[level])[:2], np.zeros((1, 80_000), np.int16)])[:, :20_480]
+    _, frames = run(path, signals)
+    reference = FloatPipeline(path).trace(signals / 2**15)["features"][:, : frames["features_q20"].shape[1]]
+    error = np.abs(frames["features_q20"] / 2**20 - reference)
+    loud = reference > reference.max(axis=(1, 2), keepdims=True) - 4
+    assert error[loud].max() < 1e-3
+    assert np.median(error) < 1e-4
+    assert np.all(frames["features_q20"][-1] == -12 * 2**20)
+
+
+@pytest.mark.parametrize("analysis", [64, 512])
+def test_hann_twice_gives_the_sound_back(analysis):
+    path = spectral_path(analysis, "hann")
+    signals = material(0.0)[:2, :10_240]
+    output, _ = run(path, signals)
+    late = path.delay
+    assert np.abs(output[:, late:].astype(int) - signals[:, : output.shape[1] - late]).max() <= 2

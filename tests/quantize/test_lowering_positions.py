@@ -86,6 +86,8 @@ UPSAMPLING = {
     "kernel shorter than stride": ({"strides": [1, 3]}, 9, (4, 3, 1, 2), 26),
     "stride 1": ({"pads": [0, 1, 0, 1]}, 9, (4, 3, 1, 3), 9),
     "much cut away": ({"strides": [1, 2], "pads": [0, 3, 0, 4]}, 9, (4, 3, 1, 3), 12),
+    "over rows": ({"strides": [1, 2], "pads": [2, 1, 2, 1]}, 9, (4, 3, 3, 3), 17),
+    "reaching beyond rows": ({"strides": [1, 2], "pads": [1, 1, 2, 1]}, 9, (4, 3, 3, 3), 17),
 }
 
 
@@ -93,11 +95,32 @@ UPSAMPLING = {
 def test_transposed_convolution_is_one_convolution_whose_outputs_take_turns(case):
     attributes, width, kernel, out_width = UPSAMPLING[case]
     outputs = kernel[1] * attributes.get("group", 1)
+    rows = kernel[2]
+    out_rows = 2 * rows - 1 - sum(attributes.get("pads", [0, 0])[::2])
     expected, got, lowered = run_convolution(
-        "ConvTranspose", attributes, (1, kernel[0], 1, width), kernel, (1, outputs, 1, out_width), outputs
+        "ConvTranspose", attributes, (1, kernel[0], rows, width), kernel, (1, outputs, out_rows, out_width), outputs
     )
     np.testing.assert_allclose(got["y"], expected["y"], rtol=1e-4, atol=1e-5)
     assert sum(kind in ("CONV_2D", "FULLY_CONNECTED") for kind in kinds(lowered)) == 1
+
+
+EACH_CHANNEL = {
+    "stride 1": ({"pads": [0, 2, 0, 2]}, (5, 1, 1, 5), 9),
+    "stride 2": ({"strides": [1, 2], "pads": [0, 1, 0, 1]}, (5, 1, 1, 3), 17),
+    "stride 2 over rows": ({"strides": [1, 2], "pads": [1, 1, 1, 1]}, (5, 1, 2, 3), 17),
+    "kernel shorter than stride": ({"strides": [1, 3]}, (5, 1, 1, 2), 26),
+}
+
+
+@pytest.mark.parametrize("case", EACH_CHANNEL)
+def test_transposed_convolution_of_each_channel_alone_multiplies_no_zeros(case):
+    attributes, kernel, out_width = EACH_CHANNEL[case]
+    expected, got, lowered = run_convolution(
+        "ConvTranspose", {**attributes, "group": 5}, (1, 5, kernel[2], 9), kernel, (1, 5, 1, out_width), 5
+    )
+    np.testing.assert_allclose(got["y"], expected["y"], rtol=1e-4, atol=1e-5)
+    assert kinds(lowered).count("DEPTHWISE_CONV_2D") == attributes.get("strides", [1, 1])[1]
+    assert "CONV_2D" not in kinds(lowered)
 
 
 def test_transposes_around_a_convolution_vanish():
@@ -227,13 +250,17 @@ def test_bidirectional_gru_over_positions_keeps_its_numbers(length):
 @pytest.mark.parametrize(
     ("model", "reason"),
     [
-        (sequence_model(4, initial=0.5), "its first states must be constant zeros"),
+        (sequence_model(4, initial=0.5), "first states must be constant zeros"),
         (
             make([node("BatchNormalization", ["x", *"abcd"], ["y"])], {"x": (1, 3)}, {"y": (1, 3)}, {k: -np.ones(3) for k in "abcd"}),
             "its variance is negative",
         ),
+        (
+            make([node("PRelu", ["x", "s"], ["y"])], {"x": (2, 3), "s": (3,)}, {"y": (2, 3)}),
+            "the slope must be a constant",
+        ),
     ],
-    ids=["initial state", "batch norm"],
+    ids=["initial state", "batch norm", "slopes"],
 )  # fmt: skip
 def test_what_cannot_be_lowered_is_refused_with_the_reason(model, reason):
     with pytest.raises(StapesError, match=reason):
@@ -244,6 +271,10 @@ CASES = {
     "Pad": ([node("Pad", ["x", "p"], ["y"])], (3, 4), (5, 4), {"p": ints(1, 0, 1, 0)}),
     "Pad of a unit axis": ([node("Pad", ["x", "p"], ["y"])], (1, 1, 4), (1, 3, 4), {"p": ints(0, 1, 0, 0, 1, 0)}),
     "PRelu": ([node("PRelu", ["x", "s"], ["y"])], (3, 4), (3, 4), {"s": np.array([1.5])}),
+    "PRelu of channels": ([node("PRelu", ["x", "s"], ["y"])], (3, 4), (3, 4), {"s": np.array([[1.5], [-0.2], [0.0]])}),
+    "PRelu written apart": ([node("GreaterOrEqual", ["x", "z"], ["g"]), node("Mul", ["x", "s"], ["b"]), node("Where", ["g", "x", "b"], ["y"])], (3, 4), (3, 4), {"s": np.array([0.1, 0.2, -0.3, 0.0]), "z": np.array(0.0)}),
+    "affine PRelu": ([node("Add", ["x", "o"], ["l"]), node("PRelu", ["x", "s"], ["r"]), node("Add", ["r", "l"], ["y"])], (3, 4), (3, 4), {"s": np.array([0.1, 0.2, -0.3, 0.0]), "o": RNG.normal(size=(3, 4))}),
+    "mean squares over both axes": ([node("Mul", ["x", "x"], ["q"]), node("ReduceMean", ["q", "first"], ["m"]), node("ReduceMean", ["q", "last"], ["n"]), node("Add", ["m", "n"], ["y"])], (3, 4), (3, 4), {"first": ints(0), "last": ints(1)}),
     "Slice backwards": ([node("Slice", ["x", "b", "e", "a", "t"], ["y"])], (5, 4), (5, 4), {"b": ints(-1), "e": ints(-(2**40)), "a": ints(0), "t": ints(-1)}),
     "neighbours": ([
         node("Pad", ["x", "p"], ["q"]),
@@ -264,3 +295,24 @@ def test_operator_keeps_its_numbers(case):
     nodes, given, made, constants = CASES[case]
     expected, got, _ = both(make(nodes, {"x": given}, {"y": made}, constants))
     np.testing.assert_allclose(got["y"], expected["y"], rtol=1e-5, atol=1e-6)
+
+
+def test_a_layer_norm_written_apart_is_one_and_keeps_its_small_epsilon():
+    """An epsilon of 1e-8 is not nothing: without it a frame of zeros is divided by zero."""
+    nodes = [
+        node("ReduceMean", ["x", "both"], ["m"]),
+        node("Sub", ["x", "m"], ["c"]),
+        node("Pow", ["c", "two"], ["q"]),
+        node("ReduceMean", ["q", "both"], ["v"]),
+        node("Add", ["v", "e"], ["a"]),
+        node("Sqrt", ["a"], ["r"]),
+        node("Div", ["c", "r"], ["n"]),
+        node("Mul", ["n", "g"], ["s"]),
+        node("Add", ["s", "o"], ["y"]),
+    ]
+    constants = {"both": ints(0, 1), "two": np.array(2.0), "e": np.array(1e-8), "g": normal(3, 4), "o": normal(4)}
+    expected, got, lowered = both(make(nodes, {"x": (3, 4)}, {"y": (3, 4)}, constants))
+    np.testing.assert_allclose(got["y"], expected["y"], atol=2e-4)
+    assert [region.kind for region in lowered.regions] == ["layer_norm"]
+    source = check_model(make(nodes, {"x": (3, 4)}, {"y": (3, 4)}, constants), "m")
+    assert source.constants["e"] == np.float32(1e-8)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import warnings
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import onnx
@@ -33,6 +33,7 @@ from ...quantize.onnx_reader import (
     parse_onnx,
     with_states,
 )
+from ...quantize.spectra import prepare
 from ...quantize.streaming import make_streaming
 
 Network = str | os.PathLike[str] | nn.Module | onnx.ModelProto
@@ -107,9 +108,19 @@ def read_network(network: Network, model: str, states: list[str]) -> Read:
         loaded, sound_path, _ = checkpoints.load(path, model)
         return _of_network(loaded, sound_path, path.read_bytes(), label)
     if model == "gru-mask" or states or not is_gtcrn(file.model):
-        file = with_states(file, states) if states else file
-        return Read(file.model, file.content, check_model(file.model, label), file.whole)
+        return _of_onnx(with_states(file, states) if states else file, label)
     return _of_network(*checkpoints.gtcrn_from_onnx(file.model, label), file.whole, label)
+
+
+def _of_onnx(file: OnnxFile, label: str) -> Read:
+    """A streaming model as it is, or without the spectrum that it takes and the caches that it slices."""
+    source = check_model(file.model, label)
+    prepared = prepare(file.model, label)
+    if prepared is None:
+        return Read(file.model, file.content, source, file.whole)
+    content = prepared.model.SerializeToString(deterministic=True)
+    source = check_model(prepared.model, label)
+    return Read(prepared.model, content, replace(source, notes=(*source.notes, *prepared.notes)), file.whole)
 
 
 def _deepfilternet(path: Path, model: str, states: list[str]) -> Read:

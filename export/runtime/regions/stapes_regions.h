@@ -26,6 +26,15 @@ typedef struct {
 /* y[channels] = requantise_64(sum over rows of x[rows][channels]^2). */
 void stapes_energy_s16(const stapes_energy_s16_params *p, const int16_t *x, int16_t *y);
 
+/* A line to each side of zero: words[size][3] are bias, both weights as halfwords, multiplier. */
+typedef struct {
+    int32_t size;
+    const int32_t *words;
+} stapes_two_lines_s16_params;
+
+/* y = high_product(bias + lower weight * x + upper weight * max(x, 0), multiplier), saturated; y may be x. */
+void stapes_two_lines_s16(const stapes_two_lines_s16_params *p, const int16_t *x, int16_t *y);
+
 /* FULLY_CONNECTED of int16 with one output and a 64-bit bias, whose weights are all equal, or not. */
 typedef struct {
     int32_t weight;
