@@ -26,7 +26,8 @@ def arduino_files(contents: Contents) -> dict[str, str | bytes]:
             f"examples/DoubleBuffer/simulated_dma.{end}": contents.render(f"common/simulated_dma.{end}.j2")
             for end in ("h", "c")
         }
-        for sketch in ("DoubleBuffer", "TeensyAudio"):
+        files["examples/StereoI2S/board_i2s.h"] = contents.render("arduino/board_i2s.h.j2")
+        for sketch in ("DoubleBuffer", "TeensyAudio", "Tympan", "StereoI2S"):
             files[f"examples/{sketch}/{sketch}.ino"] = contents.render(f"arduino/{sketch}.ino.j2")
     else:
         files["examples/GoldenFrames/GoldenFrames.ino"] = contents.render("arduino/GoldenFrames.ino.j2")

@@ -15,7 +15,13 @@ from tests.export.packages import NAME, WARNINGS, call, compile_all, emulate, pa
 from tests.machine import M7, require
 
 SHIM = Path(__file__).parent / "arduino"
-SKETCHES = {"SelfTest": 1, "DoubleBuffer": 40_000, "TeensyAudio": 1, "GoldenFrames": 150}
+SKETCHES = {"SelfTest": 1, "DoubleBuffer": 40_000, "TeensyAudio": 1, "GoldenFrames": 150, "Tympan": 1, "StereoI2S": 1}
+# What tells main.cpp whose library the sketch is written for.
+LIBRARIES = {
+    "TeensyAudio": ["-DTEENSY", "-DAUDIO_SAMPLE_RATE_EXACT=16000.0f"],
+    "Tympan": ["-DTYMPAN"],
+    "StereoI2S": ["-DSTEREO_I2S"],
+}
 CXX_FLAGS = ["-fno-exceptions", "-fno-rtti", "-fno-use-cxa-atexit", "-fno-threadsafe-statics"]
 FIELDS = [
     "name",
@@ -169,8 +175,7 @@ def test_keywords_are_separated_by_one_tab_and_name_what_the_headers_declare():
 
 
 def sketch_flags(sketch):
-    teensy = ["-DTEENSY", "-DAUDIO_SAMPLE_RATE_EXACT=16000.0f"] if sketch == "TeensyAudio" else []
-    return [f"-DSKETCH=<{sketch}.ino>", f"-DLOOPS={SKETCHES[sketch]}", *teensy]
+    return [f"-DSKETCH=<{sketch}.ino>", f"-DLOOPS={SKETCHES[sketch]}", *LIBRARIES.get(sketch, [])]
 
 
 @pytest.fixture(scope="module", params=["host", "cortex-m7"])
@@ -193,11 +198,11 @@ def run_sketch(request, tmp_path_factory):
     library = compile_all([*c, "-std=gnu11", "-O2", include, *WARNINGS], own, work)
     library += compile_all([*c, "-std=gnu11", "-O2", include, "-Wall", "-Wextra", "-Werror"], [transform], work)
 
-    def run(sketch):
+    def run(sketch, *more):
         example = folder / "examples" / sketch
         includes = [include, f"-I{example}", f"-I{SHIM}"]
         objects = compile_all([*c, "-std=gnu11", "-O2", *includes, *WARNINGS], sorted(example.glob("*.c")), work)
-        options = [*includes, *sketch_flags(sketch), "-Wall", "-Wextra", "-Werror"]
+        options = [*includes, *sketch_flags(sketch), *more, "-Wall", "-Wextra", "-Werror"]
         objects += compile_all([*cxx, "-std=gnu++17", "-O2", *options], [SHIM / "main.cpp"], work, "c++")
         program = work / sketch
         call([*link, *objects, *library, *board, "-o", program])
@@ -216,6 +221,22 @@ def test_golden_audio_comes_out_of_the_double_buffer(run_sketch):
 
 def test_teensys_audio_library_sends_the_golden_samples(run_sketch):
     assert run_sketch("TeensyAudio") == "0 differ\nprocessor, % of a block at most: 12.50\n"
+
+
+def test_both_ears_of_a_tympan_hear_for_themselves(run_sketch):
+    made = "64 samples at 16000 Hz\n0 differ\n0 differ\nprocessor, % of a block at most: 12.50\n"
+    assert run_sketch("Tympan") == made
+
+
+@pytest.mark.parametrize("shift", [8, 0])
+def test_24_bits_in_slots_of_32_are_rounded_and_both_ears_hear_for_themselves(run_sketch, shift):
+    """The last half of each turn comes three times at once: two of them are late."""
+    made = run_sketch("StereoI2S", f"-DSLOT_SHIFT={shift}")
+    assert (
+        made
+        == "256 words at 16000 Hz\n2 overruns, 0 differ\n256 words at 16000 Hz\n4 overruns, 0 differ\n"
+        + "256 words at 16000 Hz\n"
+    )
 
 
 def test_another_sample_rate_does_not_compile(tmp_path):
