@@ -22,14 +22,16 @@ from stapes.quantize.recipe import load_recipe
 
 from tests.complex_network import FRONTEND as COMPLEX_FRONTEND
 from tests.complex_network import complex_network
-from tests.helpers import OWN_CONFIG, random_network, speech_like
+from tests.helpers import OWN_CONFIG, PUBLISHED_CONFIG, random_network, speech_like
 
+# Of fewer units than the networks that they stand for: what is compiled, laid out and run of them is the same.
+FEWER = {"hidden_dim": 64}
 CONFIGS = {
-    "published": None,
-    "own": OWN_CONFIG,
+    "published": PUBLISHED_CONFIG | FEWER,
+    "own": OWN_CONFIG | FEWER | {"narrow_dim": 32},
     # Fits a microcontroller of 256 kB.
     "small": OWN_CONFIG | {"hidden_dim": 32, "num_layers": 1, "narrow_dim": 16},
-    "long window": OWN_CONFIG | {"n_fft": 256, "analysis": 256, "features": "compressed"},
+    "long window": OWN_CONFIG | FEWER | {"n_fft": 256, "analysis": 256, "features": "compressed"},
 }
 SECONDS = 0.5
 
