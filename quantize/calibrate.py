@@ -94,7 +94,7 @@ def _stream(
         feed.update(state)
         # Asked for nothing, onnxruntime gives everything.
         out = dict(zip(wanted, _run(session, wanted, feed), strict=True)) if wanted else {}
-        yield feed, {name: np.ravel(out[name] if name in out else feed[name]) for name in names}
+        yield feed, {name: (out[name] if name in out else feed[name]).reshape(-1) for name in names}
         state = {s.input: out[s.output] for s in states}
 
 

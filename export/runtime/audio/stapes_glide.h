@@ -46,6 +46,8 @@ static inline void stapes_glide_aim(stapes_glide_state *glide, int32_t target)
     } else if (target != glide->target) {
         glide->start = stapes_glide_at(glide);
         glide->position_q30 = 0;
+    } else {
+        /* It is on its way there. */
     }
     glide->target = target;
 }
