@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import math
+from typing import TYPE_CHECKING
 
 import numpy as np
 import onnx
 from onnx import numpy_helper
-from onnxscript import ir
-from onnxscript.optimizer import optimize_ir
 
 from .shapes import CONTROL_FLOW, MOST_VALUES, free_inputs, known_shapes, quiet_session
 from .wiring import reached_from, read_by
+
+if TYPE_CHECKING:
+    from onnxscript import ir
 
 _RANDOM = ("RandomNormal", "RandomNormalLike", "RandomUniform", "RandomUniformLike", "Bernoulli", "Multinomial")
 
@@ -82,6 +84,10 @@ def _constant_name(item: onnx.NodeProto | onnx.TensorProto) -> str:
 
 
 def _by_onnxscript(model: onnx.ModelProto) -> onnx.ModelProto:
+    # Half a second of imports, for those alone who read a file.
+    from onnxscript import ir
+    from onnxscript.optimizer import optimize_ir
+
     # The size limits of onnxscript are for files that are to stay small; here a matrix may well be turned around.
     inner = ir.serde.deserialize_model(model)
     optimize_ir(inner, input_size_limit=MOST_VALUES, output_size_limit=MOST_VALUES, should_fold=_worth_folding)
