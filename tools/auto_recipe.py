@@ -29,6 +29,7 @@ from ..quantize.formats import Assigner, Format
 from ..quantize.graph import Graph
 from ..quantize.recipe import Activations, Override, Recipe
 from .listening import Listening, recordings
+from .work import Crew, Lost
 
 STRENGTHS = (0.0, 0.5)
 # What int16 may take of all activations, in numbers.
@@ -41,6 +42,8 @@ MARGIN = 0.25
 # How many sets get a narrower range, its steps, and what it must take from the error to be kept.
 CLIPPED, CLIPS, WORTH_CLIPPING = 6, (0.7, 0.5, 0.35), 0.99
 EXCHANGES = 4
+# A trial takes a second or more; a process needs some seconds to start.
+TRIALS_A_PROCESS = 8
 
 Progress = Callable[[int], None]
 
@@ -74,10 +77,12 @@ def search(
     sound_path: SoundPath,
     budget: float,
     progress: Progress = lambda steps: None,
+    crew: Crew | None = None,
 ) -> Found:
     """The recipe with the fewest numbers in int16, at most a quarter of all, whose loss of PESQ stays within `budget`.
 
-    It is to stay within a quarter of it on the recordings of the search, where a quarter is enough for that.
+    It is to stay within a quarter of it on the recordings of the search, where a quarter is enough for that. The `crew` tries the sets
+    one by one; the recipe does not hang on their number.
 
     Raises StapesError where int16 for every activation, or for a quarter of them, loses more, or the front end does not fit.
     """
@@ -89,7 +94,7 @@ def search(
         )
     strength = max(STRENGTHS, key=trial.strength_snr)
     trial.equalise(strength)
-    priced = trial.priced()
+    priced = trial.priced(crew or Crew(1))
     taken = min(
         (_fitting(priced, power, trial.fits) for power in POWERS), key=lambda groups: trial.error(_names(groups))
     )
@@ -164,14 +169,27 @@ class _Trial:
         reached = {name for members in free_groups(self._lowered) for name in members}
         return -self.error([group.name for group in self.groups if not reached & set(group.members)])
 
-    def priced(self) -> list[_Group]:
-        """The sets with the error that int8 for each alone adds."""
+    def priced(self, crew: Crew) -> list[_Group]:
+        """The sets with the error that int8 for each alone adds; raises StapesError where a worker dies each time."""
         names = self.names()
         least = self.error(names)
-        return [
-            replace(group, error=max(self.error([name for name in names if name != group.name]) - least, 1e-9))
-            for group in self.groups
-        ]
+        crew.worth(len(names) // TRIALS_A_PROCESS)
+        errors: dict[int, float] = {}
+        for place, made in crew.each(_error_without, self, names):
+            if isinstance(made, Lost):
+                raise StapesError(f"--recipe auto, int8 for {names[place]}: {made.reason}; give --workers 1")
+            errors[place] = made
+            self._progress(1)
+        return [replace(group, error=max(errors[i] - least, 1e-9)) for i, group in enumerate(self.groups)]
+
+    def without(self, name: str) -> float:
+        """The error with int8 for one of the sets alone, in silence."""
+        wide = [other for other in self.names() if other != name]
+        return sum(self._listening.error(self._listening.through(self._graph(wide, self.clips))))
+
+    def __getstate__(self) -> dict[str, Any]:
+        """For another process, where nobody waits for progress."""
+        return {**self.__dict__, "_progress": None}
 
     def clip(self, narrow: Sequence[_Group], wide: Sequence[str]) -> None:
         """Narrower ranges for the first of some sets in int8, with `wide` in int16."""
@@ -209,6 +227,11 @@ class _Trial:
     def _graph(self, wide: Sequence[str], clips: dict[str, float]) -> Graph:
         recipe = _recipe_of([Override((_literal(name),), "int16") for name in wide], clips)
         return build(self._lowered, recipe, Assigner(self._lowered, recipe, self._seen, self._known), self._errors)
+
+
+def _error_without(trial: _Trial, name: str) -> float:
+    """A piece of work."""
+    return trial.without(name)
 
 
 def share_of_int16(graph: Graph) -> float:

@@ -1,5 +1,6 @@
 """The recipe that is found keeps to its budget, spends int16 where int8 costs most, and says why."""
 
+import pickle
 import tomllib
 from dataclasses import replace
 
@@ -18,7 +19,7 @@ from stapes.quantize.lowering import lower
 from stapes.quantize.onnx_reader import read_onnx
 from stapes.quantize.pipeline import assemble
 from stapes.quantize.recipe import parse_recipe
-from stapes.tools import listening
+from stapes.tools import auto_recipe, listening
 from stapes.tools.audio import CALIBRATION
 from stapes.tools.auto_recipe import MOST_SHARE, _fewest, _fitting, _Group, search, share_of_int16, steps
 from stapes.tools.library.quantize import quantize
@@ -99,6 +100,15 @@ def test_the_recipe_keeps_its_budget_and_names_what_it_spent_int16_on(small, sho
     assert parse_recipe(tomllib.loads(found.recipe.to_toml()), "again") == found.recipe
     assert found.pesq_drop == pytest.approx(loss(found.recipe), rel=1e-9)
     assert found.pesq_drop <= budget
+
+
+def test_a_set_costs_the_same_in_another_process(small, short):
+    """There the trial is a copy, made of bytes."""
+    lowered, seen, sound_path = small
+    trial = auto_recipe._Trial(lowered, seen, recordings(lowered, sound_path), lambda steps: None)
+    copy = pickle.loads(pickle.dumps(trial))
+    name = trial.names()[-1]
+    assert copy.without(name) == trial.without(name) > 0.0
 
 
 def test_the_share_counts_numbers_of_the_finished_graph(network):

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from .crew import Scheduler, Workers
 from .loading import loading
 
 
@@ -59,6 +60,8 @@ def quantize(
             help="What may change while the device runs: strength, mask_floor, bypass and volume, with commas between them, or all.",
         ),
     ] = "",
+    workers: Workers = 0,
+    scheduler: Scheduler = None,
     proof: Annotated[bool, typer.Option(help="Print the overflow proof, operator by operator.")] = False,
 ) -> None:
     """Quantise a network and write a bundle: integer graph, float graph, recipe, manifest and golden vectors.
@@ -91,5 +94,7 @@ def quantize(
         states=state,
         name=name,
         controls=[word.strip() for word in controls.split(",")] if controls else [],
+        workers=workers,
+        scheduler=scheduler,
         proof=proof,
     )

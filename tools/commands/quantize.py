@@ -27,6 +27,8 @@ def quantize(
     states: list[str] | None,
     name: str | None,
     controls: list[str],
+    workers: int,
+    scheduler: str | None,
     proof: bool,
 ) -> None:
     """The command, whose options stand in `tools.cli.quantize`."""
@@ -40,6 +42,8 @@ def quantize(
         front_end=front_end,
         fitting=fitting,
         states=states or (),
+        workers=workers,
+        scheduler=scheduler,
         name=name,
         controls=controls,
     )

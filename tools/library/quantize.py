@@ -34,6 +34,7 @@ from ..calibration import Calibration, read_calibration
 from ..frames import npz_bytes
 from ..given import given, given_path, given_sounds
 from ..progress import progress
+from ..work import ALL_CORES, Crew
 from . import golden
 from .networks import MODELS, Network, Read, front_end_of, judged_by_sound, named, read_network
 
@@ -67,6 +68,8 @@ def quantize(
     states: Sequence[str] = (),
     name: str | None = None,
     controls: Sequence[str] = (),
+    workers: int = ALL_CORES,
+    scheduler: str | None = None,
 ) -> QuantizedBundle:
     """Quantise a network and write a bundle.
 
@@ -85,6 +88,8 @@ def quantize(
     fitting      a `Fitting`, or the file of one: its equaliser stands behind the network
     states       of an ONNX network, `INPUT=OUTPUT` each; default: found by wiring and names
     name         in the C code, a C identifier; default: from the file, the class, or the ONNX graph
+    workers      with `auto`: processes on this machine, 0 for all cores; a small network is tried in this one
+    scheduler    with `auto`: of Dask, `tcp://HOST:PORT`, whose workers are used instead
     controls     what may change while the device runs: some of `strength`, `mask_floor`, `bypass`, `volume`, or `all`
 
     What the user should know of an input that is taken is a warning, a `Remark`. Raises StapesError for every fault of the input;
@@ -94,7 +99,8 @@ def quantize(
     >>> made.bundle.recipe.name, made.bundle.graph.states != ()
     ('w8a16', True)
     """
-    chosen = _chosen_recipe(recipe, budget)
+    crew = Crew(workers, scheduler)
+    chosen = _chosen_recipe(recipe, budget, crew)
     if model not in ("auto", *MODELS):
         raise StapesError(f"--model {model!r}: unknown; give {', '.join(MODELS)}, or auto, which finds it")
     called, place, recordings = named(network), given_path(output, "a folder"), given_sounds(calibration)
@@ -130,14 +136,24 @@ def quantize(
     return QuantizedBundle(replace(made, folder=place), result)
 
 
-def _chosen_recipe(recipe: Recipe | str | os.PathLike[str] | None, budget: float | None) -> Recipe | float | None:
-    """A recipe, the PESQ that one to be found may lose, or None for the network's own; raises StapesError for what is none."""
+@dataclass(frozen=True)
+class _ToBeFound:
+    """A recipe that loses at most `budget` PESQ, tried by the crew."""
+
+    budget: float
+    crew: Crew
+
+
+def _chosen_recipe(
+    recipe: Recipe | str | os.PathLike[str] | None, budget: float | None, crew: Crew
+) -> Recipe | _ToBeFound | None:
+    """A recipe, one to be found, or None for the network's own; raises StapesError for what is none."""
     if (recipe == AUTO) != (budget is not None):
         raise StapesError("--recipe auto and --budget belong together: give both, such as --recipe auto --budget 0.03")
     if budget is not None and not (isinstance(budget, int | float) and math.isfinite(budget)):
         raise StapesError(f"--budget {budget!r}: give a finite number of PESQ, such as 0.03")
     if budget is not None:
-        return budget
+        return _ToBeFound(budget, crew)
     if recipe is None or isinstance(recipe, Recipe):
         return recipe
     return load_recipe(recipe if isinstance(recipe, str) else given_path(recipe, "a recipe"))
@@ -204,9 +220,9 @@ def _write_parts(
 
 
 def _integers(
-    read: Read, label: str, sound_path: SoundPath | None, data: Calibration, wanted: Recipe | float | None
+    read: Read, label: str, sound_path: SoundPath | None, data: Calibration, wanted: Recipe | _ToBeFound | None
 ) -> tuple[Recipe, Quantised, float]:
-    """The recipe, what it makes of a network, and the lowering's error; a number is the PESQ that a recipe to be found may lose."""
+    """The recipe, what it makes of a network, and the lowering's error."""
     if wanted is None:
         wanted = load_recipe(read.recipe or ("gtcrn_w8a16" if judged_by_sound(sound_path) else "w8a16"))
     frames = sum(len(next(iter(sequence.values()))) for sequence in data.sequences)
@@ -277,14 +293,15 @@ def _keep_lock(output: Path, made: Path) -> None:
         warnings.warn(words, Remark, stacklevel=3)
 
 
-def _found_recipe(lowered: FloatGraph, seen: Observations, sound_path: SoundPath | None, budget: float) -> Recipe:
+def _found_recipe(lowered: FloatGraph, seen: Observations, sound_path: SoundPath | None, wanted: _ToBeFound) -> Recipe:
     # Metrics load slowly, and no other recipe needs them.
     from ..auto_recipe import search, steps
 
     if sound_path is None:
         raise StapesError("--recipe auto judges by sound, and this network has no front end: name a recipe")
-    with progress("trying recipes", steps(lowered)) as done:
-        return search(lowered, seen, sound_path, budget, done).recipe
+    with wanted.crew as crew, progress("trying recipes", steps(lowered)) as done:
+        crew.connect()
+        return search(lowered, seen, sound_path, wanted.budget, done, crew).recipe
 
 
 def _warn_of_long_runs(result: Quantised, data: Calibration, label: str) -> None:

@@ -18,7 +18,7 @@ from stapes.tools.work import Crew, Lost, crew, worker
 
 @pytest.fixture(scope="module")
 def scheduler(tmp_path_factory):
-    """A scheduler and two workers in processes of their own: its address, and the processes of the workers."""
+    """A scheduler and three workers in processes of their own: its address, and the processes of the workers."""
     folder = tmp_path_factory.mktemp("scheduler")
     about = folder / "scheduler.json"
     environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[3])}
@@ -28,7 +28,7 @@ def scheduler(tmp_path_factory):
     line = [*python, "distributed.cli.dask_scheduler", *options, "--port", "0", "--scheduler-file", str(about)]
     started = [subprocess.Popen(line, **common)]
     line = [*python, "distributed.cli.dask_worker", *options, "--nthreads", "1", "--no-nanny", "--scheduler-file"]
-    started += [subprocess.Popen([*line, str(about)], **common) for _ in range(2)]
+    started += [subprocess.Popen([*line, str(about)], **common) for _ in range(3)]
     for _ in range(1200):
         if about.exists() and about.read_text().endswith("}"):
             break
@@ -59,11 +59,12 @@ def _end_this_process_for(number, item):
     return item
 
 
-def test_workers_of_a_scheduler_give_the_bytes_of_one_process(scheduler, bundle_of, tmp_path, monkeypatch):
+def test_workers_of_which_one_is_killed_give_the_bytes_of_one_process(scheduler, bundle_of, tmp_path, monkeypatch):
     # Not above: workers import this module for the functions that they run, and these would take them seconds.
     from stapes.models.sound_files import read_audio, write_audio
     from stapes.tools.evaluation import pieces
     from stapes.tools.library.evaluate import evaluate
+    from stapes.tools.work.rows import Rows
 
     monkeypatch.setattr(pieces, "PIECE", 1)
     pairs = tmp_path / "pairs"
@@ -74,12 +75,22 @@ def test_workers_of_a_scheduler_give_the_bytes_of_one_process(scheduler, bundle_
             write_audio(pairs / f"w{place}_{kind}.wav", audio)
     (pairs / "w2_noisy.wav").write_bytes(b"RIFF, or so it says")
     told = []
-    for name, who in {"one": {"workers": 1}, "all": {"scheduler": scheduler[0]}}.items():
+    address, workers = scheduler
+    add = Rows.add
+
+    def add_and_kill(rows, piece, made):
+        add(rows, piece, made)
+        workers[2].kill()
+
+    for name, who in {"one": {"workers": 1}, "all": {"scheduler": address}}.items():
+        if name == "all":
+            monkeypatch.setattr(Rows, "add", add_and_kill)
         results = tmp_path / f"{name}.parquet"
         found = evaluate(bundle_of("published", "w8a16"), pairs, metrics="si_sdr", results=results, **who)
         told.append((found.to_json(), results.read_bytes()))
     assert told[0] == told[1]
     assert [failed["name"] for failed in told[0][0]["failed"]] == ["w2"]
+    assert workers[2].wait() == -signal.SIGKILL
 
 
 def test_a_killed_worker_of_a_scheduler_costs_nothing_but_time(scheduler):
@@ -103,7 +114,7 @@ def test_a_worker_of_another_version_and_one_without_the_files_are_named(schedul
     with Crew(scheduler=address) as crew, pytest.raises(StapesError, match=r"worker tcp://\S+ does not see .*absent"):
         crew.connect([tmp_path / "absent"])
     (found,) = checkup.scheduler(address)
-    assert (found.state, found.found) in [("ok", f"workers of this stapes: {left}") for left in (1, 2)]
+    assert (found.state, found.found) in [("ok", f"workers of this stapes: {left}") for left in (1, 2, 3)]
     ours = worker.versions()
     monkeypatch.setattr(worker, "versions", lambda: {**ours, "numpy": "1.0"})
     with Crew(scheduler=address) as crew, pytest.raises(StapesError) as told:
