@@ -24,7 +24,7 @@ from .gru_sequence import (
     is_gru_sequence,
     sequence_gate_kernels,
 )
-from .history import history_fields
+from .history import history_calls
 from .kernels import Kernel
 from .layer_norm import is_layer_norm, layer_norm_fields
 from .moves import move_calls
@@ -54,12 +54,11 @@ class Fusion:
 def _kernel(
     fields: Callable[[Graph, Region, Constants], Fields],
     name: Callable[[Graph, Region], str] | None = None,
-    params: str | None = None,
     products: Callable[[Graph, Region], dict[str, Kernel]] = lambda graph, region: {},
 ) -> Callable[[Writer, Region, str], list[Code]]:
     """One call `stapes_<kind>_<s8 or s16>(params, reads ..., scratch, writes ...)`.
 
-    fields: the fields of `stapes_<params>_params`, where `params` is the kernel's name or the one given here.
+    fields: the fields of `stapes_<kernel>_params`.
     name: the kernel's name without its dtype, where a kind of region has several.
     products: operator -> what multiplies inside the kernel.
     """
@@ -70,7 +69,7 @@ def _kernel(
         reads, writes = (tensors_of(region, roles) for roles in (kind.reads, kind.writes))
         stem = region.kind if name is None else name(w.graph, region)
         kernel = f"{stem}_{SUFFIXES[w.graph.tensors[writes[0]].dtype]}"
-        reference = w.struct(f"{params or kernel}_params", region.name, fields(w.graph, region, w.arrays))
+        reference = w.struct(f"{kernel}_params", region.name, fields(w.graph, region, w.arrays))
         buffers = [scratch] if scratch else []
         return [w.call(f"stapes_{kernel}", reference, *map(w.at, reads), *buffers, *map(w.at, writes))]
 
@@ -116,7 +115,7 @@ FUSIONS = {
     "energy": Fusion(is_energy, _kernel(energy_fields, products=_all_by(energy.FORM))),
     "layer_norm": Fusion(is_layer_norm, _kernel(layer_norm_fields, products=_all_by(layer_norm.FORM))),
     "curve": Fusion(is_curve, curve_calls),
-    "history": Fusion(lambda graph, region: True, _kernel(history_fields, params="history")),
+    "history": Fusion(lambda graph, region: True, history_calls),
     "neighbours": Fusion(
         lambda graph, region: neighbour_windows(graph, region) is not None, _neighbours, _neighbours_scratch
     ),

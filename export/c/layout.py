@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from ...models.errors import StapesError
 from ...quantize.graph import Graph, State
 from ..memory import Buffer, Plan, plan
+from .history import whole_frames
 from .places import ALIGNMENT, roots
 from .schedule import Step
 
 
 @dataclass(frozen=True)
 class Place:
-    """`kind` is input, output, state, arena or constant; `name` is the tensor that owns the memory (a state's input)."""
+    """`kind` is input, output, state, frames, arena or constant; `name` is the tensor that owns the memory (a state's input).
+
+    "frames" are those of a history with the newest one behind it, in the state's own memory.
+    """
 
     kind: str
     name: str
@@ -23,13 +27,14 @@ class Place:
 @dataclass(frozen=True)
 class Layout:
     """Places by tensor; the arena; what the end of a frame copies: `deliveries` are outputs that live elsewhere,
-    `state_copies` are (new state, state input) in order.
+    `state_copies` are (new state, state input) in order; `joined` are the histories (state inputs) that lie with a newest frame.
     """
 
     places: Mapping[str, Place]
     arena: Plan
     deliveries: tuple[str, ...]
     state_copies: tuple[tuple[str, str], ...]
+    joined: frozenset[str] = frozenset()
 
 
 def _written_in_place(graph: Graph, steps: Sequence[Step], root: Mapping[str, str], state: State) -> bool:
@@ -68,16 +73,52 @@ def _in_copy_order(copies: Sequence[tuple[str, str]], root: Mapping[str, str]) -
 def lay_out(graph: Graph, steps: Sequence[Step], scratch: Mapping[str, tuple[int, int]]) -> Layout:
     """Places for all tensors that the steps touch; `scratch` maps buffer name -> (step index, bytes).
 
+    A history whose frames are all looked at may lie in its state with the newest one, instead of a second time in the arena:
+    where that takes less memory.
+
     Raises `StapesError` for states that exchange their values and for an output that is listed twice.
     """
     if len(set(graph.outputs)) != len(graph.outputs):
         raise StapesError(f"graph '{graph.name}' lists an output twice; list each once")
     root = roots(graph)
+    best = _lay_out(graph, steps, scratch, root, {})
+    joined: dict[str, str] = {}
+    for taps, history, more in _joinable(graph, steps, best):
+        tried = _lay_out(graph, steps, scratch, root, joined | {taps: history})
+        if tried.arena.size + more < best.arena.size:
+            best, joined = tried, joined | {taps: history}
+    return best
+
+
+def _joinable(graph: Graph, steps: Iterable[Step], layout: Layout) -> list[tuple[str, str, int]]:
+    """(all frames, history, bytes of one frame) of the histories that may lie with their newest frame, the largest first."""
+    if any(graph.tensors[state.input].bytes % ALIGNMENT for state in graph.states):
+        return []
+    regions = [step.region for step in steps if step.region is not None and step.region.kind == "history"]
+    found = []
+    for region in regions:
+        taps, history, new = (region.roles[role] for role in ("taps", "history", "history_out"))
+        more = graph.tensors[taps].bytes - graph.tensors[history].bytes
+        moves = layout.places[new] == Place("state", history) and layout.places[taps] == Place("arena", taps)
+        if moves and more % ALIGNMENT == 0 and whole_frames(graph, region):
+            found.append((taps, history, more))
+    return sorted(found, key=lambda entry: (-entry[2], entry[0]))
+
+
+def _lay_out(
+    graph: Graph,
+    steps: Sequence[Step],
+    scratch: Mapping[str, tuple[int, int]],
+    root: Mapping[str, str],
+    joined: Mapping[str, str],
+) -> Layout:
+    """The places where the frames in `joined` lie in the memory of their history."""
     places = {name: Place("constant", name) for name, tensor in graph.tensors.items() if tensor.is_constant}
     places |= {name: Place("input", name) for name in graph.inputs}
     places |= {state.input: Place("state", state.input) for state in graph.states}
     in_place = {s.output: s.input for s in graph.states if _written_in_place(graph, steps, root, s)}
     places |= {new: Place("state", old) for new, old in in_place.items()}
+    places |= {taps: Place("frames", history) for taps, history in joined.items()}
 
     produced = [name for step in steps for name in step.writes if root[name] == name and name not in places]
     places |= {name: Place("output" if name in graph.outputs else "arena", name) for name in produced}
@@ -96,4 +137,4 @@ def lay_out(graph: Graph, steps: Sequence[Step], scratch: Mapping[str, tuple[int
             if places[name] == Place("arena", name):
                 until = max((at for at, read in reads if read == name), default=index)
                 buffers.append(Buffer(name, graph.tensors[name].bytes, index, until))
-    return Layout(places, plan(buffers, ALIGNMENT), deliveries, state_copies)
+    return Layout(places, plan(buffers, ALIGNMENT), deliveries, state_copies, frozenset(joined.values()))

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from ...models.audio import SoundPath
 from ...models.errors import StapesError
-from ...quantize.graph import DTYPES, Graph, Operator, Region
+from ...quantize.graph import DTYPES, Graph, Operator, Region, Tensor
 from ..targets import CORTEX_M7, Target
 from ..template import Code
 from .audio import AudioProgram, Struct, build_audio, file_scope_names
@@ -119,7 +119,13 @@ def _name_everything(
     buffers = {index: names.take(steps[index].name, "_scratch") for index in sizes}
 
     owners_in_c = {"input": inputs, "output": outputs, "arena": local}
-    owners_in_c["state"] = {name: f"ctx->{member}" for name, member in states.items()}
+    owners_in_c["frames"] = {name: f"ctx->{states[name]}" for name in layout.joined}
+    # A history that lies with its newest frame is all but the oldest.
+    behind = {
+        name: f"&ctx->{states[name]}[{graph.tensors[name].size // graph.tensors[name].shape[0]}]"
+        for name in layout.joined
+    }
+    owners_in_c["state"] = {name: f"ctx->{member}" for name, member in states.items()} | behind
     expressions = {
         name: owners_in_c[place.kind][place.name] for name, place in layout.places.items() if place.kind != "constant"
     }
@@ -131,11 +137,18 @@ def _name_everything(
         expressions,
         tuple(variable_of(graph.tensors[name], inputs[name]) for name in graph.inputs),
         tuple(variable_of(graph.tensors[name], outputs[name]) for name in graph.outputs),
-        tuple(variable_of(graph.tensors[name], member) for name, member in states.items()),
+        tuple(variable_of(_in_memory(graph.tensors[name], layout), member) for name, member in states.items()),
         tuple(pointers),
         buffers,
         names,
     )
+
+
+def _in_memory(state: Tensor, layout: Layout) -> Tensor:
+    """A state as it lies in the context: a history perhaps with its newest frame."""
+    if state.name not in layout.joined:
+        return state
+    return replace(state, shape=(state.shape[0] + 1, *state.shape[1:]))
 
 
 def _scratch_buffer(index: int) -> str:
@@ -194,7 +207,7 @@ def build_program(
     layout = lay_out(graph, steps, scratch_bytes)
     scope = _name_everything(graph, steps, layout, sizes)
     arrays = Constants(name, target)
-    writer = Writer(graph, scope.names, arrays, scope.expressions)
+    writer = Writer(graph, scope.names, arrays, scope.expressions, layout.joined)
 
     entries = Names()
     paragraphs, traced = _paragraphs(writer, steps, scope, entries)

@@ -20,12 +20,13 @@ from .text import Names, initialiser, listed
 @dataclass
 class Writer:
     """Collects what calls refer to: constant structs, constant arrays, and the C expression of every tensor; and the
-    kernels by which operators are multiplied."""
+    kernels by which operators are multiplied. `joined` are the histories that lie with their newest frame."""
 
     graph: Graph
     names: Names
     arrays: Constants
     expressions: Mapping[str, str]
+    joined: frozenset[str] = frozenset()
     structs: dict[str, Struct] = field(default_factory=dict)
     functions: set[str] = field(default_factory=set)
     kernels: dict[str, Kernel] = field(default_factory=dict)

@@ -24,7 +24,7 @@ def expected():
     return given, [{name: values[0] for name, values in frame.items()} for frame in made]
 
 
-@pytest.fixture(scope="module", params=[*BUILDS, "device"])
+@pytest.fixture(scope="module", params=[*BUILDS, "host", "device"])
 def computed(request, tmp_path_factory, expected):
     """Outputs of one build of the C, or of the emulated Cortex-M7 with its own kernels."""
     made = network(GRAPH, tmp_path_factory.mktemp("kernels"), request.param)
@@ -57,5 +57,5 @@ def test_every_kernel_of_the_runtime_is_called_by_a_case():
     others = {"stapes_copy_s32", "stapes_fill_s32"}
     # Forms of fused kernels, with tests of their own.
     others |= {f"stapes_gru_{part}_s16" for part in ("grouped", "sequence_grouped", "cell")}
-    others |= {f"stapes_{part}_{dtype}" for part in ("compare", "outputs") for dtype in ("s8", "s16")}
+    others |= {f"stapes_{part}_{dtype}" for part in ("compare", "outputs", "history_frames") for dtype in ("s8", "s16")}
     assert kernels - fused - others == set(called)

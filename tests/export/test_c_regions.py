@@ -80,6 +80,11 @@ HISTORIES = {
     "every frame": lambda: history("int16", 2, 1),
     "of GTCRN": lambda: history("int16", 10, 5, 33, 16),
 }
+# Whole words in a frame, of which all are looked at: the state holds the newest one too.
+JOINED = {
+    "int16": lambda: history("int16", 4, 1, 6, 5),
+    "int8": lambda: history("int8", 3, 1, 5, 4),
+}
 
 
 @pytest.mark.parametrize("build", list(BUILDS))
@@ -91,6 +96,29 @@ def test_a_history_moves_within_its_state_and_its_reader_pads_for_itself(kind, b
     assert program.functions == {f"stapes_history_{suffix}", f"stapes_depthwise_conv_2d_{suffix}"}
     assert not program.closing_copies
     assert_same_frames(graph, CNetwork(graph, tmp_path, build))
+
+
+@pytest.mark.parametrize("build", list(BUILDS))
+@pytest.mark.parametrize("dtype", list(JOINED))
+def test_a_history_whose_frames_are_all_looked_at_holds_them_in_its_state(dtype, build, tmp_path):
+    graph = with_state(JOINED[dtype]())
+    program = build_program(graph, "net")
+    assert f"stapes_history_frames_{'s8' if dtype == 'int8' else 's16'}" in program.functions
+    assert program.state_bytes == graph.tensors["all"].bytes
+    assert program.arena_bytes == 0
+    network = CNetwork(graph, tmp_path, build)
+    assert_same_frames(graph, network)
+    network.reset()
+    assert_same_frames(graph, network)
+
+
+def test_a_history_stays_alone_where_its_frames_are_an_output_or_are_no_whole_words(tmp_path):
+    output = with_state(JOINED["int16"](), ("y", "all"))
+    for index, graph in enumerate((output, with_state(history("int16", 4, 1)))):
+        program = build_program(graph, "net")
+        assert program.state_bytes == graph.tensors["history"].bytes
+        (tmp_path / str(index)).mkdir()
+        assert_same_frames(graph, CNetwork(graph, tmp_path / str(index)))
 
 
 def test_a_history_that_is_read_again_is_kept(tmp_path):

@@ -114,6 +114,12 @@ void stapes_history_s8(const stapes_history_params *p, const int8_t *history, co
 void stapes_history_s16(const stapes_history_params *p, const int16_t *history, const int16_t *frame, int16_t *taps,
                         int16_t *history_out);
 
+/* frames[frames + 1][frame_size] without their oldest one, with the new frame behind them: a history that lies with its newest
+ * frame.
+ */
+void stapes_history_frames_s8(const stapes_history_params *p, const int8_t *frame, int8_t *frames);
+void stapes_history_frames_s16(const stapes_history_params *p, const int16_t *frame, int16_t *frames);
+
 #ifdef __cplusplus
 }
 #endif
