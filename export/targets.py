@@ -13,20 +13,23 @@ from ..models.errors import StapesError
 
 # Rooms of the runtime that are for one core, and rooms whose files take the place of others.
 CORES = ("cortex_m7",)
-REPLACING = ("portable",)
+REPLACING = ("portable", "host")
 
 
 @dataclass(frozen=True)
 class Target:
-    """`core` is the room of the target's own kernels, `replacing` that of what it has in place of others, "" for none.
+    """`core` is the room of the target's own kernels, "" for none, `replacing` those of what it has in place of others, the first
+    one before the next.
 
-    `row_pairs` says whether weights lie in pairs of rows, see `export.c.packing`; `kernels` is in words what multiplies.
+    `row_pairs` says whether weights lie in pairs of rows, see `export.c.packing`; `vectors` that they lie for vector
+    instructions: rows of windows whole, and zeros with the rest. `kernels` is in words what multiplies.
     """
 
     name: str
     core: str
-    replacing: str
+    replacing: tuple[str, ...]
     row_pairs: bool
+    vectors: bool
     kernels: str
     about: str
 
@@ -34,15 +37,31 @@ class Target:
 CORTEX_M7 = Target(
     "cortex-m7",
     "cortex_m7",
-    "",
+    (),
     True,
+    False,
     "Cortex-M7",
     "assembly for the Cortex-M7, which a Cortex-M4, M33 and M55 take too; everything else takes its portable twin",
 )
 PORTABLE = Target(
-    "portable", "", "portable", False, "portable C99", "plain C99 for any 32-bit or 64-bit little-endian processor"
+    "portable",
+    "",
+    ("portable",),
+    False,
+    False,
+    "portable C99",
+    "plain C99 for any 32-bit or 64-bit little-endian processor",
 )
-TARGETS = {target.name: target for target in (CORTEX_M7, PORTABLE)}
+HOST = Target(
+    "host",
+    "",
+    ("host", "portable"),
+    False,
+    True,
+    "C99 for vectors",
+    "plain C99 of which compilers make vector instructions, for laptops, phones and servers",
+)
+TARGETS = {target.name: target for target in (CORTEX_M7, PORTABLE, HOST)}
 # Why a target that has a name cannot be chosen yet.
 _PLANNED = {"cortex-m55": "its own kernels (Helium) do not exist yet; use cortex-m7, which gives the same bits on it"}
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from ..export.targets import CORTEX_M7, HOST
 from ..firmware_sim.engines.audio import AudioEngine
 from ..firmware_sim.engines.compiled import CompiledNetwork, CompiledPipeline, Machine
 from ..firmware_sim.engines.cortex_m7 import CortexM7, require_qemu, require_unicorn
@@ -24,6 +25,8 @@ MACHINES: dict[str, Callable[[], Machine]] = {
     "cortex-m7": CortexM7,
     "cortex-m7-qemu": lambda: CortexM7(qemu=True),
 }
+# For which target their C is exported, where that is not the default.
+TARGETS = {"native": HOST}
 # The other engines of a network; a path in numpy stands around them where there is sound.
 NETWORKS: dict[str, Callable[[Bundle], NetworkEngine]] = {
     "numpy": lambda bundle: NumpyNetwork(bundle.graph),
@@ -51,7 +54,7 @@ def make_engine(name: str, bundle: Bundle) -> AudioEngine:
         return FloatEngine(bundle.float_onnx, sound_path)
     if name in MACHINES:
         machine = MACHINES[name]()
-        with exported_c(bundle) as folder:
+        with exported_c(bundle, TARGETS.get(name, CORTEX_M7)) as folder:
             return CompiledPipeline(machine, folder, bundle.graph, sound_path)
     return Pipeline(sound_path, make_network_engine(name, bundle))
 
@@ -63,7 +66,7 @@ def make_network_engine(name: str, bundle: Bundle) -> NetworkEngine:
     """
     if name in MACHINES:
         machine = MACHINES[name]()
-        with exported_c(bundle) as folder:
+        with exported_c(bundle, TARGETS.get(name, CORTEX_M7)) as folder:
             return CompiledNetwork(machine, folder, bundle.graph)
     if name not in NETWORKS:
         raise StapesError(f"engine {name!r} is unknown; choose one of {', '.join(NAMES)}")

@@ -17,6 +17,7 @@ class Processor(StrEnum):
 
     cortex_m7 = "cortex-m7"
     portable = "portable"
+    host = "host"
     cortex_m55 = "cortex-m55"
 
 

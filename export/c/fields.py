@@ -29,7 +29,7 @@ from .constants import Constants
 from .depthwise import packed_row, packed_taps
 from .packing import ONCE, ONCE_HIGH, ROWS, TWICE, Matrix, high_multiplier, pack
 from .shapes import Loop, dense, loop
-from .windows import TURN, Gather, Windows
+from .windows import TURN, Gather, Windows, rows_together
 
 Fields = Mapping[str, object]
 
@@ -197,6 +197,7 @@ def gather_fields(gather: Gather) -> Fields:
 
 def windows_fields(label: str, call: Windows, output_step: int, arrays: Constants) -> Fields:
     """Fields of `stapes_windows_params`."""
+    words = rows_together(call.words) if arrays.target.vectors else call.words
     return {
         "first": call.first,
         "step": call.step,
@@ -205,7 +206,7 @@ def windows_fields(label: str, call: Windows, output_step: int, arrays: Constant
         "first_output": call.first_output,
         "blocks": len(call.words),
         "output_step": output_step,
-        "words": arrays.add(f"{label} words", call.words),
+        "words": arrays.add(f"{label} words", words),
     }
 
 

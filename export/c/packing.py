@@ -10,7 +10,8 @@ so that the dual multiply-accumulate of the Cortex-M7 sums a pair of rows at onc
 stay below 2^23, in 64 bits always.
 
 For a target without such an instruction the int8 weights of a block lie row by row, in as many halfwords, and likewise those
-of a group of a sparse matrix: none has to be taken apart.
+of a group of a sparse matrix: none has to be taken apart. Vector instructions multiply zeros faster than they pass over them, so that for a
+target that has some no matrix is sparse.
 
 What a row needs besides follows block by block: 4 biases, 4 multipliers, and one word of 4 right shifts (6 bits each)
 and the output's zero point (8 bits) where the rounding has shifts.
@@ -110,7 +111,9 @@ def pack(what: str, matrix: Matrix, sparse: bool | None = None, target: Target =
         shift = np.where(parts[1] == 0, -2, _blocks(matrix.shift))  # any that the kernels take: the product is 0
         parts.append(_shift_words(shift, _blocks(matrix.zero_point)))
     weights = pack_weights(what, matrix.weights, target)
-    found = sparse_groups(weights) if (sparse_pays(weights) if sparse is None else sparse) else None
+    if sparse is None:
+        sparse = sparse_pays(weights) and not target.vectors
+    found = sparse_groups(weights) if sparse else None
     if found is not None:
         weights, ends = found
         parts.insert(1, ends)

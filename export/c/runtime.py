@@ -3,7 +3,7 @@
 The runtime lies in rooms, folders by family, and is exported in the same folders. The header `stapes_ROOM.h` of a room
 declares what a program calls. A file is known by its name alone, which is the name of no other one. Files include each
 other by their relative place, so that no include path is needed. Kernels for one core stand in the room of that core and
-behind its macro; for another target they are left out. A file in the room of a target may take the place of the one of its name.
+behind its macro; for another target they are left out. A file in a room of a target may take the place of the one of its name.
 """
 
 from __future__ import annotations
@@ -70,8 +70,8 @@ def runtime_sha256() -> str:
 
 def runtime_file(name: str, target: Target = CORTEX_M7) -> Path:
     """The runtime file of this name, or of this path in the runtime."""
-    replacing = RUNTIME / target.replacing / Path(name).name
-    return replacing if target.replacing and replacing.is_file() else RUNTIME / _rooms()[Path(name).name]
+    rooms = (RUNTIME / room / Path(name).name for room in target.replacing)
+    return next((path for path in rooms if path.is_file()), RUNTIME / _rooms()[Path(name).name])
 
 
 def exported_path(name: str) -> str:

@@ -10,6 +10,8 @@ Weights are int16, rows taken four at a time (a block), columns eight at a time 
 
     words[block][4 biases, columns / 2 times 4 rows of 2 columns, 4 multipliers]
 
+For a target of vector instructions a block's weights are the same int16, row by row, in as many words.
+
 Weights and biases may be multiplied by a power of two, see `packing.folded_multiplier`.
 """
 
@@ -206,6 +208,16 @@ def _range(used: np.ndarray) -> tuple[int, int]:
     """First and end of what is used, at least one."""
     places = np.flatnonzero(used)
     return (int(places[0]), int(places[-1]) + 1) if len(places) else (0, 1)
+
+
+def rows_together(words: np.ndarray) -> np.ndarray:
+    """The words of a call with the weights of each block row by row, for vector instructions.
+
+    >>> rows_together(np.array([[0, 0, 0, 0, 0x20001, 0x40003, 0x60005, 0x80007, 9, 9, 9, 9]], np.int32)).view("<i2")[0, 8:16]
+    array([1, 2, 3, 4, 5, 6, 7, 8], dtype=int16)
+    """
+    pairs = words[:, ROWS:-ROWS].reshape(len(words), -1, ROWS).transpose(0, 2, 1)
+    return np.concatenate([words[:, :ROWS], pairs.reshape(len(words), -1), words[:, -ROWS:]], axis=1)
 
 
 def _words(weights: np.ndarray, bias: np.ndarray, multiplier: np.ndarray) -> np.ndarray:

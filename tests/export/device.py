@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 from stapes.export.c import export_c
+from stapes.export.targets import HOST
 from stapes.firmware_sim.engines.compiled import CompiledNetwork
 from stapes.firmware_sim.engines.cortex_m7 import CortexM7
 from stapes.quantize.graph import Graph
@@ -29,7 +30,9 @@ class DeviceNetwork:
 
 
 def network(graph: Graph, folder: Path, build: str) -> CNetwork | DeviceNetwork:
-    """A network in one of `programs.BUILDS` or, as "device", on the emulated Cortex-M7."""
+    """A network in one of `programs.BUILDS`, as "host" sanitised for that target, or as "device" on the emulated Cortex-M7."""
+    if build == "host":
+        return CNetwork(graph, folder, "sanitised", target=HOST)
     if build != "device":
         return CNetwork(graph, folder, build)
     require("cortex-m7", "device gcc")

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 from stapes.export.c import export_c
 from stapes.export.stamp import Stamp
+from stapes.export.targets import CORTEX_M7, Target
 from stapes.quantize.graph import DTYPES, Graph
 
 from tests.compiling import compile_all
@@ -46,11 +47,13 @@ def compile_files(command: list[str], files: list[Path], output: Path, *flags: s
 class CNetwork:
     """A graph exported without an audio path, as a library: one stream, one frame a call."""
 
-    def __init__(self, graph: Graph, folder: Path, build: str = "gcc", fuse: bool = True) -> None:
+    def __init__(
+        self, graph: Graph, folder: Path, build: str = "gcc", fuse: bool = True, target: Target = CORTEX_M7
+    ) -> None:
         command = compiler(build)
         self.graph = graph
         self.folder = folder / "net"
-        export_c(graph, self.folder, name="net", sound_path=None, stamp=STAMP, fuse=fuse)
+        export_c(graph, self.folder, name="net", sound_path=None, stamp=STAMP, fuse=fuse, target=target)
         size = folder / "size.c"
         size.write_text(
             '#include "net/net.h"\nsize_t net_size(void);\nsize_t net_size(void) { return sizeof(net_context); }\n'

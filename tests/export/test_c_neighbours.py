@@ -48,7 +48,7 @@ def calls(graph: Graph) -> list[str]:
     return [line.split("(")[0].strip() for line in lines]
 
 
-@pytest.mark.parametrize("build", [*BUILDS, "device"])
+@pytest.mark.parametrize("build", [*BUILDS, "host", "device"])
 def test_each_value_is_multiplied_once(build, tmp_path):
     graph = graph_of()
     assert set(calls(graph)) == {"stapes_positions_s16", "stapes_windows_s16"}

@@ -66,7 +66,7 @@ def graph():
     return graph_of()
 
 
-@pytest.mark.parametrize("build", [*BUILDS, "device"])
+@pytest.mark.parametrize("build", [*BUILDS, "host", "device"])
 def test_windows_give_the_integers_of_numpy(build, graph, tmp_path):
     assert_same_frames(graph, network(graph, tmp_path, build))
 

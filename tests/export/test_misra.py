@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from stapes.export.c import export_c
 from stapes.export.c.runtime import RUNTIME, exported_path, runtime_text
-from stapes.export.targets import CORES, CORTEX_M7, PORTABLE, REPLACING
+from stapes.export.targets import CORES, CORTEX_M7, HOST, PORTABLE, REPLACING
 
 from tests.export.networks import network
 from tests.export.programs import STAMP
@@ -95,7 +95,7 @@ def check(work, files, options=()):
 def findings(tmp_path_factory):
     """All findings as (rule or cppcheck's own id, file, line), with NAME for the name of a program."""
     require("cppcheck")
-    work, portable = tmp_path_factory.mktemp("misra"), tmp_path_factory.mktemp("portable")
+    work = tmp_path_factory.mktemp("misra")
     for name, (config, recipe) in PROGRAMS.items():
         net = network(config, recipe)
         export_c(net.graph, work, name=name, sound_path=net.sound_path, stamp=STAMP, vectors=net.vectors)
@@ -112,7 +112,10 @@ def findings(tmp_path_factory):
     no_compiler = [f"-U{macro}" for macro in sorted(compilers - VECTORS)]
     found = check(work, files, no_compiler)
     # Which macros nothing uses, rule 2.5, shows over all files alone.
-    others = check(work, alone(work)) | check(portable, write_runtime(portable, PORTABLE, only_other=True), no_compiler)
+    others = check(work, alone(work))
+    for target in (PORTABLE, HOST):
+        folder = tmp_path_factory.mktemp(target.name)
+        others |= check(folder, write_runtime(folder, target, only_other=True), no_compiler)
     found |= {finding for finding in others if finding[0] != "2.5"}
     names = "|".join([*PROGRAMS, SMALL])
     return {(rule, re.sub(rf"^({names})\b|^({names})(?=_)", "NAME", file), line) for rule, file, line in found}

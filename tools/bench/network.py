@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import onnxruntime
 
+from ...export.targets import HOST
 from ...firmware_sim.audio.path import AudioPath
 from ...firmware_sim.audio.tensors import quantise_features
 from ...firmware_sim.engines.audio import to_blocks
@@ -103,7 +104,7 @@ def native_step(bundle: Bundle) -> Iterator[Step]:
     (end,) = network_ends(bundle.graph, bundle.require_sound_path()).outputs
     tensor = end.tensor
     mask = np.zeros(tensor.shape, DTYPES[tensor.dtype])
-    with exported_c(bundle) as folder, tempfile.TemporaryDirectory(prefix="stapes-bench-") as work:
+    with exported_c(bundle, HOST) as folder, tempfile.TemporaryDirectory(prefix="stapes-bench-") as work:
         library_path = Path(work) / f"{bundle.name}.so"
         build(folder, bundle.name, library_path)
         library = ctypes.CDLL(str(library_path))

@@ -25,7 +25,7 @@ def export(
         Processor,
         typer.Option(
             help="For which processor the C is: cortex-m7 brings assembly, which a Cortex-M4, M33 and M55 take too; portable is "
-            "plain C99 and nothing else; cortex-m55 is refused until its kernels exist. The bits are the same."
+            "plain C99 and nothing else; host is C99 for the vector instructions of laptops, phones and servers; cortex-m55 is refused until its kernels exist. The bits are the same."
         ),
     ] = Processor.cortex_m7,
 ) -> None:

@@ -52,7 +52,7 @@ def export(
     output   the folder; only files that an earlier export wrote there, and that are as it left them, are replaced
     to       `c`, `tflite`, `onnx` or `vectors` (golden input and output, .npz)
     package  with `c`: `cmake`, `arduino`, `zephyr` or `cmsis-pack`, the build system that the C is wrapped for
-    target   with `c`: `cortex-m7` or `portable`, for which processor the C is; the bits are the same
+    target   with `c`: `cortex-m7`, `portable` or `host`, for which processor the C is; the bits are the same
 
     Raises StapesError: no bundle, an unknown word, a file in the way that is not ours; nothing is written then.
 

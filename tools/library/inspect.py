@@ -104,7 +104,7 @@ def inspect(
 
     bundle    a `Bundle`, or its folder
     device    count instructions, stack, flash and RAM on an emulated Cortex-M7 instead
-    target    `cortex-m7` or `portable`: whose kernels are told of; with `device` they are counted on the Cortex-M7
+    target    `cortex-m7`, `portable` or `host`: whose kernels are told of; with `device` they are counted on the Cortex-M7
     instructions_per_cycle  with `device`: what the load at a clock assumes, 0.1 to 2
 
     `to_json` of the result is what `stapes inspect --json` prints. Raises StapesError: no bundle; with `device` also where the
