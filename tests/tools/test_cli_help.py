@@ -57,3 +57,23 @@ def test_help_is_for_the_last_command_that_is_named(stapes):
     assert "Usage: stapes [OPTIONS]" in stapes("--help", "simulate").stdout
     assert "Usage: stapes [OPTIONS]" in stapes().stdout
     assert "'simulat'" in stapes("simulat", "--help").error
+
+
+@pytest.mark.parametrize(
+    ("words", "wanted"),
+    [
+        ("stapes ev", {"evaluate"}),
+        ("stapes corpus ", {"fetch", "status", "mix"}),
+        ("stapes evaluate --work", {"--workers"}),
+    ],
+)
+def test_the_shell_completes_commands_and_options(stapes, monkeypatch, words, wanted):
+    monkeypatch.setenv("_STAPES_COMPLETE", "complete_bash")
+    monkeypatch.setenv("COMP_WORDS", words)
+    monkeypatch.setenv("COMP_CWORD", str(len(words.split(" ")) - 1))
+    assert set(stapes().stdout.split()) == wanted
+
+
+def test_the_completion_is_shown_for_a_shell(stapes, monkeypatch):
+    monkeypatch.setenv("_STAPES_COMPLETE", "source_bash")
+    assert "complete -o default -F" in stapes().stdout

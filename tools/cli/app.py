@@ -32,7 +32,6 @@ from .train import train
 APP = typer.Typer(
     name="stapes",
     help="From a speech-enhancement checkpoint to hearing-aid firmware whose every bit is known in advance.",
-    add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode="markdown",
 )
@@ -59,6 +58,8 @@ def _stapes(
 
 
 DEBUG = "STAPES_DEBUG"
+# Set by the shell, after `stapes --install-completion`, when a user presses the tabulator.
+COMPLETE = "_STAPES_COMPLETE"
 BAD_INPUT, OWN_FAULT = 2, 70
 # Of a message that no one wrote for users.
 LONGEST = 200
@@ -94,6 +95,8 @@ def run() -> None:
 
 def _called(arguments: list[str]) -> int:
     """Call what the arguments name; the exit code. Not by the app itself, which has words of its own for some exceptions."""
+    if os.environ.get(COMPLETE):
+        _command().main(args=arguments, prog_name="stapes")  # tells the shell what could come next, and ends
     if _helped(arguments):
         return 0
     command = _command()
@@ -107,7 +110,9 @@ def _called(arguments: list[str]) -> int:
 
 @functools.cache
 def _command() -> TyperGroup:
-    return typer.main.get_group(APP)
+    made = typer.main.get_command(APP)
+    assert isinstance(made, TyperGroup)
+    return made
 
 
 def _confess(error: Exception) -> NoReturn:
