@@ -33,7 +33,11 @@ class Glide:
         return self._at(positions)
 
     def _at(self, position_q30: np.ndarray) -> np.ndarray:
-        x_q15 = position_q30 >> 15
-        square_q15 = (x_q15 * x_q15) >> 15
-        share_q15 = (square_q15 * (3 * 32768 - 2 * x_q15)) >> 15
-        return self.start + round_right((self.target - self.start) * share_q15, 15)
+        return self.start + round_right((self.target - self.start) * share_q15(position_q30), 15)
+
+
+def share_q15(position_q30: np.ndarray) -> np.ndarray:
+    """How much of the way lies behind a position: 3 x^2 - 2 x^3."""
+    x_q15 = position_q30 >> 15
+    square_q15 = (x_q15 * x_q15) >> 15
+    return (square_q15 * (3 * 32768 - 2 * x_q15)) >> 15

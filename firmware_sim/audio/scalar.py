@@ -71,10 +71,15 @@ def octaves_q16(mantissa: np.ndarray, exponent: np.ndarray) -> np.ndarray:
 
 def exp2_q20(x_q16: np.ndarray) -> np.ndarray:
     """2^x in Q20 of -20 <= x <= 10 in Q16, as int64; table with linear interpolation, within 4e-6 of the value and half a step."""
+    return exp2(x_q16, 20)
+
+
+def exp2(x_q16: np.ndarray, fraction_bits: int) -> np.ndarray:
+    """The same with other fraction bits; the result is below 2^31, and fewer than 32 bits fall off."""
     index, fraction_q9 = (x_q16 >> 9) & 127, x_q16 & 511
     low = EXP2_Q29[index]
     mantissa_q29 = low + (((EXP2_Q29[index + 1] - low) * fraction_q9 + (1 << 8)) >> 9)
-    return shift_round(mantissa_q29, (x_q16 >> 16) - 9)
+    return shift_round(mantissa_q29, (x_q16 >> 16) + fraction_bits - 29)
 
 
 def round_right(x: np.ndarray, right: np.ndarray | int) -> np.ndarray:

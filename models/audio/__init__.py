@@ -13,7 +13,7 @@ mask, ...      a real mask on the spectrum, or a complex one
 look_ahead     the spectrum of some frames ago for what follows: band_gains, deep_filter, post_filter, attenuation_limit
 erb            bands of DeepFilterNet, which features and gains share
 inverse        the spectrum to a hop of samples
-wide_inverse   the same in 32 bits for what follows: equaliser (biquad: its sections), output, which rounds to samples
+wide_inverse   the same in 32 bits for what follows: equaliser (biquad: its sections), steered_equaliser, output, which rounds to samples
 formats        the table of all quantities
 
 A kind is one file here (settings and float definition) and one of the same name in `quantize/audio` (integer constants),

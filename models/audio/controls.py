@@ -194,7 +194,7 @@ def with_controls(sound_path: SoundPath, wanted: Sequence[str]) -> SoundPath:
             raise StapesError(f"--controls {word[:40]!r}: unknown; give some of {', '.join(WORDS)}, or {ALL}")
     if ALL in wanted:
         real_mask = any(q.name == "mask_q15" and q.shape == ("F",) for q in sound_path.asked)
-        wanted = [word for word in WORDS if word != "mask_floor" or real_mask]
+        wanted = [word for word in WORDS if word != _EQUALISER and (word != "mask_floor" or real_mask)]
     stages = list(sound_path.stages)
     for word in WORDS:
         if word in wanted:
@@ -203,7 +203,9 @@ def with_controls(sound_path: SoundPath, wanted: Sequence[str]) -> SoundPath:
 
 
 # In this order they are put into a path.
-WORDS = ("mask_floor", "strength", "bypass", "volume")
+_EQUALISER = "steered_equaliser"
+WORDS = ("mask_floor", "strength", _EQUALISER, "bypass", "volume")
+# All but the equaliser, which costs most and does nothing until it is steered.
 ALL = "all"
 
 
@@ -221,6 +223,10 @@ def _with_control(stages: list[Any], word: str, late_frames: int) -> list[Any]:
     if word == "strength":
         end = next(place for place, s in enumerate(stages) if "filtered" in s.reads and "filtered" not in s.replaces)
         return [*stages[:end], known[word](), *stages[end:]]
+    if word == _EQUALISER:
+        from .equaliser import behind_inverse
+
+        return [*behind_inverse(stages, known[word]())]
     if word == "bypass":
         dry = known["dry"](late_frames=late_frames)  # type: ignore[call-arg]
         return [stages[0], dry, *stages[1:], known[word]()]

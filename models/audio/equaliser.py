@@ -107,17 +107,18 @@ class _Equaliser(FloatStage):
 
 def with_equaliser(sound_path: SoundPath, equaliser: Equaliser) -> SoundPath:
     """The path with this equaliser in the place of its own, or behind its inverse transform."""
-    return SoundPath(tuple(_with_equaliser(sound_path.stages, equaliser)))
+    return SoundPath(tuple(behind_inverse(sound_path.stages, equaliser)))
 
 
-def _with_equaliser(stages: Sequence[Stage], equaliser: Equaliser) -> Iterator[Stage]:
-    has_one = any(isinstance(stage, Equaliser) for stage in stages)
+def behind_inverse(stages: Sequence[Stage], wanted: Stage) -> Iterator[Stage]:
+    """The stages with one that works on the sound in 32 bits: in the place of one of its kind, else behind all others of that sort."""
+    has_one = any(stage.kind == wanted.kind for stage in stages)
     for stage in stages:
-        if isinstance(stage, Equaliser):
-            yield equaliser
-        elif isinstance(stage, WideInverse) and not has_one:
-            yield from (stage, equaliser)
+        if stage.kind == wanted.kind:
+            yield wanted
         elif isinstance(stage, Inverse):
-            yield from (WideInverse(), equaliser, Output())
+            yield from (WideInverse(), wanted, Output())
+        elif isinstance(stage, Output) and not has_one:
+            yield from (wanted, stage)
         else:
             yield stage

@@ -57,7 +57,7 @@ def quantize(
         str,
         typer.Option(
             metavar="LIST",
-            help="What may change while the device runs: strength, mask_floor, bypass and volume, with commas between them, or all.",
+            help="What may change while the device runs: strength, mask_floor, bypass, volume and steered_equaliser, with commas between them, or all, which is all but the equaliser.",
         ),
     ] = "",
     workers: Workers = 0,

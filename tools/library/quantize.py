@@ -90,7 +90,8 @@ def quantize(
     name         in the C code, a C identifier; default: from the file, the class, or the ONNX graph
     workers      with `auto`: processes on this machine, 0 for all cores; a small network is tried in this one
     scheduler    with `auto`: of Dask, `tcp://HOST:PORT`, whose workers are used instead
-    controls     what may change while the device runs: some of `strength`, `mask_floor`, `bypass`, `volume`, or `all`
+    controls     what may change while the device runs: some of `strength`, `mask_floor`, `steered_equaliser`, `bypass`,
+                 `volume`, or `all`, which is all but the equaliser
 
     What the user should know of an input that is taken is a warning, a `Remark`. Raises StapesError for every fault of the input;
     nothing is written then.

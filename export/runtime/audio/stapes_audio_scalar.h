@@ -159,13 +159,21 @@ static inline int32_t stapes_shift_round(int32_t x, int32_t shift)
     return shift < 0 ? stapes_round_right(x, -shift) : stapes_shift_left(x, shift);
 }
 
-/* 2^x in Q20 of -20 <= x <= 10 in Q16: table with linear interpolation, within 4e-6 of the value and half a step. */
-static inline int32_t stapes_exp2_q20(int32_t x_q16)
+/* 2^x of x in Q16 with so many fraction bits: table with linear interpolation, within 4e-6 of the value and half a step. The result
+ * is below 2^31, and fewer than 32 bits fall off.
+ */
+static inline int32_t stapes_exp2(int32_t x_q16, int32_t fraction_bits)
 {
     const uint32_t *low = &stapes_exp2_q29_table[(x_q16 >> 9) & 127];
     const uint32_t fraction_q9 = (uint32_t)x_q16 & 511u;
     const uint32_t mantissa_q29 = low[0] + (((low[1] - low[0]) * fraction_q9 + (1u << 8)) >> 9);
-    return stapes_shift_round((int32_t)mantissa_q29, (x_q16 >> 16) - 9);
+    return stapes_shift_round((int32_t)mantissa_q29, (x_q16 >> 16) + fraction_bits - 29);
+}
+
+/* 2^x in Q20 of -20 <= x <= 10 in Q16. */
+static inline int32_t stapes_exp2_q20(int32_t x_q16)
+{
+    return stapes_exp2(x_q16, 20);
 }
 
 /* round(a * b / 2^32), half upwards (the instruction SMMULR). */

@@ -28,13 +28,23 @@ static inline void stapes_glide_begin(stapes_glide_state *glide)
     glide->position_q30 = -1;
 }
 
+/* How much of the way lies behind a position: 3 x^2 - 2 x^3. */
+static inline int32_t stapes_glide_share_q15(int32_t position_q30)
+{
+    const int32_t x_q15 = position_q30 >> 15;
+    const int32_t square_q15 = (x_q15 * x_q15) >> 15;
+    return (square_q15 * (3 * 32768 - 2 * x_q15)) >> 15;
+}
+
+static inline int32_t stapes_glide_between(int32_t start, int32_t target, int32_t share_q15)
+{
+    const int64_t way = ((int64_t)target - start) * share_q15;
+    return start + (int32_t)((way + 16384) >> 15);
+}
+
 static inline int32_t stapes_glide_at(const stapes_glide_state *glide)
 {
-    const int32_t x_q15 = glide->position_q30 >> 15;
-    const int32_t square_q15 = (x_q15 * x_q15) >> 15;
-    const int32_t share_q15 = (square_q15 * (3 * 32768 - 2 * x_q15)) >> 15;
-    const int64_t way = ((int64_t)glide->target - glide->start) * share_q15;
-    return glide->start + (int32_t)((way + 16384) >> 15);
+    return stapes_glide_between(glide->start, glide->target, stapes_glide_share_q15(glide->position_q30));
 }
 
 /* Begin towards `target` at the value of now; at the start of a stream be there at once. */
