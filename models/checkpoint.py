@@ -59,7 +59,7 @@ def load(path: str | os.PathLike[str], network: str = "auto") -> tuple[GruMask |
     Raises StapesError, with what the file looks like and what to do, when it is not a sound checkpoint of this network.
     """
     path = Path(path)
-    return _network_of(path, checkpoint_file.read(path), network)
+    return network_of(path, checkpoint_file.read(path), network)
 
 
 def load_module(module: nn.Module, network: str = "auto") -> tuple[GruMask | Gtcrn, SoundPath, bytes]:
@@ -88,7 +88,7 @@ def load_module(module: nn.Module, network: str = "auto") -> tuple[GruMask | Gtc
     inner = _unwrapped(module)
     if isinstance(inner, GruMask):
         content = {"model_state_dict": content, "model_config": inner.config.to_dict()}
-    model, sound_path, _ = _network_of(label, content, network)
+    model, sound_path, _ = network_of(label, content, network)
     return model, sound_path, _as_bytes(content)
 
 
@@ -101,10 +101,11 @@ def _unwrapped(module: nn.Module) -> nn.Module:
     return module
 
 
-def _network_of(
-    path: Path | str, content: Mapping[str, Any], network: str
+def network_of(
+    path: Path | str, content: Mapping[str, Any], network: str, state: dict[str, Tensor] | None = None
 ) -> tuple[GruMask | Gtcrn, SoundPath, dict[str, Any]]:
-    state = checkpoint_file.state_dict(path, content)
+    """As `load`, of what a checkpoint holds; `state` is its state dict where somebody has read it already."""
+    state = checkpoint_file.state_dict(path, content) if state is None else state
     kind = _recognise(path, state)
     if network not in ("auto", kind):
         raise StapesError(f"{path}: a checkpoint of {kind}, not of {network}; give --model {kind}, or auto")

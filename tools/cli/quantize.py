@@ -18,7 +18,7 @@ def quantize(
     ],
     output: Annotated[Path, typer.Option("-o", "--output", help="Folder for the bundle.")],
     model: Annotated[
-        str, typer.Option(help="Network of a checkpoint: auto, gru-mask, gtcrn or deepfilternet3.")
+        str, typer.Option(help="Network of a checkpoint: auto, gru-mask, gtcrn, deepfilternet3 or white-box.")
     ] = "auto",
     recipe: Annotated[
         str,

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import os
 import warnings
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import numpy as np
 import onnx
 from torch import nn
 
 from ...export.c.names import free_name
 from ...models import checkpoint as checkpoints
-from ...models import deepfilternet
+from ...models import checkpoint_file, deepfilternet, white_box
 from ...models.audio import SoundPath, from_front_end, read_sound_path
 from ...models.audio.wiring import wire
 from ...models.errors import Remark, StapesError
@@ -39,7 +41,7 @@ from ...quantize.streaming import make_streaming
 Network = str | os.PathLike[str] | nn.Module | onnx.ModelProto
 
 # What `model` may name beside `auto`.
-MODELS = (*checkpoints.NETWORKS, deepfilternet.NAME)
+MODELS = (*checkpoints.NETWORKS, deepfilternet.NAME, white_box.NAME)
 
 
 @dataclass(frozen=True)
@@ -105,7 +107,12 @@ def read_network(network: Network, model: str, states: list[str]) -> Read:
         if isinstance(network, nn.Module):
             return _of_network(*checkpoints.load_module(network, model), label)
         path = Path(_path(network))
-        loaded, sound_path, _ = checkpoints.load(path, model)
+        content = checkpoint_file.read(path)
+        state = checkpoint_file.state_dict(path, content)
+        if model == white_box.NAME or (model == "auto" and white_box.is_decoder(state)):
+            return _of_white_box(white_box.decoder(path, state), path)
+        white_box.refuse_other_parts(path, state)
+        loaded, sound_path, _ = checkpoints.network_of(path, content, model, state)
         return _of_network(loaded, sound_path, path.read_bytes(), label)
     if model == "gru-mask" or states or not is_gtcrn(file.model):
         return _of_onnx(with_states(file, states) if states else file, label)
@@ -151,6 +158,12 @@ def _onnx_file(network: Network, label: str) -> OnnxFile | None:
 def _path(network: Network) -> str | os.PathLike[str]:
     assert isinstance(network, str | os.PathLike)
     return network
+
+
+def _of_white_box(weights: Mapping[str, np.ndarray], path: Path) -> Read:
+    content = white_box.to_onnx(weights).SerializeToString(deterministic=True)
+    model = onnx.load_model_from_string(content)
+    return Read(model, content, check_model(model, str(path)), path.read_bytes())
 
 
 def _of_network(network: GruMask | Gtcrn, sound_path: SoundPath, whole: bytes, label: str) -> Read:
