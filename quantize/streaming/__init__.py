@@ -14,7 +14,8 @@ proof     the stream against the whole recording, in onnxruntime
 make      all of it: `make_streaming`
 """
 
+from .lengths import has_open_time
 from .make import Streamed, make_streaming
 from .rewrite import StreamState
 
-__all__ = ["StreamState", "Streamed", "make_streaming"]
+__all__ = ["StreamState", "Streamed", "has_open_time", "make_streaming"]

@@ -55,6 +55,17 @@ class Lengths:
         return [int(axis) % rank for axis in np.ravel(self.fixed[node.input[3]][0])]
 
 
+def has_open_time(model: onnx.ModelProto) -> bool:
+    """Whether a model leaves an axis of an input open, other than the batch: it takes recordings of any length."""
+    open_axes = [
+        dim
+        for value in free_inputs(model.graph)
+        for dim in value.type.tensor_type.shape.dim
+        if dim.dim_value <= 0 and "batch" not in dim.dim_param.lower()
+    ]
+    return bool(open_axes)
+
+
 def time_axes(model: onnx.ModelProto, given: Mapping[str, int], label: str) -> dict[str, int]:
     """Input -> its time axis, for the inputs that have one; axes that are called the batch are set to 1, in place.
 

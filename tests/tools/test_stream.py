@@ -62,3 +62,43 @@ def test_a_path_that_does_not_wait_for_the_stream_is_refused(stapes, offline, tm
         front_end_of(source, usual, "s")
     source.metadata["stapes.delay_frames"] = "0"
     assert front_end_of(source, usual, "s") == usual
+
+
+def test_quantize_makes_the_stream_by_itself_and_says_so(stapes, offline, tmp_path):
+    rng = np.random.default_rng(0)
+    np.savez(tmp_path / "frames.npz", x=rng.standard_normal((40, 1, 65, 1)).astype(np.float32))
+    done = stapes("quantize", offline, "-o", tmp_path / "b", "--calibration", tmp_path / "frames.npz")
+    assert done.code == 0, done
+    said = " ".join(done.stderr.split())
+    assert (
+        "takes whole recordings; made a stream of one frame a call, its outputs come 1 frames late; states: x_history"
+        in said
+    )
+    manifest = json.loads((tmp_path / "b" / "manifest.json").read_text())
+    assert manifest["states"] == [["x_history", "x_history_out"]]
+    by_hand = tmp_path / "s.onnx"
+    assert stapes("stream", offline, "-o", by_hand).code == 0
+    assert (tmp_path / "b" / "float.onnx").read_bytes() == by_hand.read_bytes()
+
+
+def test_quantize_takes_the_time_axis_of_a_file_that_leaves_none_open(stapes, offline, tmp_path):
+    model = onnx.load(offline)
+    for value in (model.graph.input[0], model.graph.output[0]):
+        value.type.tensor_type.shape.dim[2].dim_value = 50
+    onnx.save(model, tmp_path / "fixed.onnx")
+    np.savez(tmp_path / "frames.npz", x=np.random.default_rng(0).standard_normal((40, 1, 65, 1)).astype(np.float32))
+    given = ("--calibration", tmp_path / "frames.npz", "--time-axis", "2")
+    done = stapes("quantize", tmp_path / "fixed.onnx", "-o", tmp_path / "b", *given)
+    assert done.code == 0, done
+    assert "states: x_history" in done.stderr
+    refused = stapes("quantize", offline, "-o", tmp_path / "c", *given, "--state", "x=y")
+    assert "its states are made; leave out --state" in refused.error
+
+
+def test_a_node_that_needs_the_whole_recording_is_named(stapes, tmp_path):
+    nodes = [helper.make_node("ReduceMean", ["x", "axes"], ["y"], name="over_time", keepdims=1)]
+    model = make(nodes, {"x": (1, 4, "T")}, {"y": (1, 4, 1)}, {"axes": np.array([2], np.int64)})
+    onnx.save(model, tmp_path / "mean.onnx")
+    error = stapes("quantize", tmp_path / "mean.onnx", "-o", tmp_path / "b").error
+    assert "over_time" in error
+    assert not (tmp_path / "b").exists()

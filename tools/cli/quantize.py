@@ -14,7 +14,7 @@ from .loading import loading
 def quantize(
     checkpoint: Annotated[
         Path,
-        typer.Argument(help="A .pt, .pth or .tar checkpoint, a streaming .onnx file, or DeepFilterNet3_onnx.tar.gz."),
+        typer.Argument(help="A .pt, .pth or .tar checkpoint, an .onnx file, or DeepFilterNet3_onnx.tar.gz."),
     ],
     output: Annotated[Path, typer.Option("-o", "--output", help="Folder for the bundle.")],
     model: Annotated[
@@ -48,6 +48,13 @@ def quantize(
         typer.Option(
             metavar="INPUT=OUTPUT",
             help="A state of an ONNX file: the output that is this input in the next frame. Once for each; default: found by wiring and names.",
+        ),
+    ] = None,
+    time_axis: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="N | INPUT=N",
+            help="Which axis of an ONNX file for whole recordings is time, as for stapes stream; needed where the file leaves none open.",
         ),
     ] = None,
     name: Annotated[
@@ -92,6 +99,7 @@ def quantize(
         front_end=front_end,
         fitting=fitting,
         states=state,
+        time_axis=time_axis,
         name=name,
         controls=[word.strip() for word in controls.split(",")] if controls else [],
         workers=workers,

@@ -11,6 +11,7 @@ from ..bundle import Bundle
 from ..console import console
 from ..library.networks import judged_by_sound
 from ..library.quantize import quantize as quantize_network
+from ..library.stream import parse_time_axes
 from ..proof_table import overflow_words, proof_table
 
 
@@ -25,6 +26,7 @@ def quantize(
     front_end: Path | None,
     fitting: Path | None,
     states: list[str] | None,
+    time_axis: list[str] | None,
     name: str | None,
     controls: list[str],
     workers: int,
@@ -44,6 +46,7 @@ def quantize(
         states=states or (),
         workers=workers,
         scheduler=scheduler,
+        time_axis=parse_time_axes(time_axis or []),
         name=name,
         controls=controls,
     )

@@ -36,7 +36,9 @@ from ...quantize.onnx_reader import (
     with_states,
 )
 from ...quantize.spectra import prepare
-from ...quantize.streaming import make_streaming
+from ...quantize.streaming import has_open_time, make_streaming
+from ..progress import progress
+from .stream import TimeAxis, time_axes_of
 
 Network = str | os.PathLike[str] | nn.Module | onnx.ModelProto
 
@@ -88,20 +90,23 @@ def named(network: Network) -> Named:
     return Named(str(path), file_name(path), free_name(path.stem))
 
 
-def read_network(network: Network, model: str, states: list[str]) -> Read:
+def read_network(network: Network, model: str, states: list[str], time_axis: TimeAxis = None) -> Read:
     """The streaming ONNX model of a network. An ONNX file is kept as it is, except the official one of GTCRN, whose weights go into
-    the same graph as a checkpoint's.
+    the same graph as a checkpoint's, and one for whole recordings, which is made a stream.
 
-    `model` is `auto` or one of MODELS, `states` are those of an ONNX file, `INPUT=OUTPUT` each.
+    `model` is `auto` or one of MODELS, `states` are those of an ONNX file, `INPUT=OUTPUT` each; `time_axis` is that of a network for
+    whole recordings which leaves none open.
     Raises StapesError for every fault of the input.
     """
     label = named(network).label
     if isinstance(network, str | os.PathLike) and deepfilternet.is_deepfilternet(Path(network)):
+        _refuse_time_axis(time_axis, label)
         return _deepfilternet(Path(network), model, states)
     if model == deepfilternet.NAME:
         raise StapesError(f"{label}: not DeepFilterNet3, which is an archive or a folder of three ONNX files")
     file = _onnx_file(network, label)
     if file is None:
+        _refuse_time_axis(time_axis, label)
         if states:
             raise StapesError(f"{label}: a checkpoint's states are known; leave out --state, which is for ONNX files")
         if isinstance(network, nn.Module):
@@ -114,9 +119,35 @@ def read_network(network: Network, model: str, states: list[str]) -> Read:
         white_box.refuse_other_parts(path, state)
         loaded, sound_path, _ = checkpoints.network_of(path, content, model, state)
         return _of_network(loaded, sound_path, path.read_bytes(), label)
+    if time_axis is not None or has_open_time(file.model):
+        return _of_recordings(file, label, states, time_axis)
     if model == "gru-mask" or states or not is_gtcrn(file.model):
         return _of_onnx(with_states(file, states) if states else file, label)
     return _of_network(*checkpoints.gtcrn_from_onnx(file.model, label), file.whole, label)
+
+
+def _refuse_time_axis(time_axis: TimeAxis, label: str) -> None:
+    if time_axis is not None:
+        raise StapesError(
+            f"{label}: has one frame a call; leave out --time-axis, which is for ONNX files of recordings"
+        )
+
+
+def _of_recordings(file: OnnxFile, label: str, states: list[str], time_axis: TimeAxis) -> Read:
+    """A network for whole recordings as `stapes stream` makes it one of one frame a call; a note says what came of it."""
+    if states:
+        raise StapesError(
+            f"{label}: takes whole recordings, so that its states are made; leave out --state, or export one frame a call"
+        )
+    with progress("making a stream of it", 1) as done:
+        made = make_streaming(file.model, label, time_axes_of(file.model, time_axis))
+        done(1)
+    content = made.model.SerializeToString(deterministic=True)
+    read = _of_onnx(OnnxFile(made.model, content, file.whole), label)
+    names = ", ".join(state.input for state in made.states) or "none"
+    delay = f"its outputs come {made.delay_frames} frames late" if made.delay_frames else "without delay"
+    note = f"takes whole recordings; made a stream of one frame a call, {delay}; states: {names}"
+    return replace(read, source=replace(read.source, notes=(note, *read.source.notes)))
 
 
 def _of_onnx(file: OnnxFile, label: str) -> Read:

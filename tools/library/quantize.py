@@ -37,6 +37,7 @@ from ..progress import progress
 from ..work import ALL_CORES, Crew
 from . import golden
 from .networks import MODELS, Network, Read, front_end_of, judged_by_sound, named, read_network
+from .stream import TimeAxis
 
 # Of tensors that leave their ranges so many are named; the others mostly follow from these.
 SHOWN = 4
@@ -66,6 +67,7 @@ def quantize(
     front_end: SoundPath | Mapping[str, Any] | str | os.PathLike[str] | None = None,
     fitting: Fitting | str | os.PathLike[str] | None = None,
     states: Sequence[str] = (),
+    time_axis: TimeAxis = None,
     name: str | None = None,
     controls: Sequence[str] = (),
     workers: int = ALL_CORES,
@@ -73,7 +75,7 @@ def quantize(
 ) -> QuantizedBundle:
     """Quantise a network and write a bundle.
 
-    network      a checkpoint (.pt, .pth, .tar, .safetensors) or a streaming .onnx file; a torch module in memory (a GRU mask or GTCRN,
+    network      a checkpoint (.pt, .pth, .tar, .safetensors) or an .onnx file, of one frame a call or of whole recordings; a torch module in memory (a GRU mask or GTCRN,
                  ours or one with the same state dict); an `onnx.ModelProto` of one frame a call; DeepFilterNet3's official archive
                  (DeepFilterNet3_onnx.tar.gz), or the folder that it unpacks to
     output       the folder; only a bundle that was made there before, and is as it was, is replaced
@@ -87,6 +89,7 @@ def quantize(
     front_end    a `SoundPath`, the table of one, such as `{"hop": 64}`, or a TOML file with it, of a network that does not name its own
     fitting      a `Fitting`, or the file of one: its equaliser stands behind the network
     states       of an ONNX network, `INPUT=OUTPUT` each; default: found by wiring and names
+    time_axis    of an ONNX network for whole recordings that leaves no axis open, as of `stream`; one that leaves it open needs none
     name         in the C code, a C identifier; default: from the file, the class, or the ONNX graph
     workers      with `auto`: processes on this machine, 0 for all cores; a small network is tried in this one
     scheduler    with `auto`: of Dask, `tcp://HOST:PORT`, whose workers are used instead
@@ -114,7 +117,7 @@ def quantize(
     files = [Path(given) for given in (*recordings, network, end, fitting) if isinstance(given, str | os.PathLike)]
     check_folder(place, (*SEALED, MANIFEST), known=written_files, alone=True, inputs=files)
     with whole_folder(place, known=written_files) as folder:
-        read = read_network(network, model, pairs)
+        read = read_network(network, model, pairs, time_axis)
         for note in read.source.notes:
             warnings.warn(f"{called.label}: {note}", Remark, stacklevel=2)
         require_supported(read.source)
