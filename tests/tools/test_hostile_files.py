@@ -4,6 +4,7 @@ import os
 import sys
 
 import pytest
+from stapes.quantize import against_source, long_run
 from stapes.tools.bench import hostile
 from stapes.tools.bench.hostile import KINDS, Run, attack, make_material, run_all
 
@@ -16,8 +17,17 @@ def material(tmp_path_factory):
     return make_material(tmp_path_factory.mktemp("sound"))
 
 
+@pytest.fixture
+def short(monkeypatch):
+    """A file that is taken is run on for fewer frames; the bench runs it as a user does."""
+    monkeypatch.setattr(long_run, "TIMES", 2)
+    monkeypatch.setattr(long_run, "SNAPSHOTS", 8)
+    monkeypatch.setattr(against_source, "CHECKED_FRAMES", 8)
+    monkeypatch.setattr(against_source, "RANDOM_FRAMES", 8)
+
+
 @pytest.mark.parametrize("kind", KINDS)
-def test_changed_file_is_refused_in_one_line_or_used(kind, material):
+def test_changed_file_is_refused_in_one_line_or_used(kind, material, short):
     faults = attack(kind, MUTATIONS, material, seed=1)
     assert not faults, "\n".join(map(str, faults))
 
