@@ -10,6 +10,7 @@ import pytest
 from stapes.export.c import export_c
 from stapes.export.c.runtime import RUNTIME, exported_path, runtime_text
 from stapes.export.targets import CORES, CORTEX_M7, HOST, PORTABLE, REPLACING
+from stapes.models.audio.controls import ALL, with_controls
 
 from tests.export.networks import network
 from tests.export.programs import STAMP
@@ -98,7 +99,8 @@ def findings(tmp_path_factory):
     work = tmp_path_factory.mktemp("misra")
     for name, (config, recipe) in PROGRAMS.items():
         net = network(config, recipe)
-        export_c(net.graph, work, name=name, sound_path=net.sound_path, stamp=STAMP, vectors=net.vectors)
+        path = with_controls(net.sound_path, [ALL]) if name == "turn" else net.sound_path
+        export_c(net.graph, work, name=name, sound_path=path, stamp=STAMP, vectors=net.vectors)
     graph = gru_graph("int8", 16, 16)
     codes = random_frames(graph, 10, 1, seed=0)[:, 0].astype(np.int8).reshape(10, 16)
     export_c(graph, work, name=SMALL, sound_path=None, stamp=STAMP, vectors={"x": codes, "h_out": codes})
