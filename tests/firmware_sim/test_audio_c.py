@@ -15,6 +15,7 @@ from stapes.models.audio import Quantity, kinds
 from stapes.models.audio.controls import ALL, with_controls
 from stapes.models.gru_mask import GruMaskConfig
 from stapes.quantize.audio.c_struct import members, struct_name
+from stapes.quantize.audio.controls import limits, places, rest_words
 from stapes.quantize.audio.level import LevelParams
 from stapes.quantize.audio.rfft import RfftTables
 from stapes.quantize.audio.scaling import TensorScaling, feature_scaling, mask_scaling
@@ -23,6 +24,7 @@ from stapes.quantize.graph import Tensor
 from tests.deep_filter_features import features_path, small_path
 from tests.firmware_sim.audio_c import BUILDS, CAudioPath, c_mask_values, c_quantise_features
 from tests.firmware_sim.audio_signals import extremes
+from tests.firmware_sim.equaliser_paths import TEN, equaliser_path
 from tests.helpers import sound_path_of, spectral_path
 
 SECONDS = 1.2
@@ -77,6 +79,7 @@ FRONTENDS = {
     "two inputs, at the usual level": small_path(form="level"),
     "two inputs, a mean without memory": small_path(form="level", time_constant=0.003),
     "all controls": with_controls(sound_path_of(), [ALL]),
+    "all controls around an equaliser": with_controls(equaliser_path(TEN), [ALL]),
     "analysis 1024": sound_path_of(analysis=1024, xi_smoothing=0.9, noise_smoothing=0.9, vad_threshold=0.3),
 }
 
@@ -105,9 +108,8 @@ def assert_equal_streams(library, sound_path, signals, masks=None, reset_at=None
             for name, value in expected.items():
                 assert np.array_equal(frame[name], value[row]), f"{name}, signal {row}, frame {t}"
             assert np.array_equal(stream.synthesise(mask), output[row]), f"output, signal {row}, frame {t}"
-            assert np.array_equal(stream.arrays["overlap_q25"], python.stages["inverse"].overlap_q25[row]), (
-                f"{row}, {t}"
-            )
+            inverse = next(stage for kind, stage in python.stages.items() if kind in ("inverse", "wide_inverse"))
+            assert np.array_equal(stream.arrays["overlap_q25"], inverse.overlap_q25[row]), f"{row}, {t}"
     assert all(stream.fences_stand() for stream in streams)
 
 
@@ -292,3 +294,20 @@ def declared(header, name):
     """The members of a struct in a header, without comments."""
     body = re.search(rf"typedef struct \{{([^}}]*)\}} {name};", header)[1]
     return [line.strip() for line in re.sub(r"/\*.*?\*/", "", body, flags=re.DOTALL).splitlines() if line.strip()]
+
+
+@pytest.mark.parametrize("name", ["all controls", "all controls around an equaliser"])
+def test_stages_agree_under_random_controls(audio_library, name):
+    sound_path, signals = FRONTENDS[name], all_signals()[:, :9600]
+    blocks = signals.shape[1] // sound_path.hop
+    rng = np.random.default_rng(7)
+    masks = rng.integers(0, 2**15, (blocks, sound_path.mask_size))
+    track = np.stack(
+        [
+            rng.choice([*limits(place.control), rest], blocks)
+            for place, rest in zip(places(sound_path), rest_words(sound_path), strict=True)
+        ],
+        axis=1,
+    )
+    track = np.repeat(track[::5], 5, axis=0)[:blocks].astype(np.int32)
+    assert_equal_streams(audio_library("sanitised"), sound_path, signals, masks, reset_at=51, controls=track)
