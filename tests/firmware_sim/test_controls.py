@@ -207,7 +207,7 @@ def test_a_path_without_controls_takes_none():
         (
             sound_path_of(),
             ["loudness"],
-            "'loudness': unknown; give some of mask_floor, strength, bypass, volume, or all",
+            "'loudness': unknown; give some of mask_floor, strength, steered_equaliser, bypass, volume, or all",
         ),
         (ALONE, ["volume"], "--controls volume: the path has this stage already"),
         (sound_path_of(features="complex"), ["mask_floor"], "'mask_floor' reads mask_q15 of F and is given 2 x F"),
