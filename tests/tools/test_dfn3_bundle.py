@@ -1,6 +1,7 @@
 """DeepFilterNet3 from its archive to integers: one stream, the same bits on every engine, near the golden frames of its authors' code."""
 
 import json
+import subprocess
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +12,9 @@ from stapes.firmware_sim.engines.float_engine import FloatEngine
 from stapes.models.errors import StapesError
 from stapes.models.sound_files import float_to_q15, q15_to_float, read_audio, write_audio
 from stapes.tools.audio import DEMO
+from stapes.tools.bench.deepfilternet import NETWORK_FLOAT, NETWORK_NATIVE, network_calls
 from stapes.tools.bundle import load_bundle
+from stapes.tools.library.export import export
 from stapes.tools.library.networks import front_end_of, named, read_network
 from stapes.tools.library.quantize import quantize
 
@@ -89,6 +92,24 @@ def test_a_front_end_of_ones_own_takes_the_place_of_that_of_config_ini(archive):
     assert front_end_of(source, soft, "n") == soft != own
     with pytest.raises(StapesError, match=r"^n: this front end has 9 values for the network's input 'feat_erb', which"):
         front_end_of(source, with_setting(own, "erb_level", bands=9), "n")
+
+
+@pytest.mark.needs("native", "make")
+def test_the_exported_c_meets_its_golden_vectors(bundle, tmp_path):
+    export(bundle, tmp_path / "c")
+    done = subprocess.run(
+        ["make", "-C", tmp_path / "c", "CFLAGS=-O1", "check"], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "every bit agrees" in done.stdout
+
+
+@pytest.mark.needs("native")
+def test_the_network_alone_is_timed_in_both_runtimes(bundle):
+    calls = network_calls(bundle, np.zeros(4 * bundle.sound_path.hop, np.int16))
+    assert list(calls) == [NETWORK_NATIVE, NETWORK_FLOAT]
+    for call in calls.values():
+        call()
 
 
 @pytest.fixture(scope="module")

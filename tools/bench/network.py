@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -41,7 +41,15 @@ def feature_codes(bundle: Bundle, audio_q15: np.ndarray) -> tuple[np.ndarray, np
 
 
 def onnxruntime_step(bundle: Bundle) -> Step:
-    """The float network in onnxruntime with all its optimisations; takes float features (F,)."""
+    """The float network in onnxruntime, of one input and one output; takes float features (F,)."""
+    _, source = read_onnx(bundle.float_onnx)
+    (name,), (mask,) = source.inputs, source.outputs
+    run = onnxruntime_frames(bundle)
+    return lambda features: run({name: features})[mask]
+
+
+def onnxruntime_frames(bundle: Bundle) -> Callable[[Mapping[str, np.ndarray]], dict[str, np.ndarray]]:
+    """The float network in onnxruntime with all its optimisations: float inputs by name to outputs by name."""
     _, source = read_onnx(bundle.float_onnx)
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = options.inter_op_num_threads = 1
@@ -50,14 +58,13 @@ def onnxruntime_step(bundle: Bundle) -> Step:
     shapes = {value.name: value.shape for value in session.get_inputs()}
     outputs = [value.name for value in session.get_outputs()]
     state = {pair.input: np.zeros(shapes[pair.input], np.float32) for pair in source.states}
-    (name,), (mask,) = source.inputs, source.outputs
 
-    def step(features: np.ndarray) -> np.ndarray:
-        made = dict(zip(outputs, session.run(outputs, {name: features.reshape(shapes[name]), **state}), strict=True))
+    def step(given: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+        shaped = {name: values.reshape(shapes[name]) for name, values in given.items()}
+        made = dict(zip(outputs, session.run(outputs, {**shaped, **state}), strict=True))
         for pair in source.states:
             state[pair.input] = made[pair.output]
-        result: np.ndarray = made[mask]
-        return result
+        return made
 
     return step
 

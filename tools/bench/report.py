@@ -7,11 +7,13 @@ from typing import Any
 from rich.table import Table
 
 from ..console import console
+from .deepfilternet import AUTHORS, FLOAT, NATIVE, NETWORK_FLOAT, NETWORK_NATIVE
 from .device import element_table, kernel_table, millions_a_second, network_table, stream_table
 from .transforms import transform_table
 
 # What the project promises: (figure, limit, whether more is better).
 REALTIME_NATIVE, REALTIME_NUMPY_64, QUANTIZE_SECONDS = 300.0, 25.0, 60.0
+REALTIME_DEEPFILTERNET = 20.0
 # The whole pipeline in C beside the one around the tflite-micro interpreter.
 NATIVE_TO_TFLM = 20.0
 # With states in int8, features in int16 bring the masks nothing.
@@ -52,6 +54,11 @@ def goals(document: dict[str, Any]) -> dict[str, dict[str, Any]]:
         at_least(f"{recipe}: mask against float, dB SNR", snr["mask_snr_db"], MASK_SNR_DB[recipe])
         if recipe in OUTPUT_SNR_DB:
             at_least(f"{recipe}: output against float, dB SNR", snr["output_snr_db"], OUTPUT_SNR_DB[recipe])
+    for recipe, speeds in document.get("deepfilternet", {}).items():
+        at_least(f"{recipe}: native, x real time", speeds[NATIVE]["realtime_factor"], REALTIME_DEEPFILTERNET)
+        for mine, other in ((NATIVE, AUTHORS), (NATIVE, FLOAT), (NETWORK_NATIVE, NETWORK_FLOAT)):
+            ratio = speeds[mine]["realtime_factor"] / speeds[other]["realtime_factor"]
+            at_least(f"{recipe}: {mine}, x {other}", ratio, 1.0)
     if "device" in document:
         _device_goals(document["device"], found)
     return found
@@ -83,6 +90,8 @@ def print_report(document: dict[str, Any]) -> None:
     console.print(f"{machine['processor']}, processor time of one core, Python {machine['python']}")
     console.print(_speed_table("whole pipeline: audio in, audio out", document["pipeline"]))
     console.print(_speed_table("network alone, one call a frame from Python", document["network"]))
+    if "deepfilternet" in document:
+        console.print(_speed_table("DeepFilterNet3, official weights, 48 kHz", document["deepfilternet"]))
     if "device" in document:
         console.print(kernel_table(document["device"]))
         console.print(element_table(document["device"]))

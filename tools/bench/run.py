@@ -31,6 +31,7 @@ from ..library.quantize import quantize
 from ..zoo import GRU_MASK_SPARSE, network_for
 from . import network
 from .checks import closeness, equality
+from .deepfilternet import deepfilternet_speeds
 from .device import device_costs
 from .material import speech_in_noise
 from .readme import write_readme
@@ -125,6 +126,10 @@ def measure_all(
         for recipe in COMPARED
     }
     document["network"] = {recipe: _network_speeds(bundles[recipe]) for recipe in COMPARED}
+    try:
+        document["deepfilternet"] = {"dfn3_w8a16": deepfilternet_speeds(work / "deepfilternet")}
+    except StapesError as error:
+        document["skipped"]["DeepFilterNet3"] = str(error)
     document["closeness"] = {recipe: closeness(bundles[recipe], _unseen()) for recipe in RECIPES}
     document["drift"] = _drift(engines, minutes)
     if "cortex-m7" not in unavailable():
