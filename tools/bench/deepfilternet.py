@@ -63,7 +63,10 @@ def network_calls(bundle: Bundle, audio_q15: np.ndarray) -> dict[str, Callable[[
     """The network over the features of a sound (S,), a call of Python for each frame."""
     tensors = bundle.graph.tensors
     codes = list(_feature_frames(bundle, audio_q15))
-    reals = [{name: np.float32(to_real(tensors[name], values)) for name, values in frame.items()} for frame in codes]
+    reals = [
+        {name: np.asarray(to_real(tensors[name], values), np.float32) for name, values in frame.items()}
+        for frame in codes
+    ]
     native = make_network_engine("native", bundle)
     native.start(1)
     session = onnxruntime_frames(bundle)
