@@ -33,8 +33,7 @@ CONTEXT device_context;
 /* What a firmware calls; the linker would drop what only an emulator calls by name. */
 typedef void (*entry_point)(void);
 KEPT static const entry_point entry_points[] = {
-    (entry_point)JOIN(STAPES_NAME, _init),
-    (entry_point)JOIN(STAPES_NAME, _reset),
+    (entry_point)JOIN(STAPES_NAME, _init),         (entry_point)JOIN(STAPES_NAME, _reset),
     (entry_point)JOIN(STAPES_NAME, _process),
 #ifdef STAPES_CONTROLS
     (entry_point)JOIN(STAPES_NAME, _set_controls),
