@@ -22,6 +22,7 @@ evaluation      evaluation as a whole: choice, pieces, statistics, checks, table
 checkup, pins   what `doctor` looks at, and the packages at their versions
 work            pieces of work on all cores or machines, and their results as rows of Parquet
 peer_costs      what others cost on the device, as measured once
+conformance     vectors of quantised recurrent cells, for other implementations
 bench           speed, and agreement over minutes
 setup_venv      what the Makefile runs first
 """
