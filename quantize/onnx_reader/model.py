@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -101,7 +101,7 @@ def check_model(model: onnx.ModelProto, label: str) -> StreamingOnnx:
         outputs=tuple(name for name in made if name not in state_outputs),
         states=states,
         metadata=metadata,
-        notes=(*notes, *_idle(given, made, nodes, states)),
+        notes=(*notes, *_idle(given, made, nodes, states), *_two_readings(nodes, states, shapes, metadata)),
         opset=opset_of(folded),
     )
 
@@ -109,6 +109,24 @@ def check_model(model: onnx.ModelProto, label: str) -> StreamingOnnx:
 def _runs_over_time(node: onnx.NodeProto) -> bool:
     """Whether a recurrence goes from frame to frame; backward, or both ways, it goes over the positions of one."""
     return node.op_type in RECURRENT and attribute(node, "direction", b"forward") in (b"forward", "forward")
+
+
+def _two_readings(
+    nodes: Sequence[onnx.NodeProto],
+    states: Sequence[State],
+    shapes: Mapping[str, tuple[int, ...]],
+    metadata: Mapping[str, str],
+) -> list[str]:
+    """A recurrence both ways or backward, in a file without any state, may run over one frame or over a whole recording: nothing tells."""
+    found = [node for node in nodes if node.op_type in RECURRENT]
+    if states or STATES_KEY in metadata or not found:
+        return []
+    first = found[0]
+    length = shapes[first.input[0]][0]
+    return [
+        f"no state, and {first.op_type} ({first.name or first.output[0]}) runs from the end, over {length} positions: taken for those of one frame; where they are "
+        "the frames of a recording of fixed length, say so by --time-axis"
+    ]
 
 
 def _require_own_outputs(graph: onnx.GraphProto, label: str) -> None:

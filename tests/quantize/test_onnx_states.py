@@ -8,6 +8,7 @@ from stapes.models.errors import StapesError
 from stapes.quantize.onnx_reader import OnnxFile, check_model, with_states
 
 from tests.quantize.onnx_models import gru, make
+from tests.quantize.recurrent_models import recurrent
 
 
 def cell(inputs, outputs, size=8):
@@ -151,3 +152,12 @@ def test_states_named_on_the_command_line_go_into_the_metadata():
 def test_a_pair_on_the_command_line_is_two_names(pair):
     with pytest.raises(StapesError, match="write INPUT=OUTPUT"):
         with_states(OnnxFile(added("h_in", "h_out"), b"", b""), [pair])
+
+
+def test_a_recurrence_from_the_end_in_a_file_without_states_is_told_how_it_was_taken():
+    model = recurrent("LSTM", length=5, direction="bidirectional")
+    (note,) = check_model(model, "m").notes
+    assert "LSTM (cell) runs from the end, over 5 positions: taken for those of one frame" in note
+    assert "--time-axis" in note
+    helper.set_model_props(model, {"stapes.states": "[]"})
+    assert not check_model(model, "m").notes

@@ -12,6 +12,7 @@ from stapes.quantize.onnx_reader import check_model
 from stapes.tools.library.networks import front_end_of
 
 from tests.quantize.onnx_models import make
+from tests.quantize.recurrent_models import recurrent
 
 
 @pytest.fixture
@@ -93,6 +94,18 @@ def test_quantize_takes_the_time_axis_of_a_file_that_leaves_none_open(stapes, of
     assert "states: x_history" in done.stderr
     refused = stapes("quantize", offline, "-o", tmp_path / "c", *given, "--state", "x=y")
     assert "its states are made; leave out --state" in refused.error
+
+
+def test_a_fixed_length_that_runs_from_the_end_is_told_and_refused_once_its_axis_is_named_as_time(stapes, tmp_path):
+    onnx.save(recurrent("LSTM", length=6, inputs=4, size=3, direction="bidirectional"), tmp_path / "both.onnx")
+    np.savez(tmp_path / "frames.npz", x=np.random.default_rng(0).standard_normal((20, 6, 1, 4)).astype(np.float32))
+    given = ("quantize", tmp_path / "both.onnx", "-o", tmp_path / "b", "--calibration", tmp_path / "frames.npz")
+    refused = stapes(*given, "--time-axis", "0")
+    assert "LSTM (cell) runs over the recording from its end" in refused.error
+    assert not (tmp_path / "b").exists()
+    done = stapes(*given)
+    assert done.code == 0, done
+    assert "over 6 positions: taken for those of one frame" in " ".join(done.stderr.split())
 
 
 def test_a_node_that_needs_the_whole_recording_is_named(stapes, tmp_path):
