@@ -15,7 +15,7 @@ make      all of it: `make_streaming`
 """
 
 from .lengths import has_open_time
-from .make import Streamed, make_streaming
+from .make import STEPS, Streamed, make_streaming
 from .rewrite import StreamState
 
-__all__ = ["StreamState", "Streamed", "has_open_time", "make_streaming"]
+__all__ = ["STEPS", "StreamState", "Streamed", "has_open_time", "make_streaming"]

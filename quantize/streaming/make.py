@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import onnx
@@ -19,6 +19,9 @@ from .lengths import measure, time_axes
 from .proof import hold_to_recording
 from .rewrite import StreamState, as_stream
 
+# Of progress: the network read, its lengths measured, its stream written, and held to the recording.
+STEPS = 4
+
 
 @dataclass(frozen=True, eq=False)
 class Streamed:
@@ -31,10 +34,16 @@ class Streamed:
     delay_frames: int
 
 
-def make_streaming(model: onnx.ModelProto, label: str, time: Mapping[str, int] | None = None) -> Streamed:
+def make_streaming(
+    model: onnx.ModelProto,
+    label: str,
+    time: Mapping[str, int] | None = None,
+    progress: Callable[[int], None] = lambda steps: None,
+) -> Streamed:
     """One frame a call of a network that was exported for whole recordings; the model itself is left as it is.
 
     `time`: input -> its time axis, where the file leaves none open. The states start from zeros. `label` names the model in errors.
+    `progress` hears of each of STEPS steps.
     Raises StapesError: no time axis, a node that needs frames to come or all of them, a stream that is not the same network.
     """
     require_known_versions(model, label)
@@ -45,12 +54,16 @@ def make_streaming(model: onnx.ModelProto, label: str, time: Mapping[str, int] |
     whole.graph.ClearField("value_info")
     whole = converted(whole, label)
     whole = _folded(whole, label)
+    progress(1)
     lengths = measure(whole, axes, label)
+    progress(1)
     found = plan(whole, lengths, axes, label)
     stream, states = as_stream(whole, found, lengths, axes)
     stream = _folded(stream, label)
+    progress(1)
     outputs = {value.name: lengths.grown[value.name] for value in whole.graph.output if value.name in found.frames}
     error = hold_to_recording(whole, stream, axes, outputs, states, found.delay, label)
+    progress(1)
     return Streamed(stream, states, error, found.delay)
 
 

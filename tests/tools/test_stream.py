@@ -1,6 +1,7 @@
 """`stapes stream`: a network of whole recordings in, one of one frame a call out, or one line that says why not."""
 
 import json
+from contextlib import contextmanager
 
 import numpy as np
 import onnx
@@ -9,7 +10,9 @@ from onnx import helper
 from stapes.models.audio import SoundPath
 from stapes.models.errors import StapesError
 from stapes.quantize.onnx_reader import check_model
-from stapes.tools.library.networks import front_end_of
+from stapes.quantize.streaming import STEPS
+from stapes.tools.library.networks import front_end_of, read_network
+from stapes.tools.library.stream import stream
 
 from tests.quantize.onnx_models import make
 from tests.quantize.recurrent_models import recurrent
@@ -34,6 +37,21 @@ def test_the_command_writes_a_stream_and_tells_its_states(stapes, offline, tmp_p
     table = stapes("stream", offline, "-o", tmp_path / "s.onnx").stdout
     assert "x_history" in table
     assert "1 frames" in table
+
+
+def test_every_step_of_the_work_is_told_to_who_shows_it(offline, monkeypatch):
+    told = []
+
+    @contextmanager
+    def show(description, total):
+        done = []
+        yield done.append
+        told.append((description, total, sum(done)))
+
+    monkeypatch.setattr("stapes.tools.progress._shown", [show])
+    stream(offline)
+    assert read_network(offline, "auto", []).source.states
+    assert told == [("making a stream of it", STEPS, STEPS)] * 2
 
 
 @pytest.mark.parametrize(

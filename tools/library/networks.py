@@ -36,7 +36,7 @@ from ...quantize.onnx_reader import (
     with_states,
 )
 from ...quantize.spectra import prepare
-from ...quantize.streaming import has_open_time, make_streaming
+from ...quantize.streaming import STEPS, has_open_time, make_streaming
 from ..progress import progress
 from .stream import TimeAxis, time_axes_of
 
@@ -139,9 +139,8 @@ def _of_recordings(file: OnnxFile, label: str, states: list[str], time_axis: Tim
         raise StapesError(
             f"{label}: takes whole recordings, so that its states are made; leave out --state, or export one frame a call"
         )
-    with progress("making a stream of it", 1) as done:
-        made = make_streaming(file.model, label, time_axes_of(file.model, time_axis))
-        done(1)
+    with progress("making a stream of it", STEPS) as done:
+        made = make_streaming(file.model, label, time_axes_of(file.model, time_axis), done)
     content = made.model.SerializeToString(deterministic=True)
     read = _of_onnx(OnnxFile(made.model, content, file.whole), label)
     names = ", ".join(state.input for state in made.states) or "none"
@@ -172,7 +171,8 @@ def _deepfilternet(path: Path, model: str, states: list[str]) -> Read:
     sound_path = deepfilternet.sound_path(settings, config)
     graphs = {name: parse_onnx(content, path / f"{name}.onnx").model for name, content in files.graphs.items()}
     whole = deepfilternet.join(graphs, settings, str(path))
-    stream = make_streaming(whole, str(path)).model
+    with progress("making a stream of it", STEPS) as done:
+        stream = make_streaming(whole, str(path), progress=done).model
     name_stages(stream, sound_path)
     content = stream.SerializeToString(deterministic=True)
     return Read(stream, content, check_model(stream, str(path)), files.whole, "dfn3_w8a16")

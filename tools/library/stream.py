@@ -13,8 +13,9 @@ import onnx
 from ...models.errors import StapesError
 from ...models.files import check_file, write_whole
 from ...quantize.onnx_reader import onnx_of, parse_onnx
-from ...quantize.streaming import StreamState, make_streaming
+from ...quantize.streaming import STEPS, StreamState, make_streaming
 from ..given import given_path
+from ..progress import progress
 
 TimeAxis = int | Mapping[str, int] | None
 
@@ -85,7 +86,8 @@ def stream(
     model = (
         onnx_of(network, label) if isinstance(network, onnx.ModelProto) else parse_onnx(path.read_bytes(), path)
     ).model
-    made = make_streaming(model, label, time_axes_of(model, time_axis))
+    with progress("making a stream of it", STEPS) as done:
+        made = make_streaming(model, label, time_axes_of(model, time_axis), done)
     if target is not None:
         write_whole(target, made.model.SerializeToString(deterministic=True))
     return Stream(made.model, made.states, made.delay_frames, made.error, target)
