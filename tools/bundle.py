@@ -15,7 +15,7 @@ import os
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib import metadata
 from pathlib import Path
 from typing import Annotated, Any
@@ -28,8 +28,10 @@ from ..export.c.runtime import runtime_sha256
 from ..export.tflite import from_bytes
 from ..export.vectors import Vectors
 from ..models.audio import SoundPath, from_front_end
+from ..models.audio.equaliser import without_equaliser
 from ..models.errors import StapesError
 from ..models.files import locked, write_whole
+from ..models.fitting import Fitting
 from ..models.schema import STRICT, STRICT_OPEN, parse_json, validated
 from ..quantize.audio import path_params, require_free_tensors
 from ..quantize.audio.ends import network_ends
@@ -104,6 +106,7 @@ class _Manifest:
     quality: dict[str, float]
     files: dict[str, str]
     bundle_sha256: str
+    fitting: dict[str, Any] | None = None
 
     __pydantic_config__ = STRICT_OPEN
 
@@ -168,6 +171,7 @@ class Bundle:
     recipe: Recipe
     sound_path: SoundPath | None
     manifest: dict[str, Any]
+    fitting: Fitting | None = None
 
     @property
     def name(self) -> str:
@@ -203,6 +207,10 @@ class Bundle:
                 "it over .npz files of frames, for sound quantise it with --front-end"
             )
         return self.sound_path
+
+    def unfitted(self) -> Bundle:
+        """The same without the equaliser of its fitting: what a bundle without a fitting does to the sound, to the bit."""
+        return replace(self, sound_path=without_equaliser(self.require_sound_path()), fitting=None)
 
     def lock(self, anew: bool = False) -> dict[str, str]:
         """Locked output hashes by key; empty when nothing is locked, and with `anew` where the lock is that of another bundle.
@@ -307,7 +315,7 @@ def load_bundle(folder: str | os.PathLike[str]) -> Bundle:
         Vectors.from_arrays(read_npz(contents["vectors.npz"], "its arrays", AGAIN), graph, sound_path)
     with _told_of(folder / "float.onnx"):
         require_float_network(contents["float.onnx"], graph)
-    return Bundle(folder, graph, recipe, sound_path, manifest)
+    return Bundle(folder, graph, recipe, sound_path, manifest, _stored_fitting(path, told, sound_path))
 
 
 def refuse_inside(bundle: Bundle, output: Path) -> None:
@@ -351,6 +359,17 @@ def _stored_path(path: Path, manifest: dict[str, Any]) -> SoundPath | None:
             return from_front_end(table) if table is not None else None
         stages = validated(_Format2, manifest, "manifest", AGAIN).stages
         return SoundPath.from_tables(stages) if stages is not None else None
+
+
+def _stored_fitting(path: Path, told: _Manifest, sound_path: SoundPath | None) -> Fitting | None:
+    """The fitting of a manifest, None where there is none; raises StapesError for one that is not that of the path."""
+    if told.fitting is None:
+        return None
+    fitting = validated(Fitting, told.fitting, f"{path}: fitting", AGAIN)
+    rate = sound_path.sample_rate if sound_path is not None else None
+    if sound_path is None or rate != fitting.sample_rate or fitting.stage not in sound_path.stages:
+        raise StapesError(f"{path}: fitting: its equaliser is not that of the path; {AGAIN}")
+    return fitting
 
 
 def _sealed_file(path: Path, expected: object) -> bytes:

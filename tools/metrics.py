@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -121,6 +121,8 @@ SLOW_METRICS: dict[str, Measure] = {
     **{f"haspi_{listener}": hearing.haspi(listener) for listener in hearing.AUDIOGRAMS},
     **{f"hasqi_{listener}": hearing.hasqi(listener) for listener in hearing.AUDIOGRAMS},
 }
+# Of a bundle with a fitting, for the ears that it was made for: `tools.evaluation.fitted` measures them.
+FITTED = tuple(f"{index}_fitted" for index in hearing.INDICES)
 _ALL = METRICS | COMPOSITE | SLOW_METRICS
 LABELS = {
     "pesq_wb": "PESQ",
@@ -131,12 +133,17 @@ LABELS = {
     **{f"dnsmos_{figure}": f"DNSMOS {figure.upper()}" for figure in dnsmos.FIGURES},
     **{f"haspi_{listener}": f"HASPI {listener}" for listener in hearing.AUDIOGRAMS},
     **{f"hasqi_{listener}": f"HASQI {listener}" for listener in hearing.AUDIOGRAMS},
+    **{f"{index}_fitted": f"{index.upper()} fitted" for index in hearing.INDICES},
 }
 DIGITS = {**dict.fromkeys(LABELS, 3), "stoi": 4, "estoi": 4, "si_sdr": 2}
 
 
 def scores(
-    clean: np.ndarray, processed: np.ndarray, names: Sequence[str] = tuple(METRICS), rate: int = SAMPLE_RATE
+    clean: np.ndarray,
+    processed: np.ndarray,
+    names: Sequence[str] = tuple(METRICS),
+    rate: int = SAMPLE_RATE,
+    known: Mapping[str, Measure] = _ALL,
 ) -> dict[str, Score]:
     """The metrics `names` for clean (S,) and processed (S,) float in [-1, 1) at `rate` Hz, aligned.
 
@@ -160,7 +167,7 @@ def scores(
             out[name] = Score(None, f"recordings of {rate} Hz hold no wide band")
             continue
         try:
-            value = _ALL[name](clean, processed)
+            value = known[name](clean, processed)
             out[name] = Score(round(value, DECIMALS)) if math.isfinite(value) else Score(None, f"the figure is {value}")
         except ValueError as error:
             out[name] = Score(None, str(error))

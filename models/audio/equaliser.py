@@ -110,6 +110,11 @@ def with_equaliser(sound_path: SoundPath, equaliser: Equaliser) -> SoundPath:
     return SoundPath(tuple(behind_inverse(sound_path.stages, equaliser)))
 
 
+def without_equaliser(sound_path: SoundPath) -> SoundPath:
+    """The path without its equaliser: the same bits as if it had never had one."""
+    return SoundPath(tuple(stage for stage in sound_path.stages if not isinstance(stage, Equaliser)))
+
+
 def behind_inverse(stages: Sequence[Stage], wanted: Stage) -> Iterator[Stage]:
     """The stages with one that works on the sound in 32 bits: in the place of one of its kind, else behind all others of that sort."""
     has_one = any(stage.kind == wanted.kind for stage in stages)

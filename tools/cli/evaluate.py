@@ -34,7 +34,7 @@ def evaluate(
         str,
         typer.Option(
             help="Metrics between commas: fast (pesq, stoi, estoi, si_sdr); composite (csig, cbak, covl); dnsmos, haspi and hasqi are slow, seconds a recording "
-            "and system, one listener alone with haspi_moderate; all."
+            "and system, one listener alone with haspi_moderate, or with a fitting its own; all."
         ),
     ] = "fast",
     against: Annotated[

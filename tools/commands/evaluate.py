@@ -9,6 +9,7 @@ from ..audio import DEMO
 from ..console import console, print_json
 from ..evaluation.benchmarks import benchmark_of
 from ..evaluation.checks import parse_levels
+from ..evaluation.fitted import fitting_words
 from ..evaluation.tables import clean_words, group_tables, level_table, level_words, overall_tables
 from ..library.evaluate import Evaluated
 from ..library.evaluate import evaluate as evaluate_bundle
@@ -69,6 +70,8 @@ def _print(evaluated: Evaluated) -> None:
     for table in (*overall_tables(result, title), *group_tables(result)):
         console.print(table)
     console.print(f"integer ({evaluated.engine} engine) against float output: {result.output_snr_db:.1f} dB SNR")
+    if evaluated.bundle.fitting is not None:
+        console.print(fitting_words(evaluated.bundle.fitting, result.metrics))
     if level:
         console.print(level_table(level))
     for line in (*(level_words(level) if level else ()), *(clean_words(clean) if clean else ())):

@@ -31,6 +31,11 @@ def fit(
         print_json({"file": str(output), **made.to_table()})
         return
     console.print(_gains_table(made, output))
+    if len(made.gains.levels_db) > 1:
+        console.print(
+            f"the equaliser has the gains for speech of {made.level_db:g} dB SPL at every level; those of the other levels are in the file, and do "
+            "not reach the sound"
+        )
 
 
 def _gains_table(made: Fitting, output: Path) -> Table:

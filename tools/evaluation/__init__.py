@@ -4,6 +4,7 @@ choice       words such as `pesq,haspi_moderate` to metrics, and what each needs
 recordings   the pairs of a corpus with their measured SNR and, where the corpus tells, the kind of noise
 statistics   means, standard errors and paired differences over recordings
 contest      all systems that are compared
+fitted       the same through the equaliser of a fitting, for the ears that it was made for
 pieces       a few recordings through all systems, scored, as rows: what a worker does
 run          all recordings of a corpus, scored, and the tables from the rows
 checks       the same at other levels and on nearly clean speech

@@ -13,16 +13,22 @@ from ...models.errors import StapesError
 from ..bundle import Bundle
 from ..engines import EXACT, make_engine
 from ..enhance import PEERS, SYSTEMS, enhance, enhance_by_peer
+from ..metrics import FITTED
+from .fitted import FittedContest
 from .recordings import Recording
 
 
 @dataclass(frozen=True, eq=False)
 class Contest:
-    """Everything that is compared: the two engines of a bundle, and peers by name."""
+    """Everything that is compared: the two engines of a bundle, and peers by name.
+
+    Of a bundle with a fitting the engines leave its equaliser out; `fitted` has it, where a metric asks for that.
+    """
 
     float_engine: FloatEngine
     integer_engine: AudioEngine
     peers: tuple[str, ...] = ()
+    fitted: FittedContest | None = None
 
     @property
     def systems(self) -> tuple[str, ...]:
@@ -52,8 +58,13 @@ def check_contest(engine: str, peers: Sequence[str] = ()) -> None:
         PEERS[peer].require()
 
 
-def make_contest(bundle: Bundle, engine: str, peers: Sequence[str] = ()) -> Contest:
-    """The engines of a bundle and the peers; raises StapesError as `check_contest`."""
+def make_contest(bundle: Bundle, engine: str, peers: Sequence[str] = (), metrics: Sequence[str] = ()) -> Contest:
+    """The engines of a bundle and the peers, for some metrics; raises StapesError as `check_contest`."""
     check_contest(engine, peers)
-    float_engine = FloatEngine(bundle.float_onnx, bundle.require_sound_path())
-    return Contest(float_engine, make_engine(engine, bundle), tuple(dict.fromkeys(peers)))
+    fitting, once = bundle.fitting, tuple(dict.fromkeys(peers))
+    fitted = None
+    if fitting is not None and not set(metrics).isdisjoint(FITTED):
+        fitted = FittedContest(bundle, fitting, engine, once)
+    plain = bundle if fitting is None else bundle.unfitted()
+    float_engine = FloatEngine(plain.float_onnx, plain.require_sound_path())
+    return Contest(float_engine, make_engine(engine, plain), once, fitted)

@@ -21,6 +21,7 @@ from ..metrics import LABELS
 from ..pictures import spectrograms_png
 from .charts import boxes_by_group, gains_by_group, scatter
 from .checks import METRIC, CleanCheck, LevelCheck
+from .fitted import fitting_words
 from .run import Evaluation
 from .script import page_data, script, table_style
 from .tables import HEADINGS, clean_words, figure, level_words, mean_cell, p_words
@@ -159,6 +160,7 @@ def _render(
         "corpus": str(corpus),
         "recordings": f"{len(result.files)}, {sum(f['seconds'] for f in result.files) / 60:.1f} min",
         "integer against float output": f"{result.output_snr_db:.1f} dB SNR",
+        **({"fitting": fitting_words(bundle.fitting, result.metrics)} if bundle.fitting is not None else {}),
     }
     values = dict(
         name=bundle.name,

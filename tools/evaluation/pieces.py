@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import math
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -20,10 +20,11 @@ import soundfile
 from ...firmware_sim.compare import snr_db
 from ...models.errors import StapesError
 from ..bundle import load_bundle
-from ..metrics import DECIMALS, METRICS, Score, scores
+from ..metrics import DECIMALS, FITTED, METRICS, Score, scores
 from ..pairs import Pair, read_pair
 from ..work.rows import Columns, Row
 from .contest import Contest, make_contest
+from .fitted import Heard
 from .recordings import Recording, recording_of
 
 # Recordings a piece: as many as the float engine runs at once. What is slow to score comes in smaller pieces.
@@ -145,13 +146,13 @@ _last: list[tuple[tuple[object, ...], Contest]] = []
 
 def contest_of(task: Task) -> Contest:
     """The engines of a task; raises StapesError where the bundle has become another one, or an engine cannot be made."""
-    key = (task.bundle, task.bundle_sha256, task.engine, task.peers)
+    key = (task.bundle, task.bundle_sha256, task.engine, task.peers, task.metrics)
     if not _last or _last[0][0] != key:
         _last.clear()
         bundle = load_bundle(task.bundle)
         if bundle.hash != task.bundle_sha256:
             raise StapesError(f"{task.bundle}: is not the bundle that it was when the evaluation began; begin again")
-        _last.append((key, make_contest(bundle, task.engine, task.peers)))
+        _last.append((key, make_contest(bundle, task.engine, task.peers, task.metrics)))
     return _last[0][1]
 
 
@@ -179,8 +180,11 @@ def heard_piece(task: Task, entries: Sequence[Entry]) -> list[tuple[Row, Sound |
         made = [(entry, recording, said) for entry, recording, said in changed if recording is not None]
         if made:
             outputs = contest.run([recording for _, recording, _ in made])
-            for (entry, recording, said), output in zip(made, outputs, strict=True):
-                row = _scored(condition, entry, recording, output, metrics, contest)
+            heard: list[Heard | None] = [None] * len(made)
+            if contest.fitted and not set(metrics).isdisjoint(FITTED):
+                heard = [*contest.fitted.run([recording for _, recording, _ in made])]
+            for (entry, recording, said), output, ears in zip(made, outputs, heard, strict=True):
+                row = _scored(condition, entry, recording, output, metrics, contest, ears)
                 row |= {"remarks": said} if condition == AS_RECORDED else {}
                 rows.append((row, Sound(recording.clean, output)))
     return rows
@@ -209,12 +213,16 @@ def _scored(
     outputs: dict[str, np.ndarray],
     metrics: Sequence[str],
     contest: Contest,
+    heard: Heard | None,
 ) -> Row:
     exact, made = (np.asarray(outputs[system], np.float64) for system in ("float", "integer"))
     figures: dict[str, float | None] = {}
     unmeasured: dict[str, dict[str, str]] = {}
     for system in contest.systems:
-        for name, score in _scores(recording, outputs[system], metrics).items():
+        found = _scores(recording, outputs[system], [name for name in metrics if name not in FITTED])
+        if contest.fitted and heard:
+            found |= _guarded(contest.fitted.scores, heard, system, [name for name in FITTED if name in metrics])
+        for name, score in found.items():
             figures[f"{system}.{name}"] = score.value
             if score.value is None:
                 unmeasured.setdefault(system, {})[name] = score.reason
@@ -233,9 +241,17 @@ def _scored(
 
 
 def _scores(recording: Recording, output: np.ndarray, metrics: Sequence[str]) -> dict[str, Score]:
+    return _guarded(
+        lambda clean, made, names: scores(clean, made, names, recording.rate), recording.clean, output, metrics
+    )
+
+
+def _guarded(
+    measure: Callable[[Any, Any, Sequence[str]], dict[str, Score]], of: Any, what: Any, metrics: Sequence[str]
+) -> dict[str, Score]:
     """A library that fails on one recording takes its figures, not the run."""
     try:
-        return scores(recording.clean, output, metrics, recording.rate)
+        return measure(of, what, metrics)
     except Exception as error:
         said = " ".join(f"{type(error).__name__}: {error}".split())
         return {name: Score(None, f"cannot be measured ({said[:200]})") for name in metrics}

@@ -16,6 +16,7 @@ from ..enhance import SYSTEMS
 from ..evaluation.checks import CleanCheck, LevelCheck, check_levels, check_ratio, clean_check, level_check
 from ..evaluation.choice import chosen_metrics
 from ..evaluation.contest import check_contest
+from ..evaluation.fitted import fitting_json
 from ..evaluation.page import check_examples, check_target, write_page
 from ..evaluation.pieces import Task
 from ..evaluation.recordings import read_noises
@@ -51,6 +52,7 @@ class Evaluated:
             "corpus": str(self.corpus),
             "engine": self.engine,
             "metrics": list(self.evaluation.metrics),
+            "fitting": fitting_json(self.bundle.fitting),
             **self.evaluation.to_json(),
             "level_check": self.level_check.to_json() if self.level_check else None,
             "clean_check": self.clean_check.to_json() if self.clean_check else None,
@@ -87,6 +89,9 @@ def evaluate(
     scheduler of Dask, `tcp://HOST:PORT`, whose workers on many machines are used instead
     results   NAME.parquet: a row for each recording, written as they come; a run that was stopped goes on there
 
+    Of a bundle with a fitting `haspi` and `hasqi` are for the listener of its audiogram, who hears the equaliser; all other metrics are of
+    the sound without it.
+
     A recording that cannot be read or scored is named in `evaluation.failed`, with the reason, and left out of all figures.
     Metrics whose package is not installed are left out of `all` with a warning, a `Remark`. Raises StapesError: no bundle or no
     pairs, an unknown word, a bundle without an audio path, a report that cannot be written, a scheduler that does not answer,
@@ -98,7 +103,9 @@ def evaluate(
     >>> 0.0 < found.systems["integer"]["stoi"] <= 1.0
     True
     """
-    names, missing = chosen_metrics(metrics if isinstance(metrics, str) else ",".join(metrics))
+    of = opened(bundle)
+    fitted = of.fitting is not None
+    names, missing = chosen_metrics(metrics if isinstance(metrics, str) else ",".join(metrics), fitted)
     if levels:
         check_levels(levels, "--levels")
     if clean_snr is not None:
@@ -109,7 +116,6 @@ def evaluate(
     kept = Path(results) if results is not None else None
     if kept is not None:
         check_results(kept)
-    of = opened(bundle)
     rate = of.require_sound_path().sample_rate
     check_contest(engine, against)
     systems = (*SYSTEMS, *dict.fromkeys(against))

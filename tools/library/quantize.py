@@ -133,7 +133,7 @@ def quantize(
         quality = _write_parts(folder, read, used, result, sound_path, data)
         quality["lowering_error"] = error
         checkpoint = {"file": called.file, "sha256": sha256(read.whole)}
-        seal(folder, _manifest(name, checkpoint, used, sound_path, data, result, quality))
+        seal(folder, _manifest(name, checkpoint, used, sound_path, data, result, quality, chosen_fitting))
         _keep_lock(place, folder)
         made = load_bundle(folder)  # before it takes its place: what cannot be opened is not written
         _warn_of_distance(made)
@@ -337,6 +337,7 @@ def _manifest(
     data: Calibration,
     result: Quantised,
     quality: dict[str, float],
+    fitting: Fitting | None,
 ) -> dict[str, object]:
     graph = result.graph
     return {
@@ -352,6 +353,7 @@ def _manifest(
         "planned_saturation": _counted(result.planned_saturation),
         "quality": quality,
         **({"left_out": list(result.left_out)} if result.left_out else {}),
+        **({"fitting": fitting.to_table()} if fitting is not None else {}),
     }
 
 
