@@ -24,7 +24,10 @@ if TYPE_CHECKING:
 Settings = dict[str, dict[str, np.ndarray]]
 
 MOST_CHANGES = 10_000
+# Besides the one at rest.
+MOST_PROGRAMS = 15
 AGAIN = "correct the file of controls"
+PROGRAMS_AGAIN = "correct the file of programs"
 
 
 @dataclass(frozen=True)
@@ -74,10 +77,14 @@ class Control:
 
 @dataclass(frozen=True)
 class Change:
-    """What is set `seconds` after the start of the sound: it is in force from the first block that begins then or later."""
+    """What is set `seconds` after the start of the sound: it is in force from the first block that begins then or later.
+
+    `program`: the number of one that is chosen first, so that `settings` change what it says; None leaves the controls.
+    """
 
     seconds: float
     settings: Settings
+    program: int | None = None
 
 
 def at_rest(sound_path: SoundPath) -> Settings:
@@ -102,18 +109,46 @@ def read_changes(document: Mapping[str, Any], sound_path: SoundPath, label: str)
         raise StapesError(
             f"{label}: this path has no controls; make the bundle with stapes quantize --controls, or leave the file out"
         )
-    told: Any = validated(_schema(controls), document, label, AGAIN)
+    count = sound_path.program_count
+    keys: list[tuple[str, Any, Any]] = [("seconds", float, dataclasses.MISSING)]
+    keys += [("program", int | None, None)] if count else []
+    told: Any = validated(_schema("change", keys, controls), document, label, AGAIN)
     if len(told.change) > MOST_CHANGES:
         raise StapesError(f"{label}: {len(told.change)} changes; give {MOST_CHANGES} at most")
-    changes = [_change(entry, controls, f"{label}: change[{index}]") for index, entry in enumerate(told.change)]
+    changes = [_change(entry, controls, count, f"{label}: change[{index}]") for index, entry in enumerate(told.change)]
     return tuple(sorted(changes, key=lambda change: change.seconds))
 
 
-def _schema(controls: Mapping[str, Sequence[Control]]) -> type:
-    """The dataclass that such a document must be: what the stages of this path let change, no more."""
+def read_programs(document: Mapping[str, Any], sound_path: SoundPath, label: str) -> tuple[Settings, ...]:
+    """Programs 1, 2, ... of a TOML document, `label` in front of errors; what one does not name is at rest in it.
+
+    ```toml
+    [[program]]
+    strength.mix = 0.5
+    mask_floor.floor_db = -12.0
+    ```
+
+    Raises StapesError for a path without controls that a program sets, no program or too many, a key that is no such control (the
+    volume and the bypass are the wearer's), a wrong type and a value beyond its limits.
+    """
+    controls = {stage.kind: stage.controls for stage in sound_path.programmed}
+    if not controls:
+        raise StapesError(
+            f"{label}: nothing in this path is set by a program; add --controls strength or mask_floor, or leave the file out"
+        )
+    if sound_path.program_count:
+        raise StapesError(f"{label}: the path of this network has programs already; leave the file out")
+    told: Any = validated(_schema("program", [], controls), document, label, PROGRAMS_AGAIN)
+    if not 1 <= len(told.program) <= MOST_PROGRAMS:
+        raise StapesError(f"{label}: {len(told.program)} programs; give 1 to {MOST_PROGRAMS} tables [[program]]")
+    return tuple(_settings(entry, controls, f"{label}: program[{index}]") for index, entry in enumerate(told.program))
+
+
+def _schema(name: str, keys: Sequence[tuple[str, Any, Any]], controls: Mapping[str, Sequence[Control]]) -> type:
+    """The dataclass that a document of tables `[[name]]` must be: these keys, and what the stages let change, no more."""
     kinds = [(kind, _table(kind, of) | None, None) for kind, of in controls.items()]
-    entry = _made("Change", [("seconds", float, dataclasses.MISSING), *kinds])
-    return _made("Controls", [("change", tuple[entry, ...], ())])  # type: ignore[valid-type]
+    entry = _made(name.capitalize(), [*keys, *kinds])
+    return _made("Document", [(name, tuple[entry, ...], ())])  # type: ignore[valid-type]
 
 
 def _table(kind: str, controls: Sequence[Control]) -> type:
@@ -135,9 +170,17 @@ def _made(name: str, fields: Sequence[tuple[str, Any, Any]]) -> type:
     return dataclasses.make_dataclass(name, told, frozen=True, namespace={"__pydantic_config__": STRICT})
 
 
-def _change(entry: Any, controls: Mapping[str, Sequence[Control]], label: str) -> Change:
+def _change(entry: Any, controls: Mapping[str, Sequence[Control]], programs: int, label: str) -> Change:
     if entry.seconds < 0:
         raise StapesError(f"{label}: seconds is {entry.seconds:g}; give 0 or more")
+    program = entry.program if programs else None
+    if program is not None and not 0 <= program < programs:
+        raise StapesError(f"{label}: program is {program}; give 0 to {programs - 1}")
+    return Change(float(entry.seconds), _settings(entry, controls, label), program)
+
+
+def _settings(entry: Any, controls: Mapping[str, Sequence[Control]], label: str) -> Settings:
+    """What an entry says of the controls."""
     settings: Settings = {}
     for kind, of in controls.items():
         table = getattr(entry, kind)
@@ -147,7 +190,7 @@ def _change(entry: Any, controls: Mapping[str, Sequence[Control]], label: str) -
             value = _value(table, control, f"{label}.{kind}")
             if value is not None:
                 settings.setdefault(kind, {})[control.plain] = value
-    return Change(float(entry.seconds), settings)
+    return settings
 
 
 def _value(table: Any, control: Control, label: str) -> np.ndarray | None:

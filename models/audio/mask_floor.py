@@ -10,12 +10,12 @@ import numpy as np
 from ..errors import StapesError
 from ..schema import STRICT
 from .controls import Control
-from .stage import FloatStage, Pointwise, Quantity, Stage, Values
+from .stage import FloatStage, Pointwise, Programmed, Quantity, Values
 from .transform import Transform
 
 
 @dataclass(frozen=True)
-class MaskFloor(Stage):
+class MaskFloor(Programmed):
     """`db`: the mask is not less than this until the control is set, an amplitude; None is no floor.
 
     It adds to the floor that a stage `mask` has by itself: the higher of the two holds.

@@ -8,7 +8,7 @@ from functools import cached_property
 from typing import Any
 
 from ..errors import StapesError
-from .stage import AGAIN, MOST_STAGES, Filter, Quantity, Stage, from_table, kinds
+from .stage import AGAIN, MOST_STAGES, Filter, Programmed, Quantity, Stage, from_table, kinds
 from .transform import Transform
 
 
@@ -49,6 +49,7 @@ class SoundPath:
             raise StapesError(f"path: stage {self.stages[-1].kind!r} stands last; end with 'inverse', or with 'output'")
         for stage in self.stages:
             stage.check_path(self.stages)
+        self._check_programs()
         self._check_network()
 
     @staticmethod
@@ -68,6 +69,14 @@ class SoundPath:
                 raise StapesError(
                     f"path: stage {stage.kind!r} reads {name} of {told[0]} and is given {told[1]}; let the settings of both agree"
                 )
+
+    def _check_programs(self) -> None:
+        """Every stage whose controls a program sets tells them in as many programs as the others."""
+        for stage in self.programmed:
+            stage.check_programs()
+            if len(stage.programs) != len(self.programmed[0].programs):
+                told = [f"stage {s.kind!r} has {len(s.programs)}" for s in (self.programmed[0], stage)]
+                raise StapesError(f"path: programs: {' and '.join(told)}; let both have as many")
 
     def _check_network(self) -> None:
         """The network is given something, and asked for something behind it; each of its tensors is one quantity."""
@@ -126,6 +135,17 @@ class SoundPath:
         """The first stage: rate, frame, windows."""
         assert isinstance(self.stages[0], Transform)
         return self.stages[0]
+
+    @cached_property
+    def programmed(self) -> tuple[Programmed, ...]:
+        """The stages whose controls a program sets."""
+        return tuple(stage for stage in self.stages if isinstance(stage, Programmed))
+
+    @property
+    def program_count(self) -> int:
+        """Programs with the one at rest, which is number 0; 0 of a path without any."""
+        told = self.programmed[0].programs if self.programmed else ()
+        return len(told) + 1 if told else 0
 
     @property
     def sample_rate(self) -> int:

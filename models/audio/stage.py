@@ -11,7 +11,7 @@ import math
 import pkgutil
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 from types import MappingProxyType
@@ -21,7 +21,7 @@ import numpy as np
 
 from ..errors import StapesError
 from ..schema import validated
-from .controls import Control
+from .controls import MOST_PROGRAMS, Control
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -192,8 +192,46 @@ class Stage:
     def to_table(self) -> dict[str, Any]:
         """Kind and settings, ready for JSON; what equals its default is left out, so that a new setting changes no hash."""
         fields = dataclasses.fields(self)  # type: ignore[arg-type]
-        told = {field.name: getattr(self, field.name) for field in fields}
+        told = {f.name: getattr(self, f.name) for f in fields}
         return {"kind": self.kind, **{f.name: told[f.name] for f in fields if told[f.name] != f.default}}
+
+
+@dataclass(frozen=True)
+class Programmed(Stage):
+    """A stage whose controls a program sets; other stages' controls are the wearer's alone.
+
+    `programs`: what the controls are in programs 1, 2, ..., each the integers that the device takes, control after control. Program 0 is
+    what they are at rest.
+    """
+
+    programs: tuple[tuple[int, ...], ...] = field(default=(), kw_only=True)
+
+    def in_program(self, number: int) -> dict[str, np.ndarray]:
+        """Its controls by their plain names in a program, each of its own shape, real."""
+        if number == 0:
+            return self.at_rest()
+        made, words = {}, list(self.programs[number - 1])
+        for control in self.controls:
+            taken, words = words[: control.size], words[control.size :]
+            made[control.plain] = np.reshape(np.asarray(taken, np.float64) / 2.0**control.fraction_bits, control.shape)
+        return made
+
+    def check_programs(self) -> None:
+        """Raise StapesError for too many, or too few values in one, and for a value beyond the limits of its control."""
+        label = f"path: stage {self.kind!r}: programs"
+        if len(self.programs) > MOST_PROGRAMS:
+            raise StapesError(f"{label}: {len(self.programs)} of them; give {MOST_PROGRAMS} at most")
+        size = sum(control.size for control in self.controls)
+        for place, words in enumerate(self.programs):
+            if len(words) != size:
+                raise StapesError(f"{label}[{place}]: {len(words)} values; give {size}")
+            for control, value in zip(self.controls, self.in_program(place + 1).values(), strict=True):
+                low, high = control.limits
+                if not ((value >= low) & (value <= high)).all():
+                    scale = 2**control.fraction_bits
+                    raise StapesError(
+                        f"{label}[{place}]: {control.name} leaves {low * scale:.0f} ... {high * scale:.0f}; {AGAIN}"
+                    )
 
 
 class Filter(Stage):

@@ -12,7 +12,7 @@ from ..schema import STRICT
 from .biquad import Section
 from .controls import Control
 from .glide import glide_samples, require_glide
-from .stage import FloatStage, Quantity, Stage, Values
+from .stage import FloatStage, Programmed, Quantity, Values
 from .transform import Transform
 from .wide_inverse import SOUND
 
@@ -24,7 +24,7 @@ HIGHEST_PART = 0.49
 
 
 @dataclass(frozen=True)
-class SteeredEqualiser(Stage):
+class SteeredEqualiser(Programmed):
     """`bands` peaks in series; at rest all gains are zero. Controls: frequency in Hz, gain in dB, and Q of each of 10 bands, of which the first `bands` are used.
 
     What is set glides for `glide_ms` on the logarithms of frequency and Q and on the gain in dB, a step a hop: each step is a stable filter. The

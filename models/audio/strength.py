@@ -10,12 +10,12 @@ import numpy as np
 from ..errors import StapesError
 from ..schema import STRICT
 from .controls import Control
-from .stage import FloatStage, Pointwise, Quantity, Stage, Values
+from .stage import FloatStage, Pointwise, Programmed, Quantity, Values
 from .transform import Transform
 
 
 @dataclass(frozen=True)
-class Strength(Stage):
+class Strength(Programmed):
     """`mix` until the control is set: mix * filtered + (1 - mix) * spectrum is what sounds.
 
     A mix and no exponent: it is the same for real masks, complex masks and deep filters, and nothing becomes softer than 1 - mix.

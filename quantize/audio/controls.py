@@ -7,12 +7,13 @@ W words, T blocks.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from ...models.audio import SoundPath
 from ...models.audio.controls import Change, Control, Settings, at_rest
+from ...models.audio.stage import Programmed
 from ...models.errors import StapesError
 from .rounding import rounded
 
@@ -55,9 +56,12 @@ def to_words(sound_path: SoundPath, settings: Settings) -> np.ndarray:
     """Real values of all controls -> int32 (W,)."""
     row = np.zeros(word_count(sound_path), np.int32)
     for place in places(sound_path):
-        real = settings[place.kind][place.control.plain]
-        row[place.words] = [rounded(value * 2.0**place.control.fraction_bits) for value in np.ravel(real).tolist()]
+        row[place.words] = _words(place.control, settings[place.kind][place.control.plain])
     return row
+
+
+def _words(control: Control, real: np.ndarray) -> list[int]:
+    return [rounded(value * 2.0**control.fraction_bits) for value in np.ravel(real).tolist()]
 
 
 def rest_words(sound_path: SoundPath) -> np.ndarray:
@@ -65,15 +69,39 @@ def rest_words(sound_path: SoundPath) -> np.ndarray:
     return to_words(sound_path, at_rest(sound_path))
 
 
+def with_programs(sound_path: SoundPath, programs: Sequence[Settings]) -> SoundPath:
+    """A path with these programs behind the one at rest, as `read_programs` gives them."""
+
+    def told(stage: Programmed) -> Programmed:
+        settings = [stage.at_rest() | program.get(stage.kind, {}) for program in programs]
+        rows = ([word for c in stage.controls for word in _words(c, values[c.plain])] for values in settings)
+        return replace(stage, programs=tuple(map(tuple, rows)))
+
+    return SoundPath(tuple(told(stage) if isinstance(stage, Programmed) else stage for stage in sound_path.stages))
+
+
+def program_settings(sound_path: SoundPath, number: int) -> Settings:
+    """What a program sets; the wearer's controls are not among it."""
+    return {stage.kind: stage.in_program(number) for stage in sound_path.programmed}
+
+
+def program_rows(sound_path: SoundPath) -> list[np.ndarray]:
+    """int32 (W,) of every program, the wearer's controls at rest; none of a path without programs."""
+    rest, numbers = at_rest(sound_path), range(sound_path.program_count)
+    return [to_words(sound_path, rest | program_settings(sound_path, number)) for number in numbers]
+
+
 def control_track(sound_path: SoundPath, changes: Sequence[Change], samples: int) -> np.ndarray:
     """What is in force in each block of a sound of so many samples: int32 (T, W).
 
-    A change holds from the first block that begins at its time or later; what it does not name stays.
+    A change holds from the first block that begins at its time or later; what neither it nor its program names stays.
     """
     hop, rate = sound_path.hop, sound_path.sample_rate
     now = at_rest(sound_path)
     track = np.tile(to_words(sound_path, now), (-(-samples // hop), 1))
     for change in changes:
+        if change.program is not None:
+            now |= program_settings(sound_path, change.program)
         for kind, told in change.settings.items():
             now[kind] = now[kind] | told
         track[-(-round(change.seconds * rate) // hop) :] = to_words(sound_path, now)

@@ -11,6 +11,7 @@ from stapes.export.c import export_c
 from stapes.export.c.runtime import RUNTIME, exported_path, runtime_text
 from stapes.export.targets import CORES, CORTEX_M7, HOST, PORTABLE, REPLACING
 from stapes.models.audio.controls import ALL, with_controls
+from stapes.quantize.audio.controls import with_programs
 
 from tests.export.networks import network
 from tests.export.programs import STAMP
@@ -99,7 +100,10 @@ def findings(tmp_path_factory):
     work = tmp_path_factory.mktemp("misra")
     for name, (config, recipe) in PROGRAMS.items():
         net = network(config, recipe)
-        path = with_controls(net.sound_path, [ALL]) if name == "turn" else net.sound_path
+        path = net.sound_path
+        if name == "turn":
+            path = with_controls(path, [ALL])
+            path = with_programs(path, [{"strength": {"mix": np.asarray(0.5)}}])
         export_c(net.graph, work, name=name, sound_path=path, stamp=STAMP, vectors=net.vectors)
     graph = gru_graph("int8", 16, 16)
     codes = random_frames(graph, 10, 1, seed=0)[:, 0].astype(np.int8).reshape(10, 16)

@@ -15,11 +15,11 @@ from stapes.firmware_sim.engines.native import Native
 from stapes.firmware_sim.engines.numpy_engine import NumpyNetwork
 from stapes.firmware_sim.engines.pipeline import Pipeline
 from stapes.models.audio import SoundPath
-from stapes.models.audio.controls import ALL, Change, read_changes, with_controls
+from stapes.models.audio.controls import ALL, Change, read_changes, read_programs, with_controls
 from stapes.models.errors import StapesError
 from stapes.models.pipeline import FloatPipeline, synthesise
 from stapes.models.sound_files import q15_to_float
-from stapes.quantize.audio.controls import control_track, limits, places, reals, rest_words
+from stapes.quantize.audio.controls import control_track, limits, places, reals, rest_words, with_programs
 
 from tests.compiling import compile_all
 from tests.export.networks import network
@@ -31,11 +31,19 @@ from tests.machine import cmsis_dsp, require
 HOP = 64
 
 
+PROGRAMS = {"program": [{"strength": {"mix": 0.5}}, {"strength": {"mix": 0.25}, "mask_floor": {"floor_db": -12.0}}]}
+
+
+def programmed(sound_path: SoundPath) -> SoundPath:
+    """A path with two programs besides the one at rest."""
+    return with_programs(sound_path, read_programs(PROGRAMS, sound_path, "programs.toml"))
+
+
 @pytest.fixture(scope="module")
 def controlled():
-    """A small network, and its path with all controls."""
+    """A small network, and its path with all controls and with programs."""
     net = network("small")
-    return net, with_controls(net.sound_path, [ALL])
+    return net, programmed(with_controls(net.sound_path, [ALL]))
 
 
 @pytest.fixture(scope="module")
@@ -254,6 +262,8 @@ class Program:
         self.c.ear_version.restype = self.c.ear_bundle_hash.restype = ctypes.c_char_p
         self.c.ear_size.restype = ctypes.c_size_t
         self.context = ctypes.create_string_buffer(self.c.ear_size())
+
+    def start(self) -> None:
         assert self.c.ear_init(self.context, ctypes.c_size_t(self.c.ear_size())) == 0
 
     def get(self) -> list[int]:
@@ -271,9 +281,112 @@ class Program:
         return made
 
 
-def test_the_program_refuses_bad_controls_and_keeps_the_old_ones(controlled, exported, tmp_path):
+@pytest.fixture(scope="module")
+def compiled(exported, tmp_path_factory):
+    return Program(exported, tmp_path_factory.mktemp("program"))
+
+
+@pytest.fixture
+def program(compiled):
+    """As after the start of a device."""
+    compiled.start()
+    return compiled
+
+
+def test_a_program_is_chosen_and_the_volume_stays(controlled, program):
+    """Of the device, and in a file of changes: the same rows, and the same bits."""
     net, sound_path = controlled
-    program = Program(exported, tmp_path)
+    c, context = program.c, program.context
+    changes = {
+        "change": [
+            {"seconds": 0.0, "volume": {"gain": 0.5}, "strength": {"mix": 0.75}},
+            {"seconds": 0.02, "program": 2},
+            {"seconds": 0.04, "program": 1, "mask_floor": {"floor": 0.5}},
+            {"seconds": 0.06, "program": 0},
+        ]
+    }
+    track = control_track(sound_path, read_changes(changes, sound_path, "mine.toml"), 1_600)
+    rows = [[0, 24576, 0, 32768], [8231, 8192, 0, 32768], [16384, 16384, 0, 32768], [0, 32768, 0, 32768]]
+    assert track[[0, 5, 10, 15]].tolist() == rows
+    expected = Pipeline(sound_path, NumpyNetwork(net.graph)).run(net.audio_in_q15[None, :1_600], controls=track)
+    made = []
+    for t, block in enumerate(np.split(net.audio_in_q15[:1_600], 25)):
+        if t in (5, 15):
+            assert c.ear_set_program(context, {5: 2, 15: 0}[t]) == 0
+        if t == 10:
+            assert c.ear_set_program(context, 1) == 0
+            assert program.get() == [0, 16384, 0, 32768]
+        if t in (0, 10):
+            assert c.ear_set_controls(context, (ctypes.c_int32 * 4)(*rows[t // 5])) == 0
+        for bad in (-1, 3, -(2**31), 2**31 - 1):
+            assert c.ear_set_program(context, bad) == 7
+        assert program.get() == rows[min(t // 5, 3)]
+        made.append(program.process(block))
+    assert np.array_equal(np.concatenate(made), expected.audio_q15[0])
+    assert c.ear_set_program(None, 0) == 1
+    assert c.ear_set_program(ctypes.create_string_buffer(c.ear_size()), 0) == 2
+
+
+def test_programs_are_in_the_tables_of_a_path(controlled):
+    _, sound_path = controlled
+    tables = sound_path.to_tables()
+    assert SoundPath.from_tables(tables) == sound_path
+    assert [table["programs"] for table in tables if "programs" in table] == [((0,), (8231,)), ((16384,), (8192,))]
+    without = with_controls(sound_path_of(mask_on="alone"), [ALL])
+    assert not any("programs" in table for table in without.to_tables())
+
+
+def test_the_steered_equaliser_has_programs_too():
+    bands = {"frequency": [100.0 * k for k in range(1, 11)], "gain_db": [-3.0] * 10}
+    path = with_controls(sound_path_of(), ["steered_equaliser", "volume"])
+    path = with_programs(path, read_programs({"program": [{"steered_equaliser": bands}]}, path, "p.toml"))
+    row = control_track(path, read_changes({"change": [{"seconds": 0.0, "program": 1}]}, path, "c"), HOP)[0]
+    rest = rest_words(path)
+    assert row.tolist() == [25600 * k for k in range(1, 11)] + [-3 * 2**16] * 10 + rest[20:].tolist()
+
+
+@pytest.mark.parametrize(
+    ("document", "message"),
+    [
+        ({"program": []}, "0 programs; give 1 to 15 tables"),
+        ({"program": [{}] * 16}, "16 programs; give 1 to 15 tables"),
+        (
+            {"program": [{"volume": {"gain": 0.5}}]},
+            "unknown key 'volume' in program\\[0\\]; known are mask_floor, strength",
+        ),
+        ({"program": [{"strength": {"mix": 1.5}}]}, "program\\[0\\].strength.mix is 1.5; give 0 to 1"),
+    ],
+)
+def test_programs_that_no_device_takes_are_one_line(document, message):
+    with pytest.raises(StapesError, match=message):
+        read_programs(document, ALONE, "mine.toml")
+
+
+def test_programs_that_a_path_cannot_have():
+    with pytest.raises(StapesError, match="nothing in this path is set by a program; add --controls strength"):
+        read_programs(PROGRAMS, sound_path_of(), "mine.toml")
+    path = programmed(ALONE)
+    with pytest.raises(StapesError, match="has programs already; leave the file out"):
+        read_programs(PROGRAMS, path, "mine.toml")
+    with pytest.raises(StapesError, match=r"change\[0\]: program is 3; give 0 to 2"):
+        read_changes({"change": [{"seconds": 0.0, "program": 3}]}, path, "mine.toml")
+    with pytest.raises(StapesError, match="unknown key 'program'"):
+        read_changes({"change": [{"seconds": 0.0, "program": 0}]}, ALONE, "mine.toml")
+    for rows, message in (
+        ([[0]], "'mask_floor' has 2 and stage 'strength' has 1; let both have as many"),
+        ([[0], [0, 1]], r"'strength': programs\[1\]: 2 values; give 1"),
+        ([[32769], [0]], r"'strength': programs\[0\]: mix_q15 leaves 0 ... 32768"),
+        ([[0]] * 16, "'strength': programs: 16 of them; give 15 at most"),
+        ([[0.5], [0]], "it must be a whole number"),
+    ):
+        tables = path.to_tables()
+        next(table for table in tables if table["kind"] == "strength")["programs"] = rows
+        with pytest.raises(StapesError, match=message):
+            SoundPath.from_tables(tables)
+
+
+def test_the_program_refuses_bad_controls_and_keeps_the_old_ones(controlled, program):
+    net, sound_path = controlled
     rest = [0, 32768, 0, 65536]
     assert program.get() == rest
     good = [100, 20000, 1, 30000]

@@ -47,7 +47,7 @@ def test_aligned_output_lies_over_the_input(stapes, bundle_of, few_clips, tmp_pa
 def controlled(once, published, few_clips):
     """A bundle of the published network with all controls."""
     return load_bundle(
-        once("controlled", lambda path: quantize(published, path, calibration=few_clips, controls="all"))
+        once("controlled", lambda path: quantize(published, path, calibration=few_clips, controls="all", programs=PROGRAMS))
     )
 
 
@@ -90,7 +90,7 @@ def test_a_picture_shows_input_and_output(stapes, controlled, few_clips, tmp_pat
     ("options", "message"),
     [
         (("--controls", "none.toml"), "none.toml: cannot be read"),
-        (("--controls", "bad.toml"), "bad.toml: unknown key 'volum' in change[0]; known are seconds, mask_floor"),
+        (("--controls", "bad.toml"), "bad.toml: unknown key 'volum' in change[0]; known are seconds, program, mask_floor"),
         (("--plot", "picture.svg"), "pictures are PNG files"),
     ],
 )

@@ -67,6 +67,12 @@ def quantize(
             help="What may change while the device runs: strength, mask_floor, bypass, volume and steered_equaliser, with commas between them, or all, which is all but the equaliser.",
         ),
     ] = "",
+    programs: Annotated[
+        Path | None,
+        typer.Option(
+            help="TOML with what the controls are in programs that the device has ready: a table [[program]] each."
+        ),
+    ] = None,
     workers: Workers = 0,
     scheduler: Scheduler = None,
     proof: Annotated[bool, typer.Option(help="Print the overflow proof, operator by operator.")] = False,
@@ -102,6 +108,7 @@ def quantize(
         time_axis=time_axis,
         name=name,
         controls=[word.strip() for word in controls.split(",")] if controls else [],
+        programs=programs,
         workers=workers,
         scheduler=scheduler,
         proof=proof,

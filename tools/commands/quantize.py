@@ -29,6 +29,7 @@ def quantize(
     time_axis: list[str] | None,
     name: str | None,
     controls: list[str],
+    programs: Path | None,
     workers: int,
     scheduler: str | None,
     proof: bool,
@@ -49,6 +50,7 @@ def quantize(
         time_axis=parse_time_axes(time_axis or []),
         name=name,
         controls=controls,
+        programs=programs,
     )
     if proof:
         console.print(proof_table(made.quantised.bounds))

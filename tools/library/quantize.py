@@ -16,13 +16,15 @@ from ...export.c.names import require_name
 from ...export.tflite import to_bytes
 from ...firmware_sim.engines.float_engine import FloatEngine
 from ...models.audio import SoundPath
-from ...models.audio.controls import with_controls
+from ...models.audio.controls import PROGRAMS_AGAIN, read_programs, with_controls
 from ...models.audio.front_end import read_sound_path
 from ...models.errors import Remark, StapesError
 from ...models.files import check_folder, whole_folder
 from ...models.fitting import Fitting, read_fitting
+from ...models.schema import read_toml
 from ...quantize.against_source import hold_to_source, output_error, require_running
 from ...quantize.audio import path_params, require_free_tensors
+from ...quantize.audio.controls import with_programs
 from ...quantize.calibrate import Observations, calibrate
 from ...quantize.float_graph import COPIES, FloatGraph
 from ...quantize.long_run import frames_to_run, leaves
@@ -70,6 +72,7 @@ def quantize(
     time_axis: TimeAxis = None,
     name: str | None = None,
     controls: Sequence[str] = (),
+    programs: Mapping[str, Any] | str | os.PathLike[str] | None = None,
     workers: int = ALL_CORES,
     scheduler: str | None = None,
 ) -> QuantizedBundle:
@@ -95,6 +98,8 @@ def quantize(
     scheduler    with `auto`: of Dask, `tcp://HOST:PORT`, whose workers are used instead
     controls     what may change while the device runs: some of `strength`, `mask_floor`, `steered_equaliser`, `bypass`,
                  `volume`, or `all`, which is all but the equaliser
+    programs     a TOML file of what controls are in programs that the device has ready, or its table:
+                 `{"program": [{"strength": {"mix": 0.5}}]}` is program 1; program 0 is at rest
 
     What the user should know of an input that is taken is a warning, a `Remark`. Raises StapesError for every fault of the input;
     nothing is written then.
@@ -114,7 +119,9 @@ def quantize(
     require_name(name, "--name")
     end = _given_front_end(front_end)
     chosen_fitting = _given_fitting(fitting)
-    files = [Path(given) for given in (*recordings, network, end, fitting) if isinstance(given, str | os.PathLike)]
+    files = [
+        Path(given) for given in (*recordings, network, end, fitting, programs) if isinstance(given, str | os.PathLike)
+    ]
     check_folder(place, (*SEALED, MANIFEST), known=written_files, alone=True, inputs=files)
     with whole_folder(place, known=written_files) as folder:
         read = read_network(network, model, pairs, time_axis)
@@ -122,7 +129,7 @@ def quantize(
             warnings.warn(f"{called.label}: {note}", Remark, stacklevel=2)
         require_supported(read.source)
         fitted = _fitted(front_end_of(read.source, end, called.label), chosen_fitting, called.label)
-        sound_path = _with_controls(fitted, words, called.label)
+        sound_path = _with_programs(_with_controls(fitted, words, called.label), programs, called.label)
         data = read_calibration(recordings, sound_path, read.source, golden.samples(sound_path), called.label)
         try:
             used, result, error = _integers(read, called.label, sound_path, data, chosen)
@@ -207,6 +214,20 @@ def _with_controls(sound_path: SoundPath | None, words: Sequence[str], label: st
             raise StapesError(f"{label}: --controls are of a sound path, and this network has none; leave them out")
         return sound_path
     return with_controls(sound_path, words)
+
+
+def _with_programs(
+    sound_path: SoundPath | None, programs: Mapping[str, Any] | str | os.PathLike[str] | None, label: str
+) -> SoundPath | None:
+    """The path with programs; raises StapesError where there is no path, or the file cannot be of it."""
+    if programs is None:
+        return sound_path
+    if sound_path is None:
+        raise StapesError(f"{label}: --programs are of a sound path, and this network has none; leave them out")
+    if isinstance(programs, Mapping):
+        return with_programs(sound_path, read_programs(programs, sound_path, "programs"))
+    path = given_path(programs, "a file of programs")
+    return with_programs(sound_path, read_programs(read_toml(path, PROGRAMS_AGAIN), sound_path, str(path)))
 
 
 def _write_parts(
