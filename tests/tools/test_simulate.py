@@ -43,18 +43,24 @@ def test_aligned_output_lies_over_the_input(stapes, bundle_of, few_clips, tmp_pa
     np.testing.assert_array_equal(aligned[:-delay], raw[delay:])
 
 
+PROGRAMS = {"program": [{"strength": {"mix": 0.5}}]}
+
+
 @pytest.fixture(scope="module")
 def controlled(once, published, few_clips):
-    """A bundle of the published network with all controls."""
+    """A bundle of the published network with all controls and a program."""
     return load_bundle(
-        once("controlled", lambda path: quantize(published, path, calibration=few_clips, controls="all", programs=PROGRAMS))
+        once(
+            "controlled",
+            lambda path: quantize(published, path, calibration=few_clips, controls="all", programs=PROGRAMS),
+        )
     )
 
 
 CONTROLS = """
 [[change]]
 seconds = 0.5
-strength.mix = 0.5
+program = 1
 volume.gain_db = -6.0
 
 [[change]]
@@ -71,6 +77,12 @@ def test_controls_of_a_file_are_in_force_from_their_time_on(stapes, controlled, 
         assert done.code == 0
     made, _ = soundfile.read(tmp_path / "numpy.wav", dtype="int16")
     assert (made == soundfile.read(tmp_path / "native.wav", dtype="int16")[0]).all()
+    one_by_one = [
+        {"seconds": 0.5, "strength": {"mix": 0.5}, "volume": {"gain_db": -6.0}},
+        {"seconds": 1.0, "bypass": {"on": True}},
+    ]
+    same = simulate(controlled, few_clips[0], engine="numpy", controls={"change": one_by_one}).files[0].audio_q15
+    assert (made == same).all()
     at_rest = simulate(controlled, few_clips[0], engine="numpy").files[0].audio_q15
     plain = simulate(controlled, few_clips[0], engine="numpy", controls={"change": []}).files[0].audio_q15
     assert (at_rest == plain).all()
@@ -90,7 +102,10 @@ def test_a_picture_shows_input_and_output(stapes, controlled, few_clips, tmp_pat
     ("options", "message"),
     [
         (("--controls", "none.toml"), "none.toml: cannot be read"),
-        (("--controls", "bad.toml"), "bad.toml: unknown key 'volum' in change[0]; known are seconds, program, mask_floor"),
+        (
+            ("--controls", "bad.toml"),
+            "bad.toml: unknown key 'volum' in change[0]; known are seconds, program, mask_floor",
+        ),
         (("--plot", "picture.svg"), "pictures are PNG files"),
     ],
 )
