@@ -59,7 +59,7 @@ def build_controls(sound_path: SoundPath) -> Controls | None:
         first = "" if place.control.shape else "&"
         where = code(f"{first}controls->{place.kind}.{place.control.name}")
         checks.append(Code(f"stapes_within({where}, {place.control.size}, {low}, {high})"))
-    programs = tuple(initialiser(_fields(sound_path, row), depth=1) for row in program_rows(sound_path))
+    programs = tuple(initialiser(_fields(sound_path, row), depth=2) for row in program_rows(sound_path))
     programmed = [stage.kind for stage in sound_path.programmed]
     return Controls(
         stages,
