@@ -56,8 +56,10 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
 
 @pytest.fixture
 def stapes(monkeypatch, capsys):
-    """The real command line in this process: arguments -> `Done`."""
+    """The real command line in this process: arguments -> `Done`. What it prints as JSON is held to its schema."""
     from stapes.tools.cli.app import run as main
+
+    from tests.answers import answer
 
     def run(*arguments: object) -> Done:
         monkeypatch.setattr(sys, "argv", ["stapes", *map(str, arguments)])
@@ -65,6 +67,8 @@ def stapes(monkeypatch, capsys):
         with pytest.raises(SystemExit) as left:
             main()
         streams = capsys.readouterr()
+        if "--json" in arguments and streams.out:
+            answer(streams.out, str(arguments[0]))
         return Done(int(left.value.code or 0), streams.out, streams.err)
 
     return run

@@ -222,7 +222,8 @@ def test_results_are_dataclasses_that_say_what_the_commands_print_as_json(stapes
     assert capsys.readouterr() == ("", "")
     for result in (inspected, regressed, evaluated):
         assert dataclasses.is_dataclass(result)
-    assert json.loads(stapes("inspect", bundle.folder, "--json").stdout) == json.loads(json.dumps(inspected.to_json()))
+    told = json.loads(stapes("inspect", bundle.folder, "--json").stdout)
+    assert told == {"schema": "stapes-inspect-1", **json.loads(json.dumps(inspected.to_json()))}
     line = ("evaluate", bundle.folder, "--corpus", recording.parent, "--metrics", "stoi", "--jobs", "1", "--json")
     assert json.loads(stapes(*line).stdout)["systems"] == evaluated.systems
     told = json.loads(stapes("regress", bundle.folder, recording, "--engine", "numpy", "--json").stdout)

@@ -6,6 +6,7 @@ library         what they do: the functions that `import stapes` gives
 progress        how far the work is, for whoever shows it
 targets, defaults   names and values that options and commands share
 console         where they speak: tables on standard output, progress on standard error
+schemas         what they promise of `--json`
 proof_table     the overflow proof for people
 bundle          the folder that says all of a quantised model
 float_network   the float network in it, looked at before it is run

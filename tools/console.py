@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
@@ -48,9 +48,9 @@ def progress_bar(description: str, total: int) -> Iterator[Callable[[int], None]
         yield lambda steps: bar.advance(task, steps)
 
 
-def print_json(document: Any) -> None:
-    """JSON on standard output; infinities and NaN, which JSON has not, become null."""
-    print(json.dumps(_plain(document), indent=1))
+def print_json(schema: str, document: Mapping[str, Any]) -> None:
+    """JSON on standard output that says its schema, one of `tools.schemas`; infinities and NaN, which JSON has not, become null."""
+    print(json.dumps(_plain({"schema": schema, **document}), indent=1))
 
 
 def _plain(value: Any) -> Any:

@@ -48,7 +48,7 @@ class DeviceInspection:
     peers: dict[str, Any]
 
     def to_json(self) -> dict[str, Any]:
-        """What `stapes inspect --device --json` prints."""
+        """What `stapes inspect --device --json` prints behind its schema."""
         fields: dict[str, Any] = {}
         for name, value in vars(self).items():
             fields |= value.to_json() if isinstance(value, DeviceReport) else {name: value}

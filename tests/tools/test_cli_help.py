@@ -19,6 +19,7 @@ COMMANDS = [
     "demo",
     "train",
     "doctor",
+    "schema",
 ]
 COMMANDS += ["corpus", "corpus fetch", "corpus status", "corpus mix"]
 # What takes seconds to import: any one of them would be noticed.

@@ -15,6 +15,8 @@ from stapes.tools.cli.demo import demo
 from stapes.tools.commands import demo as command
 from typer.testing import CliRunner
 
+from tests.answers import answer
+
 APP = typer.Typer()
 APP.command()(demo)
 
@@ -43,7 +45,7 @@ def without_quantising(monkeypatch, bundle_of):
 def test_a_run_leaves_sound_picture_code_and_bundle_and_agrees_in_every_bit(tmp_path):
     result = CliRunner().invoke(APP, ["-o", str(tmp_path / "out"), "--json"])
     assert result.exit_code == 0, result.output
-    document = json.loads(result.stdout)
+    document = answer(result.stdout, "demo")
     assert document["identical"]
     assert document["engines"]["numpy"]["bits"] == "reference"
     assert set(document["engines"]) == {"numpy", "native", "tflm", "litert"}
@@ -93,7 +95,7 @@ def test_an_engine_that_differs_fails_the_run(tmp_path, monkeypatch):
     monkeypatch.setattr(command, "unavailable", lambda: {"native": "left out of this test"})
     result = CliRunner().invoke(APP, ["-o", str(tmp_path / "out"), "--json"])
     assert result.exit_code == 1
-    document = json.loads(result.stdout)
+    document = answer(result.stdout, "demo")
     assert not document["identical"]
     assert document["engines"]["tflm"]["bits"] == "differ"
 

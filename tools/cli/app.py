@@ -25,6 +25,7 @@ from .fit import fit
 from .inspect import inspect
 from .quantize import quantize
 from .regress import regress
+from .schema import schema
 from .simulate import simulate
 from .stream import stream
 from .train import train
@@ -35,7 +36,7 @@ APP = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode="markdown",
 )
-for _function in (stream, fit, quantize, export, simulate, regress, inspect, evaluate, demo, train, doctor):
+for _function in (stream, fit, quantize, export, simulate, regress, inspect, evaluate, demo, train, doctor, schema):
     APP.command(_function.__name__)(_function)
 APP.add_typer(corpus, name="corpus", help="Fetch, list and mix real speech and noise.")
 

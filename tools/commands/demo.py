@@ -53,7 +53,7 @@ def demo(*, output: Path, recipe: str, json: bool) -> None:
         write_whole(folder / REPORT, canonical_json(_without_times(document)))
     document["seconds"] = time.perf_counter() - start
     if json:
-        print_json(document)
+        print_json("stapes-demo-1", document)
     else:
         console.print(_table(document, recipe))
         console.print(f"in {document['seconds']:.0f} s, everything in {output}:")

@@ -14,7 +14,7 @@ def doctor(*, scheduler: str | None, json: bool) -> None:
     """The command, whose options stand in `tools.cli.doctor`."""
     diagnosis = look(scheduler=scheduler)
     if json:
-        print_json(diagnosis.to_json())
+        print_json("stapes-doctor-1", diagnosis.to_json())
     else:
         console.print(_table(diagnosis.stapes, diagnosis.sources, diagnosis.findings))
         faults = len(diagnosis.faults)

@@ -56,7 +56,7 @@ def evaluate(
         results=results,
     )
     if json:
-        print_json(result.to_json())
+        print_json("stapes-evaluate-1", result.to_json())
         return
     _print(result)
     if result.page is not None:

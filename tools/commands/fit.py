@@ -28,7 +28,7 @@ def fit(
         audiogram, output, rule=rule, level_db=level_db, calibration_db=calibration_db, sample_rate=sample_rate
     )
     if json:
-        print_json({"file": str(output), **made.to_table()})
+        print_json("stapes-fit-1", {"file": str(output), **made.to_table()})
         return
     console.print(_gains_table(made, output))
     if len(made.gains.levels_db) > 1:

@@ -22,6 +22,8 @@ from ..targets import Processor
 
 # Agnew and Thornton, Just noticeable and objectionable group delays in digital hearing aids (2000): what lags by more disturbs the wearer.
 OBJECTIONABLE_MS = 10.0
+# The schema of the answer with --device, which holds another one with --compare.
+ON_DEVICE = "stapes-inspect-device-1"
 
 
 def inspect(
@@ -55,7 +57,7 @@ def inspect(
         return
     document = inspect_bundle(opened, target=target).to_json()
     if json:
-        print_json(document)
+        print_json("stapes-inspect-1", document)
         return
     console.print(_operators_table(document))
     if proof:
@@ -77,7 +79,7 @@ def _inspect_acoustics(bundle: Bundle, plot: Path | None, json: bool) -> None:
         with made_folders([plot.parent]):
             write_whole(plot, picture(found))
     if json:
-        print_json(found.to_json())
+        print_json("stapes-inspect-acoustics-1", found.to_json())
         return
     for table in tables(found):
         console.print(table)
@@ -90,7 +92,8 @@ def _inspect_device(bundles: list[Bundle], instructions_per_cycle: float, target
     ]
     if json:
         first, *others = documents
-        print_json({**first, "compare": others[0]} if others else first)
+        compared = {"compare": {"schema": ON_DEVICE, **others[0]}} if others else {}
+        print_json(ON_DEVICE, {**first, **compared})
     else:
         print_device(documents)
 

@@ -20,7 +20,7 @@ def regress(
     """The command, whose options stand in `tools.cli.regress`."""
     report = regress_bundle(bundle, audio or (), engine=engine or (), update=update, lock=lock)
     if json:
-        print_json(report.to_json())
+        print_json("stapes-regress-1", report.to_json())
     else:
         _print_findings(
             report,

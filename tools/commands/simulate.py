@@ -25,7 +25,7 @@ def simulate(
     """The command, whose options stand in `tools.cli.simulate`."""
     made = simulate_bundle(bundle, audio, destination, engine=engine, align=align, controls=controls, plot=plot)
     if json:
-        print_json(made.to_json())
+        print_json("stapes-simulate-1", made.to_json())
     else:
         _print(made, Path(destination), engine)
     if made.refused:

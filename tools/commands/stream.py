@@ -15,7 +15,7 @@ def stream(network: Path, output: Path, *, time_axis: list[str] | None, json: bo
     """The command, whose options stand in `tools.cli.stream`."""
     made = make_stream(network, output, time_axis=parse_time_axes(time_axis or []))
     if json:
-        print_json(made.to_json())
+        print_json("stapes-stream-1", made.to_json())
         return
     console.print(_states_table(made))
     console.print(_summary_table(made))

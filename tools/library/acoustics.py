@@ -41,7 +41,7 @@ class Acoustics:
         return None if delay is None else 1000.0 * (delay + self.hop) / self.sample_rate
 
     def to_json(self) -> dict[str, Any]:
-        """What `stapes inspect --acoustics --json` prints: dB to two digits, percent to four."""
+        """What `stapes inspect --acoustics --json` prints behind its schema: dB to two digits, percent to four."""
         ways = {"open": self.open, "running": self.running}
         told: dict[str, Any] = {"name": self.name, "bundle_sha256": self.bundle_sha256, "latency_ms": self.latency_ms}
         return told | {name: _plain(way) for name, way in ways.items()}

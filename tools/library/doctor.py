@@ -47,7 +47,7 @@ def doctor(*, scheduler: str | None = None) -> Diagnosis:
     scheduler   the address of a scheduler of Dask, `tcp://HOST:PORT`, which is asked for workers of this very stapes
 
     What is not installed is a fault only where stapes needs it. What is installed and does not work, or is another version than the
-    pinned one, is a fault. `to_json` of the result is what `stapes doctor --json` prints. Raises StapesError for what is no address.
+    pinned one, is a fault. `to_json` of the result is what `stapes doctor --json` prints behind its schema. Raises StapesError for what is no address.
 
     >>> found = doctor()
     >>> [finding.state for finding in found.findings if finding.name == "Python"]

@@ -45,7 +45,7 @@ class Evaluated:
         return self.evaluation.systems
 
     def to_json(self) -> dict[str, Any]:
-        """What `stapes evaluate --json` prints."""
+        """What `stapes evaluate --json` prints behind its schema."""
         return {
             "bundle_sha256": self.bundle.hash,
             "recipe": self.bundle.recipe.name,

@@ -67,7 +67,7 @@ class Inspection:
     tflm_builds: tuple[Build, ...]
 
     def to_json(self) -> dict[str, Any]:
-        """What `stapes inspect --json` prints."""
+        """What `stapes inspect --json` prints behind its schema."""
         return {
             **vars(self),
             "operators": [{**vars(operator), "shape": list(operator.shape)} for operator in self.operators],
@@ -107,7 +107,7 @@ def inspect(
     target    `cortex-m7`, `portable` or `host`: whose kernels are told of; with `device` they are counted on the Cortex-M7
     instructions_per_cycle  with `device`: what the load at a clock assumes, 0.1 to 2
 
-    `to_json` of the result is what `stapes inspect --json` prints. Raises StapesError: no bundle; with `device` also where the
+    `to_json` of the result is what `stapes inspect --json` prints behind its schema. Raises StapesError: no bundle; with `device` also where the
     machine lacks the compiler or the emulator.
 
     >>> found = inspect(bundle)

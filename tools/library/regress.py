@@ -48,7 +48,7 @@ def regress(
     lock     hold the outputs to the lock, where there is one; False compares the engines alone
 
     The report's `passed` is False at the first disagreement, changed output, recording that a lock does not hold, or missed threshold; `to_json` is what
-    `stapes regress --json` prints. Raises StapesError: no bundle, audio that cannot be read, an engine that cannot be held to the
+    `stapes regress --json` prints behind its schema. Raises StapesError: no bundle, audio that cannot be read, an engine that cannot be held to the
     bit or is not here, outputs to be locked while engines disagree.
 
     >>> report = regress(bundle, recording, engine="native")

@@ -61,7 +61,7 @@ class Simulated:
         return len(self.audio_q15 if self.audio_q15 is not None else next(iter(self.tensors.values())))
 
     def to_json(self) -> dict[str, Any]:
-        """Places, length and hash, as `stapes simulate --json` prints them."""
+        """Places, length and hash, as `stapes simulate --json` prints them behind its schema."""
         counted = "samples" if self.audio_q15 is not None else "frames"
         places = {"input": str(self.input), "output": str(self.output)}
         return {**places, counted: self.length, "sha256": self.sha256}
@@ -82,7 +82,7 @@ class Simulation:
     refused: Mapping[Path, str] = field(default_factory=dict)
 
     def to_json(self) -> dict[str, Any]:
-        """What `stapes simulate --json` prints."""
+        """What `stapes simulate --json` prints behind its schema."""
         told: dict[str, Any] = {"engine": self.engine, "bundle_sha256": self.bundle_sha256}
         told["files"] = [made.to_json() for made in self.files]
         if self.audio_seconds is not None and self.seconds is not None:
