@@ -251,9 +251,10 @@ def test_names_that_engines_and_generated_c_use_inside_are_names_of_a_network_li
 @pytest.mark.needs("cortex-m7")
 def test_inspect_counts_what_the_network_takes_on_the_device(stapes, network, monkeypatch):
     monkeypatch.setattr(device_report, "HOPS_AT_FULL_SCALE", 3)
-    done = stapes("inspect", network / "b", "--device", "--json")
+    done = stapes("inspect", network / "b", "--device", "--compare", network / "b", "--json")
     assert done.code == 0, done.stderr
     document = json.loads(done.stdout)
+    assert document.pop("compare") == document
     frame = document["instructions_per_hop"]
     assert sum(document["instructions_by_stage"].values()) == frame == document["instructions_network"]
     assert sum(document["instructions_by_function"].values()) == frame
