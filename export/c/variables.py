@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ...models.errors import StapesError
+from ...quantize.audio.white_box import scale_q31
 from ...quantize.graph import Tensor
 from .text import C_TYPES, SUFFIXES, shape
 
@@ -24,6 +25,7 @@ class Variable:
     zero_point: int = 0
     offset: int = 0
     real_value: str = ""
+    scale_q31: int | None = None
 
     @property
     def macro(self) -> str:
@@ -59,4 +61,6 @@ def variable_of(tensor: Tensor, name: str, offset: int = 0) -> Variable:
         raise StapesError(f"tensor '{tensor.name}' is {tensor.dtype}, which has no place in C; use int8 or int16")
     real = real_value(tensor)
     about = f"{shape(tensor.shape)}, real value {real}"
-    return Variable(name, C_TYPES[tensor.dtype], tensor.size, about, tensor.name, tensor.zero_point, offset, real)
+    return Variable(
+        name, C_TYPES[tensor.dtype], tensor.size, about, tensor.name, tensor.zero_point, offset, real, scale_q31(tensor)
+    )

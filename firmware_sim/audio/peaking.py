@@ -10,7 +10,7 @@ from __future__ import annotations
 import numpy as np
 
 from ...quantize.audio.peaking import ROOT_OCTAVES_Q32, PeakingTables
-from .scalar import exp2, multiply_high, round_right
+from .scalar import exp2, inverse_q30, multiply_high, round_right
 
 ONE_Q30 = 1 << 30
 
@@ -27,11 +27,11 @@ def coefficients_q30(
     half_q30 = round_right(sine_q30 * cosine_q30, 30)
     up_q29 = round_right(half_q30 * exp2(root_q16 - quality_q16, 28), 29)
     down_q29 = round_right(half_q30 * exp2(-root_q16 - quality_q16, 28), 29)
-    inverse_q30 = np.minimum(_inverse_q30((1 << 29) + down_q29), ONE_Q30 - 1)
-    b0 = np.minimum(round_right(inverse_q30 * ((1 << 29) + up_q29), 29), 2**31 - 1)
-    twice = 2 * inverse_q30
+    share_q30 = inverse_q30((1 << 29) + down_q29)
+    b0 = np.minimum(round_right(share_q30 * ((1 << 29) + up_q29), 29), 2**31 - 1)
+    twice = 2 * share_q30
     bend_q29 = round_right(sine_q30 * sine_q30, 29)
-    b1 = np.maximum(round_right(bend_q29 * inverse_q30, 29), 1) - twice
+    b1 = np.maximum(round_right(bend_q29 * share_q30, 29), 1) - twice
     return np.stack([b0, b1, twice - b0, -b1, ONE_Q30 - twice], axis=-1)
 
 
@@ -40,10 +40,3 @@ def _series(terms_q29: np.ndarray, square_q31: np.ndarray) -> np.ndarray:
     for term in terms_q29[1:].tolist():
         sum_q29 = term + (multiply_high(sum_q29, square_q31) << 1)
     return sum_q29
-
-
-def _inverse_q30(x_q29: np.ndarray) -> np.ndarray:
-    """1 / x of 1 to 3: a division of 32 bits and one step of Newton's, right to 1e-8."""
-    first_q15 = (1 << 31) // (x_q29 >> 13)
-    error_q44 = (1 << 44) - x_q29 * first_q15
-    return (first_q15 << 15) + round_right(first_q15 * error_q44, 29)

@@ -95,3 +95,10 @@ def shift_round(x: np.ndarray, shift: np.ndarray) -> np.ndarray:
 def multiply_high(a: np.ndarray, b: np.ndarray | int) -> np.ndarray:
     """round(a * b / 2^32) of two int32, half upwards, as int64 (the instruction SMMULR)."""
     return (np.asarray(a, np.int64) * np.asarray(b, np.int64) + (1 << 31)) >> 32
+
+
+def inverse_q30(x_q29: np.ndarray) -> np.ndarray:
+    """1 / x of 1 to 3, as int64 below 2^30: a division of 32 bits and one step of Newton's, right to 1e-8."""
+    first_q15 = (1 << 31) // (x_q29 >> 13)
+    error_q44 = (1 << 44) - x_q29 * first_q15
+    return np.minimum((first_q15 << 15) + round_right(first_q15 * error_q44, 29), (1 << 30) - 1)

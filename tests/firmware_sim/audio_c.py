@@ -45,6 +45,7 @@ def compile_library(folder: Path, build: str) -> Path:
         "stapes_mixed_transform",
         "stapes_mixed_inverse",
         "stapes_wide_mixed_inverse",
+        *(name for kind in kinds() for name in c_stage(kind).companions),
     ]
     sources = ["stapes_audio_tensors.c", "stapes_audio_wide.c", *(f"{name}.c" for name in names)]
     own = [RUNTIME / name for name in runtime_files([], sources) if name.endswith(".c")]

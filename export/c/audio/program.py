@@ -108,12 +108,18 @@ class AudioProgram:
     @property
     def headers(self) -> tuple[str, ...]:
         """The headers of the runtime that the program includes."""
-        return ("stapes_audio.h", *(f"{name}.h" for name in (*self._wide, *self.functions)))
+        return ("stapes_audio.h", *(f"{name}.h" for name in (*self._wide, *self.functions, *self._companions)))
 
     @property
     def sources(self) -> tuple[str, ...]:
         controls = (CONTROLS_HEADER,) if self.controls is not None else ()
-        return ("stapes_audio_tensors.c", *controls, *(f"{name}.c" for name in (*self._wide, *self.functions)))
+        functions = (*self._wide, *self.functions, *self._companions)
+        return ("stapes_audio_tensors.c", *controls, *(f"{name}.c" for name in functions))
+
+    @property
+    def _companions(self) -> tuple[str, ...]:
+        """Functions that an application calls beside the program."""
+        return tuple(name for stage in self.sound_path.stages for name in c_stage(stage.kind).companions)
 
     @property
     def _wide(self) -> tuple[str, ...]:

@@ -18,11 +18,13 @@ class CStage:
     What a path does not read is null. Scalars that a stage makes are members of its state, under their names.
     `state`: members of `stapes_KIND_state` in order; arrays lie in the context, and the state points at them. A view that a stage
     makes is such a member too.
+    `companions`: functions of the runtime that the program does not call, but an application that has this stage.
     """
 
     arguments: tuple[str, ...]
     state: tuple[Member, ...] = ()
     scratch: tuple[Member, ...] = ()
+    companions: tuple[str, ...] = ()
 
     @property
     def views(self) -> tuple[str, ...]:

@@ -13,4 +13,5 @@ STAGE = CStage(
         Member("target_q16", "int32", (3, "BANDS")),
         Member("position_q30", "int32"),
     ),
+    companions=("stapes_white_box",),
 )

@@ -182,6 +182,16 @@ static inline int32_t stapes_multiply_high(int32_t a, int32_t b)
     return (int32_t)(((int64_t)a * b + ((int64_t)1 << 31)) >> 32);
 }
 
+/* 1 / x of 1 to 3: a division of 32 bits and one step of Newton's, right to 1e-8; below one. */
+static inline int32_t stapes_inverse_q30(int32_t x_q29)
+{
+    const int32_t first_q15 = (int32_t)(((uint32_t)1 << 31) / ((uint32_t)x_q29 >> 13));
+    const int64_t error_q44 = ((int64_t)1 << 44) - (int64_t)x_q29 * first_q15;
+    const int64_t more_q59 = first_q15 * error_q44;
+    const int32_t inverse = first_q15 * 32768 + (int32_t)((more_q59 + ((int64_t)1 << 28)) >> 29);
+    return inverse < (1 << 30) ? inverse : (1 << 30) - 1;
+}
+
 #ifdef __cplusplus
 }
 #endif

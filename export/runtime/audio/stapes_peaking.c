@@ -22,16 +22,6 @@ static int32_t product(int32_t a, int32_t b, int32_t right)
     return (int32_t)(((int64_t)a * b + ((int64_t)1 << (right - 1))) >> right);
 }
 
-/* 1 / x of 1 to 3: a division of 32 bits and one step of Newton's, right to 1e-8; below one. */
-static int32_t inverse_q30(int32_t x_q29)
-{
-    const int32_t first_q15 = (int32_t)(((uint32_t)1 << 31) / ((uint32_t)x_q29 >> 13));
-    const int64_t error_q44 = ((int64_t)1 << 44) - (int64_t)x_q29 * first_q15;
-    const int64_t more_q59 = first_q15 * error_q44;
-    const int32_t inverse = first_q15 * 32768 + (int32_t)((more_q59 + ((int64_t)1 << 28)) >> 29);
-    return inverse < ONE_Q30 ? inverse : ONE_Q30 - 1;
-}
-
 void stapes_peaking(const stapes_peaking_tables *tables, int32_t octaves_q16, int32_t gain_db_q16, int32_t quality_q16,
                     int32_t *coefficients_q30)
 {
@@ -45,7 +35,7 @@ void stapes_peaking(const stapes_peaking_tables *tables, int32_t octaves_q16, in
     const int32_t half_q30 = product(sine_q30, cosine_q30, 30);
     const int32_t up_q29 = product(half_q30, stapes_exp2(root_q16 - quality_q16, 28), 29);
     const int32_t down_q29 = product(half_q30, stapes_exp2(-root_q16 - quality_q16, 28), 29);
-    const int32_t inverse = inverse_q30(ONE_Q29 + down_q29);
+    const int32_t inverse = stapes_inverse_q30(ONE_Q29 + down_q29);
     const int64_t largest = INT32_MAX;
     const int64_t b0_wide = ((int64_t)inverse * (ONE_Q29 + up_q29) + ((int64_t)1 << 28)) >> 29;
     const int32_t b0 = (int32_t)(b0_wide < largest ? b0_wide : largest);
