@@ -7,6 +7,7 @@ stream       a network of whole recordings becomes one of one frame a call
 fit          an audiogram becomes a fitting: gains, and the equaliser that makes them
 quantize     a network, from a file or in memory, becomes a bundle
 export       a bundle becomes C, a firmware package, or one of its files
+steer        latents become changes of the controls of a steered equaliser
 simulate     sound through a bundle, on any engine
 regress      all engines held to the same bits
 inspect      what a bundle holds and costs
@@ -48,6 +49,7 @@ if TYPE_CHECKING:
     from .tools.library.quantize import quantize as _quantize
     from .tools.library.regress import regress as regress
     from .tools.library.simulate import simulate as simulate
+    from .tools.library.steer import steer as steer
     from .tools.library.stream import stream as stream
 
     P = ParamSpec("P")
@@ -82,6 +84,7 @@ __all__ = [
     "quantize",
     "regress",
     "simulate",
+    "steer",
     "stream",
 ]
 
@@ -98,6 +101,7 @@ _PLACES = {
     "load_bundle": ".tools.bundle",
     "regress": ".tools.library.regress",
     "simulate": ".tools.library.simulate",
+    "steer": ".tools.library.steer",
     "stream": ".tools.library.stream",
 }
 

@@ -12,6 +12,7 @@ COMMANDS = [
     "fit",
     "quantize",
     "export",
+    "steer",
     "simulate",
     "regress",
     "inspect",

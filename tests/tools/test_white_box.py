@@ -3,9 +3,11 @@
 import numpy as np
 import pytest
 import torch
+from stapes.firmware_sim.audio.white_box import controls_of
 from stapes.firmware_sim.engines.network import run_network
 from stapes.firmware_sim.engines.numpy_engine import NumpyNetwork
 from stapes.models import white_box
+from stapes.quantize.audio.white_box import frequency_scale_q31
 from stapes.tools.bundle import load_bundle
 
 LATENTS = 1000
@@ -44,28 +46,45 @@ def float_parameters(state, latents):
     return frequency, 12.0 * np.tanh(dense(hidden, "gain_head")) * weight, 0.5 + 4.5 * sigmoid(dense(hidden, "q_head"))
 
 
+@pytest.fixture
+def decoder(stapes, once):
+    """(bands, adaptive, prefix) -> the folder of a decoder's bundle, only to be read."""
+
+    def get(bands, adaptive=False, prefix=""):
+        def fill(folder):
+            folder.mkdir()
+            state = {prefix + name: value for name, value in state_of(bands, adaptive).items()}
+            torch.save(state, folder / "decoder.pt")
+            latents = np.random.default_rng(0).standard_normal((400, 1, 512))
+            np.savez(folder / "latents.npz", latent=latents.astype(np.float32))
+            given = ("--calibration", folder / "latents.npz", "-o", folder / "bundle")
+            done = stapes("quantize", folder / "decoder.pt", *given)
+            assert done.code == 0, done
+
+        return once(f"white_box_{bands}", fill) / "bundle"
+
+    return get
+
+
 @pytest.mark.parametrize(("bands", "adaptive", "prefix"), [(5, False, ""), (10, True, "parametric_decoder.")])
-def test_parameters_of_a_thousand_latents(stapes, tmp_path, bands, adaptive, prefix):
-    """Frequencies and Qs within 1 %, gains within 0.1 dB of double."""
+def test_parameters_of_a_thousand_latents(decoder, bands, adaptive, prefix):
+    """Frequencies and Qs within 1 %, gains within 0.1 dB of double, as numbers and as the words that the device takes."""
     state = state_of(bands, adaptive)
-    torch.save({prefix + name: value for name, value in state.items()}, tmp_path / "decoder.pt")
-    rng = np.random.default_rng(0)
-    np.savez(tmp_path / "latents.npz", latent=rng.standard_normal((400, 1, 512)).astype(np.float32))
-    done = stapes(
-        "quantize", tmp_path / "decoder.pt", "--calibration", tmp_path / "latents.npz", "-o", tmp_path / "bundle"
-    )
-    assert done.code == 0, done
-    graph = load_bundle(tmp_path / "bundle").graph
-    latents = rng.standard_normal((LATENTS, 512))
+    graph = load_bundle(decoder(bands, adaptive, prefix)).graph
+    latents = np.random.default_rng(1).standard_normal((LATENTS, 512))
     codes = np.clip(np.round(latents / graph.tensors["latent"].scale[0]), -(2**15), 2**15 - 1).astype(np.int16)
     made = run_network(NumpyNetwork(graph), {"latent": codes.reshape(1, LATENTS, 1, 512)})
     outputs = {n: made[n].reshape(LATENTS, bands) * np.float64(graph.tensors[n].scale[0]) for n in graph.outputs}
-    frequency, gain, quality = white_box.parameters(outputs)
     wanted = float_parameters(state, latents)
     assert np.ptp(wanted[1]) > 6
-    assert np.abs(frequency / wanted[0] - 1).max() < 0.01
-    assert np.abs(gain - wanted[1]).max() < 0.1
-    assert np.abs(quality / wanted[2] - 1).max() < 0.01
+    codes = {n: made[n].reshape(LATENTS, bands) for n in graph.outputs}
+    words = controls_of(codes, frequency_scale_q31(graph, "decoder"))
+    assert set(words) == {"frequency_q8", "gain_db_q16", "quality_q16"}
+    in_words = [values / 2.0 ** int(name.rpartition("_q")[2]) for name, values in words.items()]
+    for frequency, gain, quality in (white_box.parameters(outputs), in_words):
+        assert np.abs(frequency / wanted[0] - 1).max() < 0.01
+        assert np.abs(gain - wanted[1]).max() < 0.1
+        assert np.abs(quality / wanted[2] - 1).max() < 0.01
 
 
 def refused(stapes, tmp_path, state, *options):

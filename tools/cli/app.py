@@ -27,6 +27,7 @@ from .quantize import quantize
 from .regress import regress
 from .schema import schema
 from .simulate import simulate
+from .steer import steer
 from .stream import stream
 from .train import train
 
@@ -36,7 +37,21 @@ APP = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode="markdown",
 )
-for _function in (stream, fit, quantize, export, simulate, regress, inspect, evaluate, demo, train, doctor, schema):
+for _function in (
+    stream,
+    fit,
+    quantize,
+    export,
+    steer,
+    simulate,
+    regress,
+    inspect,
+    evaluate,
+    demo,
+    train,
+    doctor,
+    schema,
+):
     APP.command(_function.__name__)(_function)
 APP.add_typer(corpus, name="corpus", help="Fetch, list and mix real speech and noise.")
 

@@ -9,6 +9,7 @@ quantize  a network becomes a bundle
 networks  what may stand for a network: a file, a torch module, an ONNX model in memory
 golden    the golden vectors of a bundle, and how far its integers are from float
 export    a bundle becomes C, a package or one of its files
+steer     latents become changes of controls
 simulate  sound or frames through a bundle
 regress   all engines held to the same bits
 inspect   what a bundle holds and costs
