@@ -96,7 +96,7 @@ def to_q15(samples):
 
 
 def compiled(folder):
-    """Both exports and `joined.c`; a file of the runtime that both have is compiled once."""
+    """Both exports, of which the path brings its part of CMSIS-DSP, and `joined.c`; a file that both have is compiled once."""
     dsp = cmsis_dsp()
     found = {}
     for path in [*sorted((folder / "decoder").rglob("*.c")), *sorted((folder / "ear").rglob("*.c"))]:
@@ -106,7 +106,7 @@ def compiled(folder):
     flags += [word for place in dsp.include_dirs for word in ("-isystem", str(place))]
     flags += [f"-D{name}" for name in dsp.defines]
     (folder / "objects").mkdir()
-    objects = compile_all(flags, [Path(__file__).with_name("joined.c"), *sources, *dsp.c_files], folder / "objects")
+    objects = compile_all(flags, [Path(__file__).with_name("joined.c"), *sources], folder / "objects")
     subprocess.run(["gcc", *objects, "-lm", "-o", folder / "joined"], check=True)
     return folder / "joined"
 
