@@ -1,6 +1,5 @@
 """Latents steer an equaliser: a file of controls from a decoder's bundle, and both programs in one, with the same bits."""
 
-import json
 import subprocess
 import tomllib
 from pathlib import Path
@@ -55,9 +54,7 @@ def test_the_file_gives_the_words_of_the_decoder_at_their_times(stapes, parts, t
     done = stapes(*command(parts, "-o", file))
     assert done.code == 0, done
     assert "5 changes, one every 0.1 s" in done.stdout
-    told = json.loads(stapes(*command(parts, "-o", file, "--json")).stdout)
     written = tomllib.loads(file.read_text())
-    assert told["change"] == written["change"]
 
     made = steer(steering, folder / "latents.npz", folder / "ear", every=EVERY, engine="numpy")
     path = load_bundle(folder / "ear").sound_path

@@ -17,7 +17,6 @@ def steer(
     output: Annotated[Path, typer.Option("-o", "--output", help="The TOML file of controls to write.")],
     every: Annotated[float, typer.Option(help="Seconds from one latent to the next.")] = 0.5,
     engine: Annotated[str, typer.Option(help="numpy, native, tflm, cortex-m7 or cortex-m7-qemu.")] = "native",
-    json: Annotated[bool, typer.Option("--json", help="Machine-readable result on standard output.")] = False,
 ) -> None:
     """Turn latents into changes of a steered equaliser's controls, in the integers of the device.
 
@@ -29,4 +28,4 @@ def steer(
     """
     with loading():
         from ..commands import steer as command
-    command.steer(decoder, latents, bundle, output, every=every, engine=engine, json=json)
+    command.steer(decoder, latents, bundle, output, every=every, engine=engine)
