@@ -38,7 +38,9 @@ def upsampling_model(case):
     attributes, width, kernel, out_width = UPSAMPLING[case]
     outputs = kernel[1] * attributes.get("group", 1)
     nodes, constants = convolution("ConvTranspose", attributes, None, kernel, outputs)
-    return make(nodes, {"x": (1, kernel[0], 1, width)}, {"y": (1, outputs, 1, out_width)}, constants)
+    rows = kernel[2]
+    out_rows = 2 * rows - 1 - sum(attributes.get("pads", [0, 0])[::2])
+    return make(nodes, {"x": (1, kernel[0], rows, width)}, {"y": (1, outputs, out_rows, out_width)}, constants)
 
 
 def block_model():
