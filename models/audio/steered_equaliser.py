@@ -12,6 +12,7 @@ from ..schema import STRICT
 from .biquad import Section
 from .controls import Control
 from .glide import glide_samples, require_glide
+from .sound_path import SoundPath
 from .stage import FloatStage, Programmed, Quantity, Values
 from .transform import Transform
 from .wide_inverse import SOUND
@@ -138,3 +139,8 @@ class _SteeredEqualiser(FloatStage):
 def peak(frequency: float, gain_db: float, q: float, sample_rate: int) -> np.ndarray:
     """b0, b1, b2, a1, a2 (5,) of a peak."""
     return Section("peaking", frequency, gain_db, q).design(sample_rate)
+
+
+def steered_bands(sound_path: SoundPath) -> int:
+    """Bands of the path's steered equaliser, 0 where it has none."""
+    return next((stage.bands for stage in sound_path.stages if isinstance(stage, SteeredEqualiser)), 0)

@@ -15,7 +15,7 @@ from ...firmware_sim.audio.white_box import controls_of
 from ...firmware_sim.engines.network import run_network
 from ...models.audio import SoundPath
 from ...models.audio.controls import MOST_CHANGES
-from ...models.audio.steered_equaliser import SteeredEqualiser
+from ...models.audio.steered_equaliser import SteeredEqualiser, steered_bands
 from ...models.errors import StapesError
 from ...models.files import check_file, write_whole
 from ...quantize.audio.controls import integers, rest_words
@@ -109,14 +109,14 @@ def _arrays(latents: object) -> Mapping[str, np.ndarray]:
 
 
 def _require_bands(path: SoundPath, bands: int, label: str) -> None:
-    stages = [stage for stage in path.stages if isinstance(stage, SteeredEqualiser)]
-    if not stages:
+    there = steered_bands(path)
+    if not there:
         raise StapesError(
             f"{label}: the path has no stage {KIND!r}; make the bundle with stapes quantize --controls {KIND}"
         )
-    if stages[0].bands < bands:
+    if there < bands:
         raise StapesError(
-            f"{label}: the stage {KIND!r} has {stages[0].bands} bands, the decoder {bands}; give the stage bands = {bands}"
+            f"{label}: the stage {KIND!r} has {there} bands, the decoder {bands}; give the stage bands = {bands}"
         )
 
 

@@ -40,7 +40,7 @@ def report(tmp_path_factory):
     tone = np.sin(np.arange(8000) * 0.1).astype(np.float32) / 10
     sound = Sound(tone, {system: tone * np.float32(0.9) for system in NAMES})
     result = Evaluation(files, NAMES, ("pesq_wb", "stoi"), 16_000, 40.0, sound=lambda place: sound)
-    bundle = SimpleNamespace(name=HOSTILE, hash="01" * 32, recipe=SimpleNamespace(name="w8a8"))
+    bundle = SimpleNamespace(name=HOSTILE, hash="01" * 32, recipe=SimpleNamespace(name="w8a8"), fitting=None)
     folder = tmp_path_factory.mktemp("report")
     made = {}
     for name in ("page.html", "folder"):

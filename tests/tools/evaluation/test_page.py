@@ -19,7 +19,7 @@ from stapes.tools.evaluation.run import Evaluation, Sound
 
 from tests.helpers import speech_like
 
-BUNDLE = SimpleNamespace(name="mask", hash="0123456789abcdef" * 4, recipe=SimpleNamespace(name="w8a8"))
+BUNDLE = SimpleNamespace(name="mask", hash="0123456789abcdef" * 4, recipe=SimpleNamespace(name="w8a8"), fitting=None)
 NAMES = ("noisy", "wiener", "float", "integer", "rnnoise")
 GAINS = {"a": 0.5, "b": -0.25, "c": 0.125, "d": 0.25, "<e>": 0.0625}
 
@@ -148,7 +148,7 @@ class Reader(HTMLParser):
 def test_hostile_names_are_words_of_the_page_and_no_part_of_it(target, tmp_path):
     read = []
     for names, folder in ((HOSTILE, "hostile"), ("vwxyz", "plain")):
-        bundle = SimpleNamespace(name=names[0], hash=BUNDLE.hash, recipe=SimpleNamespace(name=names[1]))
+        bundle = SimpleNamespace(name=names[0], hash=BUNDLE.hash, recipe=SimpleNamespace(name=names[1]), fitting=None)
         made = evaluation(dict(zip(names, GAINS.values(), strict=True)), names[3:])
         (tmp_path / folder).mkdir()
         written = write_page(tmp_path / folder / target, bundle, Path(names[2]), names[4], made, examples=names[:1])
