@@ -10,6 +10,7 @@ import math
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 import soxr
@@ -20,7 +21,7 @@ from torchmetrics.functional.audio import scale_invariant_signal_distortion_rati
 from ..models.audio.transform import SAMPLE_RATE
 from ..models.errors import StapesError
 from . import dnsmos, hearing
-from .composite import FIGURES, composite, distances
+from .composite import FIGURES, Distances, composite, distances
 from .pesq_process import PesqFails, pesq_of
 
 # PESQ's reference code holds 50 utterances and writes past them; shorter than this no recording has more.
@@ -104,7 +105,14 @@ Measure = Callable[[np.ndarray, np.ndarray], float]
 
 def composite_of(figure: str) -> Measure:
     """The metric (clean, processed) -> CSIG, CBAK or COVL, 1 to 5 (Hu and Loizou, 2008); raises ValueError with the reason."""
-    return lambda clean, processed: composite(figure, pesq_wb(clean, processed), distances(clean, processed))
+    return lambda clean, processed: composite(figure, *_judged(clean.tobytes(), processed.tobytes()))
+
+
+@lru_cache(maxsize=1)
+def _judged(clean: bytes, processed: bytes) -> tuple[float, Distances]:
+    """PESQ and distances of two recordings (S,) float64: once for the three figures, which are asked for one after the other."""
+    signals = [np.frombuffer(samples, np.float64) for samples in (clean, processed)]
+    return pesq_wb(*signals), distances(*signals)
 
 
 METRICS: dict[str, Measure] = {

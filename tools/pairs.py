@@ -15,7 +15,8 @@ from ..models.errors import Remark, StapesError
 from ..models.sound_files import SUFFIXES, read_audio
 
 # Subfolders with the same names in both (VoiceBank+DEMAND, own corpora), or with `fileid_N` in both (DNS challenge).
-SUBFOLDERS = (("noisy", "clean"), ("noisy_testset_wav", "clean_testset_wav"))
+VOICEBANK = ("noisy_testset_wav", "clean_testset_wav")
+SUBFOLDERS = (("noisy", "clean"), VOICEBANK)
 FILE_ID = re.compile(r"fileid_\d+$")
 LAYOUTS = "NAME_noisy.wav beside NAME_clean.wav, or the same names in the subfolders noisy and clean"
 

@@ -7,15 +7,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ...models.errors import Remark, StapesError
-from ..pairs import find_pairs
+from ..pairs import VOICEBANK, find_pairs
 
 
 @dataclass(frozen=True)
 class Benchmark:
-    """`recordings` pairs in the subfolders noisy and clean; `metrics` as the papers give them; `source` is where it comes from."""
+    """`recordings` pairs in the subfolders `noisy, clean`; `metrics` as the papers give them; `source` is where it comes from."""
 
-    noisy: str
-    clean: str
+    subfolders: tuple[str, str]
     recordings: int
     metrics: str
     source: str
@@ -24,8 +23,7 @@ class Benchmark:
 BENCHMARKS = {
     # Valentini-Botinhao et al., Investigating RNN-based speech enhancement methods for noise-robust text-to-speech, SSW 9, 2016.
     "voicebank-demand": Benchmark(
-        "noisy_testset_wav",
-        "clean_testset_wav",
+        VOICEBANK,
         824,
         "pesq,composite,si_sdr,stoi",
         "https://datashare.ed.ac.uk/handle/10283/2791",
@@ -41,10 +39,10 @@ def benchmark_of(name: str, folder: Path) -> Benchmark:
     benchmark = BENCHMARKS.get(name)
     if benchmark is None:
         raise StapesError(f"--benchmark {name!r}: unknown; give {', '.join(BENCHMARKS)} and its folder")
-    for side in (benchmark.noisy, benchmark.clean):
+    for side in benchmark.subfolders:
         if not (folder / side).is_dir():
             raise StapesError(
-                f"{folder}: has no {side}/, so it is not {name}; unpack {benchmark.noisy} and {benchmark.clean} of {benchmark.source} there"
+                f"{folder}: has no {side}/, so it is not {name}; unpack {' and '.join(benchmark.subfolders)} of {benchmark.source} there"
             )
     found = len(find_pairs(folder))
     if found != benchmark.recordings:
