@@ -274,18 +274,26 @@ def kinds() -> dict[str, type[Stage]]:
         for item in vars(importlib.import_module(f".{module}", __package__)).values():
             if isinstance(item, type) and issubclass(item, Stage) and "kind" in vars(item) and item.kind == module:
                 found[item.kind] = item
-    ends = {name: kind().begins("output_q15") for name, kind in found.items()}
-    return dict(sorted(found.items(), key=lambda entry: (_depth(entry[1], found), ends[entry[0]], entry[0])))
+    made = {name: kind() for name, kind in found.items()}
+    depths = _depths(made)
+    order = sorted(made, key=lambda name: (depths[name], made[name].begins("output_q15"), name))
+    return {name: found[name] for name in order}
 
 
-def _depth(kind: type[Stage], known: Mapping[str, type[Stage]]) -> int:
-    """Stages before this one on the longest way to it."""
-    stage = kind()
-    behind = bool(stage.replaces) or any(q.role == "asked" for q in stage.quantities)
-    before = [
-        other
-        for other in known.values()
-        for made in other().makes
-        if (made.name in stage.reads and made.name not in other.replaces) or (behind and made.role == "features")
-    ]
-    return 1 + max((_depth(other, known) for other in before), default=-1)
+def _depths(known: Mapping[str, Stage]) -> dict[str, int]:
+    """How many stages are before each of these on the longest way to it."""
+    makers = [(name, made, other.replaces) for name, other in known.items() for made in other.makes]
+
+    @cache
+    def depth(name: str) -> int:
+        stage = known[name]
+        behind = bool(stage.replaces) or any(q.role == "asked" for q in stage.quantities)
+        reads = set(stage.reads)
+        before = {
+            other
+            for other, made, replaced in makers
+            if (made.name in reads and made.name not in replaced) or (behind and made.role == "features")
+        }
+        return 1 + max(map(depth, before), default=-1)
+
+    return {name: depth(name) for name in known}
