@@ -8,8 +8,10 @@ import math
 import os
 import struct
 import warnings
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import soundfile
@@ -33,6 +35,14 @@ _WORDS = {
 }
 
 
+class SoundInfo(NamedTuple):
+    """The rate in Hz, the number of samples of a channel, and soundfile's name of their form."""
+
+    samplerate: int
+    frames: int
+    subtype: str
+
+
 def float_to_q15(audio: np.ndarray) -> np.ndarray:
     """Float in [-1, 1) -> int16, halves rounded up, saturating."""
     scaled = np.floor(np.asarray(audio, dtype=np.float64) * 32768.0 + 0.5)
@@ -41,7 +51,7 @@ def float_to_q15(audio: np.ndarray) -> np.ndarray:
 
 def as_q15(path: str | os.PathLike[str], audio: np.ndarray) -> np.ndarray:
     """The samples of a file that `read_audio` gave -> int16; a warning says when they were not 16-bit, or too loud."""
-    subtype = soundfile.info(os.fsencode(path)).subtype
+    subtype = sound_info(path).subtype
     if subtype != "PCM_16":
         warnings.warn(f"{path}: {_WORDS.get(subtype, subtype)} samples converted to 16-bit", Remark, stacklevel=2)
     beyond = int(np.count_nonzero(np.abs(audio) > 1.0))
@@ -65,7 +75,7 @@ def read_audio(path: str | os.PathLike[str], most: int | None = None, rate: int 
     _require_sound_file(path)
     try:
         # A name need not be UTF-8, so libsndfile gets its bytes.
-        with soundfile.SoundFile(os.fsencode(path)) as file:
+        with _without_notes_of_mpg123(path), soundfile.SoundFile(os.fsencode(path)) as file:
             own_rate, expected = file.samplerate, file.frames
             _require_rate(path, own_rate)
             if most is not None:
@@ -88,12 +98,43 @@ def probe_audio(path: str | os.PathLike[str]) -> None:
     path = Path(path)
     _require_sound_file(path)
     try:
-        info = soundfile.info(os.fsencode(path))
+        info = sound_info(path)
     except (soundfile.SoundFileError, RuntimeError) as error:
         raise _no_audio(path) from error
     _require_rate(path, info.samplerate)
     if info.frames == 0:
         raise StapesError(f"{path}: holds no samples; record or copy it again")
+
+
+def sound_info(path: str | os.PathLike[str]) -> SoundInfo:
+    """What the header of a file says. Raises soundfile's own errors."""
+    with _without_notes_of_mpg123(Path(path)):
+        info = soundfile.info(os.fsencode(path))
+    return SoundInfo(info.samplerate, info.frames, info.subtype)
+
+
+@contextmanager
+def _without_notes_of_mpg123(path: Path) -> Iterator[None]:
+    """What libsndfile takes for MP3 it gives to libmpg123, which writes a line to standard error for each damaged frame. Those lines
+    would stand among the one that we promise, so standard error leads nowhere for that time; the error itself is raised."""
+    with path.open("rb") as file:
+        begins = file.read(4)
+    if begins in (b"RIFF", b"fLaC", b"OggS", b"FORM"):
+        yield
+        return
+    try:
+        kept = os.dup(2)
+    except OSError:  # No standard error at all.
+        yield
+        return
+    try:
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, 2)
+        os.close(nowhere)
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
 
 
 def _require_rate(path: Path, rate: int) -> None:

@@ -1,5 +1,6 @@
 """Audio files: what is read is what was written, and bad files are refused by one clear line."""
 
+import contextlib
 import warnings
 
 import numpy as np
@@ -83,6 +84,18 @@ def test_bad_file_is_refused_by_a_line_that_names_it(tmp_path, make, word):
         read_audio(path)
     assert str(path) in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+def test_damage_that_looks_like_mp3_is_told_by_our_line_alone(tmp_path, capfd):
+    path = tmp_path / "noisy.wav"
+    soundfile.write(tmp_path / "noisy.mp3", np.sin(np.arange(16000) / 20).astype(np.float32), 16000)
+    frames = bytearray((tmp_path / "noisy.mp3").read_bytes())
+    frames[:4], frames[1000:1100] = b"\xff\xff\x00\x00", bytes(100)
+    path.write_bytes(frames)
+    for look in (read_audio, probe_audio):
+        with contextlib.suppress(StapesError):
+            look(path)
+    assert capfd.readouterr().err == ""
 
 
 def test_a_rate_at_which_there_is_no_speech_is_refused_from_the_header_alone(tmp_path):

@@ -19,6 +19,7 @@ import soundfile
 
 from ...firmware_sim.compare import snr_db
 from ...models.errors import StapesError
+from ...models.sound_files import sound_info
 from ..bundle import load_bundle
 from ..metrics import DECIMALS, FITTED, METRICS, Score, scores
 from ..pairs import Pair, read_pair
@@ -134,7 +135,7 @@ def worth(entries: Sequence[Entry], metrics: Sequence[str]) -> int:
 def _seconds(path: Path) -> float:
     """As the file's head says; 0 for a file that cannot be read, which is told when it is its turn."""
     try:
-        about = soundfile.info(path)
+        about = sound_info(path)
         return float(about.frames / about.samplerate)
     except (OSError, soundfile.SoundFileError, RuntimeError, ZeroDivisionError):
         return 0.0
