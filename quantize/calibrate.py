@@ -161,35 +161,53 @@ def calibrate(
     session = _session(to_onnx(graph))
     names = watched(graph)
     stride = -(-total * sum(int(np.prod(graph.tensors[name].shape)) for name in names) // MAX_KEPT)
-    kept: dict[str, list[np.ndarray]] = {name: [] for name in names}
+    sizes = {name: int(np.prod(graph.tensors[name].shape)) for name in names}
+    kept = {name: np.empty((_kept_of(taken, stride), size), np.float32) for name, size in sizes.items()}
+    block = {name: np.empty((FRAMES_A_LOOK, size), np.float32) for name, size in sizes.items()}
     low: dict[str, list[float]] = {name: [] for name in names}
     high: dict[str, list[float]] = {name: [] for name in names}
-    waiting: list[Frame] = []
+    waiting: list[bool] = []  # of each frame in the block, whether it is kept
+    done = 0
 
     def look() -> None:
         """At many frames in one call: a call costs more than the values of a frame."""
+        nonlocal done
+        chosen = np.array(waiting, bool)
+        count = int(chosen.sum())
         for name in names if waiting else ():
-            values = np.concatenate([frame[name] for frame in waiting])
+            values = block[name][: len(waiting)]
             low[name].append(values.min())
             high[name].append(values.max())
+            kept[name][done : done + count] = values[chosen]
         waiting.clear()
+        done += count
 
     for sequence in taken:
         for t, values in enumerate(_frames(session, graph.states, sequence, names)):
             progress(1)
             # Right after a reset a network sees a past of zeros, which no stream has again: its peaks stand far out.
-            if t == 0 and len(next(iter(sequence.values()))) > 1:
+            if t == 0 and _length(sequence) > 1:
                 continue
-            waiting.append(values)
+            for name, value in values.items():
+                block[name][len(waiting)] = value
+            waiting.append((t - 1) % stride == 0)
             if len(waiting) == FRAMES_A_LOOK:
                 look()
-            if (t - 1) % stride == 0:
-                for name, value in values.items():
-                    kept[name].append(value)
     look()
     # NaN stays NaN here, for the formats to refuse.
     extremes = {name: (float(np.min(low[name])), float(np.max(high[name]))) for name in names}
-    return Observations({name: np.asarray(rows, np.float32) for name, rows in kept.items()}, extremes, total, stride)
+    return Observations(kept, extremes, total, stride)
+
+
+def _length(sequence: Mapping[str, np.ndarray]) -> int:
+    """Frames of a sequence."""
+    return len(next(iter(sequence.values())))
+
+
+def _kept_of(sequences: Sequence[Mapping[str, np.ndarray]], stride: int) -> int:
+    """How many frames are kept: of each sequence every `stride`-th behind the first one, which alone counts where it is alone."""
+    lengths = list(map(_length, sequences))
+    return sum(len(range(1, length, stride)) if length > 1 else int(stride == 1) for length in lengths)
 
 
 def watched(graph: FloatGraph) -> list[str]:

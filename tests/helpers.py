@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 
 import numpy as np
+import pytest
 import torch
 from stapes.models.audio import SoundPath, from_front_end
 from stapes.models.audio.inverse import Inverse
@@ -68,6 +70,16 @@ def small_checkpoint(path: Path, seed: int = 0) -> Path:
     network = random_network(OWN_CONFIG | {"hidden_dim": 8, "num_layers": 1, "narrow_dim": 8}, seed)
     save(path, network, network.config.sound_path())
     return path
+
+
+def count_few_hops(patch: pytest.MonkeyPatch) -> None:
+    """Let reports of the device run forty hops and count three, so that they take a second."""
+    from stapes.firmware_sim.cortex_m7.measure import measure
+    from stapes.tools import device_report
+
+    patch.setattr(device_report, "SECONDS", 0.16)
+    patch.setattr(device_report, "HOPS_AT_FULL_SCALE", 4)
+    patch.setattr(device_report, "measure", partial(measure, counted_hops=3))
 
 
 def speech_like(seconds: float, seed: int = 0, noise_db: float = -40.0, level_db: float = -10.0) -> np.ndarray:

@@ -93,10 +93,13 @@ def workshop(tmp_path_factory, few_clips):
 
 @pytest.fixture
 def short(workshop, monkeypatch):
-    """Seconds of the recordings that come along, where a command takes those."""
+    """Seconds of the recordings that come along, where a command takes those, and few hops on the device."""
     from stapes.models.sound_files import read_audio
     from stapes.tools import audio_files, calibration
 
+    from tests.helpers import count_few_hops
+
+    count_few_hops(monkeypatch)
     folder = workshop / "short"
     if not folder.is_dir():
         folder.mkdir()

@@ -1,26 +1,22 @@
 """What a bundle costs on the device, as `stapes inspect --device` tells it, and the device in `stapes regress`."""
 
 import json
-from functools import partial
 
 import numpy as np
 import pytest
-from stapes.firmware_sim.cortex_m7.measure import measure
 from stapes.firmware_sim.engines.audio import Run
 from stapes.models.sound_files import write_audio
-from stapes.tools import device_report
 from stapes.tools.engines import make_engine
 from stapes.tools.library import regress as regress_command
+
+from tests.helpers import count_few_hops
 
 needs_device = pytest.mark.needs("cortex-m7")
 
 
 @pytest.fixture
 def short(monkeypatch):
-    """Forty hops of which three are counted, so that a report takes seconds."""
-    monkeypatch.setattr(device_report, "SECONDS", 0.16)
-    monkeypatch.setattr(device_report, "HOPS_AT_FULL_SCALE", 4)
-    monkeypatch.setattr(device_report, "measure", partial(measure, counted_hops=3))
+    count_few_hops(monkeypatch)
 
 
 @needs_device
