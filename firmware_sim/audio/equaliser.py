@@ -34,8 +34,8 @@ class Cascade:
         return self.taps_q25[..., [0, 1, 3, 4]]
 
     def filter(self, sound_q25: np.ndarray, coefficients_q30: np.ndarray) -> np.ndarray:
-        """sound_q25 (B, H), coefficients_q30 (K, 5) -> sound_q25 (B, H)."""
-        (batch, hop), count = sound_q25.shape, len(coefficients_q30)
+        """sound_q25 (B, H), coefficients_q30 (K, 5), or (B, K, 5) -> sound_q25 (B, H)."""
+        (batch, hop), count = sound_q25.shape, coefficients_q30.shape[-2]
         made_q25 = np.empty_like(sound_q25)
         between_q25 = np.zeros((batch, count + 1), np.int64)
         # Sections work side by side, each one sample behind the one before it: as if in series, in fewer steps of numpy.
@@ -44,7 +44,7 @@ class Cascade:
             if t < hop:
                 between_q25[:, 0] = sound_q25[:, t]
             between_q25[:, first + 1 : end + 1] = self._sample(
-                slice(first, end), coefficients_q30[first:end], between_q25[:, first:end]
+                slice(first, end), coefficients_q30[..., first:end, :], between_q25[:, first:end]
             )
             if end == count:
                 made_q25[:, t - count + 1] = between_q25[:, -1]

@@ -1,0 +1,7 @@
+"""The C of the stage `through`."""
+
+from .stage import CStage
+
+STAGE = CStage(
+    arguments=("spectrum_q31", "filtered"),
+)
