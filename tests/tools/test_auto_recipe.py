@@ -10,6 +10,8 @@ import pytest
 from stapes.firmware_sim.engines.numpy_engine import NumpyNetwork
 from stapes.firmware_sim.engines.pipeline import Pipeline
 from stapes.models import checkpoint
+from stapes.models.audio.biquad import Section
+from stapes.models.audio.equaliser import Equaliser, with_equaliser
 from stapes.models.errors import StapesError
 from stapes.models.onnx_export import export_onnx
 from stapes.models.pipeline import FloatPipeline
@@ -100,6 +102,22 @@ def test_the_recipe_keeps_its_budget_and_names_what_it_spent_int16_on(small, sho
     assert parse_recipe(tomllib.loads(found.recipe.to_toml()), "again") == found.recipe
     assert found.pesq_drop == pytest.approx(loss(found.recipe), rel=1e-9)
     assert found.pesq_drop <= budget
+
+
+def test_a_network_behind_whose_path_an_equaliser_stands_is_judged_in_front_of_it(small, monkeypatch):
+    class Asked(Exception):
+        pass
+
+    def asked(lowered, sound_path):
+        raise Asked(sound_path)
+
+    lowered, seen, sound_path = small
+    fitted = with_equaliser(sound_path, Equaliser((Section("peaking", 1000.0, 12.0, 1.0),)))
+    monkeypatch.setattr(auto_recipe, "recordings", asked)
+    with pytest.raises(Asked) as raised:
+        search(lowered, seen, fitted, 0.1)
+    (heard,) = raised.value.args
+    assert [stage.kind for stage in fitted.stages if stage not in heard.stages] == ["equaliser"]
 
 
 def test_a_set_costs_the_same_in_another_process(small, short):
