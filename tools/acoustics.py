@@ -28,6 +28,11 @@ HARMONIC_HZ = (500, 800, 1600)
 PAIR_HZ = (1000, 1200)
 HARMONICS = range(2, 6)
 SWEEP, IMPULSE, SILENCE, SOFT, PAIR = "sweep", "impulse", "silence", "soft tone", "two tones"
+# Asked for in dB SPL: a sweep at the level of OSPL90 in IEC 60118-0.
+LOUD, LOUD_SPL = "loud sweep", 90.0
+# RMS of a sine of full scale, in dB re full scale.
+SINE_DB = 10.0 * math.log10(0.5)
+LOWEST_HZ, HIGHEST_PART = 50.0, 0.49
 
 
 @dataclass(frozen=True)
@@ -55,8 +60,28 @@ class Measured:
     products_percent: float
 
 
-def signals(rate: int) -> dict[str, np.ndarray]:
-    """Every signal by its name, float64 (S,) in [-1, 1); tones fall on whole Hz, so that a second holds whole periods."""
+@dataclass(frozen=True)
+class SoundPressure:
+    """What one way through the path is in dB SPL, where a sine of full scale, of microphone and receiver, is `calibration_db`.
+
+    `silence_db`: what digital silence becomes. `noise_db`: what is there beside a soft tone. `output_db`: the level of what a sweep of `input_db` becomes,
+    whole, while it passes each band of the response: `maximum_db` is the largest, at `maximum_hz`.
+    """
+
+    calibration_db: float
+    silence_db: float | None
+    noise_db: float
+    input_db: float
+    output_db: tuple[float, ...]
+    maximum_db: float
+    maximum_hz: float
+
+
+def signals(rate: int, calibration_db: float | None = None) -> dict[str, np.ndarray]:
+    """Every signal by its name, float64 (S,) in [-1, 1); tones fall on whole Hz, so that a second holds whole periods.
+
+    With a calibration the loud sweep is among them.
+    """
     samples = (SETTLE_SECONDS + MEASURE_SECONDS) * rate
     time = np.arange(samples) / rate
     level = 10.0 ** (LEVEL_DB / 20.0)
@@ -65,7 +90,7 @@ def signals(rate: int) -> dict[str, np.ndarray]:
         result: np.ndarray = amplitude * np.sin(2.0 * np.pi * hertz * time)
         return result
 
-    low, high, length = 50.0, 0.49 * rate, samples / rate
+    low, high, length = LOWEST_HZ, HIGHEST_PART * rate, samples / rate
     phase = 2.0 * np.pi * low * length / math.log(high / low) * np.expm1(time / length * math.log(high / low))
     impulse = np.zeros(samples)
     impulse[SETTLE_SECONDS * rate] = 0.5
@@ -76,7 +101,35 @@ def signals(rate: int) -> dict[str, np.ndarray]:
         SOFT: tone(SOFT_HZ, 10.0 ** (SOFT_DB / 20.0)),
         PAIR: sum((tone(hertz, level / 2.0) for hertz in PAIR_HZ), np.zeros(samples)),
     }
+    if calibration_db is not None:
+        made[LOUD] = 10.0 ** ((loud_db(calibration_db) - calibration_db) / 20.0) * np.sin(phase)
     return made | {f"{hertz} Hz": tone(hertz, level) for hertz in HARMONIC_HZ}
+
+
+def loud_db(calibration_db: float) -> float:
+    """The level of the loud sweep in dB SPL: 90, or that of full scale where it is lower."""
+    return min(LOUD_SPL, calibration_db)
+
+
+def sound_pressure(way: Measured, loud: np.ndarray, rate: int, calibration_db: float) -> SoundPressure:
+    """The figures of one way in dB SPL; `loud` is what the loud sweep became, float64 (S,)."""
+    above = calibration_db - SINE_DB
+    octaves, length = math.log(HIGHEST_PART * rate / LOWEST_HZ), len(loud) / rate
+    levels = []
+    for middle in way.response.hertz:
+        edges = [math.log(middle * 2.0**part / LOWEST_HZ) / octaves * length for part in (-1 / 6, 1 / 6)]
+        first, end = (round(edge * rate) + (way.delay_samples or 0) for edge in edges)
+        levels.append(level_db(loud[first:end]) + above)
+    highest = int(np.argmax(levels))
+    return SoundPressure(
+        calibration_db=calibration_db,
+        silence_db=None if way.silence_db <= FLOOR_DB else way.silence_db + above,
+        noise_db=way.noise_db + above,
+        input_db=loud_db(calibration_db),
+        output_db=tuple(levels),
+        maximum_db=levels[highest],
+        maximum_hz=way.response.hertz[highest],
+    )
 
 
 def run_open(sound_path: SoundPath, audio_q15: np.ndarray) -> np.ndarray:

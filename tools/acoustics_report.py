@@ -40,7 +40,21 @@ def tables(found: Acoustics) -> tuple[Table, Table]:
         rest.add_row(f"harmonics of {hertz} Hz", *(_percent(way.harmonics_percent[hertz]) for way in ways.values()))
     pair = " and ".join(map(str, PAIR_HZ))
     rest.add_row(f"products of {pair} Hz", *(_percent(way.products_percent) for way in ways.values()))
+    if found.pressure:
+        _add_pressure(rest, found)
     return curve, rest
+
+
+def _add_pressure(table: Table, found: Acoustics) -> None:
+    """Noise and maximum output in dB SPL."""
+    told = [found.pressure[name] for name in WORDS]
+    full = f"with full scale at {told[0].calibration_db:g} dB SPL"
+    table.add_row(
+        f"silence becomes, {full}", *("nothing" if p.silence_db is None else f"{p.silence_db:.1f} dB SPL" for p in told)
+    )
+    table.add_row(f"beside that tone, {full}", *(f"{p.noise_db:.1f} dB SPL" for p in told))
+    loud = f"maximum output of a sweep of {told[0].input_db:g} dB SPL"
+    table.add_row(loud, *(f"{p.maximum_db:.1f} dB SPL at {p.maximum_hz:.0f} Hz" for p in told))
 
 
 def _delay(way: Measured) -> str:

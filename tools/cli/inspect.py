@@ -45,6 +45,13 @@ def inspect(
         ),
     ] = False,
     plot: Annotated[Path | None, typer.Option(help="With --acoustics: a PNG file with the curves.")] = None,
+    calibration_db: Annotated[
+        float | None,
+        typer.Option(
+            help="With --acoustics: the level in dB SPL of a sine of full scale; noise and maximum output are told in dB SPL then. "
+            "A fitting brings its own."
+        ),
+    ] = None,
     json: Annotated[bool, typer.Option("--json", help="Machine-readable result on standard output.")] = False,
 ) -> None:
     """Show operators, scales, multiply-accumulates, flash, RAM, latency, saturation, and where the .tflite runs.
@@ -59,7 +66,7 @@ def inspect(
 
     `stapes inspect build/mask --device --target portable`
 
-    `stapes inspect build/mask --acoustics --plot acoustics.png`
+    `stapes inspect build/mask --acoustics --plot acoustics.png --calibration-db 110`
     """
     with loading():
         from ..commands import inspect as command
@@ -72,5 +79,6 @@ def inspect(
         instructions_per_cycle=instructions_per_cycle,
         acoustics=acoustics,
         plot=plot,
+        calibration_db=calibration_db,
         json=json,
     )

@@ -36,18 +36,21 @@ def inspect(
     instructions_per_cycle: float | None,
     acoustics: bool,
     plot: Path | None,
+    calibration_db: float | None,
     json: bool,
 ) -> None:
     """The command, whose options stand in `tools.cli.inspect`."""
     if plot is not None and not acoustics:
         raise StapesError("--plot draws the acoustics: give --acoustics too")
+    if calibration_db is not None and not acoustics:
+        raise StapesError("--calibration-db ties the acoustics to dB SPL: give --acoustics too")
     if acoustics and (device or proof or compare is not None):
         raise StapesError("--acoustics tells of the sound alone: leave --device, --proof and --compare out")
     if instructions_per_cycle is not None and not device:
         raise StapesError("--instructions-per-cycle is of the time on the device: give --device too")
     opened = load_bundle(bundle)
     if acoustics:
-        _inspect_acoustics(opened, plot, json)
+        _inspect_acoustics(opened, plot, calibration_db, json)
         return
     if compare is not None and not device:
         raise StapesError("--compare sets two bundles side by side on the device: give --device too")
@@ -65,7 +68,7 @@ def inspect(
     console.print(_summary_table(opened, document))
 
 
-def _inspect_acoustics(bundle: Bundle, plot: Path | None, json: bool) -> None:
+def _inspect_acoustics(bundle: Bundle, plot: Path | None, calibration_db: float | None, json: bool) -> None:
     from ..acoustics_report import picture, tables  # what draws costs a second
     from ..library.acoustics import acoustics as measure
 
@@ -74,7 +77,7 @@ def _inspect_acoustics(bundle: Bundle, plot: Path | None, json: bool) -> None:
             raise StapesError(f"{plot}: pictures are PNG files; give a name that ends in .png")
         refuse_inside(bundle, plot)
         check_file(plot, begins=PNG)
-    found = measure(bundle)
+    found = measure(bundle, calibration_db=calibration_db)
     if plot is not None:
         with made_folders([plot.parent]):
             write_whole(plot, picture(found))

@@ -7,7 +7,6 @@ that all of them amplify alike. S samples.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any, NamedTuple
@@ -19,14 +18,13 @@ from ...firmware_sim.engines.float_engine import FloatEngine
 from ...models.fitting import STANDARD, Fitting
 from ...models.sound_files import float_to_q15, q15_to_float
 from .. import hearing
+from ..acoustics import SINE_DB
 from ..bundle import Bundle
 from ..engines import make_engine
 from ..enhance import enhance, enhance_by_peer
 from ..metrics import FITTED, Measure, Score, scores
 from .recordings import Recording
 
-# RMS of a sine of full scale, in dB re full scale.
-SINE_DB = 10.0 * math.log10(0.5)
 AMPLIFIED = ("float", "integer")
 
 

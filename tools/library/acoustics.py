@@ -13,9 +13,12 @@ import numpy as np
 from ...firmware_sim.engines.numpy_engine import NumpyNetwork
 from ...firmware_sim.engines.pipeline import Pipeline
 from ...models.sound_files import float_to_q15, q15_to_float
-from ..acoustics import Measured, measured, run_open, signals
+from ...models.errors import StapesError
+from ..acoustics import LOUD, Measured, SoundPressure, measured, run_open, signals, sound_pressure
 from ..bundle import Bundle, opened
 from ..progress import progress
+
+LEAST_DB, MOST_DB = 60.0, 180.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -23,7 +26,7 @@ class Acoustics:
     """Both ways through the path: `open` with its reduction off, `running` as it runs.
 
     `latency_ms` is that of a signal that passes: what the impulse says, and a hop of buffering. `outputs` are the signals that came
-    out, (S,) float, of each way by their names.
+    out, (S,) float, of each way by their names; `pressure` are the figures in dB SPL of each way, where a calibration was given.
     """
 
     name: str
@@ -33,6 +36,7 @@ class Acoustics:
     open: Measured
     running: Measured
     outputs: Mapping[str, Mapping[str, np.ndarray]] = field(repr=False, default_factory=dict)
+    pressure: Mapping[str, SoundPressure] = field(default_factory=dict)
 
     @property
     def latency_ms(self) -> float | None:
@@ -44,7 +48,8 @@ class Acoustics:
         """What `stapes inspect --acoustics --json` prints behind its schema: dB to two digits, percent to four."""
         ways = {"open": self.open, "running": self.running}
         told: dict[str, Any] = {"name": self.name, "bundle_sha256": self.bundle_sha256, "latency_ms": self.latency_ms}
-        return told | {name: _plain(way) for name, way in ways.items()}
+        told |= {name: _plain(way) for name, way in ways.items()}
+        return told | ({"pressure": {name: _pressure(p) for name, p in self.pressure.items()}} if self.pressure else {})
 
 
 def _plain(way: Measured) -> dict[str, Any]:
@@ -61,14 +66,28 @@ def _plain(way: Measured) -> dict[str, Any]:
     }
 
 
+def _pressure(found: SoundPressure) -> dict[str, Any]:
+    return {
+        "calibration_db": found.calibration_db,
+        "silence_db_spl": None if found.silence_db is None else round(found.silence_db, 2),
+        "noise_db_spl": round(found.noise_db, 2),
+        "input_db_spl": found.input_db,
+        "output_db_spl": [round(level, 2) for level in found.output_db],
+        "maximum_db_spl": round(found.maximum_db, 2),
+        "maximum_hz": round(found.maximum_hz, 1),
+    }
+
+
 def _or_none(value: float) -> float | None:
     return None if math.isnan(value) else round(value, 4)
 
 
-def acoustics(bundle: Bundle | str | os.PathLike[str]) -> Acoustics:
+def acoustics(bundle: Bundle | str | os.PathLike[str], *, calibration_db: float | None = None) -> Acoustics:
     """Measure a sweep, an impulse, silence and tones on the integer path of a bundle, from the bundle alone.
 
-    Controls are at rest. Raises StapesError: no bundle, or one without an audio path.
+    Controls are at rest. With `calibration_db`, the level in dB SPL of a sine of digital full scale, of microphone and receiver alike, noise and
+    maximum output are told in dB SPL as well; a bundle with a fitting has one of its own, which must be the same.
+    Raises StapesError: no bundle, one without an audio path, or a calibration outside 60 to 180 dB or other than the fitting's.
 
     >>> found = acoustics(bundle)
     >>> found.latency_ms, max(map(abs, found.open.response.gain_db)) < 0.01, found.open.silence_db
@@ -77,7 +96,8 @@ def acoustics(bundle: Bundle | str | os.PathLike[str]) -> Acoustics:
     of = opened(bundle)
     sound_path = of.require_sound_path()
     rate = sound_path.sample_rate
-    given = signals(rate)
+    calibration_db = _calibration(of, calibration_db)
+    given = signals(rate, calibration_db)
     batch = np.stack([float_to_q15(signal) for signal in given.values()])
     frames = len(batch) * -(-batch.shape[1] // sound_path.hop)
     opened_up = run_open(sound_path, batch)
@@ -88,12 +108,24 @@ def acoustics(bundle: Bundle | str | os.PathLike[str]) -> Acoustics:
         for way, made in (("open", opened_up), ("running", running))
     }
     heard = dict(zip(given, q15_to_float(batch).astype(np.float64), strict=True))
-    return Acoustics(
-        of.name,
-        of.hash,
-        rate,
-        sound_path.hop,
-        measured(heard, ways["open"], rate),
-        measured(heard, ways["running"], rate),
-        ways,
-    )
+    found = {way: measured(heard, made, rate) for way, made in ways.items()}
+    pressure = {}
+    if calibration_db is not None:
+        pressure = {w: sound_pressure(found[w], made[LOUD], rate, calibration_db) for w, made in ways.items()}
+    return Acoustics(of.name, of.hash, rate, sound_path.hop, found["open"], found["running"], ways, pressure)
+
+
+def _calibration(bundle: Bundle, given: float | None) -> float | None:
+    """The calibration that was given, or that of the bundle's fitting."""
+    own = None if bundle.fitting is None else bundle.fitting.calibration_db
+    if given is None:
+        return own
+    if not (isinstance(given, int | float) and LEAST_DB <= given <= MOST_DB):
+        raise StapesError(
+            f"--calibration-db {given}: give the level of a sine of full scale in dB SPL, {LEAST_DB:g} to {MOST_DB:g}"
+        )
+    if own is not None and own != given:
+        raise StapesError(
+            f"--calibration-db {given:g}: the fitting of {bundle.folder} was made for {own:g} dB SPL; leave it out, or fit again"
+        )
+    return float(given)
