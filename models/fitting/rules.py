@@ -28,11 +28,11 @@ _CAMFIT_FROM_HZ = (250.0, 500.0, 750.0, 1000.0, 1500.0, 2000.0, 3000.0, 4000.0, 
 # The softest parts of speech lie so far below its level in a band; no band shall be louder than this.
 _SPEECH_RANGE_DB, _LEAST_RANGE_DB, _LOUDEST_DB = 38.0, 13.0, 100.0
 # Speech of 70 dB in third octaves: Byrne et al., An international comparison of long-term average speech spectra, 1994.
-_SPEECH_HZ = (
+SPEECH_HZ = (
     *(63.0, 80.0, 100.0, 125.0, 160.0, 200.0, 250.0, 315.0, 400.0, 500.0, 630.0, 800.0, 1000.0),
     *(1250.0, 1600.0, 2000.0, 2500.0, 3150.0, 4000.0, 5000.0, 6300.0, 8000.0, 10000.0, 12500.0, 16000.0),
 )
-_SPEECH_DB = (
+SPEECH_DB = (
     *(38.6, 43.5, 54.4, 57.7, 56.8, 60.2, 60.3, 59.0, 62.1, 62.1, 60.5, 56.8, 53.7),
     *(53.0, 52.0, 48.7, 48.1, 46.8, 45.6, 44.5, 44.3, 43.7, 43.4, 41.3, 40.7),
 )
@@ -138,7 +138,7 @@ def band_edges(frequencies: np.ndarray) -> np.ndarray:
 
 def speech_in_bands(frequencies: np.ndarray) -> np.ndarray:
     """Level of speech of 65 dB SPL in the bands around frequencies, dB SPL (F,): whole third octaves, and parts of them at the edges."""
-    centres, power = np.array(_SPEECH_HZ), 10.0 ** (np.array(_SPEECH_DB) / 10.0)
+    centres, power = np.array(SPEECH_HZ), 10.0 ** (np.array(SPEECH_DB) / 10.0)
     edges = np.array([0.0, *np.sqrt(centres[1:] * centres[:-1]), centres[-1] * 2.0 ** (1.0 / 6.0)])
     bands = band_edges(frequencies)
     made = []

@@ -12,8 +12,8 @@ import numpy as np
 
 from ...firmware_sim.engines.numpy_engine import NumpyNetwork
 from ...firmware_sim.engines.pipeline import Pipeline
-from ...models.sound_files import float_to_q15, q15_to_float
 from ...models.errors import StapesError
+from ...models.sound_files import float_to_q15, q15_to_float
 from ..acoustics import LOUD, Measured, SoundPressure, measured, run_open, signals, sound_pressure
 from ..bundle import Bundle, opened
 from ..progress import progress
