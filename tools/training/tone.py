@@ -70,7 +70,10 @@ def hear(manifest: Manifest, split: str, sound_path: SoundPath, rng: np.random.G
     speakers: dict[str, list[np.ndarray]] = {}
     for item in manifest.items("speech", split):
         speakers.setdefault(item.speaker, []).append(manifest.read(item).astype(np.float64))
-    power, frames, whole, groups = [], [], [], []
+    power: list[np.ndarray] = []
+    frames: list[np.ndarray] = []
+    whole: list[np.ndarray] = []
+    groups: list[np.ndarray] = []
     for recordings in speakers.values():
         audio = np.concatenate(recordings)
         count = min(len(audio) // samples, MOST_SEGMENTS)
@@ -169,7 +172,7 @@ class Training:
         far = torch.nn.functional.huber_loss(off, torch.zeros_like(off), delta=HUBER_DB)
         loss = far + 0.02 * torch.relu(louder_db).square().mean() + 0.002 * (MOST_DB * gains).square().mean()
         self.optimiser.zero_grad()
-        loss.backward()  # type: ignore[no-untyped-call]
+        loss.backward()
         self.optimiser.step()
         return float(loss.detach())
 
