@@ -1,7 +1,10 @@
 """Training: it goes on where it stopped, learns, and its loss and crops are what the pipeline will do."""
 
 import dataclasses
+import datetime
 import json
+import re
+import struct
 
 import numpy as np
 import pytest
@@ -16,17 +19,21 @@ from stapes.models.gru_mask import GruMask
 from stapes.models.pipeline import FloatPipeline
 from stapes.models.sound_files import q15_to_float
 from stapes.tools.corpus import Mix, fetch, make_set
-from stapes.tools.train import Training, learning_rate, train
-from stapes.tools.training import recurrence
+from stapes.tools.train import Order, Training, learning_rate, train
+from stapes.tools.training import curves, recurrence, team
 from stapes.tools.training.augment import pair, source_seconds
+from stapes.tools.training.launch import run_workers
 from stapes.tools.training.loss import Resynthesis, SpeechLoss
 from stapes.tools.training.loudness import Disturbance
 from stapes.tools.training.pool import Pool
 from stapes.tools.training.recipe import Data, Loss, Optimiser, load_recipe
 from stapes.tools.training.state import Folder
 from stapes.tools.training.validate import Validator, mean_scores
+from tensorboardX.proto.event_pb2 import Event
+from tensorboardX.record_writer import masked_crc32c
 
 from tests.helpers import speech_like
+from tests.tools import together
 
 RECIPE = """
 seed = 3
@@ -83,15 +90,9 @@ def recipe(tmp_path):
 
 
 def run(recipe, corpus, output, **options):
-    options = {
-        "start": None,
-        "save_every": 3,
-        "stop_after": None,
-        "device": "cpu",
-        "threads": 1,
-        "quiet": True,
-    } | options
-    train(recipe, corpus, output, **options)
+    options = {"save_every": 3, "quiet": True} | options
+    workers = options.pop("workers", 1)
+    train(Order(recipe, corpus, output, **options), workers)
     return output
 
 
@@ -107,6 +108,92 @@ def test_interrupted_training_ends_in_the_same_bytes_and_log(recipe, corpus, tmp
     ]
     assert validations[0] == validations[1]
     assert len(validations[0]) == 3
+
+
+def test_workers_share_a_training_and_a_stopped_one_ends_in_the_same_bytes(recipe, corpus, tmp_path):
+    """Two processes train three times: at one go, then up to a stop, then on from there."""
+    recipe.write_text(RECIPE.replace("batch = 2", "batch = 4").replace("steps = 8", "steps = 4"))
+    whole, pieces = tmp_path / "whole", tmp_path / "pieces"
+    orders = [
+        Order(recipe, corpus, folder, save_every=2, stop_after=stop, quiet=True)
+        for folder, stop in ((whole, None), (pieces, 2), (pieces, None))
+    ]
+    run_workers(together.train_all, orders, 2)
+    for name in ("model.pt", "best.pt"):
+        assert (whole / name).read_bytes() == (pieces / name).read_bytes()
+    for rank in range(2):
+        version, corpora = (tmp_path / f"said_{rank}").read_text().splitlines()
+        assert re.fullmatch(
+            r"worker 1 on \S+ has another torch than the first worker \(2.1, not 2.0\); give .*", version
+        )
+        assert " has another corpus than the first worker; " in corpora
+    with pytest.raises(StapesError, match=r"left by a training with 2 worker\(s\), not 1"):
+        run(recipe, corpus, whole)
+
+
+def test_a_worker_that_dies_ends_the_training_in_one_line(tmp_path):
+    with pytest.raises(
+        StapesError, match=r"worker 1 of the training was ended \(SIGKILL\); run the same command again"
+    ):
+        run_workers(together.lose_one, tmp_path, 2)
+    assert (tmp_path / "gone").read_text().startswith("another worker of the training has ended")
+
+
+@pytest.mark.parametrize(
+    ("change", "word"),
+    [
+        (("batch = 2", "batch = 3"), "batch is 3, which 2 workers cannot share evenly"),
+        (("chunk_clips = 4", "chunk_clips = 1"), "chunk_clips is 1, fewer than the 2 workers"),
+        (("[validation]", "[quantisation]\n[validation]"), "2 crops or more a worker"),
+    ],
+)
+def test_what_workers_cannot_share_is_refused_before_they_start(recipe, corpus, tmp_path, change, word):
+    recipe.write_text(RECIPE.replace(*change))
+    with pytest.raises(StapesError, match=word):
+        run(recipe, corpus, tmp_path / "out", workers=2)
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize(
+    ("about", "workers", "word"),
+    [
+        ({"RANK": "0", "WORLD_SIZE": "2"}, 1, "MASTER_ADDR and MASTER_PORT do not say"),
+        ({"RANK": "x", "WORLD_SIZE": "2"}, 1, "RANK is 'x'"),
+        ({"RANK": "0", "WORLD_SIZE": "2", "MASTER_ADDR": "a", "MASTER_PORT": "1"}, 2, "--workers beside torchrun"),
+        (
+            {"RANK": "1", "WORLD_SIZE": "2", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": "1"},
+            1,
+            "does not answer at 127.0.0.1:1",
+        ),
+    ],
+)
+def test_what_does_not_come_from_torchrun_is_told(recipe, corpus, tmp_path, monkeypatch, about, workers, word):
+    for name, value in about.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setattr(team, "MEET", datetime.timedelta(seconds=1))
+    with pytest.raises(StapesError, match=word):
+        run(recipe, corpus, tmp_path / "out", workers=workers)
+    assert not (tmp_path / "out").exists()
+
+
+def test_curves_are_read_by_what_reads_events(tmp_path):
+    """As TensorBoard does it: records with two checksums, each an event; the same log gives the same bytes."""
+    log = [{"step": 0, "validation_pesq": 1.5}, {"step": 25, "loss": 0.25, "learning_rate": 1e-3}]
+    content = curves.events(log)
+    assert content == curves.events(log)
+    found, rest = {}, content
+    while rest:
+        (length,), (check,) = struct.unpack("<Q", rest[:8]), struct.unpack("<I", rest[8:12])
+        record, (of_record,) = rest[12 : 12 + length], struct.unpack("<I", rest[12 + length : 16 + length])
+        assert (check, of_record) == (masked_crc32c(rest[:8]), masked_crc32c(record))
+        event = Event.FromString(record)
+        found |= {(value.tag, event.step): value.simple_value for value in event.summary.value}
+        rest = rest[16 + length :]
+    assert found == {
+        ("validation/pesq", 0): 1.5,
+        ("training/loss", 25): 0.25,
+        ("training/learning_rate", 25): pytest.approx(1e-3),
+    }
 
 
 def test_result_is_a_checkpoint_behind_its_own_front_end(recipe, corpus, tmp_path):

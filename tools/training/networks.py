@@ -16,6 +16,7 @@ from ...models.gru_mask import GruMask, GruMaskConfig
 from ...models.gtcrn import Gtcrn
 from .fake_quant import snap
 from .recipe import Deployment, GtcrnModel
+from .team import device_of
 
 Network = GruMask | Gtcrn
 DEVICES = ("cpu", "cuda")
@@ -23,12 +24,17 @@ DEVICES = ("cpu", "cuda")
 
 def device_named(name: str) -> torch.device:
     """One of DEVICES; raises StapesError for another name, and for a GPU where there is none."""
-    if name not in DEVICES:
-        raise StapesError(f"--device {name}: unknown; give {' or '.join(DEVICES)}")
+    check_device_name(name)
     if name == "cuda" and not torch.cuda.is_available():
         reason = "torch was installed without CUDA" if torch.version.cuda is None else "torch finds no GPU here"
         raise StapesError(f"--device cuda: {reason}; give --device cpu")
-    return torch.device(name)
+    return device_of(name)
+
+
+def check_device_name(name: str) -> None:
+    """Raises StapesError for none of DEVICES."""
+    if name not in DEVICES:
+        raise StapesError(f"--device {name}: unknown; give {' or '.join(DEVICES)}")
 
 
 def make(config: GruMaskConfig | GtcrnModel) -> Network:

@@ -16,16 +16,20 @@ from .loss import Resynthesis, SpeechLoss
 from .networks import Network
 from .pool import Batch
 from .recipe import Quantisation, Recipe
+from .team import ALONE, Team
 
 # Steps between two calibrations of the integer graph, and the crops of a batch that one sees.
 CALIBRATE_EVERY, CALIBRATION_CROPS = 50, 8
 
 
 class FloatObjective:
-    """The task loss of the network."""
+    """The task loss of the network.
 
-    def __init__(self, recipe: Recipe, model: Network) -> None:
-        self.model = model
+    `mixed`: on a GPU the network's products are in bfloat16; the loss is in float32 as ever.
+    """
+
+    def __init__(self, recipe: Recipe, model: Network, team: Team = ALONE, mixed: bool = False) -> None:
+        self.model, self.team, self.mixed = model, team, mixed
         device = next(model.parameters()).device
         self.resynthesis = Resynthesis(recipe.model.sound_path()).to(device)
         self.task = SpeechLoss(recipe.loss).to(device)
@@ -35,13 +39,19 @@ class FloatObjective:
         return self._task(batch, self._mask(batch))
 
     def _mask(self, batch: Batch) -> Tensor:
+        features = batch.features
         if isinstance(self.model, Gtcrn):
             spectrum = self.resynthesis.spectrum(batch)
-            return self.model(features_of(spectrum.real, spectrum.imag))[0]
-        return recurrence.mask(self.model, batch.features)
+            features = features_of(spectrum.real, spectrum.imag)
+        with torch.autocast(features.device.type, torch.bfloat16, enabled=self.mixed):
+            made = self.model(features)[0] if isinstance(self.model, Gtcrn) else recurrence.mask(self.model, features)
+        return made.float()
 
     def _task(self, batch: Batch, mask: Tensor) -> tuple[Tensor, dict[str, float]]:
         return self.task(self.resynthesis(batch, mask), batch.clean, batch.noisy)
+
+    def agree(self) -> None:
+        """What was measured besides the gradients becomes the same in all processes; to be called after each step."""
 
     def state(self) -> dict[str, Any]:
         """What a resumed training needs."""
@@ -54,8 +64,8 @@ class FloatObjective:
 class BoundedObjective(FloatObjective):
     """The task loss of the network with int8 weights, and what keeps the sums in front of its gates within reach."""
 
-    def __init__(self, recipe: Recipe, model: GruMask) -> None:
-        super().__init__(recipe, model)
+    def __init__(self, recipe: Recipe, model: GruMask, team: Team = ALONE, mixed: bool = False) -> None:
+        super().__init__(recipe, model, team, mixed)
         q = recipe.quantisation
         assert q is not None
         self.settings: Quantisation = q
@@ -75,8 +85,8 @@ class QuantisedObjective(FloatObjective):
     w8a8_features16.
     """
 
-    def __init__(self, recipe: Recipe, model: GruMask) -> None:
-        super().__init__(recipe, model)
+    def __init__(self, recipe: Recipe, model: GruMask, team: Team = ALONE, mixed: bool = False) -> None:
+        super().__init__(recipe, model, team, mixed)
         q = recipe.quantisation
         assert q is not None
         self.settings: Quantisation = q
@@ -99,6 +109,13 @@ class QuantisedObjective(FloatObjective):
         terms |= {name: float(value.detach()) for name, value in snr.items()}
         return whole, {**terms, "excess": float(excess.detach())}
 
+    def agree(self) -> None:
+        seen = self.team.gathered(self.network.ranges.values)
+        self.network.ranges.values = {
+            name: [sum(ends) / len(seen) for ends in zip(*(values[name] for values in seen), strict=True)]
+            for name in seen[0]
+        }
+
     def state(self) -> dict[str, Any]:
         return {"ranges": self.network.ranges.values}
 
@@ -109,15 +126,15 @@ class QuantisedObjective(FloatObjective):
 class EngineObjective(BoundedObjective):
     """The task loss of the network with int8 weights in float and as the integer graph computes it, and the SNR between the two."""
 
-    def __init__(self, recipe: Recipe, model: GruMask) -> None:
-        super().__init__(recipe, model)
+    def __init__(self, recipe: Recipe, model: GruMask, team: Team = ALONE, mixed: bool = False) -> None:
+        super().__init__(recipe, model, team, mixed)
         self.integer = IntegerForward(model, self.settings.recipe)
         self.age = 0
 
     def __call__(self, batch: Batch) -> tuple[Tensor, dict[str, float]]:
         q = self.settings
         if self.age % CALIBRATE_EVERY == 0:
-            self.integer.calibrate(batch.features[:CALIBRATION_CROPS])
+            self.integer.restore(self.team.from_first(lambda: self._calibrated(batch)))
         self.age += 1
         mask = self.network(batch.features, int8=False)
         excess, coarse = self.network.excess, self.integer(batch.features)
@@ -127,6 +144,10 @@ class EngineObjective(BoundedObjective):
         terms |= {f"int8_{name}": value for name, value in coarse_terms.items()}
         terms |= {"snr_db": float(snr.detach()), "excess": float(excess.detach())}
         return loss + coarse_loss - q.snr_weight * snr + q.reach_weight * excess, terms
+
+    def _calibrated(self, batch: Batch) -> list[list[Any]]:
+        self.integer.calibrate(batch.features[:CALIBRATION_CROPS])
+        return self.integer.formats()
 
     def state(self) -> dict[str, Any]:
         return {"age": self.age, "formats": self.integer.formats()}
@@ -143,9 +164,9 @@ def _snr_db(mask: Tensor, coarse: Tensor, limit_db: float) -> Tensor:
     return -10.0 * torch.log10(noise / signal + 10.0 ** (-limit_db / 10.0)).mean()
 
 
-def make_objective(recipe: Recipe, model: Network) -> FloatObjective:
+def make_objective(recipe: Recipe, model: Network, team: Team = ALONE, mixed: bool = False) -> FloatObjective:
     """What the recipe asks for; only a GRU mask can be trained for integer arithmetic."""
     if recipe.quantisation is None or isinstance(model, Gtcrn):
-        return FloatObjective(recipe, model)
+        return FloatObjective(recipe, model, team, mixed)
     kinds = {"weights": BoundedObjective, "activations": QuantisedObjective, "engine": EngineObjective}
-    return kinds[recipe.quantisation.imitate](recipe, model)
+    return kinds[recipe.quantisation.imitate](recipe, model, team, mixed)

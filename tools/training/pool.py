@@ -5,6 +5,8 @@ N pairs a chunk, S samples, T frames, K bins, F features; B crops a batch, of t 
 
 from __future__ import annotations
 
+import dataclasses
+import functools
 from pathlib import Path
 from typing import NamedTuple
 
@@ -14,10 +16,11 @@ from torch import Tensor
 
 from ...models.audio import SoundPath
 from ...models.sound_files import q15_to_float
-from ..corpus import make_set
+from ..corpus.mix import Material, Plan, planned
 from .analysis import analyse
 from .augment import pair, source_seconds
 from .recipe import GtcrnModel, Recipe
+from .team import ALONE, Team
 
 
 class Chunk(NamedTuple):
@@ -50,10 +53,14 @@ class Batch(NamedTuple):
 
 
 class Pool:
-    """A ring of chunks: chunk number i (0, 1, 2, ...) depends on the corpus, the recipe and i alone."""
+    """A ring of chunks: chunk number i (0, 1, 2, ...) depends on the corpus, the recipe and i alone.
 
-    def __init__(self, corpus: Path, recipe: Recipe, sound_path: SoundPath) -> None:
-        self.corpus, self.recipe, self.sound_path = corpus, recipe, sound_path
+    Of the corpus only its list is held; what a chunk needs of the recordings is read when it is made. Of several processes each
+    makes its share of the pairs, and its share of the crops from them.
+    """
+
+    def __init__(self, corpus: Path, recipe: Recipe, sound_path: SoundPath, team: Team = ALONE) -> None:
+        self.corpus, self.recipe, self.sound_path, self.team = corpus, recipe, sound_path, team
         self.chunks: dict[int, Chunk] = {}
 
     def at_step(self, step: int) -> list[int]:
@@ -69,19 +76,27 @@ class Pool:
         for number in numbers:
             if number not in self.chunks:
                 self.chunks[number] = self._make(number)
-        rng = np.random.default_rng([self.recipe.seed, 1, step])
-        crops = [self._crop(self.chunks[int(rng.choice(numbers))], rng) for _ in range(self.recipe.optimiser.batch)]
+        rng = np.random.default_rng([self.recipe.seed, 1, step, *self.team.key()])
+        own = self.team.share(self.recipe.optimiser.batch)
+        crops = [self._crop(self.chunks[int(rng.choice(numbers))], rng) for _ in range(own)]
         return Batch(*(torch.from_numpy(np.stack(parts)) for parts in zip(*crops, strict=True)))
 
     def _make(self, number: int) -> Chunk:
         data = self.recipe.data
-        rng = np.random.default_rng([self.recipe.seed, 0, number])
-        sources = make_set(
-            self.corpus, "train", data.chunk_clips, source_seconds(data), [0.0], seed=int(rng.integers(2**31))
-        )
+        rng = np.random.default_rng([self.recipe.seed, 0, number, *self.team.key()])
+        plan, material = self._sources
+        plan = dataclasses.replace(plan, seed=int(rng.integers(2**31)))
+        sources = [plan.pair(material, index) for index in range(self.team.share(data.chunk_clips))]
         pairs = [pair(source, sources[i - 1], data, rng) for i, source in enumerate(sources)]
         noisy_q15, clean = (np.stack(parts) for parts in zip(*pairs, strict=True))
         return Chunk(noisy_q15, clean, *self._analyse(noisy_q15))
+
+    @functools.cached_property
+    def _sources(self) -> tuple[Plan, Material]:
+        """What speech and noise are drawn from: the list of a large corpus takes seconds to read."""
+        data = self.recipe.data
+        plan = planned(self.corpus, "train", data.chunk_clips, source_seconds(data), [0.0], seed=0)
+        return plan, plan.material()
 
     def _analyse(self, noisy_q15: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Noisy (N, S) -> features (N, T, F) and gain (N, T, K) float32."""

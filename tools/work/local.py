@@ -33,7 +33,7 @@ def local_client(workers: int) -> Iterator[Client]:
     from .plugin import EndsWithParent
 
     _start_tracker()
-    _end_at_stop()
+    end_at_stop()
     # Only the loopback address is listened at, also by what tells of a worker's health; no page is served.
     common = {"host": LOOPBACK, "dashboard": False, "dashboard_address": f"{LOOPBACK}:0"}
     with (
@@ -86,7 +86,8 @@ def _start_tracker() -> None:
 
 
 @functools.cache
-def _end_at_stop() -> None:
+def end_at_stop() -> None:
+    """A signal that ends this process ends those that multiprocessing has started for it."""
     stopping.at_stop(_end_processes)
 
 

@@ -1,0 +1,5 @@
+"""`python -m stapes` is `stapes`."""
+
+from .tools.cli import main
+
+main()
