@@ -63,7 +63,7 @@ def train(order: Order, workers: int = 1) -> None:
     elif workers == 1:
         work(order, ALONE)
     else:
-        _check(order, workers)
+        check(order, workers)
         run_workers(_as_member, order, workers)
 
 
@@ -85,7 +85,7 @@ def _as_member(order: Order, rank: int, workers: int, meet: str = team.TORCHRUN)
 def work(order: Order, member: Team) -> None:
     """One training, in one process or as one of the team. Raises StapesError as `train`."""
     torch.set_num_threads(order.threads)
-    chosen, identity, place = member.everywhere(lambda: _check(order, member.size))
+    chosen, identity, place = member.everywhere(lambda: check(order, member.size))
     member.agree(identity)
     folder = member.everywhere(lambda: Folder(order.output, identity, member))
     training = Training(chosen, order.corpus, folder, order.start, place, member, order.mixed_precision)
@@ -96,14 +96,18 @@ def work(order: Order, member: Team) -> None:
         task = progress.add_task("training", total=last, completed=training.step)
         while training.step < last and not training.exhausted:
             training.run_step()
-            if training.step % chosen.validation.every == 0 or training.step == steps:
+            scored = training.step % chosen.validation.every == 0 or training.step == steps
+            if scored:
                 training.validate()
-            if training.step % order.save_every == 0 or training.step == last or training.exhausted:
+            ended = training.step == last or training.exhausted
+            if training.step % order.save_every == 0 or ended:
                 training.save()
+            if scored or ended:
+                training.draw()
             progress.update(task, completed=training.step)
 
 
-def _check(order: Order, workers: int) -> tuple[Recipe, dict[str, Any], torch.device]:
+def check(order: Order, workers: int) -> tuple[Recipe, dict[str, Any], torch.device]:
     """Before anything is written: the recipe, what makes this training this one, and where it computes."""
     place = networks.device_named(order.device)
     chosen = load_recipe(order.recipe)
@@ -252,7 +256,7 @@ class Training:
         return patience > 0 and self.best.get("worse", 0) >= patience
 
     def save(self) -> None:
-        """Keep the state, the network as a checkpoint, and the curves."""
+        """Keep the state, the network as a checkpoint, and the curves for TensorBoard."""
         self.team.from_first(self._save)
 
     def _save(self) -> None:
@@ -261,7 +265,11 @@ class Training:
             kept["pruning"] = self.pruner.state()
         self.folder.save(self.step, self.model, self.optimiser, kept)
         self._write(MODEL_NAME)
-        self.folder.plot()
+        self.folder.write_events()
+
+    def draw(self) -> None:
+        """Draw the curves, which takes a second."""
+        self.team.from_first(self.folder.plot)
 
     def _write(self, name: str) -> None:
         with staging() as work:

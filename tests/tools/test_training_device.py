@@ -2,8 +2,8 @@
 
 import pytest
 import torch
-from stapes.models.errors import StapesError
-from stapes.tools.training import networks
+from stapes.models.errors import Remark, StapesError
+from stapes.tools.training import networks, precision
 from stapes.tools.training.objective import make_objective
 from stapes.tools.training.pool import Batch
 from stapes.tools.training.recipe import GtcrnModel, load_recipe
@@ -59,6 +59,31 @@ def test_no_step_mixes_devices(tmp_path, monkeypatch, model):
     loss.backward()
     assert loss.device == meta
     assert all(p.grad.device == meta for p in network.parameters() if p.requires_grad)
+
+
+def test_mixed_precision_rounds_the_network_and_not_the_loss(tmp_path):
+    path = tmp_path / "recipe.toml"
+    path.write_text("[model]\ngain_input = true\nnarrow_dim = 64")
+    recipe = load_recipe(path)
+    network, sound_path = networks.make(recipe.model), recipe.model.sound_path()
+    frames = 4000 // sound_path.hop
+    features, gain = torch.rand(2, frames, sound_path.feature_size), torch.rand(2, frames, sound_path.transform.bins)
+    noisy = torch.rand(2, sound_path.transform.analysis + (frames - 1) * sound_path.hop)
+    batch = Batch(features, gain, noisy, torch.rand(2, (frames - 1) * sound_path.hop))
+    exact, rounded = (make_objective(recipe, network, mixed=mixed)(batch)[0].detach() for mixed in (False, True))
+    assert rounded.dtype == torch.float32
+    assert 0 < abs(float(exact - rounded)) < 0.02 * abs(float(exact))
+
+
+def test_mixed_precision_tells_where_it_does_not_pay_or_fit(tmp_path, monkeypatch):
+    path = tmp_path / "recipe.toml"
+    path.write_text("[quantisation]\n")
+    recipe = load_recipe(path)
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: {"avx2": True})
+    with pytest.warns(Remark, match="no instructions for bfloat16"):
+        precision.check(torch.device("cpu"), recipe)
+    with pytest.raises(StapesError, match="leave one of them out"):
+        precision.check(torch.device("cuda"), recipe)
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device on this machine")

@@ -15,5 +15,6 @@ run         all of it in order
 mutations   sound files with something changed in them
 hostile     the command line over such files, each run in bounds
 files       thousands of them: `python -m stapes.tools.bench.files`
+training    one process that trains, and several: `python -m stapes.tools.bench.training`
 __main__    one thread, then run
 """

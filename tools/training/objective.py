@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from typing import Any
 
 import torch
@@ -43,7 +44,8 @@ class FloatObjective:
         if isinstance(self.model, Gtcrn):
             spectrum = self.resynthesis.spectrum(batch)
             features = features_of(spectrum.real, spectrum.imag)
-        with torch.autocast(features.device.type, torch.bfloat16, enabled=self.mixed):
+        rounded = torch.autocast(features.device.type, torch.bfloat16) if self.mixed else contextlib.nullcontext()
+        with rounded:
             made = self.model(features)[0] if isinstance(self.model, Gtcrn) else recurrence.mask(self.model, features)
         return made.float()
 

@@ -107,10 +107,7 @@ class Folder:
         self.write(LOG_NAME, former + said.encode())
 
     def plot(self) -> None:
-        """Draw loss, SI-SDR and PESQ over the steps of the log; all its numbers go into a file for TensorBoard."""
-        if not self.team.first:
-            return
-        self.write(curves.NAME, curves.events(self._lines()))
+        """Draw loss, SI-SDR and PESQ over the steps of the log."""
         from matplotlib.figure import Figure  # costs a second, and most commands need none
 
         lines = self._lines()
@@ -128,6 +125,10 @@ class Folder:
         buffer = io.BytesIO()
         figure.savefig(buffer, format="png", dpi=110)
         self.write(CURVE_NAME, buffer.getvalue())
+
+    def write_events(self) -> None:
+        """All numbers of the log for TensorBoard."""
+        self.write(curves.NAME, curves.events(self._lines()))
 
     def _lines(self) -> list[dict[str, Any]]:
         file = self.path / LOG_NAME
