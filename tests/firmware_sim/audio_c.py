@@ -106,6 +106,12 @@ def c_rfft_tables(tables: RfftTables) -> ctypes.Structure:
     return c_struct(tables)
 
 
+@functools.lru_cache(maxsize=2)
+def _params(sound_path: SoundPath) -> list:
+    """The constants of a path, which its streams have in common."""
+    return path_params(sound_path)
+
+
 class CAudioPath:
     """One stream of the stages in C, called as the exporter would; every array is fenced by values that no call may touch."""
 
@@ -114,7 +120,7 @@ class CAudioPath:
     def __init__(self, library: Path, sound_path: SoundPath) -> None:
         self.c = ctypes.CDLL(str(library))
         self.sound_path = sound_path
-        self.params = path_params(sound_path)
+        self.params = _params(sound_path)
         self.structs = [c_struct(params) for params in self.params]
         self.fences: list[np.ndarray] = []
         self.arrays = {"output_q15": self._fenced(sound_path.hop, "int16")}
@@ -166,41 +172,43 @@ class CAudioPath:
                 reset(byref(struct), byref(self.states[stage.kind]))
 
     def _prepared(self, stage: Stage) -> tuple:
-        """The function of a stage and how each of its arguments is found: a value, or the scalar of a state."""
+        """The function of a stage, its arguments, and which of them each call finds anew: by place, the way to it."""
         c = c_stage(stage.kind)
         known = {*stage.reads, *(q.name for q in stage.makes), *(m.name for m in c.scratch)}
         index = self.sound_path.stages.index(stage)
         scalars = {q.name: (s.kind, q) for s in self.sound_path.stages[:index] for q in s.makes if not q.shape}
-        found = []
-        for name in c.arguments:
+        arguments = [byref(self.structs[index])]
+        if stage.kind in self.states:
+            arguments.append(byref(self.states[stage.kind]))
+        if stage.controls:
+            arguments.append(pointer_to(self.controls[stage.kind]))
+        anew: dict[int, tuple] = {}
+        for place, name in enumerate(c.arguments, len(arguments)):
+            array = None
             if name in self.views:
-                found.append((name, self.views[name], None))
+                anew[place] = (name, self.views[name], None)
             elif name in scalars:
                 kind, quantity = scalars[name]
-                found.append((name, self.states[kind], _c_type(Member(name, quantity.dtype))))
+                anew[place] = (name, self.states[kind], _c_type(Member(name, quantity.dtype)))
             else:
-                array = self.arrays.get(name)
-                found.append((name, None, pointer_to(array) if name in known and array is not None else None))
-        state = [byref(self.states[stage.kind])] if stage.kind in self.states else []
-        controls = [pointer_to(self.controls[stage.kind])] if stage.controls else []
-        return getattr(self.c, _function(self.params[index])), [byref(self.structs[index]), *state, *controls], found
+                array = self.arrays.get(name) if name in known else None
+                if name in stage.reads:
+                    anew[place] = (name, None, None)
+            arguments.append(None if array is None else pointer_to(array))
+        return getattr(self.c, _function(self.params[index])), arguments, anew
 
     def call(self, stage: Stage, given: dict[str, np.ndarray | None]) -> None:
         """One stage; `given` is what comes from outside, by name, and None for a null pointer."""
         if stage.kind not in self.prepared:
             self.prepared[stage.kind] = self._prepared(stage)
-        function, first, rest = self.prepared[stage.kind]
-        arguments = []
-        for name, state, value in rest:
-            if name in self.views:
-                arguments.append(getattr(state, name))
-            elif state is not None:
-                arguments.append(value(getattr(state, name)))
-            elif name in given and name in stage.reads:
-                arguments.append(None if given[name] is None else pointer_to(given[name]))
-            else:
-                arguments.append(value)
-        function(*first, *arguments)
+        function, arguments, anew = self.prepared[stage.kind]
+        for place, (name, state, scalar) in anew.items():
+            if state is not None:
+                value = getattr(state, name)
+                arguments[place] = value if scalar is None else scalar(value)
+            elif name in given:
+                arguments[place] = None if given[name] is None else pointer_to(given[name])
+        function(*arguments)
 
     def analyse(self, block_q15: np.ndarray) -> dict[str, np.ndarray]:
         """As `AudioPath.analyse`, without the batch axis."""
