@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,17 +11,19 @@ from ...models.audio import SoundPath
 from ...quantize.graph import Graph
 from ..memory import aligned
 from ..targets import CORTEX_M7, Target
+from .audio import AudioProgram
 from .kernels import Kernel
 from .program import Program, build_program
 from .variables import Variable
 
 # 64-bit integers stand on boundaries of 8 bytes: the procedure call standard for Arm.
-_GUARD = 4
+_GUARD = _POINTER = 4
 
 
 @dataclass(frozen=True)
 class Costs:
-    """Bytes by part; code is not counted, it depends on the compiler. The RAM is `sizeof` the context on a Cortex-M.
+    """Bytes by part; code is not counted, it depends on the compiler. The RAM is `sizeof` the context on a Cortex-M, `ears_bytes` that of
+    two ears, None of a network alone.
 
     `kernels` says by operator what multiplies on the target.
     """
@@ -30,6 +32,7 @@ class Costs:
     kernels: Mapping[str, Kernel]
     flash_by_part: dict[str, int]
     ram_by_part: dict[str, int]
+    ears_bytes: int | None = None
 
     @property
     def flash_bytes(self) -> int:
@@ -45,7 +48,7 @@ def costs(graph: Graph, name: str, sound_path: SoundPath | None, target: Target 
     alone = build_program(graph, name, None, target=target)
     whole = build_program(graph, name, sound_path, target=target)
     flash = {"network": alone.weight_bytes, "audio path": whole.weight_bytes - alone.weight_bytes}
-    return Costs(whole.multiplies, whole.kernels, flash, ram_by_part(whole))
+    return Costs(whole.multiplies, whole.kernels, flash, ram_by_part(whole), ears_bytes(whole))
 
 
 def ram_by_part(program: Program) -> dict[str, int]:
@@ -55,7 +58,7 @@ def ram_by_part(program: Program) -> dict[str, int]:
     if audio is None:
         parts["scratch"] = program.arena_bytes
     else:
-        parts["audio path"] = audio.context_bytes
+        parts["audio path"] = _audio_bytes(audio)[0] + _size(_made(audio))[0]
         parts["network input and output"] = sum(size for size, _ in _ends(program))
         parts["scratch"] = max(audio.scratch_bytes, program.arena_bytes)
         if audio.controls is not None:
@@ -81,19 +84,50 @@ def _array(variable: Variable) -> tuple[int, int]:
 
 
 def context_bytes(program: Program) -> int:
-    """`sizeof` the context on a Cortex-M: its members in order, as (bytes, alignment)."""
-    members = [(_GUARD, _GUARD)]
-    members += [_array(state) for state in program.states]
-    audio = program.audio
-    if audio is not None:
-        members.append((audio.context_bytes, max(member.alignment for member in audio.members)))
-        members += _ends(program)
-        members.append((aligned(max(audio.scratch_bytes, program.arena_bytes), 8), 8))
-        if audio.controls is not None:
-            members.append((_controls_bytes(audio.controls.words), 4))
-    else:
-        members.append((program.arena_bytes, 4))
-    end = 0
+    """`sizeof` the context on a Cortex-M."""
+    if program.audio is None:
+        states = [_array(state) for state in program.states]
+        return _size([(_GUARD, _GUARD), *states, (program.arena_bytes, 4)])[0]
+    return _size([_ear(program, program.audio), _scratch(program, program.audio)])[0]
+
+
+def ears_bytes(program: Program) -> int | None:
+    """`sizeof` the memory of two ears on a Cortex-M, None of a network alone."""
+    if program.audio is None:
+        return None
+    ear = _ear(program, program.audio)
+    return _size([ear, ear, _scratch(program, program.audio)])[0]
+
+
+def _ear(program: Program, audio: AudioProgram) -> tuple[int, int]:
+    members = [
+        (_GUARD, _GUARD),
+        (_POINTER, _POINTER),
+        *(_array(state) for state in program.states),
+        _audio_bytes(audio),
+    ]
+    if audio.controls is not None:
+        members.append((_controls_bytes(audio.controls.words), 4))
+    return _size(members)
+
+
+def _scratch(program: Program, audio: AudioProgram) -> tuple[int, int]:
+    made = [_size(_made(audio))] if audio.kept else []
+    return _size([*made, *_ends(program), (aligned(max(audio.scratch_bytes, program.arena_bytes), 8), 8)])
+
+
+def _audio_bytes(audio: AudioProgram) -> tuple[int, int]:
+    return _size([(member.bytes, member.alignment) for member in audio.members])
+
+
+def _made(audio: AudioProgram) -> list[tuple[int, int]]:
+    return [(member.bytes, member.alignment) for member in audio.kept]
+
+
+def _size(members: Sequence[tuple[int, int]]) -> tuple[int, int]:
+    """`sizeof` and alignment of a struct: its members in order, as (bytes, alignment)."""
+    end, widest = 0, 1
     for size, alignment in members:
         end = aligned(end, alignment) + size
-    return aligned(end, max(alignment for _, alignment in members))
+        widest = max(widest, alignment)
+    return aligned(end, widest), widest

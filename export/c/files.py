@@ -9,8 +9,8 @@ from ..stamp import Stamp
 from ..template import Code, Templates
 from ..vectors import Vectors
 from .audio import Port
-from .costs import ram_by_part
-from .program import Program, Traced
+from .costs import ears_bytes, ram_by_part
+from .program import Program, Traced, memory_type
 from .runtime import FOLDER, exported_headers, exported_path, runtime_files, runtime_text
 from .self_test import FUNCTIONS, replays, self_test
 from .text import code, condition, listed
@@ -32,12 +32,15 @@ def _signatures(program: Program) -> dict[str, Code]:
     hop = f"{name.upper()}_HOP"
     public = [_parameter(v, name, True) for v in program.inputs] + [_parameter(v, name, False) for v in program.outputs]
     audio = [context, f"const int16_t in[{hop}]", f"int16_t out[{hop}]"]
-    signatures = {"network": [context, *public], "process": audio}
-    return {
+    ears = [f"{name}_ears *ears", *(f"const int16_t {side}_in[{hop}]" for side in ("left", "right"))]
+    ears += [f"int16_t {side}_out[{hop}]" for side in ("left", "right")]
+    signatures = {"network": [context, *public], "process": audio, "process_ears": ears}
+    made = {
         f"{function}{what}": listed(f"stapes_status {name}_{function}", parameters, tail)
         for function, parameters in signatures.items()
         for what, tail in (("", ""), ("_declaration", ";"))
     }
+    return made | {"hop": listed("static void run_hop", [f"{name}_ear *ctx", *audio[1:]], "")}
 
 
 def _calls(program: Program) -> dict[str, Any]:
@@ -46,11 +49,11 @@ def _calls(program: Program) -> dict[str, Any]:
     calls: dict[str, Any] = {
         "any_null": condition("{0} == NULL", ports),
         "any_misaligned": condition("misaligned({0}, sizeof *{0})", ports),
-        "run_on_ports": listed("    run_network", ["ctx", *ports], ";"),
+        "run_on_ports": listed("    run_network", ["ctx" if program.audio is None else "&ctx->ear", *ports], ";"),
     }
     if program.audio is None:
         return calls
-    members = {port.tensor: f"ctx->{port.name}" for port in (*program.inputs, *program.outputs)}
+    members = {port.tensor: f"ctx->scratch->{port.name}" for port in (*program.inputs, *program.outputs)}
 
     def crossing(port: Port, *arguments: str) -> Code:
         return listed(f"    {port.function}", [f"&{port.scaling}", str(port.tensor.size), *arguments], ";")
@@ -59,7 +62,7 @@ def _calls(program: Program) -> dict[str, Any]:
     outputs = [crossing(port, members[port.tensor.name], port.expression) for port in program.audio.outputs]
     return calls | {
         "to_network": inputs,
-        "run_on_context": listed("    run_network", ["ctx", *(f"ctx->{port}" for port in ports)], ";"),
+        "run_on_context": listed("    run_network", ["ctx", *(f"ctx->scratch->{port}" for port in ports)], ";"),
         "from_network": list(zip(program.audio.outputs, outputs, strict=True)),
     }
 
@@ -104,12 +107,14 @@ def render(program: Program, stamp: Stamp, vectors: Vectors | None) -> dict[str,
         "vector_guard": vector_guard,
         "vectors": vectors,
         "sources": sources,
-        "arena": code("ctx->scratch.arena" if audio is not None else "ctx->arena"),
+        "arena": code("ctx->scratch->shared.arena" if audio is not None else "ctx->arena"),
+        "own": memory_type(program),
         "warnings": WARNINGS,
         "exported_path": exported_path,
         "kernel_headers": exported_headers(program.functions),
         "ports": _ports(program),
         "ram": ram_by_part(program),
+        "ears_bytes": ears_bytes(program),
         **_signatures(program),
         **_calls(program),
     }

@@ -71,7 +71,7 @@ class Function:
 
 
 def network_functions(
-    program: str,
+    memory: str,
     paragraphs: Sequence[Paragraph],
     ports: Sequence[Variable],
     arena: Sequence[Variable],
@@ -79,10 +79,10 @@ def network_functions(
 ) -> tuple[Function, ...]:
     """The functions of a frame in the order in which C needs them; the last one, `run_network`, is all of it.
 
-    `ports` are the inputs and outputs of the network, `arena` the variables there, `names` those that the file has already.
+    `memory` is the struct with the states, `ports` are the inputs and outputs of the network, `arena` the variables there, `names` those that the file has already.
     """
     pieces = [piece for paragraph in paragraphs for piece in _pieces(paragraph)]
-    writer = _Functions(program, pieces, ports, arena, names)
+    writer = _Functions(memory, pieces, ports, arena, names)
     writer.add(plan_blocks([writer.part(piece) for piece in pieces], _FRAME), "run_network")
     return tuple(writer.made)
 
@@ -109,13 +109,13 @@ class _Functions:
 
     def __init__(
         self,
-        program: str,
+        memory: str,
         paragraphs: Sequence[Paragraph],
         ports: Sequence[Variable],
         arena: Sequence[Variable],
         names: Names,
     ) -> None:
-        self.context = f"{program}_context *ctx"
+        self.context = f"{memory} *ctx"
         self.paragraphs, self.names = paragraphs, names
         self.ports = {variable.name: variable for variable in ports}
         self.arena = {variable.name: variable for variable in arena}

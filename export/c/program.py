@@ -27,10 +27,13 @@ from .writer import Writer
 
 # Members of the context and words of the network function that tensors must not be named after.
 _CONTEXT_MEMBERS = (
-    *("guard", "audio", "scratch", "arena", "trace", "trace_user"),
+    *("guard", "audio", "scratch", "made", "shared", "arena", "trace", "trace_user"),
     *("controls", "given", "changes", "taken"),
 )
-_FILE_SCOPE = ("check", "bind_audio", "trace", "allowed", "take_controls", *file_scope_names())
+_FILE_SCOPE = (
+    *("check", "check_ear", "check_samples", "check_ears", "bind_audio", "reset_ear", "init_ear", "enter", "run_hop"),
+    *("trace", "allowed", "take_controls", *file_scope_names()),
+)
 _LOCALS = ("ctx", "in", "out", "status", "run_network", *_FILE_SCOPE)
 _MACROS = ("hop", "context", "arena", "state", "weight", "vector", "audio", "tensor", "latency", "delay")
 
@@ -171,6 +174,15 @@ def _heading(step: Step, previous: Step | None, graph: Graph) -> str | None:
     return f"{region.kind}: {region.name}" if region else ""
 
 
+def _memory(name: str, audio: bool) -> str:
+    return f"{name}_ear" if audio else f"{name}_context"
+
+
+def memory_type(program: Program) -> Code:
+    """The struct with the states, `ctx` in the functions that nobody else sees: one ear's where there is an audio path."""
+    return code(_memory(program.name, program.audio is not None))
+
+
 def multiplies(graph: Graph, op: Operator) -> int:
     """Multiply-accumulates of one frame in a matrix product or convolution, 0 in another operator."""
     output = graph.tensors[op.outputs[0]]
@@ -223,7 +235,9 @@ def build_program(
         inputs=scope.inputs,
         outputs=scope.outputs,
         states=scope.states,
-        network=network_functions(name, paragraphs, (*scope.inputs, *scope.outputs), scope.locals, scope.names),
+        network=network_functions(
+            _memory(name, audio is not None), paragraphs, (*scope.inputs, *scope.outputs), scope.locals, scope.names
+        ),
         paragraphs=tuple(paragraphs),
         arrays=tuple(arrays),
         structs=tuple(writer.structs.values()),

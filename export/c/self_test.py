@@ -95,7 +95,7 @@ def network_on_vectors(program: Program, target: str, context: str, made: str) -
 def replays(program: Program) -> dict[str, Code | list[Code]]:
     """The calls by which the self-test runs the vectors, and those that compare what comes out."""
     prefix = program.name.upper()
-    made = "made." if program.audio is None else "ctx->"
+    made = "made." if program.audio is None else "ctx->scratch."
 
     def compared(port: Variable) -> Code:
         size, golden = f"{prefix}_{port.macro}_SIZE", _golden(program, port.name, f"{port.macro}_SIZE")

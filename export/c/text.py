@@ -71,8 +71,8 @@ def code(text: str) -> Code:
 
     Raises ValueError for anything else, such as the name of a tensor that is none in C.
 
-    >>> code("&ctx->scratch.arena[4]"), code("const int16_t *in")
-    ('&ctx->scratch.arena[4]', 'const int16_t *in')
+    >>> code("&ctx->arena[4]"), code("const int16_t *in")
+    ('&ctx->arena[4]', 'const int16_t *in')
     """
     if not _EXPRESSION.fullmatch(text):
         raise ValueError(f"{text!r} is no C expression; a name from a file has to go through identifier()")

@@ -150,6 +150,8 @@ def _summary_table(bundle: Bundle, document: dict[str, Any]) -> Table:
         f"{document['flash_bytes']:,} bytes ({_parts(document['flash_by_part'])}); code comes on top",
     )
     table.add_row("RAM, context", f"{document['ram_bytes']:,} bytes ({_parts(document['ram_by_part'])})")
+    if document["ears_bytes"] is not None:
+        table.add_row("RAM of two ears", f"{document['ears_bytes']:,} bytes: states twice, scratch once")
     if document["hop_ms"] is not None:
         table.add_row(
             "latency",

@@ -56,6 +56,7 @@ class Inspection:
     flash_by_part: dict[str, int]
     ram_bytes: int
     ram_by_part: dict[str, int]
+    ears_bytes: int | None
     latency_ms: float | None
     hop_ms: float | None
     operators: tuple[OperatorCost, ...]
@@ -138,6 +139,7 @@ def _described(bundle: Bundle, target: Target) -> Inspection:
         flash_by_part=cost.flash_by_part,
         ram_bytes=cost.ram_bytes,
         ram_by_part=cost.ram_by_part,
+        ears_bytes=cost.ears_bytes,
         latency_ms=sound_path.latency / rate if sound_path and rate else None,
         hop_ms=sound_path.hop / rate if sound_path and rate else None,
         operators=tuple(_operator(graph, op, {**seen, **planned}, cost.kernels.get(op.name)) for op in graph.operators),

@@ -14,7 +14,6 @@ from ....quantize.audio.c_struct import members, struct_bytes, struct_name
 from ....quantize.audio.ends import End, network_ends
 from ....quantize.audio.rfft import CMSIS_DEFINES, CMSIS_SOURCES
 from ....quantize.graph import Graph, Tensor
-from ...memory import aligned
 from ...template import Code
 from ..constants import Constants
 from ..text import SUFFIXES, Names, code, initialiser, listed
@@ -84,7 +83,7 @@ class Port:
 class AudioProgram:
     """Constants and wiring of the path.
 
-    `members` are those of `ctx->audio`; `binds` point the states at their arrays; `inputs` are what the path feeds of the network,
+    `members` are those of `ctx->audio`, `kept` those of `ctx->scratch->made`; `binds` point the states at their arrays; `inputs` are what the path feeds of the network,
     `outputs` what it reads of it.
     """
 
@@ -93,6 +92,7 @@ class AudioProgram:
     inputs: tuple[Port, ...]
     outputs: tuple[Port, ...]
     members: tuple[Declared, ...]
+    kept: tuple[Declared, ...]
     binds: tuple[Code, ...]
     resets: tuple[Code, ...]
     before: tuple[Call, ...]
@@ -134,15 +134,6 @@ class AudioProgram:
     @property
     def cmsis_defines(self) -> tuple[str, ...]:
         return CMSIS_DEFINES
-
-    @property
-    def context_bytes(self) -> int:
-        """`sizeof` of `ctx->audio` on a Cortex-M."""
-        end, widest = 0, 1
-        for member in self.members:
-            end = aligned(end, member.alignment) + member.bytes
-            widest = max(widest, member.alignment)
-        return aligned(end, widest)
 
     @property
     def traced_before(self) -> tuple[TracedQuantity, ...]:
@@ -219,7 +210,7 @@ class _Writer:
             return self.scalars[name]
         known = {"block_q15": "in", "output_q15": "out"}
         array = self.memory.arrays.get(name)
-        return known.get(name) or (name if array is None or array.offset is not None else f"ctx->audio.{name}")
+        return known.get(name) or (name if array is None or array.offset is not None else f"ctx->scratch->made.{name}")
 
     def pointer(self, key: str) -> tuple[Code, ...]:
         """The declaration of an array in the scratch; nothing for one in the context."""
@@ -227,7 +218,7 @@ class _Writer:
         if array.offset is None:
             return ()
         kind = f"{array.dtype}_t"
-        place = f"ctx->scratch.audio[{array.offset // 8}]"
+        place = f"ctx->scratch->shared.audio[{array.offset // 8}]"
         return (Code(f"    {kind} *const {array.name} = ({kind} *)&{place}; /* {array.size} */"),)
 
     def call(self, stage: Stage) -> Call:
@@ -279,7 +270,7 @@ class _Writer:
         return TracedQuantity(name, code(where), size, self.entries.take(name))
 
     def members(self) -> tuple[Declared, ...]:
-        """States, their arrays, and the quantities that live while the network runs."""
+        """States and their arrays."""
         made = []
         for stage in self.sound_path.stages:
             state = c_stage(stage.kind).state
@@ -291,8 +282,12 @@ class _Writer:
                 for member, size in self._arrays(stage)
                 if size
             ]
+        return tuple(made)
+
+    def kept(self) -> tuple[Declared, ...]:
+        """The quantities that live while the network runs, of one ear at a time."""
         kept = [array for array in self.memory.arrays.values() if array.offset is None]
-        return (*made, *(self._array(array.name, array.dtype, array.size) for array in kept))
+        return tuple(self._array(array.name, array.dtype, array.size) for array in kept)
 
     def _arrays(self, stage: Stage) -> list[tuple[Member, int]]:
         """The arrays of a state, each with the number of its values, which may be none."""
@@ -353,6 +348,7 @@ def build_audio(graph: Graph, sound_path: SoundPath, arrays: Constants, entries:
         inputs=tuple(writer.input(end, named[0][end.tensor.name]) for end in ends.inputs),
         outputs=outputs,
         members=writer.members(),
+        kept=writer.kept(),
         binds=writer.binds(),
         resets=writer.resets(),
         before=before,
