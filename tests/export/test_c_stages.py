@@ -24,7 +24,7 @@ PATHS = {
 def test_process_has_one_line_a_stage_and_no_word_of_the_others(config):
     net = network(config)
     files = render(c_program(net.graph, "net", net.sound_path), Stamp("0" * 64, "0", "x"), None)
-    process = re.search(r"net_process\(.*?\n\}", files["net.c"], re.DOTALL)[0]
+    process = re.search(r"run_hop\(.*?\n\}", files["net.c"], re.DOTALL)[0]
     used = [stage.kind for stage in net.sound_path.stages]
     assert [kind for kind in re.findall(r"\bstapes_(\w+)\(", process) if kind in kinds()] == used
     for kind in set(kinds()) - set(used):
