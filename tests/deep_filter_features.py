@@ -16,13 +16,15 @@ WIDE_BAND = Transform(sample_rate=16000, analysis=320, synthesis=320, hop=160, w
 
 
 def features_path(transform: Transform = FULL_BAND, bands: int = 32, bins: int = 96, **settings) -> SoundPath:
-    """`settings` are those of unit_spectrum; the mask is the network's output `mask`."""
+    """`settings` are those of unit_spectrum; the form "level" is that of erb_level too. The mask is the network's output `mask`."""
     known = kinds()
+    level = settings.get("form") == "level"
     return SoundPath(
         (
             transform,
             known["power"](),
-            known["erb_level"](bands=bands),
+            *([known["sound_level"](bins=bins)] if level else []),
+            known["erb_level"](bands=bands, level=level),
             known["unit_spectrum"](bins=bins, **settings),
             known["complex_mask"](output="mask"),
             known["inverse"](),

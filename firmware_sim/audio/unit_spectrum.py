@@ -12,33 +12,35 @@ import numpy as np
 from ...quantize.arithmetic import INT32_MAX
 from ...quantize.audio.unit_spectrum import Params
 from .running_mean import move
-from .scalar import exp2_q20, isqrt, isqrt_64, normalise, octaves_q16, round_right
+from .scalar import exp2_q20, isqrt, isqrt_64, normalise, round_right
 from .twin import IntegerStage, Values
 
 
 class Twin(IntegerStage):
-    """State: unit_mean_q31 (B, K), sound_q24 and has_sound (B,)."""
+    """State: unit_mean_q31 (B, K)."""
 
     work: ClassVar = {"stapes_unit_spectrum": "features"}
     params: Params
 
     def reset(self) -> None:
-        """The means back to their start, the level to the usual one."""
+        """The means back to their start."""
         self.mean_q31 = np.tile(self.params.start_q31.astype(np.int64), (self.batch, 1))
-        self.sound_q24 = np.full(self.batch, self.params.usual_q24, np.int64)
-        self.has_sound = np.zeros(self.batch, bool)
 
     def step(self, values: Values) -> dict[str, np.ndarray]:
-        """spectrum_q31 (B, F, 2), exponent (B,) -> feat_spec_q20 (B, 2 K), real, then imaginary parts."""
+        """spectrum_q31 (B, F, 2), exponent (B,); loud_q16, sound_begins (B,) where they are read -> feat_spec_q20 (B, 2 K), real, then
+        imaginary parts.
+        """
         p = self.params
         spectrum, exponent = values["spectrum_q31"][:, : p.bins], values["exponent"]
         power = (spectrum[..., 0] ** 2 + spectrum[..., 1] ** 2).astype(np.uint64)
+        # log2 of the factor of the features: half of the level in amplitude.
+        factor_q16 = -values["loud_q16"] >> 2 if p.level else np.zeros(self.batch, np.int64)
         if p.level:
-            self._hear(power.sum(axis=1), exponent)
+            start_q31 = round_right(p.start_q31 * exp2_q20(-2 * factor_q16)[:, None], 20)
+            self.mean_q31 = np.where(values["sound_begins"][:, None], np.maximum(start_q31, 1), self.mean_q31)
         magnitude_q31 = round_right(isqrt_64(power) * p.length_q30, 29 + exponent[:, None])
         moved_q31 = move(self.mean_q31, np.minimum(magnitude_q31, INT32_MAX), p.rate_q31)
         self.mean_q31 = np.maximum(moved_q31, 1)
-        factor_q16 = self._factor_q16()
         scale_q28 = (p.scale_q28 * exp2_q20(factor_q16 & 0xFFFF)) >> 20
         weight, mean_exponent = self._over_mean(scale_q28[:, None])
         shift = (38 + exponent - (factor_q16 >> 16))[:, None] + mean_exponent
@@ -58,22 +60,3 @@ class Twin(IntegerStage):
         else:
             divisor = ((mantissa >> 16) + ((mantissa >> 15) & 1)).astype(np.int64)
         return (0xFFFFFFFF // divisor * scale_q28) >> 17, exponent
-
-    def _hear(self, power: np.ndarray, exponent: np.ndarray) -> None:
-        """The level after a frame of this power; the first one with sound sets it, and begins the mean."""
-        p = self.params
-        octaves = octaves_q16(*normalise(np.maximum(power, 1))) + p.offset_q16 - (2 * exponent << 16)
-        octaves_q24 = octaves << 8
-        heard = (power > 0) & (octaves_q24 >= p.silent_q24)
-        rate_q31 = np.where(octaves_q24 > self.sound_q24, p.attack_q31, p.release_q31)
-        moved_q24 = move(self.sound_q24, octaves_q24, rate_q31)
-        first = heard & ~self.has_sound
-        self.sound_q24 = np.where(first, octaves_q24, np.where(heard, moved_q24, self.sound_q24))
-        self.has_sound = self.has_sound | heard
-        start_q31 = round_right(p.start_q31 * exp2_q20(-2 * self._factor_q16())[:, None], 20)
-        self.mean_q31 = np.where(first[:, None], np.maximum(start_q31, 1), self.mean_q31)
-
-    def _factor_q16(self) -> np.ndarray:
-        """log2 of the factor of the features, (B,): 0 without a level."""
-        p = self.params
-        return np.clip((p.usual_q24 - self.sound_q24) >> 10, p.factor_min_q16, p.factor_max_q16)

@@ -11,18 +11,12 @@ import numpy as np
 from ..errors import StapesError
 from ..schema import STRICT
 from .running_mean import RunningMean, decay, require_seconds
+from .sound_level import LEAST_OCTAVES
 from .stage import FloatStage, Quantity, Stage, Values, require_tensor
 from .transform import Transform
 
 FIRST, LAST = 1e-3, 1e-4
 FORMS = ("root", "mean", "level")
-# The level follows a louder frame in ATTACK s and a softer one in RELEASE s: it stays near the loud frames of speech, PEAK_DB above
-# the active level. Frames below SILENT_DB do not move it.
-ATTACK, RELEASE = 0.2, 10.0
-PEAK_DB = 3.0
-SILENT_DB = -100.0
-# Octaves of the factor g^(-1/2): 60 dB softer than usual to 24 dB louder.
-LEAST_OCTAVES, MOST_OCTAVES = -2.0, 5.0
 # Features in Q20 stay below 2^30.
 _LARGEST = 2**10
 
@@ -34,9 +28,9 @@ class UnitSpectrum(Stage):
 
     "root": over sqrt(u), as the weights of DeepFilterNet3 were trained; g times the sound gives sqrt(g) times the features.
     "mean": over u, the formula of the paper; g times the sound gives the same features.
-    "level": over sqrt(u) and times g^(-1/2), g the level of the sound relative to an active level of `level_db` dBov, followed slowly;
-    for weights trained with "root", whose features it keeps at the usual level for soft and loud sound alike. u begins with the
-    first frame that is not silent, and its start is g times that of the others.
+    "level": over sqrt(u) and times g^(-1/2), g the level of the sound as the stage `sound_level` tells it; for weights trained with
+    "root", whose features it keeps at the usual level for soft and loud sound alike. u begins with the first frame that is not
+    silent, and its start is g times that of the others.
     Schroeter et al., DeepFilterNet (2022), equation 2.
     """
 
@@ -46,7 +40,6 @@ class UnitSpectrum(Stage):
     bins: int = 96
     form: str = "root"
     time_constant: float = 1.0
-    level_db: float = -28.0
     input: str = "feat_spec"
 
     __pydantic_config__ = STRICT
@@ -56,8 +49,6 @@ class UnitSpectrum(Stage):
             raise StapesError(f"bins {self.bins}: give at least 2")
         if self.form not in FORMS:
             raise StapesError(f"form {self.form[:40]!r}: unknown; give one of {', '.join(FORMS)}")
-        if not -60.0 <= self.level_db <= 0.0:
-            raise StapesError(f"level_db {self.level_db}: give -60 to 0 dBov")
         require_seconds("time_constant", self.time_constant)
         require_tensor("input", self.input)
 
@@ -66,14 +57,14 @@ class UnitSpectrum(Stage):
             raise StapesError(f"bins {self.bins}: this transform has {transform.bins} bins; give at most as many")
         rate = 1.0 - decay(transform, self.time_constant)
         largest = 1.0 + (1.0 / rate if self.form == "mean" else 1.0 / math.sqrt(rate))
-        if largest * (2.0**MOST_OCTAVES if self.form == "level" else 1.0) > _LARGEST:
+        if largest * (2.0 ** (-LEAST_OCTAVES / 4.0) if self.form == "level" else 1.0) > _LARGEST:
             raise StapesError(
                 f"time_constant {self.time_constant}: an onset after silence would leave the format of the features; give a shorter one"
             )
 
     @property
     def reads(self) -> tuple[str, ...]:
-        return ("spectrum_q31", "exponent")
+        return ("spectrum_q31", "exponent", *(("loud_q16", "sound_begins") if self.form == "level" else ()))
 
     @property
     def quantities(self) -> tuple[Quantity, ...]:
@@ -107,59 +98,28 @@ class UnitSpectrum(Stage):
         """What the mean begins at, (bins,)."""
         return np.linspace(FIRST, LAST, self.bins)
 
-    def usual_octaves(self, transform: Transform) -> float:
-        """log2 of the sum of abs(X / N)^2 over all bins at the usual level, as the stage follows it."""
-        power = 10.0 ** ((self.level_db + PEAK_DB) / 10.0)
-        return math.log2(power * transform.window_power / (2.0 * transform.analysis))
-
     def start(self, transform: Transform, batch: int) -> FloatStage:
         return _UnitSpectrum(self, transform, batch)
 
 
-class SoundLevel:
-    """State: `octaves` (B,), the level of a power in octaves, and `is_set` (B,), whether there was sound."""
-
-    def __init__(self, usual: float, attack: float, release: float, batch: int) -> None:
-        self.usual, self.attack, self.release = usual, attack, release
-        self.octaves = np.full(batch, usual)
-        self.is_set = np.zeros(batch, bool)
-
-    def move(self, power: np.ndarray) -> np.ndarray:
-        """The sum of a frame's powers (B,) moves the level -> whether the frame is the first with sound (B,)."""
-        heard = power >= 10.0 ** (SILENT_DB / 10.0)
-        octaves = np.log2(np.where(heard, power, 1.0))
-        first = heard & ~self.is_set
-        above = octaves - self.octaves
-        moved = self.octaves + above * np.where(above > 0, self.attack, self.release)
-        self.octaves = np.where(first, octaves, np.where(heard, moved, self.octaves))
-        self.is_set = self.is_set | heard
-        result: np.ndarray = first
-        return result
-
-    def factor_octaves(self) -> np.ndarray:
-        """log2 of g^(-1/2), (B,): half of the level in amplitude, which is a quarter of it in power."""
-        return np.clip((self.usual - self.octaves) / 4.0, LEAST_OCTAVES, MOST_OCTAVES)
-
-
 class _UnitSpectrum(FloatStage):
-    """State: the running mean, and the level where the form asks for it."""
+    """State: the running mean."""
 
-    takes = ("spectrum",)
+    takes = ("spectrum", "loud", "sound_begins")
 
     def __init__(self, settings: UnitSpectrum, transform: Transform, batch: int) -> None:
         self.settings, self.points = settings, transform.analysis
         self.mean = RunningMean(settings.start_mean, decay(transform, settings.time_constant), batch)
-        attack, release = (1.0 - decay(transform, seconds) for seconds in (ATTACK, RELEASE))
-        self.level = SoundLevel(settings.usual_octaves(transform), attack, release, batch)
 
     def step(self, values: Values) -> dict[str, np.ndarray]:
-        """spectrum (B, F) complex, unnormalised -> feat_spec (B, 2 bins), real, then imaginary parts."""
+        """spectrum (B, F) complex, unnormalised; loud, sound_begins (B,) where they are read -> feat_spec (B, 2 bins), real, then imaginary parts."""
         spectrum = values["spectrum"][:, : self.settings.bins] / self.points
         factor = np.ones((len(spectrum), 1))
         if self.settings.form == "level":
-            first = self.level.move(np.sum(spectrum.real**2 + spectrum.imag**2, axis=-1))
-            factor = 2.0 ** self.level.factor_octaves()[:, None]
-            self.mean.mean = np.where(first[:, None], self.settings.start_mean * factor**-2, self.mean.mean)
+            # loud is of power: the root of the amplitude is a quarter of it.
+            factor = 2.0 ** (-values["loud"][:, None] / 4.0)
+            start = self.settings.start_mean * factor**-2
+            self.mean.mean = np.where(values["sound_begins"][:, None], start, self.mean.mean)
         mean = self.mean.move(np.abs(spectrum))
         unit = spectrum * factor / (mean if self.settings.form == "mean" else np.sqrt(mean))
         return {"feat_spec": np.concatenate([unit.real, unit.imag], axis=-1)}

@@ -10,7 +10,7 @@ import numpy as np
 
 from ...models.audio.erb_level import FLOOR, RANGE_DB, ErbLevel
 from ...models.audio.transform import Transform
-from .c_struct import Int32, Int32s, UInt16s, UInt32
+from .c_struct import Bool, Int32, Int32s, UInt16s, UInt32
 from .rounding import rounded
 from .running_mean import rate_q31
 from .transform_formats import window_power_log2
@@ -22,12 +22,13 @@ _DB_AN_OCTAVE = 10.0 * math.log10(2.0)
 class Params:
     """First bin of each band, and the number of bins (K + 1,); log2 of the widths and start of the mean (K,).
 
-    `floor_q40` is what silence adds to the power of each bin, `rate_q31` what a frame moves the mean by, `scale_q27` a feature an octave.
+    `level`: whether floor and start follow the sound. `floor_q40` is what silence adds to the power of each bin, `rate_q31` what a frame moves the mean by, `scale_q27` a feature an octave.
     """
 
     c_name: ClassVar[str] = "stapes_erb_level_params"
 
     bands: Int32
+    level: Bool
     floor_q40: UInt32
     rate_q31: Int32
     scale_q27: Int32
@@ -45,6 +46,7 @@ def params(settings: ErbLevel, transform: Transform) -> Params:
     start = settings.start_db / _DB_AN_OCTAVE + math.log2(unit)
     return Params(
         bands=settings.bands,
+        level=settings.level,
         floor_q40=rounded(FLOOR * unit),
         rate_q31=rate_q31(transform, settings.time_constant),
         scale_q27=rounded(_DB_AN_OCTAVE / RANGE_DB * 2.0**27),

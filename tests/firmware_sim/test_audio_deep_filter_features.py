@@ -40,7 +40,9 @@ def test_features_are_near_the_float_definition_at_every_level(make, form):
         audio = speech(level_db, sound_path.hop)
         made = integers(sound_path, audio)
         reference = FloatPipeline(sound_path).analyse(audio / 2**15)
-        assert snr_db(reference["feat_erb"], made["feat_erb_q20"] / 2**20) > 100
+        # Powers have 40 bits of fraction: the floor of soft sound has few of them left.
+        least = 100 + {"root": 0.0, "mean": 0.0, "level": 2 * level_db / 3}[form]
+        assert snr_db(reference["feat_erb"], made["feat_erb_q20"] / 2**20) > least
         least = 90 + {"root": level_db / 2, "mean": 0.0, "level": level_db / 3}[form]
         assert snr_db(reference["feat_spec"], made["feat_spec_q20"] / 2**20) > least
 

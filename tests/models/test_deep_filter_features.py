@@ -73,11 +73,45 @@ def test_what_the_level_of_the_sound_does_to_each_form(gain_db):
             np.testing.assert_allclose(again, once, atol=1e-9)
 
 
+def test_with_the_level_both_inputs_are_those_of_the_usual_level_from_the_first_frame_on():
+    """20 dB softer: as near to each other as the sums in float64 are; without it the bands come only as their mean follows."""
+    audio = 0.05 * speech_like(2.0, seed=3, noise_db=-20.0)[None]
+    once, soft = (FloatPipeline(small_path(form="level")).analyse(g * audio) for g in (1.0, 0.1))
+    for name in ("feat_erb", "feat_spec"):
+        np.testing.assert_allclose(soft[name], once[name], atol=1e-9)
+    plain = [FloatPipeline(small_path()).analyse(g * audio)["feat_erb"] for g in (1.0, 0.1)]
+    assert np.abs(plain[1] - plain[0])[:, 20].max() > 0.3
+
+
+def test_the_level_starts_above_the_first_frame_and_stays_near_loud_ones():
+    """By the rule, frame after frame: noise, then a sound that is 50 dB louder, then the noise again."""
+    rng = np.random.default_rng(5)
+    audio = np.repeat([1e-3, 0.3, 1e-3], 30 * 160)[None] * rng.standard_normal((1, 90 * 160))
+    sound_path = small_path(form="level")
+    made = FloatPipeline(sound_path).analyse(audio)
+    powers = np.sum(np.abs(made["spectrum"][0, :, :40] / 320) ** 2, axis=-1)
+    usual = np.log2(10 ** ((-28 + 5) / 10) * sound_path.transform.window_power / 640)
+    level_db = 10 * np.log10(powers[0]) + 22
+    for frame, (power, loud) in enumerate(zip(powers, made["loud"][0], strict=True)):
+        if frame:
+            frame_db = 10 * np.log10(power)
+            level_db += (frame_db - level_db) * (0.049 if frame_db > level_db else 0.001)
+            level_db = max(level_db, frame_db - 9)
+        assert loud == pytest.approx(np.log2(10 ** (level_db / 10)) - usual, abs=1e-9)
+    assert made["sound_begins"][0].tolist() == [True] + 89 * [False]
+
+
+def test_the_level_form_asks_for_the_stage_that_tells_the_level():
+    tables = [table for table in small_path(form="level").to_tables() if table["kind"] != "sound_level"]
+    with pytest.raises(StapesError, match="reads loud_q16, which no stage makes; put 'sound_level' before it"):
+        SoundPath.from_tables(tables)
+
+
 def test_at_the_usual_level_the_level_changes_next_to_nothing():
-    """Speech at an active level of -28 dBov: both forms are within a decibel of each other."""
+    """Speech at an active level of -28 dBov: both forms are within two decibels of each other."""
     audio = shipped("clips/speech_it_1.flac") / 2**15 * 10 ** (-2.5 / 20)  # the clip's is at -25.5 dBov (ITU-T P.56)
     made = [FloatPipeline(small_path(form=form)).analyse(audio)["feat_spec"][:, 100:] for form in ("root", "level")]
-    assert abs(20 * np.log10(rms(made[1]) / rms(made[0]))) < 1.0
+    assert abs(20 * np.log10(rms(made[1]) / rms(made[0]))) < 2.0
 
 
 def test_a_stream_and_a_whole_file_have_the_same_features():
@@ -112,10 +146,15 @@ def test_a_mean_is_kept_to_three_decimals_or_more_where_that_would_be_one(rate, 
 
 
 def test_the_path_survives_the_way_to_tables_and_back():
-    sound_path = with_setting(small_path(form="level"), "unit_spectrum", level_db=-30.0, input="spec")
+    sound_path = with_setting(small_path(form="level"), "unit_spectrum", input="spec")
+    sound_path = with_setting(sound_path, "sound_level", level_db=-30.0)
     tables = json.loads(json.dumps(sound_path.to_tables()))
     assert SoundPath.from_tables(tables) == sound_path
-    assert tables[3] == {"kind": "unit_spectrum", "bins": 40, "form": "level", "level_db": -30.0, "input": "spec"}
+    assert tables[2:5] == [
+        {"kind": "sound_level", "level_db": -30.0, "bins": 40},
+        {"kind": "erb_level", "bands": 16, "level": True},
+        {"kind": "unit_spectrum", "bins": 40, "form": "level", "input": "spec"},
+    ]
     assert [q.tensor for q in sound_path.given] == ["feat_erb", "spec"]
     assert features_path().to_tables()[2:4] == [{"kind": "erb_level"}, {"kind": "unit_spectrum"}]
 
@@ -131,14 +170,16 @@ def test_the_path_survives_the_way_to_tables_and_back():
         ("unit_spectrum", {"bins": 162}, "bins 162: this transform has 161 bins"),
         ("unit_spectrum", {"bins": 1}, "bins 1: give at least 2"),
         ("unit_spectrum", {"form": "power"}, "form 'power': unknown; give one of root, mean, level"),
-        ("unit_spectrum", {"level_db": 3.0}, "level_db 3.0: give -60 to 0 dBov"),
+        ("sound_level", {"level_db": 3.0}, "level_db 3.0: give -60 to 0 dBov"),
+        ("sound_level", {"bins": 0}, "bins 0: give at least 1"),
+        ("sound_level", {"bins": 162}, "bins 162: this transform has 161 bins"),
         ("unit_spectrum", {"time_constant": 101.0}, "time_constant 101.0: give a time above 0 s, up to 100 s"),
         ("unit_spectrum", {"form": "mean", "time_constant": 50.0}, "time_constant 50.0: an onset after silence would leave the format"),
     ],
 )  # fmt: skip
 def test_what_cannot_work_is_refused(kind, settings, message):
     with pytest.raises(StapesError) as caught:
-        with_setting(small_path(), kind, **settings)
+        with_setting(small_path(form="level" if kind == "sound_level" else "root"), kind, **settings)
     assert message in str(caught.value)
 
 

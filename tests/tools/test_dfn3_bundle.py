@@ -85,10 +85,10 @@ def test_sound_goes_in_and_comes_out_with_the_same_bits_on_every_engine(stapes, 
 
 
 def test_a_front_end_of_ones_own_takes_the_place_of_that_of_config_ini(archive):
-    """The form that follows the level, for soft speech."""
+    """The mean in place of its root, and as many bands as the network has inputs for."""
     source = read_network(archive, "auto", []).source
     own = front_end_of(source, None, "n")
-    soft = with_setting(own, "unit_spectrum", form="level")
+    soft = with_setting(own, "unit_spectrum", form="mean")
     assert front_end_of(source, soft, "n") == soft != own
     with pytest.raises(StapesError, match=r"^n: this front end has 9 values for the network's input 'feat_erb', which"):
         front_end_of(source, with_setting(own, "erb_level", bands=9), "n")

@@ -191,7 +191,9 @@ def _struct(name: str, params: Any, arrays: Constants, made: list[Struct]) -> No
 def _absent(name: str) -> str:
     """What a function is given for a quantity that the path does not read: no pointer, or no value."""
     made = {q.name: q for kind in kinds().values() for q in kind().makes}
-    return "0" if name in made and not made[name].shape else "NULL"
+    if name not in made or made[name].shape:
+        return "NULL"
+    return "false" if made[name].dtype == "bool" else "0"
 
 
 class _Writer:

@@ -3,10 +3,6 @@
 from .stage import CStage, Member
 
 STAGE = CStage(
-    arguments=("spectrum_q31", "exponent", "feat_spec_q20"),
-    state=(
-        Member("unit_mean_q31", "int32", ("BINS",)),
-        Member("sound_q24", "int32"),
-        Member("has_sound", "bool"),
-    ),
+    arguments=("spectrum_q31", "exponent", "loud_q16", "sound_begins", "feat_spec_q20"),
+    state=(Member("unit_mean_q31", "int32", ("BINS",)),),
 )

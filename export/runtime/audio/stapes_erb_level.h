@@ -4,6 +4,7 @@
 /* Stage `erb_level`: the level of ERB bands over its running mean as features.
  */
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #ifdef __cplusplus
@@ -13,6 +14,7 @@ extern "C" {
 /* Explained in quantize/audio/erb_level.py. */
 typedef struct {
     int32_t bands; /* K */
+    bool level;
     uint32_t floor_q40;
     int32_t rate_q31;
     int32_t scale_q27;
@@ -27,9 +29,10 @@ typedef struct {
 
 void stapes_erb_level_reset(const stapes_erb_level_params *p, stapes_erb_level_state *state);
 
-/* power_q40[F] -> feat_erb_q20[K]. */
+/* power_q40[F]; of the sound's level, where `level` asks for it: octaves of power over the usual one, and whether there is sound for
+ * the first time -> feat_erb_q20[K]. */
 void stapes_erb_level(const stapes_erb_level_params *p, stapes_erb_level_state *state, const uint64_t *power_q40,
-                      int32_t *feat_erb_q20);
+                      int32_t loud_q16, bool sound_begins, int32_t *feat_erb_q20);
 
 #ifdef __cplusplus
 }

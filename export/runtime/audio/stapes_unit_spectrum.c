@@ -22,46 +22,13 @@ static int64_t round_right(int64_t x, int32_t right)
     return (x + ((int64_t)1 << (right - 1))) >> right;
 }
 
-/* log2 of the factor of the features: 0 without a level. */
-static int32_t factor_q16(const stapes_unit_spectrum_params *p, const stapes_unit_spectrum_state *state)
-{
-    const int32_t value_q16 = (p->usual_q24 - state->sound_q24) >> 10;
-    return stapes_clamp(value_q16, p->factor_min_q16, p->factor_max_q16);
-}
-
 /* The mean begins at its start, times the level of the sound relative to the usual one. */
-static void begin(const stapes_unit_spectrum_params *p, stapes_unit_spectrum_state *state)
+static void begin(const stapes_unit_spectrum_params *p, stapes_unit_spectrum_state *state, int32_t factor_q16)
 {
-    const int64_t level_q20 = stapes_exp2_q20(-2 * factor_q16(p, state));
+    const int64_t level_q20 = stapes_exp2_q20(-2 * factor_q16);
     for (int32_t k = 0; k < p->bins; k++) {
         const int32_t start_q31 = (int32_t)round_right(p->start_q31[k] * level_q20, 20);
         state->unit_mean_q31[k] = start_q31 > 1 ? start_q31 : 1;
-    }
-}
-
-/* The level after a frame; the first one with sound sets it, and begins the mean. */
-static void hear(const stapes_unit_spectrum_params *p, stapes_unit_spectrum_state *state, const int32_t *spectrum_q31,
-                 int32_t exponent)
-{
-    uint64_t power = 0;
-    int32_t octaves_q24;
-    for (int32_t k = 0; k < p->bins; k++) {
-        power += power_of(spectrum_q31, k);
-    }
-    if (power == 0u) {
-        return;
-    }
-    octaves_q24 = (stapes_octaves_q16(stapes_normalise(power)) + p->offset_q16 - exponent * 131072) * 256;
-    if (octaves_q24 < p->silent_q24) {
-        return;
-    }
-    if (state->has_sound) {
-        const int32_t rate_q31 = octaves_q24 > state->sound_q24 ? p->attack_q31 : p->release_q31;
-        state->sound_q24 = stapes_running_mean_move(state->sound_q24, octaves_q24, rate_q31);
-    } else {
-        state->sound_q24 = octaves_q24;
-        state->has_sound = true;
-        begin(p, state);
     }
 }
 
@@ -97,20 +64,19 @@ void stapes_unit_spectrum_reset(const stapes_unit_spectrum_params *p, stapes_uni
     for (int32_t k = 0; k < p->bins; k++) {
         state->unit_mean_q31[k] = p->start_q31[k];
     }
-    state->sound_q24 = p->usual_q24;
-    state->has_sound = false;
 }
 
 void stapes_unit_spectrum(const stapes_unit_spectrum_params *p, stapes_unit_spectrum_state *state,
-                          const int32_t *spectrum_q31, int32_t exponent, int32_t *feat_spec_q20)
+                          const int32_t *spectrum_q31, int32_t exponent, int32_t loud_q16, bool sound_begins,
+                          int32_t *feat_spec_q20)
 {
-    int32_t factor;
-    uint32_t scale_q28;
-    if (p->level) {
-        hear(p, state, spectrum_q31, exponent);
+    /* log2 of the factor of the features: half of the level in amplitude. */
+    const int32_t factor = p->level ? -loud_q16 >> 2 : 0;
+    const uint32_t scale_q28 =
+        (uint32_t)(((uint64_t)(uint32_t)p->scale_q28 * (uint32_t)stapes_exp2_q20(factor & 0xFFFF)) >> 20);
+    if (p->level && sound_begins) {
+        begin(p, state, factor);
     }
-    factor = factor_q16(p, state);
-    scale_q28 = (uint32_t)(((uint64_t)(uint32_t)p->scale_q28 * (uint32_t)stapes_exp2_q20(factor & 0xFFFF)) >> 20);
     for (int32_t k = 0; k < p->bins; k++) {
         over_mean scale;
         int32_t shift;
