@@ -53,5 +53,8 @@ def to_proto(model: GruMask | Gtcrn, sound_path: SoundPath) -> onnx.ModelProto:
 
 
 def name_stages(proto: onnx.ModelProto, sound_path: SoundPath) -> None:
-    """Write the path of a network into its metadata."""
+    """Write the path of a network into its metadata, in the place of one that stood there."""
+    kept = [entry for entry in proto.metadata_props if entry.key != STAGES_KEY]
+    del proto.metadata_props[:]
+    proto.metadata_props.extend(kept)
     proto.metadata_props.add(key=STAGES_KEY, value=json.dumps(sound_path.to_tables(), sort_keys=True))

@@ -33,7 +33,7 @@ class Quantised:
 
     `saturation[name]` is the fraction of observed values outside the tensor's format, `planned_saturation` the same for
     tensors that may saturate because their consumer is flat there; `frames` were observed; `unmatched` are the recipe's
-    patterns that match no tensor; `left_out` are rectifiers that gave only zeros and are not in the graph.
+    patterns that match no tensor; `left_out` says what is not in the graph, and why.
     """
 
     graph: Graph
@@ -65,7 +65,8 @@ def assemble(lowered: FloatGraph, seen: Observations, recipe: Recipe) -> Quantis
     """What follows calibration: equalise, assign formats, build and prove; `quantise` without its slow part."""
     left_out: tuple[str, ...] = ()
     if recipe.leave_out_silent:
-        lowered, left_out = without_silent(lowered, seen)
+        lowered, silent = without_silent(lowered, seen)
+        left_out = tuple(f"{name} (gave only zeros in {seen.frames} frames of calibration)" for name in silent)
     lowered, seen = equalise(lowered, seen, recipe.equalisation)
     assigner = Assigner(lowered, recipe, seen)
     graph, bounds = _sound_graph(lowered, seen, recipe, assigner)

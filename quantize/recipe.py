@@ -7,6 +7,7 @@ form = "fully_connected"       # or "conv_2d": the same product as a 1x1 convolu
 equalisation = 0.5             # 0 to 1: how far channels between two layers are brought to one range; 0 leaves them
 bias_correction = true         # biases without the mean error that rounding and clipping bring
 leave_out_silent = true        # rectifiers that gave only zeros in calibration go, and what works for them alone
+leave_out_unread = true        # results that the path of the sound does not read go, and what works for them alone
 [activations]
 dtype = "int8"
 range = "mse"                  # or "minmax", "percentile"
@@ -81,6 +82,7 @@ class _Weights:
     equalisation: Annotated[float, Ge(0.0), Le(1.0)] = 0.0
     bias_correction: bool = False
     leave_out_silent: bool = False
+    leave_out_unread: bool = False
 
     __pydantic_config__ = STRICT
 
@@ -121,6 +123,7 @@ class Recipe:
     equalisation: float = 0.0
     bias_correction: bool = False
     leave_out_silent: bool = False
+    leave_out_unread: bool = False
     activations: Activations = field(default_factory=Activations)
     overrides: tuple[Override, ...] = ()
     thresholds: Mapping[str, float] = field(default_factory=dict)
@@ -155,6 +158,8 @@ class Recipe:
             document["weights"]["bias_correction"] = True
         if self.leave_out_silent:
             document["weights"]["leave_out_silent"] = True
+        if self.leave_out_unread:
+            document["weights"]["leave_out_unread"] = True
         document["activations"] = dict(vars(self.activations))
         document["thresholds"] = dict(self.thresholds)
         if self.overrides:
@@ -197,6 +202,7 @@ def parse_recipe(document: Mapping[str, Any], label: str) -> Recipe:
         equalisation=found.weights.equalisation,
         bias_correction=found.weights.bias_correction,
         leave_out_silent=found.weights.leave_out_silent,
+        leave_out_unread=found.weights.leave_out_unread,
         activations=found.activations,
         overrides=found.tensor,
         thresholds={key: value for key, value in vars(found.thresholds).items() if value is not None},

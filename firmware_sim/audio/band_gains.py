@@ -29,7 +29,8 @@ class Twin(IntegerStage):
         if gains_q15 is None:
             return {"filtered": whole}
         ends = p.ends.astype(np.int64)
-        gain_q31 = np.repeat(np.asarray(gains_q15, np.int64), np.diff(ends, prepend=0), axis=1) << 16
+        gain_q31 = np.repeat(np.asarray(gains_q15, np.int64), np.diff(ends, prepend=p.below), axis=1) << 16
+        gain_q31 = np.pad(gain_q31, ((0, 0), (p.below, 0)))
         filtered = multiply_high(spectrum_q31, gain_q31[..., None]) << (1 + p.filtered_shift)
         lsnr_q8 = values.get("lsnr_q8")
         if lsnr_q8 is None:

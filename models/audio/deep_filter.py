@@ -58,6 +58,10 @@ class DeepFilter(LsnrRange):
         return {"taps_q31": (self.order, self.bins, 2)}
 
     @property
+    def bins_made_anew(self) -> int:
+        return 0 if self.asks_lsnr else self.bins
+
+    @property
     def quantities(self) -> tuple[Quantity, ...]:
         limit = int(LARGEST_COEFFICIENT) << 20
         return (

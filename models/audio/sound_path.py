@@ -147,6 +147,11 @@ class SoundPath:
         told = self.programmed[0].programs if self.programmed else ()
         return len(told) + 1 if told else 0
 
+    def narrowed(self) -> SoundPath:
+        """The same sound from less of the network: what stages behind take the place of is not asked for."""
+        stages = [stage.narrowed(self.stages[i + 1 :], self.transform) for i, stage in enumerate(self.stages)]
+        return SoundPath(tuple(stages))
+
     @property
     def sample_rate(self) -> int:
         return self.transform.sample_rate

@@ -157,6 +157,15 @@ class Stage:
         return 0
 
     @property
+    def bins_made_anew(self) -> int:
+        """Lowest bins of a quantity that it replaces which it always makes anew: what stood there is not read."""
+        return 0
+
+    def narrowed(self, behind: Sequence[Stage], transform: Transform) -> Stage:
+        """The same stage, asking the network for nothing that the stages behind it take the place of."""
+        return self
+
+    @property
     def controls(self) -> tuple[Control, ...]:
         """What of it may change while the device runs."""
         return ()

@@ -26,6 +26,7 @@ PATHS = {
         {"kind": "band_gains", "lsnr_min_db": -10.0, "lsnr_max_db": 30.0},
         {"kind": "deep_filter", "lsnr_min_db": -10.0, "lsnr_max_db": 20.0},
     ),
+    "no gains where the filter is": deep_path("look_ahead", {"kind": "band_gains", "first": 21}, "deep_filter"),
     "no future": deep_path({"kind": "look_ahead", "frames": 0, "past": 4}, "band_gains", "deep_filter"),
     "no past": deep_path(
         {"kind": "look_ahead", "frames": 3, "past": 0, "bins": 20},

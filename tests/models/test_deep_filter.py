@@ -177,6 +177,18 @@ def test_the_network_stands_in_front_of_the_look_ahead():
             ("look_ahead", {"kind": "band_gains", "lsnr_min_db": 5.0, "lsnr_max_db": 4.0}),
             "lsnr_min_db 5 is above lsnr_max_db 4",
         ),
+        (
+            ("look_ahead", {"kind": "band_gains", "first": 32}, "deep_filter"),
+            "first 32: there are 32 bands; give 0 to 31",
+        ),
+        (
+            ("look_ahead", {"kind": "band_gains", "first": 22}, "deep_filter"),
+            "first 22: 108 bins are without a gain, and no deep_filter behind it always takes their place; give a lower one",
+        ),
+        (
+            ("look_ahead", {"kind": "band_gains", "first": 21}, {"kind": "deep_filter", "lsnr_min_db": -10.0}),
+            "first 21: 93 bins are without a gain, and no deep_filter behind it always takes their place",
+        ),
         (("look_ahead", {"kind": "band_gains", "lsnr_min_db": -200.0}), "lsnr_min_db -200.0: give -127 to 127"),
         (
             ("look_ahead", "band_gains", {"kind": "post_filter", "beta": 0.0}),
@@ -207,3 +219,24 @@ def test_features_behind_the_look_ahead_are_refused():
     order = ["transform", "look_ahead", "complex", "band_gains", "inverse"]
     with pytest.raises(StapesError, match="'look_ahead' stands before the features of the network are made"):
         SoundPath.from_tables([{"kind": kind} | (VORBIS if kind == "transform" else {}) for kind in order])
+
+
+def test_a_narrowed_path_asks_for_no_gain_that_the_filter_takes_the_place_of():
+    """Bands 0 to 20 are the first 93 bins, of which the filter makes 96; the sound is the same without their gains."""
+    sound_path = deep_path("look_ahead", "band_gains", "deep_filter")
+    small = sound_path.narrowed()
+    assert small.to_tables()[3] == {"kind": "band_gains", "first": 21}
+    assert [q.size(small.transform) for q in small.asked] == [11, 960]
+    assert small.narrowed() == small
+    rng = np.random.default_rng(6)
+    spectrum = rng.normal(0, 1, (2, 30, 481)) + 1j * rng.normal(0, 1, (2, 30, 481))
+    gains, coefs = rng.uniform(0, 1, (2, 30, 32)), rng.normal(0, 1, (2, 30, 960))
+    made = []
+    for path, given in ((sound_path, gains), (small, gains[..., 21:])):
+        values = {"spectrum": spectrum, "gains": given, "coefs": coefs}
+        for stage in path.after[:-1]:
+            values |= stage.start(path.transform, 2).run(values)
+        made.append(values["filtered"])
+    np.testing.assert_array_equal(*made)
+    switched = deep_path("look_ahead", "band_gains", {"kind": "deep_filter", "lsnr_min_db": -10.0})
+    assert switched.narrowed() == switched

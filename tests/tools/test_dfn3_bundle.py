@@ -9,7 +9,7 @@ import pytest
 from stapes import simulate
 from stapes.firmware_sim.compare import snr_db
 from stapes.firmware_sim.engines.float_engine import FloatEngine
-from stapes.models.errors import StapesError
+from stapes.models.errors import Remark, StapesError
 from stapes.models.sound_files import float_to_q15, q15_to_float, read_audio, write_audio
 from stapes.tools.audio import DEMO
 from stapes.tools.bench.deepfilternet import NETWORK_FLOAT, NETWORK_NATIVE, network_calls
@@ -82,6 +82,27 @@ def test_sound_goes_in_and_comes_out_with_the_same_bits_on_every_engine(stapes, 
         document = json.loads(done.stdout)
         assert document["identical"] is True
         assert set(document["engines"]) == {"numpy", *engines}
+
+
+def test_the_small_recipe_leaves_out_the_gains_that_the_deep_filter_takes_the_place_of(
+    stapes, bundle, archive, few_clips, tmp_path
+):
+    """The first two bands are 10 of its 12 bins; the sound of the whole network stays, and every engine has the same bits."""
+    with pytest.warns(Remark, match="gains, the first 2 of 8 values"):
+        made = quantize(archive, tmp_path / "small", recipe="dfn3_w8a16_small", calibration=few_clips).bundle
+    assert made.manifest["left_out"][0] == "gains, the first 2 of 8 values (the path does not read them)"
+    assert made.graph.tensors["gains"].shape[-1] == 6
+    assert [table.get("first") for table in made.manifest["stages"] if table["kind"] == "band_gains"] == [2]
+    audio = bundle.vectors()["audio_in_q15"]
+    whole, small = (q15_to_float(simulate(b.folder, audio, engine="numpy").files[0].audio_q15) for b in (bundle, made))
+    assert snr_db(whole, small) > 40
+    engines = [name for name in ("native", "tflm") if not lacking(name)]
+    write_audio(tmp_path / "speech.wav", q15_to_float(audio[:24_000]), 48_000)
+    done = stapes(
+        "regress", made.folder, tmp_path / "speech.wav", *(w for e in engines for w in ("--engine", e)), "--json"
+    )
+    assert done.code == 0, done.stderr
+    assert json.loads(done.stdout)["identical"] is True
 
 
 def test_a_front_end_of_ones_own_takes_the_place_of_that_of_config_ini(archive):

@@ -37,6 +37,7 @@ from ...quantize.onnx_reader import (
 )
 from ...quantize.spectra import prepare
 from ...quantize.streaming import STEPS, has_open_time, make_streaming
+from ...quantize.unread import with_last
 from ..progress import progress
 from .stream import TimeAxis, time_axes_of
 
@@ -206,6 +207,26 @@ def _of_network(network: GruMask | Gtcrn, sound_path: SoundPath, whole: bytes, l
 def judged_by_sound(sound_path: SoundPath | None) -> bool:
     """Whether the sound says how good a network is; else its output does."""
     return sound_path is not None and sound_path.judged_by_sound
+
+
+def narrowed(read: Read, sound_path: SoundPath, label: str) -> tuple[Read, SoundPath, tuple[str, ...]]:
+    """A network and its path without what the path does not read: outputs give their last values alone, and what each leaves out, in words."""
+    small = sound_path.narrowed()
+    asked = wire(sound_path, *read.source.sizes).outputs
+    wanted = dict(zip((q.name for q in sound_path.asked), (q.size(small.transform) for q in small.asked), strict=True))
+    counts, words = {}, []
+    for name, quantity in asked.items():
+        size, count = read.source.shapes[name][-1], wanted[quantity.name]
+        if count < size == quantity.size(sound_path.transform):
+            counts[name] = count
+            words.append(f"{name}, the first {size - count} of {size} values (the path does not read them)")
+    if not counts:
+        return read, sound_path, ()
+    model = with_last(read.model, counts)
+    name_stages(model, small)
+    content = model.SerializeToString(deterministic=True)
+    source = replace(check_model(model, label), notes=read.source.notes)
+    return replace(read, model=model, content=content, source=source), small, tuple(words)
 
 
 def _hold_delay(sound_path: SoundPath, said: str) -> None:

@@ -31,6 +31,7 @@ from ...quantize.long_run import frames_to_run, leaves
 from ...quantize.lowering import lower, require_supported
 from ...quantize.pipeline import Quantised, assemble
 from ...quantize.recipe import Recipe, builtin_recipes, load_recipe
+from ...quantize.unread import without_unread
 from ..bundle import LOCK, MANIFEST, SEALED, Bundle, is_lock, load_bundle, seal, sha256, written_files
 from ..calibration import Calibration, read_calibration
 from ..frames import npz_bytes
@@ -38,7 +39,7 @@ from ..given import given, given_path, given_sounds
 from ..progress import progress
 from ..work import ALL_CORES, Crew
 from . import golden
-from .networks import MODELS, Network, Read, front_end_of, judged_by_sound, named, read_network
+from .networks import MODELS, Network, Read, front_end_of, judged_by_sound, named, narrowed, read_network
 from .stream import TimeAxis
 
 # Of tensors that leave their ranges so many are named; the others mostly follow from these.
@@ -130,9 +131,15 @@ def quantize(
         require_supported(read.source)
         fitted = _fitted(front_end_of(read.source, end, called.label), chosen_fitting, called.label)
         sound_path = _with_programs(_with_controls(fitted, words, called.label), programs, called.label)
+        unread: tuple[str, ...] = ()
+        if isinstance(chosen, Recipe) and chosen.leave_out_unread and sound_path is not None:
+            read, sound_path, unread = narrowed(read, sound_path, called.label)
+        for part in unread:
+            warnings.warn(f"{called.label}: {part}: left out, with what works for it alone", Remark, stacklevel=2)
         data = read_calibration(recordings, sound_path, read.source, golden.samples(sound_path), called.label)
         try:
             used, result, error = _integers(read, called.label, sound_path, data, chosen)
+            result = replace(result, left_out=(*unread, *result.left_out))
         except StapesError as fault:
             raise StapesError("; ".join(filter(None, (data.outlier, str(fault))))) from None
         if data.outlier:
@@ -253,6 +260,8 @@ def _integers(
     frames = sum(len(next(iter(sequence.values()))) for sequence in data.sequences)
     require_running(read.model, read.source)
     lowered = lower(read.source)
+    if isinstance(wanted, Recipe) and wanted.leave_out_unread:
+        lowered = without_unread(lowered)
     require_free_tensors(lowered.tensors, sound_path)
     hold_to_source(read.model, read.source, lowered, data.sequences, label)
     with progress("calibrating, frames", frames) as done:
@@ -262,7 +271,7 @@ def _integers(
     result = assemble(lowered, seen, recipe)
     for tensor in result.left_out:
         warnings.warn(
-            f"{label}: {tensor} gave only zeros in {result.frames} frames of calibration; it is left out, with what works for it alone",
+            f"{label}: {tensor}: left out, with what works for it alone",
             Remark,
             stacklevel=3,
         )

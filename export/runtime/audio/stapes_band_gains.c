@@ -17,12 +17,15 @@ void stapes_band_gains(const stapes_band_gains_params *p, const int32_t *spectru
                        const int16_t *lsnr_q8, int32_t *filtered)
 {
     const int32_t bins = p->ends[p->bands - 1];
-    int32_t first = 0;
+    int32_t first = p->below;
     if (gains_q15 == NULL || (lsnr_q8 != NULL && lsnr_q8[0] > p->lsnr_max_q8)) {
         for (int32_t n = 0; n < 2 * bins; n++) {
             filtered[n] = stapes_shift_left(spectrum_q31[n], p->filtered_shift);
         }
         return;
+    }
+    for (int32_t n = 0; n < 2 * first; n++) {
+        filtered[n] = 0;
     }
     for (int32_t band = 0; band < p->bands; band++) {
         const int32_t gain_q15 = lsnr_q8 != NULL && lsnr_q8[0] < p->lsnr_min_q8 ? 0 : gains_q15[band];

@@ -13,6 +13,7 @@ extern "C" {
 /* Explained in quantize/audio/band_gains.py. */
 typedef struct {
     int32_t bands; /* K */
+    int32_t below; /* bins below the first of these bands: zero, for a stage behind this one */
     int32_t filtered_shift;
     int16_t lsnr_min_q8;
     int16_t lsnr_max_q8;
