@@ -102,7 +102,7 @@ def _shared_objects(shared_folder, engine_objects) -> Iterator[None]:
 
     from tests import compiling
 
-    compiling.share(shared_folder / "objects")
+    compiling.share(Path(os.environ.get("STAPES_TEST_OBJECTS", shared_folder / "objects")))
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(program, "_object_folder", lambda: engine_objects)
         yield

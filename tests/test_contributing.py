@@ -54,8 +54,10 @@ def examples() -> dict[str, list[Block]]:
 
 
 @pytest.fixture
-def project(tmp_path):
-    """A copy of the project as the package `stapes`, and the environment in which it is the one that is imported."""
+def project(tmp_path, shared_folder):
+    """A copy of the project as the package `stapes`, and the environment in which it is the one that is imported; what is compiled
+    of the runtime is that of these tests.
+    """
     root = tmp_path / "stapes"
     root.mkdir()
     for part in _PARTS:
@@ -65,7 +67,8 @@ def project(tmp_path):
             shutil.copy(path, root)
     (root / ".cache").symlink_to(ROOT / ".cache")
     path = os.pathsep.join((str(Path(sys.executable).parent), os.environ["PATH"]))
-    return root, {**os.environ, "PYTHONPATH": str(tmp_path), "PATH": path}
+    objects = str(shared_folder / "objects")
+    return root, {**os.environ, "PYTHONPATH": str(tmp_path), "PATH": path, "STAPES_TEST_OBJECTS": objects}
 
 
 @pytest.mark.parametrize("heading", examples())

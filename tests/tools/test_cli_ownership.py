@@ -23,7 +23,7 @@ def texts(folder: Path) -> dict[str, bytes]:
 @pytest.fixture
 def bundle(bundle_of, tmp_path):
     """A copy that may be written into."""
-    shutil.copytree(bundle_of("zoo", "w8a16").folder, tmp_path / "bundle")
+    shutil.copytree(bundle_of("published", "w8a16").folder, tmp_path / "bundle")
     return tmp_path / "bundle"
 
 
@@ -45,22 +45,23 @@ def test_manifest_of_somebody_else_makes_no_bundle(stapes, tmp_path):
     assert texts(tmp_path) == before
 
 
-def test_bundle_made_again_keeps_notes_and_lock(stapes, bundle):
+def test_bundle_made_again_keeps_notes_and_lock(stapes, bundle, clip, published, few_clips):
     before = texts(bundle)
+    again = ("quantize", published, "-o", bundle, *(word for path in few_clips for word in ("--calibration", path)))
     for name in ("notes.txt", "takes/monday.wav"):
         (bundle / name).parent.mkdir(exist_ok=True)
         (bundle / name).write_bytes(b"mine")
-    done = stapes("regress", bundle, NOISY, "--engine", "numpy", "--update")
+    done = stapes("regress", bundle, clip, "--engine", "numpy", "--update")
     assert done.code == 0, done
-    assert stapes("quantize", GRU_MASK, "-o", bundle).code == 0
+    assert stapes(*again).code == 0
     after = texts(bundle)
     assert {name: after[name] for name in before} == before
     assert {"notes.txt", "takes/monday.wav", "lock.json"} | set(before) == set(after)
     # A lock that was changed by hand, and a sealed file that was.
     (bundle / "lock.json").write_text("{}")
-    assert "lock.json: damaged" in stapes("regress", bundle, NOISY, "--engine", "numpy", "--update").error
+    assert "lock.json: damaged" in stapes("regress", bundle, clip, "--engine", "numpy", "--update").error
     (bundle / "recipe.toml").write_text("mine")
-    assert "recipe.toml: has been changed" in stapes("quantize", GRU_MASK, "-o", bundle).error
+    assert "recipe.toml: has been changed" in stapes(*again).error
     assert (bundle / "recipe.toml").read_text() == "mine"
 
 

@@ -99,18 +99,20 @@ class OneBitOff:
 
 
 @pytest.fixture
-def recording(tmp_path):
+def recording(tmp_path, monkeypatch):
+    """0.3 s, of which the device is to run 0.2 s by itself."""
+    monkeypatch.setattr(regress_command, "DEVICE_SECONDS", 0.2)
     path = tmp_path / "noise.wav"
-    write_audio(path, 0.1 * np.random.default_rng(0).standard_normal(24_000))
+    write_audio(path, 0.1 * np.random.default_rng(0).standard_normal(4_800))
     return path
 
 
-@pytest.mark.parametrize(("engine", "seconds"), [([], 1.0), (["--engine", "cortex-m7"], 1.5)], ids=["default", "asked"])
+@pytest.mark.parametrize(("engine", "seconds"), [([], 0.2), (["--engine", "cortex-m7"], 0.3)], ids=["default", "asked"])
 def test_regress_sees_one_bit_of_the_device_and_says_how_much_it_ran(
     engine, seconds, stapes, bundle_of, recording, monkeypatch
 ):
     def make(name, bundle):
-        return OneBitOff(bundle, name, 7000) if name == "cortex-m7" else make_engine(name, bundle)
+        return OneBitOff(bundle, name, 2000) if name == "cortex-m7" else make_engine(name, bundle)
 
     monkeypatch.setattr(regress_command, "make_engine", make)
     monkeypatch.setattr(regress_command, "unavailable", lambda: {"native": "not here", "tflm": "not here"})
@@ -121,15 +123,17 @@ def test_regress_sees_one_bit_of_the_device_and_says_how_much_it_ran(
     assert document["engines"]["cortex-m7"]["bits"] == "differ"
     assert document["engines"]["cortex-m7"]["seconds"] == seconds
     found = document["first_difference"]
-    assert (found["engine"], found["tensor"], found["frame"]) == ("cortex-m7", "audio_q15", 7000 // 64)
+    assert (found["engine"], found["tensor"], found["frame"]) == ("cortex-m7", "audio_q15", 2000 // 64)
 
 
-def test_regress_takes_the_device_over_one_second_unless_it_is_asked_for(stapes, bundle_of, recording, monkeypatch):
+def test_regress_takes_the_device_over_the_first_of_the_sound_unless_it_is_asked_for(
+    stapes, bundle_of, recording, monkeypatch
+):
     def make(name, bundle):
-        return OneBitOff(bundle, name, 16_000) if name == "cortex-m7" else make_engine(name, bundle)
+        return OneBitOff(bundle, name, 3_200) if name == "cortex-m7" else make_engine(name, bundle)
 
     monkeypatch.setattr(regress_command, "make_engine", make)
     monkeypatch.setattr(regress_command, "unavailable", lambda: {"native": "not here", "tflm": "not here"})
     folder = bundle_of("zoo", "w8a16").folder
-    assert "equal, first 1 s (all with --engine cortex-m7)" in stapes("regress", folder, recording).stdout
+    assert "equal, first 0.2 s (all with --engine cortex-m7)" in stapes("regress", folder, recording).stdout
     assert "DIFFER" in stapes("regress", folder, recording, "--engine", "cortex-m7").stdout
