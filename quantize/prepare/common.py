@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
@@ -103,12 +104,40 @@ def require_same_quantisation(op: Operator, *tensors: Tensor) -> None:
         require(same, op, f"'{first.name}' and '{tensor.name}' differ in scale or zero point; insert a QUANTIZE")
 
 
+# Ends of the fused activations in real numbers, None where there is none.
+_ACTIVATIONS: Mapping[str, tuple[float | None, float | None]] = {
+    "NONE": (None, None),
+    "RELU": (0.0, None),
+    "RELU6": (0.0, 6.0),
+    "RELU_N1_TO_1": (-1.0, 1.0),
+}
+
+
 def activation_range(op: Operator, output: Tensor) -> tuple[int, int]:
-    """Smallest and largest value that the fused activation lets through."""
+    """Smallest and largest value that the fused activation lets through.
+
+    Source: `CalculateActivationRangeQuantized` of TensorFlow Lite, whose quotient has single precision.
+    """
     low, high = output.limits
-    activation = op.options.get("fused_activation_function", "NONE")
-    require(activation in ("NONE", "RELU"), op, f"fused activation {activation} is unknown; use NONE or RELU")
-    return (max(low, output.zero_point), high) if activation == "RELU" else (low, high)
+    activation = str(op.options.get("fused_activation_function", "NONE"))
+    known = ", ".join(_ACTIVATIONS)
+    require(activation in _ACTIVATIONS, op, f"fused activation {activation} is unknown; use one of {known}")
+    least, largest = _ACTIVATIONS[activation]
+    if least is not None:
+        low = max(low, _code(op, output, least))
+    if largest is not None:
+        high = min(high, _code(op, output, largest))
+        # The largest value tells the numpy kernels of products which dtype they work on.
+        coarse = output.dtype == "int16" and high <= 127
+        require(not coarse, op, f"{activation} ends at {high} steps of '{output.name}'; use a smaller scale")
+    return low, high
+
+
+def _code(op: Operator, output: Tensor, real: float) -> int:
+    """The code of a real number, rounded half away from zero."""
+    steps = float(np.float32(real) / np.float32(scale(op, output)))
+    require(abs(steps) < 2.0**30, op, f"'{output.name}' has too small a scale for its activation; use a larger one")
+    return output.zero_point + int(math.copysign(math.floor(abs(steps) + 0.5), steps))
 
 
 def read_only(values: object, dtype: type) -> np.ndarray:

@@ -21,7 +21,10 @@ ROWS, WIDTH = 16, 128
 
 
 def activation(random: Random) -> dict[str, str]:
-    return RELU if random.rng.random() < 0.3 else NONE
+    chance = random.rng.random()
+    if chance < 0.2:
+        return {"fused_activation_function": "RELU6" if chance < 0.1 else "RELU_N1_TO_1"}
+    return RELU if chance < 0.35 else NONE
 
 
 def fully_connected(random: Random, dtype: str) -> Graph:

@@ -163,7 +163,7 @@ REFUSED = {
     "another width": (_layer(x=_tensor("x", shape=(1, 5))), "rows of 4"),
     "another height": (_layer(y=_tensor("y", shape=(1, 2))), "must be 3"),
     "a sum beyond int32": (_layer(b=_bias(data=np.array([0, 2**31 - 1, 0], np.int32))), "channel 1"),
-    "an activation that is not fused": (_layer(options={"fused_activation_function": "TANH"}), "NONE or RELU"),
+    "an activation that is not fused": (_layer(options={"fused_activation_function": "TANH"}), "use one of NONE, RELU"),
     "shuffled weights": (_layer(options={"weights_format": "SHUFFLED4x16INT8"}), "DEFAULT"),
     "no scale": (_unary("RELU", dataclasses.replace(int8, scale=None), y8), "0 scales"),
     "a scale of zero": (_unary("RELU", _tensor("x", scale=0.0), y8), "positive"),
