@@ -31,7 +31,8 @@ def require_sound(graph: Graph) -> None:
     _require_regions(graph)
     for op in graph.operators:
         prepare(graph, op)
-        _require_weights(graph, op)
+        if reason := weights_fault(graph, op):
+            raise StapesError(f"{reason}; quantise the network again")
     for bound in prove(graph):
         if not bound.holds:
             raise StapesError(
@@ -39,13 +40,15 @@ def require_sound(graph: Graph) -> None:
             )
 
 
-def _require_weights(graph: Graph, op: Operator) -> None:
-    """TensorFlow Lite has weights of int8 from -127 to 127; two of -128 would not fit into the packed form of the C."""
+def weights_fault(graph: Graph, op: Operator) -> str:
+    """What is wrong with the weights of a product, "" where nothing is.
+
+    TensorFlow Lite has weights of int8 from -127 to 127; two of -128 would not fit into the packed form of the C.
+    """
     weights = graph.tensors[op.inputs[1]] if op.kind in _PRODUCTS else None
     if weights is not None and weights.dtype == "int8" and weights.data is not None and weights.data.min() < -127:
-        raise StapesError(
-            f"tensor {weights.name[:80]!r} holds weights of -128, TensorFlow Lite has weights from -127 to 127; quantise the network again"
-        )
+        return f"tensor {weights.name[:80]!r} holds weights of -128, TensorFlow Lite has weights from -127 to 127"
+    return ""
 
 
 def _require_tensor(name: str, tensor: Tensor) -> None:

@@ -20,6 +20,21 @@ _ENUMS = {
     "quantized_bias_type": "TensorType",
 }
 
+# Of operators that no integer graph has, but files of other makers: `foreign` writes them in those of the graph.
+FOREIGN: Mapping[str, str | None] = {
+    "ASSIGN_VARIABLE": "AssignVariableOptions",
+    "CALL_ONCE": "CallOnceOptions",
+    "DEQUANTIZE": "DequantizeOptions",
+    "EXPAND_DIMS": "ExpandDimsOptions",
+    "PACK": "PackOptions",
+    "READ_VARIABLE": "ReadVariableOptions",
+    "SPLIT_V": "SplitVOptions",
+    "SQUEEZE": "SqueezeOptions",
+    "UNIDIRECTIONAL_SEQUENCE_LSTM": "UnidirectionalSequenceLSTMOptions",
+    "UNPACK": "UnpackOptions",
+    "VAR_HANDLE": "VarHandleOptions",
+}
+
 # Differs from the schema's own default, which no quantised int16 kernel accepts.
 _DEFAULTS = {"pot_scale_int16": False}
 
@@ -46,7 +61,7 @@ def plain(value: Any) -> Any:
 
 def _defaults(schema: ModuleType, kind: str) -> tuple[Any, dict[str, str]]:
     """An option table with the project's defaults, and its attribute for each option name; (None, {}) without table."""
-    table = OPERATORS[kind].options
+    table = FOREIGN[kind] if kind in FOREIGN else OPERATORS[kind].options
     if table is None:
         return None, {}
     options = getattr(schema, f"{table}T")()
@@ -99,3 +114,21 @@ def defaults(schema: ModuleType, kind: str) -> dict[str, Any]:
     table, _ = _defaults(schema, kind)
     expected = 0 if table is None else getattr(schema.BuiltinOptions, OPERATORS[kind].options or "NONE")
     return decode(schema, kind, expected, table)
+
+
+def of_operator(schema: ModuleType, kind: str, operator: Any) -> dict[str, Any]:
+    """The options of an operator of any maker, who may leave the table out where all of it is default.
+
+    operator: as the schema reads it, not unpacked. Raises ValueError for a table of another operator, LookupError for an enum value
+    without a name.
+    """
+    default, attributes = _defaults(schema, kind)
+    table = operator.BuiltinOptions()
+    if default is None:
+        return {}
+    if table is not None and operator.BuiltinOptionsType():
+        name = type(default).__name__.removesuffix("T")
+        if operator.BuiltinOptionsType() != getattr(schema.BuiltinOptions, name):
+            raise ValueError(f"option table {operator.BuiltinOptionsType()} does not belong to {kind}")
+        default = type(default).InitFromBuf(table.Bytes, table.Pos)
+    return {name: _from_schema(schema, name, getattr(default, attribute)) for name, attribute in attributes.items()}

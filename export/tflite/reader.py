@@ -17,10 +17,11 @@ from ...quantize.graph import DTYPES, Graph, Operator, Region, State, Tensor
 from ...quantize.operators import OPERATORS
 from . import options
 from .description import FORMAT, METADATA_NAME, digest
+from .proportion import MOST_METADATA, require_proportion
 from .schema import FILE_IDENTIFIER, enum_name, load_schema
 
 # What the generated flatbuffer code raises on offsets that lead nowhere, and our own checks on what it then returns.
-_BROKEN = (
+BROKEN = (
     struct.error,
     ValueError,
     TypeError,
@@ -31,7 +32,6 @@ _BROKEN = (
     RecursionError,
 )
 _AGAIN = "write it again"
-_MOST_METADATA = 16
 
 
 @dataclass(frozen=True)
@@ -80,13 +80,15 @@ def from_bytes(data: bytes) -> Graph:
     schema = load_schema()
     try:
         root = schema.Model.GetRootAs(data, 0)
-        place = _description_buffer(root)
+        place = description_buffer(root)
         if place is None:
             raise StapesError("the .tflite was not written by stapes; quantize the checkpoint with stapes instead")
-        _require_proportion(root, len(data))
+        if root.SubgraphsLength() != 1 or root.SignatureDefsLength():
+            raise ValueError("not one subgraph with its description")
+        require_proportion(root, len(data))
         model = schema.ModelT.InitFromObj(root)
         text = np.asarray(model.buffers[place].data, np.uint8).tobytes()
-    except _BROKEN as error:
+    except BROKEN as error:
         raise StapesError(f"the .tflite is damaged ({first_line(error)}); {_AGAIN}") from None
     label = f"the .tflite is damaged, its description {METADATA_NAME!r}"
     document = parse_json(text, label, _AGAIN)
@@ -98,53 +100,27 @@ def from_bytes(data: bytes) -> Graph:
     try:
         graph = _graph(schema, model, description)
         matches = digest(graph) == description.digest
-    except _BROKEN as error:
+    except BROKEN as error:
         raise StapesError(f"the .tflite is damaged ({first_line(error)}); {_AGAIN}") from None
     if not matches:
         raise StapesError(f"the .tflite was changed after it was written (its digest differs); {_AGAIN}")
     return graph
 
 
-def _description_buffer(model: Any) -> int | None:
+def is_own(data: bytes) -> bool:
+    """Whether stapes wrote a .tflite, so far as its first tables can be read."""
+    try:
+        return data[4:8] == FILE_IDENTIFIER and description_buffer(load_schema().Model.GetRootAs(data, 0)) is not None
+    except BROKEN:
+        return False
+
+
+def description_buffer(model: Any) -> int | None:
     """The buffer that holds the description; None where the model has none."""
-    for index in range(min(model.MetadataLength(), _MOST_METADATA)):
-        if _text(model.Metadata(index).Name() or b"") == METADATA_NAME:
+    for index in range(min(model.MetadataLength(), MOST_METADATA)):
+        if text_of(model.Metadata(index).Name() or b"") == METADATA_NAME:
             return int(model.Metadata(index).Buffer())
     return None
-
-
-def _require_proportion(model: Any, size: int) -> None:
-    """Refuse a file whose tables, by offsets that lead to one place, hold more than the file has bytes; else a small file could
-    take all memory.
-    """
-    left = size
-
-    def take(amount: int) -> None:
-        nonlocal left
-        left -= amount
-        if left < 0:
-            raise ValueError("its tables lie over one another")
-
-    if model.SubgraphsLength() != 1 or model.SignatureDefsLength() or model.MetadataLength() > _MOST_METADATA:
-        raise ValueError("not one subgraph with its description")
-    subgraph = model.Subgraphs(0)
-    take(4 * (model.OperatorCodesLength() + model.BuffersLength() + model.MetadataBufferLength()))
-    take(4 * (subgraph.TensorsLength() + subgraph.OperatorsLength()))
-    take(4 * (subgraph.InputsLength() + subgraph.OutputsLength()))
-    for index in range(model.BuffersLength()):
-        take(model.Buffers(index).DataLength())
-    for index in range(subgraph.TensorsLength()):
-        tensor = subgraph.Tensors(index)
-        take(len(tensor.Name() or b"") + 4 * (tensor.ShapeLength() + tensor.ShapeSignatureLength()))
-        if tensor.Sparsity() is not None or tensor.VariantTensorsLength():
-            raise ValueError("a tensor is sparse or of variants")
-        if (quantization := tensor.Quantization()) is not None:
-            take(4 * quantization.ScaleLength() + 8 * quantization.ZeroPointLength())
-            take(4 * (quantization.MinLength() + quantization.MaxLength()))
-    for index in range(subgraph.OperatorsLength()):
-        operator = subgraph.Operators(index)
-        take(4 * (operator.InputsLength() + operator.OutputsLength() + operator.IntermediatesLength()))
-        take(operator.MutatingVariableInputsLength() + operator.CustomOptionsLength())
 
 
 def read(path: Path | str) -> Graph:
@@ -159,14 +135,14 @@ def read(path: Path | str) -> Graph:
         raise StapesError(f"{path}: {error}") from None
 
 
-def _text(value: bytes | str) -> str:
+def text_of(value: bytes | str) -> str:
     return value.decode("utf-8") if isinstance(value, bytes) else value
 
 
 def _graph(schema: ModuleType, model: Any, description: _Description) -> Graph:
     (subgraph,) = model.subgraphs
     single = description.axis_of_single_scale
-    tensors = [_tensor(schema, model, made, single.get(_text(made.name))) for made in subgraph.tensors]
+    tensors = [_tensor(schema, model, made, single.get(text_of(made.name))) for made in subgraph.tensors]
     names = [tensor.name for tensor in tensors]
     if len(set(names)) != len(names):
         raise ValueError("two tensors of one name")
@@ -177,7 +153,7 @@ def _graph(schema: ModuleType, model: Any, description: _Description) -> Graph:
     if inputs[count_in:] != tuple(s.input for s in states) or outputs[count_out:] != tuple(s.output for s in states):
         raise ValueError("states do not match the inputs and outputs")
     return Graph(
-        name=_text(subgraph.name),
+        name=text_of(subgraph.name),
         tensors={tensor.name: tensor for tensor in tensors},
         operators=tuple(
             _operator(schema, model, made, extra, names)
@@ -209,14 +185,14 @@ def _tensor(schema: ModuleType, model: Any, made: Any, axis_of_single_scale: int
         data = np.frombuffer(values, np.dtype(DTYPES[dtype]).newbyteorder("<")).reshape(shape)
     quantization = made.quantization
     if quantization is None:
-        return Tensor(_text(made.name), shape, dtype, data=data)
+        return Tensor(text_of(made.name), shape, dtype, data=data)
     scale = np.array(quantization.scale, np.float32)
     scale.flags.writeable = False
     zero_points = {int(value) for value in quantization.zeroPoint}
     if len(zero_points) != 1:
         raise ValueError("zero points differ within a tensor")
     axis = axis_of_single_scale if scale.size == 1 else int(quantization.quantizedDimension)
-    return Tensor(_text(made.name), shape, dtype, scale, zero_points.pop(), axis, data)
+    return Tensor(text_of(made.name), shape, dtype, scale, zero_points.pop(), axis, data)
 
 
 def _operator(schema: ModuleType, model: Any, made: Any, extra: _Operator, names: list[str]) -> Operator:
