@@ -7,13 +7,13 @@ from onnx import NodeProto, TensorProto, helper, numpy_helper
 
 from ..models.errors import StapesError
 from .float_graph import CURVE, FloatGraph
-from .graph import Operator
+from .graph import Graph, Operator
 from .operators import OPERATORS
 
 _TO_NCHW, _TO_NHWC = [0, 3, 1, 2], [0, 2, 3, 1]
 
 
-def _nodes(graph: FloatGraph, op: Operator) -> list[NodeProto]:
+def nodes_of(graph: FloatGraph | Graph, op: Operator) -> list[NodeProto]:
     """One operator as ONNX nodes (opset 20)."""
     (out,) = op.outputs[:1]
     ins = list(op.inputs)
@@ -70,7 +70,7 @@ def _curve(op: Operator) -> list[NodeProto]:
     return [helper.make_node(name, [x], [out], **settings)]
 
 
-def _convolution(graph: FloatGraph, op: Operator, target: str) -> list[NodeProto]:
+def _convolution(graph: FloatGraph | Graph, op: Operator, target: str) -> list[NodeProto]:
     """NHWC in TensorFlow Lite, NCHW in ONNX; SAME is SAME_UPPER."""
     x, weights, bias = op.inputs
     depthwise = op.kind == "DEPTHWISE_CONV_2D"
@@ -95,7 +95,7 @@ def _convolution(graph: FloatGraph, op: Operator, target: str) -> list[NodeProto
     ]
 
 
-def _copy(graph: FloatGraph, op: Operator) -> list[NodeProto]:
+def _copy(graph: FloatGraph | Graph, op: Operator) -> list[NodeProto]:
     """Operators that move values."""
     (out,) = op.outputs[:1]
     ins = list(op.inputs)
@@ -118,7 +118,7 @@ def _copy(graph: FloatGraph, op: Operator) -> list[NodeProto]:
         axes = helper.make_node("Constant", [], [f"{out}::axes"], value_ints=list(range(rank)))
         begin, end, stride = (f"{n}::int64" for n in ins[1:4])
         return [axes, helper.make_node("Slice", [ins[0], begin, end, f"{out}::axes", stride], [out])]
-    layer = graph.tensors[out].layer or out
+    layer = getattr(graph.tensors[out], "layer", "") or out
     raise StapesError(f"{layer}: lowered to {op.kind}, which cannot be run in float; please report the model")
 
 
@@ -139,7 +139,7 @@ def to_onnx(graph: FloatGraph, exact: bool = False) -> onnx.ModelProto:
 
     `exact`: a LayerNorm divides by the root itself, not by what its operators make of it.
     """
-    nodes = [node for op in graph.operators for node in ((exact and _exact_root(graph, op)) or _nodes(graph, op))]
+    nodes = [node for op in graph.operators for node in ((exact and _exact_root(graph, op)) or nodes_of(graph, op))]
     constants = []
     for tensor in graph.tensors.values():
         if tensor.data is None:

@@ -14,7 +14,7 @@ model     all of it: the checked model
 
 from .file import OnnxFile, load_onnx, onnx_of, parse_onnx, with_states
 from .model import StreamingOnnx, check_model, read_onnx
-from .states import DELAY_KEY, STATES_KEY
+from .states import DELAY_KEY, STATES_KEY, check_pairs, find_states, given_pairs
 
 __all__ = [
     "DELAY_KEY",
@@ -22,6 +22,9 @@ __all__ = [
     "OnnxFile",
     "StreamingOnnx",
     "check_model",
+    "check_pairs",
+    "find_states",
+    "given_pairs",
     "load_onnx",
     "onnx_of",
     "parse_onnx",

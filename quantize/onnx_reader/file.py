@@ -17,7 +17,7 @@ from onnx.external_data_helper import ExternalDataInfo, load_external_data_for_t
 from ...models.errors import Remark, StapesError
 from ...models.text import first_line
 from .shapes import fix_batch
-from .states import STATES_KEY
+from .states import STATES_KEY, given_pairs
 from .types import as_float32
 from .versions import require_known_versions
 
@@ -86,12 +86,7 @@ def with_states(file: OnnxFile, pairs: Sequence[str]) -> OnnxFile:
 
     Raises StapesError for a pair that is not written so.
     """
-    named = []
-    for pair in pairs:
-        given, equals, made = pair.partition("=")
-        if not (given and equals and made):
-            raise StapesError(f"--state {pair!r}: write INPUT=OUTPUT, such as --state h_in=h_out, once for each state")
-        named.append([given, made])
+    named = [[state.input, state.output] for state in given_pairs(pairs)]
     model = onnx.ModelProto()
     model.CopyFrom(file.model)
     kept = [entry for entry in file.model.metadata_props if entry.key != STATES_KEY]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import pydantic
@@ -95,7 +95,7 @@ def find_states(
     """
     if STATES_KEY in metadata:
         pairs = _named_states(metadata[STATES_KEY], label)
-        _check(pairs, given, made, shapes, label)
+        check_pairs(pairs, given, made, shapes, label)
         return pairs, []
     candidates = [
         _Pair(State(a, b), points, order)
@@ -134,13 +134,25 @@ def _named_states(text: str, label: str) -> tuple[State, ...]:
         raise StapesError(f"{label}: metadata {STATES_KEY!r} is not a JSON list of [input, output] pairs") from None
 
 
-def _check(
+def given_pairs(pairs: Sequence[str]) -> list[State]:
+    """States as a user names them, `INPUT=OUTPUT` each; raises StapesError for a pair that is not written so."""
+    states = []
+    for pair in pairs:
+        given, equals, made = pair.partition("=")
+        if not (given and equals and made):
+            raise StapesError(f"--state {pair!r}: write INPUT=OUTPUT, such as --state h_in=h_out, once for each state")
+        states.append(State(given, made))
+    return states
+
+
+def check_pairs(
     pairs: Sequence[State],
     given: Sequence[str],
     made: Sequence[str],
-    shapes: dict[str, tuple[int, ...]],
+    shapes: Mapping[str, tuple[int, ...]],
     label: str,
 ) -> None:
+    """Raise StapesError for pairs that are no inputs and outputs, of different shapes, or named twice."""
     for index, pair in enumerate(pairs):
         if pair.input not in given or pair.output not in made:
             raise StapesError(

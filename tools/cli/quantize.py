@@ -14,7 +14,9 @@ from .loading import loading
 def quantize(
     checkpoint: Annotated[
         Path,
-        typer.Argument(help="A .pt, .pth or .tar checkpoint, an .onnx file, or DeepFilterNet3_onnx.tar.gz."),
+        typer.Argument(
+            help="A .pt, .pth or .tar checkpoint, an .onnx file, a .tflite that is quantised already, or DeepFilterNet3_onnx.tar.gz."
+        ),
     ],
     output: Annotated[Path, typer.Option("-o", "--output", help="Folder for the bundle.")],
     model: Annotated[
@@ -47,7 +49,7 @@ def quantize(
         list[str] | None,
         typer.Option(
             metavar="INPUT=OUTPUT",
-            help="A state of an ONNX file: the output that is this input in the next frame. Once for each; default: found by wiring and names.",
+            help="A state of an ONNX file or a .tflite: the output that is this input in the next frame. Once for each; default: found by wiring and names.",
         ),
     ] = None,
     time_axis: Annotated[
@@ -86,6 +88,8 @@ def quantize(
     `stapes quantize mine.onnx -o build/mine --recipe w8a8 --calibration recordings/`
 
     `stapes quantize DeepFilterNet3_onnx.tar.gz -o build/dfn3`
+
+    `stapes quantize model.tflite -o build/theirs`
 
     `stapes quantize models/zoo/gru_mask.pt -o build/ear --controls all`
 

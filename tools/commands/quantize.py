@@ -12,6 +12,7 @@ from ..console import console
 from ..library.networks import judged_by_sound
 from ..library.quantize import quantize as quantize_network
 from ..library.stream import parse_time_axes
+from ..library.tflite_network import SOURCE
 from ..proof_table import overflow_words, proof_table
 
 
@@ -67,10 +68,15 @@ def _summary_table(bundle: Bundle, result: Quantised) -> Table:
     table.add_row("operators", f"{len(graph.operators)} in {len(graph.regions)} regions, stock TFLite Micro builtins")
     table.add_row("activations", ", ".join(f"{dtypes.count(d)} {d}" for d in ("int8", "int16") if d in dtypes))
     table.add_row("constants", f"{sum(t.bytes for t in graph.constants):,} bytes")
-    table.add_row("calibration", f"{result.frames} frames of {len(bundle.manifest['calibration']['files'])} file(s)")
-    table.add_row("overflow", overflow_words(result.bounds))
-    table.add_row("saturation", f"worst {saturated[0]}: {100 * saturated[1]:.3f} % of values")
-    table.add_row("against float", _against_float(bundle))
+    if bundle.manifest.get("source") == SOURCE:
+        table.add_row("overflow", overflow_words(result.bounds))
+        table.add_row("against float", f"{_against_float(bundle)}; float are the real numbers of its codes")
+    else:
+        count = len(bundle.manifest["calibration"]["files"])
+        table.add_row("calibration", f"{result.frames} frames of {count} file(s)")
+        table.add_row("overflow", overflow_words(result.bounds))
+        table.add_row("saturation", f"worst {saturated[0]}: {100 * saturated[1]:.3f} % of values")
+        table.add_row("against float", _against_float(bundle))
     table.add_row("bundle", bundle.hash[:16])
     return table
 

@@ -25,6 +25,7 @@ from ...models.onnx_export import FRONT_END_KEY, STAGES_KEY, name_stages, to_pro
 from ...models.schema import parse_json, read_toml
 from ...models.text import file_name
 from ...quantize.audio import path_params
+from ...quantize.graph import Graph
 from ...quantize.onnx_reader import (
     DELAY_KEY,
     OnnxFile,
@@ -40,6 +41,7 @@ from ...quantize.streaming import STEPS, has_open_time, make_streaming
 from ...quantize.unread import with_last
 from ..progress import progress
 from .stream import TimeAxis, time_axes_of
+from .tflite_network import is_tflite, read_tflite
 
 Network = str | os.PathLike[str] | nn.Module | onnx.ModelProto
 
@@ -60,7 +62,7 @@ class Named:
 class Read:
     """A network that was read: its streaming ONNX model and the bytes of that, what lowering needs, and the bytes that it came in.
 
-    `recipe`: the one that serves it best, where one comes along.
+    `recipe`: the one that serves it best, where one comes along. `integers`: those of a file that is quantised already.
     """
 
     model: onnx.ModelProto
@@ -68,6 +70,7 @@ class Read:
     source: StreamingOnnx
     whole: bytes
     recipe: str | None = None
+    integers: Graph | None = None
 
 
 def named(network: Network) -> Named:
@@ -87,7 +90,9 @@ def named(network: Network) -> Named:
     if path.exists() and deepfilternet.is_deepfilternet(path):
         return Named(str(path), path.resolve().name, deepfilternet.NAME)
     if not path.is_file():
-        raise StapesError(f"{path}: no such file; give a checkpoint (.pt, .pth, .tar) or a streaming .onnx file")
+        raise StapesError(
+            f"{path}: no such file; give a checkpoint (.pt, .pth, .tar), a streaming .onnx file or a quantised .tflite"
+        )
     return Named(str(path), file_name(path), free_name(path.stem))
 
 
@@ -100,6 +105,14 @@ def read_network(network: Network, model: str, states: list[str], time_axis: Tim
     Raises StapesError for every fault of the input.
     """
     label = named(network).label
+    if isinstance(network, str | os.PathLike) and is_tflite(Path(network)):
+        _refuse_time_axis(time_axis, label)
+        if model != "auto":
+            raise StapesError(f"{label}: a .tflite, whose operators say what it is; leave out --model {model}")
+        read = read_tflite(Path(network), states)
+        content = read.model.SerializeToString(deterministic=True)
+        source = replace(read.source, notes=read.notes)
+        return Read(read.model, content, source, read.whole, integers=read.graph)
     if isinstance(network, str | os.PathLike) and deepfilternet.is_deepfilternet(Path(network)):
         _refuse_time_axis(time_axis, label)
         return _deepfilternet(Path(network), model, states)

@@ -41,6 +41,7 @@ from ..work import ALL_CORES, Crew
 from . import golden
 from .networks import MODELS, Network, Read, front_end_of, judged_by_sound, named, narrowed, read_network
 from .stream import TimeAxis
+from .tflite_network import AS_IN_THE_FILE, SOURCE, as_quantised, random_frames
 
 # Of tensors that leave their ranges so many are named; the others mostly follow from these.
 SHOWN = 4
@@ -81,7 +82,7 @@ def quantize(
 
     network      a checkpoint (.pt, .pth, .tar, .safetensors) or an .onnx file, of one frame a call or of whole recordings; a torch module in memory (a GRU mask or GTCRN,
                  ours or one with the same state dict); an `onnx.ModelProto` of one frame a call; DeepFilterNet3's official archive
-                 (DeepFilterNet3_onnx.tar.gz), or the folder that it unpacks to
+                 (DeepFilterNet3_onnx.tar.gz), or the folder that it unpacks to; a .tflite that is quantised already, whose formats stay
     output       the folder; only a bundle that was made there before, and is as it was, is replaced
     recipe       a built-in recipe, a TOML file, a `Recipe`, or `auto`, which finds one; default: `w8a16`, `gtcrn_w8a16` for
                  GTCRN, `dfn3_w8a16` for DeepFilterNet3
@@ -89,10 +90,10 @@ def quantize(
     model        network of a checkpoint: `auto`, `gru-mask`, `gtcrn` or `deepfilternet3`
     calibration  recordings like the device's own, or folders of them, or samples (S,) at the rate of the path, int16 or float in
                  [-1, 1); .npz with one array (T, ...) an input for a network without an
-                 audio path. Default: eleven clips of speech in noise
+                 audio path. Default: eleven clips of speech in noise; random frames for a .tflite without a front end
     front_end    a `SoundPath`, the table of one, such as `{"hop": 64}`, or a TOML file with it, of a network that does not name its own
     fitting      a `Fitting`, or the file of one: its equaliser stands behind the network
-    states       of an ONNX network, `INPUT=OUTPUT` each; default: found by wiring and names
+    states       of an ONNX network or a .tflite, `INPUT=OUTPUT` each; default: found by wiring and names
     time_axis    of an ONNX network for whole recordings that leaves no axis open, as of `stream`; one that leaves it open needs none
     name         in the C code, a C identifier; default: from the file, the class, or the ONNX graph
     workers      with `auto`: processes on this machine, 0 for all cores; a small network is tried in this one
@@ -128,7 +129,10 @@ def quantize(
         read = read_network(network, model, pairs, time_axis)
         for note in read.source.notes:
             warnings.warn(f"{called.label}: {note}", Remark, stacklevel=2)
-        require_supported(read.source)
+        if read.integers is None:
+            require_supported(read.source)
+        elif chosen is not None:
+            raise StapesError(f"{called.label}: its formats are taken as they are; leave out --recipe")
         fitted = _fitted(front_end_of(read.source, end, called.label), chosen_fitting, called.label)
         sound_path = _with_programs(_with_controls(fitted, words, called.label), programs, called.label)
         unread: tuple[str, ...] = ()
@@ -136,7 +140,10 @@ def quantize(
             read, sound_path, unread = narrowed(read, sound_path, called.label)
         for part in unread:
             warnings.warn(f"{called.label}: {part}: left out, with what works for it alone", Remark, stacklevel=2)
-        data = read_calibration(recordings, sound_path, read.source, golden.samples(sound_path), called.label)
+        if read.integers is not None and sound_path is None and not recordings:
+            data = random_frames(read.integers)
+        else:
+            data = read_calibration(recordings, sound_path, read.source, golden.samples(sound_path), called.label)
         try:
             used, result, error = _integers(read, called.label, sound_path, data, chosen)
             result = replace(result, left_out=(*unread, *result.left_out))
@@ -145,12 +152,15 @@ def quantize(
         if data.outlier:
             warnings.warn(data.outlier, Remark, stacklevel=2)
         quality = _write_parts(folder, read, used, result, sound_path, data)
-        quality["lowering_error"] = error
+        if read.integers is None:
+            quality["lowering_error"] = error
         checkpoint = {"file": called.file, "sha256": sha256(read.whole)}
-        seal(folder, _manifest(name, checkpoint, used, sound_path, data, result, quality, chosen_fitting))
+        manifest = _manifest(name, checkpoint, used, sound_path, data, result, quality, chosen_fitting)
+        seal(folder, manifest | ({} if read.integers is None else {"source": SOURCE}))
         _keep_lock(place, folder)
         made = load_bundle(folder)  # before it takes its place: what cannot be opened is not written
-        _warn_of_distance(made)
+        if read.integers is None:
+            _warn_of_distance(made)
     return QuantizedBundle(replace(made, folder=place), result)
 
 
@@ -254,7 +264,9 @@ def _write_parts(
 def _integers(
     read: Read, label: str, sound_path: SoundPath | None, data: Calibration, wanted: Recipe | _ToBeFound | None
 ) -> tuple[Recipe, Quantised, float]:
-    """The recipe, what it makes of a network, and the lowering's error."""
+    """The recipe, what it makes of a network, and the lowering's error; a file that is quantised already stays as it is."""
+    if read.integers is not None:
+        return AS_IN_THE_FILE, as_quantised(read.integers, data), 0.0
     if wanted is None:
         wanted = load_recipe(read.recipe or ("gtcrn_w8a16" if judged_by_sound(sound_path) else "w8a16"))
     frames = sum(len(next(iter(sequence.values()))) for sequence in data.sequences)

@@ -43,7 +43,9 @@ def _biased(b: Building, op: FileOperator) -> None:
     if len(weights.shape) != 4 or x.scale is None or weights.scale is None:
         raise RefusedError(f"its weights {weights.name!r} have the shape {weights.shape}, or no scale")
     y = b.result(op.outputs[0])
-    zeros = np.zeros(weights.shape[3 if op.kind == "DEPTHWISE_CONV_2D" else 0], np.int64 if x.dtype == "int16" else np.int32)
+    zeros = np.zeros(
+        weights.shape[3 if op.kind == "DEPTHWISE_CONV_2D" else 0], np.int64 if x.dtype == "int16" else np.int32
+    )
     bias = b.bias(f"{y}/bias", zeros, x, weights)
     b.add(op.kind, (x.name, weights.name, bias), (y,), _chosen(op))
 
@@ -51,7 +53,11 @@ def _biased(b: Building, op: FileOperator) -> None:
 def _fully_connected(b: Building, op: FileOperator) -> None:
     """As it stands, where the bias has the scale that TFLite Micro asks for: `GetQuantizedConvolutionMultipler`."""
     x, weights, y = (b.tensor(op.inputs[0]), b.tensor(op.inputs[1]), b.format_of(op.outputs[0]))
-    if len(op.inputs) > 2 and op.inputs[2] >= 0 and all(t.scale is not None and t.scale.size == 1 for t in (x, weights)):
+    if (
+        len(op.inputs) > 2
+        and op.inputs[2] >= 0
+        and all(t.scale is not None and t.scale.size == 1 for t in (x, weights))
+    ):
         bias = b.tensor(op.inputs[2])
         scales = [0.0 if t.scale is None else float(t.scale[0]) for t in (x, weights, y, bias)]
         if abs(scales[0] * scales[1] - scales[3]) / scales[2] > MOST_BIAS_STEPS:
