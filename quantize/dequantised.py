@@ -19,7 +19,7 @@ from onnx import NodeProto, TensorProto, helper, numpy_helper
 
 from .float_onnx import nodes_of
 from .graph import Graph, Operator, Tensor
-from .onnx_reader import STATES_KEY
+from .onnx_reader import STATES_KEY, StreamingOnnx
 from .prepare import (
     ConcatenationParams,
     Conv2DParams,
@@ -71,6 +71,22 @@ def dequantised(graph: Graph) -> onnx.ModelProto:
     model = helper.make_model(body, opset_imports=[helper.make_opsetid("", OPSET)], ir_version=IR_VERSION)
     helper.set_model_props(model, {STATES_KEY: json.dumps([[state.input, state.output] for state in graph.states])})
     return model
+
+
+def as_source(graph: Graph, model: onnx.ModelProto) -> StreamingOnnx:
+    """What the front door for ONNX would say of the float network of a graph, whose shapes and states are known."""
+    ends = (*graph.inputs, *graph.outputs, *(name for state in graph.states for name in (state.input, state.output)))
+    return StreamingOnnx(
+        name=graph.name,
+        nodes=tuple(model.graph.node),
+        constants={tensor.name: numpy_helper.to_array(tensor) for tensor in model.graph.initializer},
+        shapes={name: graph.tensors[name].shape for name in ends},
+        inputs=graph.inputs,
+        outputs=graph.outputs,
+        states=graph.states,
+        metadata={entry.key: entry.value for entry in model.metadata_props},
+        opset=OPSET,
+    )
 
 
 def _renamed(graph: Graph, names: Mapping[str, str]) -> Graph:
@@ -205,7 +221,7 @@ class _Writing:
         self.nodes.append(helper.make_node("Clip", [x, *ends], [y]))
 
     def _number(self, name: str, value: float) -> str:
-        self.constants.append(numpy_helper.from_array(np.float32(value), name))
+        self.constants.append(numpy_helper.from_array(np.array(value, np.float32), name))
         return name
 
     def _whole(self, name: str, values: tuple[int, ...]) -> str:

@@ -72,6 +72,11 @@ def _defaults(schema: ModuleType, kind: str) -> tuple[Any, dict[str, str]]:
     return options, attributes
 
 
+def _type_of(schema: ModuleType, table: Any) -> int:
+    """The number of an option table's type."""
+    return int(getattr(schema.BuiltinOptions, type(table).__name__.removesuffix("T")))
+
+
 def _to_schema(schema: ModuleType, name: str, value: Any) -> Any:
     if name in _ENUMS:
         return getattr(getattr(schema, _ENUMS[name]), value)
@@ -95,13 +100,13 @@ def encode(schema: ModuleType, kind: str, label: str, options: Mapping[str, Any]
             setattr(table, attributes[name], _to_schema(schema, name, plain(value)))
         except (AttributeError, TypeError):
             raise StapesError(f"operator '{label}' ({kind}): option {name}={value!r} is not a value of it") from None
-    return (0 if table is None else getattr(schema.BuiltinOptions, OPERATORS[kind].options or "NONE")), table
+    return (0 if table is None else _type_of(schema, table)), table
 
 
 def decode(schema: ModuleType, kind: str, table_type: int, table: Any) -> dict[str, Any]:
     """Every option of an operator's table by name; raises `ValueError` for a table of another operator."""
     default, attributes = _defaults(schema, kind)
-    expected = 0 if default is None else getattr(schema.BuiltinOptions, OPERATORS[kind].options or "NONE")
+    expected = 0 if default is None else _type_of(schema, default)
     if table_type != expected:
         raise ValueError(f"option table {table_type} does not belong to {kind}")
     if table is None:
@@ -112,7 +117,7 @@ def decode(schema: ModuleType, kind: str, table_type: int, table: Any) -> dict[s
 def defaults(schema: ModuleType, kind: str) -> dict[str, Any]:
     """What `decode` gives for an operator whose options were all left out."""
     table, _ = _defaults(schema, kind)
-    expected = 0 if table is None else getattr(schema.BuiltinOptions, OPERATORS[kind].options or "NONE")
+    expected = 0 if table is None else _type_of(schema, table)
     return decode(schema, kind, expected, table)
 
 
@@ -127,8 +132,7 @@ def of_operator(schema: ModuleType, kind: str, operator: Any) -> dict[str, Any]:
     if default is None:
         return {}
     if table is not None and operator.BuiltinOptionsType():
-        name = type(default).__name__.removesuffix("T")
-        if operator.BuiltinOptionsType() != getattr(schema.BuiltinOptions, name):
+        if operator.BuiltinOptionsType() != _type_of(schema, default):
             raise ValueError(f"option table {operator.BuiltinOptionsType()} does not belong to {kind}")
         default = type(default).InitFromBuf(table.Bytes, table.Pos)
     return {name: _from_schema(schema, name, getattr(default, attribute)) for name, attribute in attributes.items()}

@@ -32,11 +32,12 @@ from ...models.onnx_export import export_onnx
 from ...models.sound_files import write_audio
 from . import mutations
 from .mutations import Rng, chosen
+from .tflite_file import mixed_file
 
 SECONDS, BYTES = 10, 1 << 30
 BATCH = 100
 UNCAUGHT = 99
-KINDS = ("checkpoint", "onnx", "bundle", "recipe", "wav")
+KINDS = ("checkpoint", "onnx", "bundle", "recipe", "wav", "tflite")
 CODES = {0, 2}
 RECIPE = b"""name = "own"
 description = "as an engineer writes it"
@@ -87,12 +88,12 @@ class Material:
         return self.folder / "bundle"
 
     def bytes_of(self, kind: str) -> bytes:
-        files = {"checkpoint": "net.pt", "onnx": "net.onnx", "wav": "sound.wav"}
+        files = {"checkpoint": "net.pt", "onnx": "net.onnx", "wav": "sound.wav", "tflite": "net.tflite"}
         return RECIPE if kind == "recipe" else (self.folder / files[kind]).read_bytes()
 
 
 def make_material(folder: Path) -> Material:
-    """A GRU mask of 8 units with random weights as checkpoint, ONNX file and bundle, and 0.15 seconds of noise.
+    """A GRU mask of 8 units with random weights as checkpoint, ONNX file and bundle, a .tflite of another maker, 0.15 seconds of noise.
 
     Made in a child: a process that has run torch or onnxruntime may have threads, and what forks off it waits for them for
     ever. The child's modules are imported here afterwards, so that the children to come need not.
@@ -116,12 +117,15 @@ def _make(folder: Path) -> None:
     network = GruMask(config).eval()
     save(folder / "net.pt", network, config.sound_path())
     export_onnx(network, config.sound_path(), folder / "net.onnx")
+    (folder / "net.tflite").write_bytes(mixed_file())
     rng = np.random.default_rng(0)
     write_audio(folder / "sound.wav", rng.integers(-3000, 3000, SAMPLE_RATE * 3 // 20).astype(np.int16))
     sys.stdout = open(os.devnull, "w")  # noqa: SIM115
     sound, bundle = str(folder / "sound.wav"), str(folder / "bundle")
     if _run(["quantize", str(folder / "net.pt"), "-o", bundle, "--calibration", sound]):
         raise RuntimeError("the network to be changed could not be quantised")
+    if _run(["quantize", str(folder / "net.tflite"), "-o", str(folder / "theirs")]):
+        raise RuntimeError("the .tflite to be changed could not be taken")
     for index, arguments in enumerate(commands(bundle, sound)):
         _run([f"{folder}/spare{index}{word[3:]}" if word.startswith("out") else word for word in arguments])
     (folder / "modules").write_text("\n".join(sys.modules))
@@ -172,12 +176,13 @@ def prepare(kind: str, material: Material, folder: Path, rng: Rng) -> list[str]:
         result: list[str] = chosen(reading[:-5] if rng.random() < 0.9 else reading[-5:], rng)
         return result
     change: Callable[[bytes, Rng], bytes] = getattr(mutations, f"changed_{kind}")
-    suffix = {"checkpoint": ".pt", "onnx": ".onnx", "recipe": ".toml", "wav": ".wav"}[kind]
+    suffix = {"checkpoint": ".pt", "onnx": ".onnx", "recipe": ".toml", "wav": ".wav", "tflite": ".tflite"}[kind]
     (folder / f"in{suffix}").write_bytes(change(material.bytes_of(kind), rng))
     quantize = ["quantize", "-o", "out", "--calibration", sound]
     return {
         "checkpoint": [*quantize, "in.pt"],
         "onnx": [*quantize, "in.onnx"],
+        "tflite": ["quantize", "-o", "out", "in.tflite"],
         "recipe": [*quantize, str(material.folder / "net.pt"), "--recipe", "in.toml"],
         "wav": ["simulate", str(material.bundle), "in.wav", "-o", "out.wav", "--engine", "numpy"],
     }[kind]

@@ -1,4 +1,4 @@
-"""Hostile files by chance: a sound checkpoint, ONNX file, bundle, recipe or wav, with one to three things changed.
+"""Hostile files by chance: a sound checkpoint, ONNX file, bundle, recipe, wav or .tflite, with one to three things changed.
 
 Changes are made where a reader would look: inside the members of an archive (whose checksums are then right again), in the
 fields of a message, in the values of a table, in a header. The same generator gives the same file.
@@ -22,6 +22,7 @@ import tomli_w
 from google.protobuf.message import Message
 
 from ..bundle import LOCK, MANIFEST, SEALED, canonical_json, sha256
+from .tflite_file import packed, unpacked
 
 Rng = np.random.Generator
 INTEGERS = (0, 1, -1, 2, 7, 127, 128, 255, 256, 32767, -32768, 65535, 2**31 - 1, -(2**31), 2**40, 2**63 - 1, -(2**63))
@@ -248,6 +249,54 @@ def changed_flatbuffer(data: bytes, rng: Rng) -> bytes:
     if rng.random() < 0.5:
         return data[:at] + struct.pack("<q", chosen(INTEGERS, rng))[:4] + data[at + 4 :]
     return changed_bytes(data, rng)
+
+
+def changed_tflite(data: bytes, rng: Rng) -> bytes:
+    """By its bytes, or one to three fields of its tables changed and all of it packed again."""
+    if rng.random() < 0.4:
+        return changed_flatbuffer(data, rng)
+    model = unpacked(data)
+    for _ in range(int(rng.integers(1, 4))):
+        _change_table(model, rng)
+    try:
+        return packed(model)
+    except Exception:  # what the generated code says of a table that no file can hold
+        return changed_flatbuffer(data, rng)
+
+
+def _change_table(model: Any, rng: Rng) -> None:
+    """One field of a table: of the model, or mostly of a tensor, an operator, a format or an option table."""
+    graph = chosen(list(model.subgraphs), rng)
+    tables = [model, graph, *graph.tensors, *graph.operators, *model.operatorCodes, *model.buffers]
+    tables += [tensor.quantization for tensor in graph.tensors if tensor.quantization is not None]
+    tables += [op.builtinOptions for op in graph.operators if op.builtinOptions is not None]
+    table = chosen([table for table in tables if vars(table)], rng)
+    name = chosen(sorted(vars(table)), rng)
+    setattr(table, name, _changed_field(getattr(table, name), rng))
+
+
+def _changed_field(value: Any, rng: Rng) -> Any:
+    if isinstance(value, bool):
+        return not value
+    if isinstance(value, str | bytes):
+        return chosen(TEXTS, rng)
+    if isinstance(value, list | np.ndarray):
+        values = list(value)
+        at = int(rng.integers(len(values))) if values else 0
+        if not values or rng.random() < 0.2:
+            return [*values, chosen(INTEGERS, rng)]
+        if rng.random() < 0.2:
+            return values[:at] + values[at + 1 :]
+        first = values[0]
+        odd = chosen(NUMBERS if isinstance(first, float | np.floating) else INTEGERS, rng)
+        return [
+            *values[:at],
+            odd if isinstance(first, int | float | np.generic) else chosen(values, rng),
+            *values[at + 1 :],
+        ]
+    if isinstance(value, float):
+        return chosen(NUMBERS, rng)
+    return chosen(INTEGERS, rng) if isinstance(value, int) else None
 
 
 BY_FILE: dict[str, Callable[[bytes, Rng], bytes]] = {

@@ -127,12 +127,12 @@ def quantize(
     check_folder(place, (*SEALED, MANIFEST), known=written_files, alone=True, inputs=files)
     with whole_folder(place, known=written_files) as folder:
         read = read_network(network, model, pairs, time_axis)
+        if read.integers is not None and chosen is not None:
+            raise StapesError(f"{called.label}: its formats are taken as they are; leave out --recipe")
         for note in read.source.notes:
             warnings.warn(f"{called.label}: {note}", Remark, stacklevel=2)
         if read.integers is None:
             require_supported(read.source)
-        elif chosen is not None:
-            raise StapesError(f"{called.label}: its formats are taken as they are; leave out --recipe")
         fitted = _fitted(front_end_of(read.source, end, called.label), chosen_fitting, called.label)
         sound_path = _with_programs(_with_controls(fitted, words, called.label), programs, called.label)
         unread: tuple[str, ...] = ()

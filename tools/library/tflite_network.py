@@ -14,16 +14,16 @@ from ...export.targets import CORTEX_M7
 from ...export.tflite import from_bytes, is_own
 from ...export.tflite.foreign import Taken, translate, with_pairs
 from ...models.errors import StapesError
-from ...quantize.dequantised import dequantised
+from ...quantize.dequantised import as_source, dequantised
 from ...quantize.float_graph import FloatGraph
 from ...quantize.graph import Graph, State, to_real
-from ...quantize.onnx_reader import StreamingOnnx, check_model, check_pairs, find_states, given_pairs
+from ...quantize.onnx_reader import StreamingOnnx, check_pairs, find_states, given_pairs
 from ...quantize.pipeline import Quantised
 from ...quantize.proof import prove
 from ...quantize.recipe import Recipe
 from ...quantize.soundness import require_sound
 from ..calibration import Calibration
-from .golden import FRAMES
+from . import golden
 
 SUFFIX = ".tflite"
 SOURCE = "tflite"
@@ -63,16 +63,16 @@ def read_tflite(path: Path, pairs: Sequence[str]) -> TfliteNetwork:
     data = path.read_bytes()
     try:
         if is_own(data):
-            graph, notes = _own(data, pairs), []
+            graph, notes = _own(data, pairs), list[str]()
         else:
             graph, notes = _foreign(translate(data), given_pairs(pairs), str(path))
         model = dequantised(graph)
-        source = check_model(model, str(path))
+        source = as_source(graph, model)
         costs(graph, "network", None, CORTEX_M7)
     except StapesError as error:
         message = str(error)
         raise StapesError(message if message.startswith(f"{path}: ") else f"{path}: {message}") from None
-    return TfliteNetwork(graph, model, source, data, (*notes, *source.notes))
+    return TfliteNetwork(graph, model, source, data, tuple(notes))
 
 
 def _own(data: bytes, pairs: Sequence[str]) -> Graph:
@@ -91,7 +91,7 @@ def _foreign(taken: Taken, pairs: Sequence[State], label: str) -> tuple[Graph, l
         shapes = {name: tensor.shape for name, tensor in graph.tensors.items()}
         check_pairs(pairs, graph.inputs, graph.outputs, shapes, label)
     else:
-        source = check_model(dequantised(graph), label)
+        source = as_source(graph, dequantised(graph))
         pairs, notes = find_states(source.inputs, source.outputs, source.nodes, source.shapes, {}, label)
         notes = notes or _possible_pairs(graph, pairs)
     made, told = with_pairs(taken, pairs)
@@ -121,7 +121,7 @@ def random_frames(graph: Graph) -> Calibration:
         tensor = graph.tensors[name]
         low, high = tensor.limits
         reach = (high - low) // (4 * _SUMMED)
-        codes = rng.integers(-reach, reach + 1, (_SUMMED, FRAMES, *tensor.shape)).sum(axis=0)
+        codes = rng.integers(-reach, reach + 1, (_SUMMED, golden.FRAMES, *tensor.shape)).sum(axis=0)
         sequence[name] = to_real(tensor, np.clip(codes, low, high)).astype(np.float32)
     return Calibration([sequence], [], np.zeros((1, 0), np.int16))
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from ....quantize.graph import DTYPES, Graph, Operator, State, Tensor
+from ....quantize.graph import DTYPES, LIMITS, Graph, Operator, State, Tensor
 from .file import FileGraph, FileOperator, FileTensor
 
 MOVE_OPTIONS = {"begin_mask": 0, "end_mask": 0, "ellipsis_mask": 0, "new_axis_mask": 0}
@@ -88,8 +88,11 @@ class Building:
             return Tensor(name, made.shape, made.dtype, data=data)
         if len(made.zero_points) > 1:
             raise RefusedError(f"tensor {made.name!r} has a zero point for each channel")
+        zero_point, limits = next(iter(made.zero_points), 0), LIMITS.get(made.dtype, (0, 0))
+        if not limits[0] <= zero_point <= limits[1]:
+            raise RefusedError(f"tensor {made.name!r} is {made.dtype} with the zero point {zero_point}")
         axis = made.axis if made.scale.size > 1 else None
-        return Tensor(name, made.shape, made.dtype, made.scale, next(iter(made.zero_points), 0), axis, data)
+        return Tensor(name, made.shape, made.dtype, made.scale, zero_point, axis, data)
 
     def format_of(self, place: int) -> Tensor:
         """The format of a computed tensor as the file gives it; raises RefusedError for what is no integer with one scale."""

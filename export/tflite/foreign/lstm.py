@@ -223,10 +223,9 @@ def _clipped(b: Building, name: str, c: str, largest: int) -> str:
     """A cell state held to +-largest by sums that saturate; a sum of two tensors of one scale is exact."""
     tensor = b.tensors[c]
     above, below = _LARGEST - largest, largest + _LEAST
-    steps = [("ADD", above), *(("SUB", part) for part in _parts(above - below)), ("ADD", -below)]
+    amounts = (("ADD", above), ("SUB", above - below), ("ADD", -below))
+    steps = [(kind, part) for kind, amount in amounts for part in _parts(amount)]
     for number, (kind, amount) in enumerate(steps):
-        if not amount:
-            continue
         data = np.full((1, 1), amount, np.int16)
         constant = b.take(Tensor(f"{name}/clip{number}/amount", (1, 1), "int16", tensor.scale, data=data))
         c = b.add(kind, (c, constant), (b.like(tensor, f"{name}/clip{number}", tensor.shape),), _NONE)
@@ -234,5 +233,10 @@ def _clipped(b: Building, name: str, c: str, largest: int) -> str:
 
 
 def _parts(amount: int) -> list[int]:
-    """An amount as a sum of such that fit into int16."""
-    return [_LARGEST, amount - _LARGEST] if amount > _LARGEST else [amount]
+    """An amount as a sum of such that fit into int16.
+
+    >>> _parts(0), _parts(40000)
+    ([], [32767, 7233])
+    """
+    whole, rest = divmod(amount, _LARGEST)
+    return [_LARGEST] * whole + [rest] * (rest > 0)

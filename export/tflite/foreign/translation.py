@@ -151,7 +151,7 @@ class _Translation:
         except RefusedError:
             self._assume(op)
             raise
-        except (LookupError, ValueError, TypeError):  # of operands that no check foresaw
+        except (LookupError, ValueError, TypeError, ArithmeticError):  # of operands that no check foresaw
             self._assume(op)
             raise RefusedError("its operands or options do not fit one another") from None
 
