@@ -85,6 +85,7 @@ def workshop(tmp_path_factory, few_clips):
         if entry.key == STAGES_KEY:
             proto.metadata_props.remove(entry)
     (folder / "mine.onnx").write_bytes(proto.SerializeToString())
+    shutil.copy(ROOT / "tests" / "export" / "tflite_files" / "gru_int8.tflite", folder / "theirs.tflite")
     (folder / "controls.toml").write_text(the_block("toml", "[[change]]"))
     (folder / "front_end.toml").write_text('features = "log"\ngain_input = true\n')
     np.savez(folder / "frames.npz", features=np.random.default_rng(0).normal(size=(200, 130)).astype(np.float32))
