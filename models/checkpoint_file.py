@@ -35,7 +35,12 @@ _TORCH = "give a file that torch.save wrote, or a .safetensors file"
 _AUDIO = "give the network's checkpoint here, and recordings with --calibration"
 # What a file begins with, at which byte: what it is, and what to do.
 _MAGIC = (
-    (4, b"TFL3", "a TensorFlow Lite model", "give the float network that it was made from"),
+    (
+        4,
+        b"TFL3",
+        "a TensorFlow Lite model",
+        "call it .tflite if it is quantised, else give the float network that it was made from",
+    ),
     (0, b"\x89HDF\r\n\x1a\n", "an HDF5 file of Keras", _EXPORT),
     (0, b"RIFF", "a recording", _AUDIO),
     (0, b"fLaC", "a recording", _AUDIO),
