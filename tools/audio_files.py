@@ -8,11 +8,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import soundfile
 
 from ..firmware_sim.compare import sha256_of
 from ..models.audio.transform import SAMPLE_RATE
 from ..models.errors import StapesError
-from ..models.sound_files import as_q15, float_to_q15, list_audio, read_audio
+from ..models.sound_files import as_q15, float_to_q15, list_audio, read_audio, sound_info
 
 AUDIO = Path(__file__).parent / "audio"
 CALIBRATION = AUDIO / "calibration"
@@ -95,6 +96,15 @@ def read_batch(arguments: Sequence[Path], rate: int = SAMPLE_RATE, refused: dict
     for index, row in enumerate(rows):
         audio[index, : len(row)] = row
     return Batch(paths, audio, [len(row) for row in rows], rate)
+
+
+def seconds_of(path: Path) -> float:
+    """As the file's head says; 0 for a file that cannot be read, which is told when it is its turn."""
+    try:
+        about = sound_info(path)
+        return float(about.frames / about.samplerate)
+    except (OSError, soundfile.SoundFileError, RuntimeError, ZeroDivisionError):
+        return 0.0
 
 
 def in_parts(batch: Batch, size: int = BATCH) -> list[Batch]:

@@ -11,14 +11,17 @@ from stapes.firmware_sim.engines.float_engine import FloatEngine
 from stapes.firmware_sim.engines.numpy_engine import NumpyNetwork
 from stapes.firmware_sim.engines.pipeline import Pipeline
 from stapes.models import checkpoint
+from stapes.models.errors import StapesError
 from stapes.models.sound_files import as_q15, q15_to_float, read_audio, write_audio
 from stapes.quantize.recipe import load_recipe
 from stapes.tools import engines
+from stapes.tools import sound_regression as command
 from stapes.tools.audio import DEMO
 from stapes.tools.audio_files import read_batch
 from stapes.tools.bundle import load_bundle
-from stapes.tools.library import regress as command
+from stapes.tools.library import regress as library
 from stapes.tools.library.quantize import quantize
+from stapes.tools.work import Crew
 from stapes.tools.zoo import GRU_MASK
 
 HOP = 64
@@ -120,7 +123,7 @@ def test_an_engine_without_a_name_is_refused(stapes, bundle, brief):
 def test_an_engine_that_this_machine_lacks_is_skipped_unless_it_was_asked_for(stapes, bundle, brief, monkeypatch):
     missing = {name: f"{name} is not [here]" for name in ("native", "tflm", "cortex-m7", "cortex-m7-qemu")}
     monkeypatch.setattr(command, "unavailable", lambda: missing)
-    monkeypatch.setattr(command, "_thresholds", lambda *arguments: {})
+    monkeypatch.setattr(command, "_limits", lambda bundle: {})
     document = check(stapes, bundle, brief[1])
     assert list(document["engines"]) == ["numpy"]
     assert {"native", "tflm"} <= set(document["skipped"])
@@ -160,7 +163,7 @@ class Broken:
 def test_a_wrong_bit_fails_the_run_and_is_located(stapes, bundle, brief, monkeypatch, which, tensor, frame, index):
     make = command.make_engine
     given = (read_audio(brief[which]) * 32768).astype(np.int16)
-    monkeypatch.setattr(command, "_thresholds", lambda *arguments: {})
+    monkeypatch.setattr(command, "_limits", lambda bundle: {})
 
     def broken(name, bundle):
         return Broken(make("numpy", bundle), given, tensor, frame, index) if name == "tflm" else make(name, bundle)
@@ -179,7 +182,7 @@ def test_a_wrong_bit_fails_the_run_and_is_located(stapes, bundle, brief, monkeyp
 def test_a_difference_is_told_to_people_and_nothing_is_locked(stapes, bundle, brief, monkeypatch):
     make = command.make_engine
     given = (read_audio(brief[0]) * 32768).astype(np.int16)
-    monkeypatch.setattr(command, "_thresholds", lambda *arguments: {})
+    monkeypatch.setattr(command, "_limits", lambda bundle: {})
     monkeypatch.setattr(command, "make_engine", lambda name, b: Broken(make("numpy", b), given, "h0_out", 12, 3) if name == "tflm" else make(name, b))  # fmt: skip
     done = stapes("regress", bundle.folder, *brief, "--engine", "tflm")
     assert done.code == 1
@@ -194,7 +197,7 @@ def test_a_difference_is_told_to_people_and_nothing_is_locked(stapes, bundle, br
 
 
 def test_output_is_locked_found_again_and_its_change_is_found(stapes, bundle, brief, monkeypatch):
-    monkeypatch.setattr(command, "_thresholds", lambda *arguments: {})
+    monkeypatch.setattr(command, "_limits", lambda bundle: {})
     line = ("--engine", "numpy")
     assert check(stapes, bundle, *brief, *line)["locked"] == "not locked"
     assert check(stapes, bundle, *brief, *line, "--update")["locked"] == "updated"
@@ -214,7 +217,7 @@ def test_output_is_locked_found_again_and_its_change_is_found(stapes, bundle, br
 def test_a_recording_that_is_not_what_was_locked_fails_the_run_and_is_named(
     stapes, bundle, brief, tmp_path, monkeypatch
 ):
-    monkeypatch.setattr(command, "_thresholds", lambda *arguments: {})
+    monkeypatch.setattr(command, "_limits", lambda bundle: {})
     folder, line = tmp_path / "recordings", ("--engine", "numpy")
     folder.mkdir()
     for path in brief:
@@ -239,7 +242,7 @@ def test_a_recording_that_is_not_what_was_locked_fails_the_run_and_is_named(
 
 
 def test_a_lock_of_several_recordings_as_one_is_still_held_to(stapes, bundle, brief, monkeypatch):
-    monkeypatch.setattr(command, "_thresholds", lambda *arguments: {})
+    monkeypatch.setattr(command, "_limits", lambda bundle: {})
     batch, line = read_batch(brief), ("--engine", "numpy")
     made = check(stapes, bundle, *brief, *line)["engines"]["numpy"]["sha256"]
     bundle.write_lock({batch.sha256(): made})
@@ -256,14 +259,13 @@ def test_a_missed_threshold_fails_the_run(stapes, published, few_clips, noisy, t
     text = load_recipe("w8a8").to_toml().replace("mask_snr_db = 20.0", "mask_snr_db = 90.0\npesq_drop = 4.0")
     recipe.write_text(text.replace('name = "w8a8"', 'name = "strict"'))
     bundle = quantize(published, tmp_path / "b", recipe=recipe, calibration=few_clips).bundle
-    batch = read_batch(noisy)
-    report = command.run_regression(bundle, batch, ["numpy"])
+    report = command.run_regression(bundle, noisy, ["numpy"])
     document = report.to_json()
     assert document["identical"] is True
     assert document["thresholds"]["mask_snr_db"]["ok"] is False
     assert document["thresholds"]["mask_snr_db"]["value"] < 90.0 == document["thresholds"]["mask_snr_db"]["limit"]
     assert document["thresholds"]["pesq_drop"]["ok"] is True
-    monkeypatch.setattr(command, "run_regression", lambda *arguments: report)
+    monkeypatch.setattr(library, "run_regression", lambda *arguments: report)
     done = stapes("regress", bundle.folder, *noisy)
     assert done.code == 1
     assert "MISSED mask_snr_db" in done.stdout
@@ -279,7 +281,7 @@ def test_thresholds_take_the_mask_of_the_run_that_is_compared(original, noisy, m
             return super().run(audio_q15, trace, progress)
 
     monkeypatch.setattr(engines, "Pipeline", Counting)
-    report = command.run_regression(original, read_batch(noisy), ["numpy"])
+    report = command.run_regression(original, noisy, ["numpy"])
     assert len(runs) == 1
     assert runs[0] is not True
     wanted = original.recipe.thresholds["mask_snr_db"]
@@ -294,6 +296,32 @@ def test_thresholds_take_the_mask_of_the_run_that_is_compared(original, noisy, m
     joined = (np.concatenate([np.ravel(mask) for mask in masks]) for masks in (floats, integers))
     expected = snr_db(next(joined), next(joined) / 32768.0)
     assert report.thresholds["mask_snr_db"]["value"] == pytest.approx(expected, abs=1e-3)
+
+
+# ---- several processes
+
+
+def test_pieces_and_workers_change_nothing_but_the_times(bundle, brief, monkeypatch):
+    """Three pieces in two processes, then in one, then one piece: outputs, lock and thresholds are the same."""
+    reports = []
+    recordings = [*brief, brief[0]]
+    for piece, workers in ((1, 2), (1, 1), (16, 1)):
+        monkeypatch.setattr(command, "PIECE", piece)
+        monkeypatch.setattr(command, "PROCESS_SECONDS", 0.05)
+        with Crew(workers) as crew:
+            report = command.run_regression(bundle, recordings, ["numpy"], not reports, True, crew).to_json()
+        assert report["engines"]["numpy"].pop("realtime_factor") > 0
+        reports.append({name: value for name, value in report.items() if name not in ("locked", "passed")})
+        assert report["locked"] == ("equal" if len(reports) > 1 else "updated")
+    assert reports[0] == reports[1] == reports[2]
+    assert reports[0]["thresholds"].keys() >= {"mask_snr_db", "output_snr_db"}
+
+
+def test_a_recording_that_cannot_be_read_is_told_before_the_work(bundle, brief, tmp_path, monkeypatch):
+    (tmp_path / "last.wav").write_bytes(b"RIFF, or so it says")
+    monkeypatch.setattr(command, "run_piece", None)
+    with pytest.raises(StapesError, match=r"last\.wav"):
+        command.run_regression(bundle, [brief[0], tmp_path / "last.wav"], ["numpy"])
 
 
 # ---- inspect

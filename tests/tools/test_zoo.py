@@ -2,10 +2,9 @@
 
 import pytest
 from stapes.tools.audio import DEMO
-from stapes.tools.audio_files import read_batch
 from stapes.tools.bench.checks import closeness
 from stapes.tools.bench.material import speech_in_noise
-from stapes.tools.library.regress import run_regression
+from stapes.tools.sound_regression import run_regression
 
 # With states in int8, features in int16 bring this network nothing: PESQ is the same in all three (models/zoo/gru_mask_w8a8.md).
 MASK_SNR_DB = {"w8a16": 50.0, "w8a8_features16": 28.0, "w8a8": 28.0}
@@ -18,7 +17,7 @@ def test_the_integer_mask_stays_close_to_float(bundle_of, recipe):
 
 
 def test_int16_activations_cost_nothing_that_one_hears(bundle_of):
-    report = run_regression(bundle_of("zoo", "w8a16"), read_batch([DEMO / "machine_noisy.flac"]), ["numpy"])
+    report = run_regression(bundle_of("zoo", "w8a16"), [DEMO / "machine_noisy.flac"], ["numpy"])
     assert report.passed, report.thresholds
     assert report.thresholds["output_snr_db"]["value"] >= 35.0
     assert report.thresholds["pesq_drop"]["value"] <= 0.01

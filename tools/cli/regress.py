@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from ..defaults import DEVICE_ENGINE, DEVICE_SECONDS
+from .crew import Scheduler, Workers
 from .loading import loading
 
 
@@ -34,6 +35,8 @@ def regress(
             "--lock/--no-lock", help="Hold the output to what is locked in the bundle, where a lock is there."
         ),
     ] = True,
+    workers: Workers = 0,
+    scheduler: Scheduler = None,
     json: Annotated[bool, typer.Option("--json", help="Machine-readable result on standard output.")] = False,
 ) -> None:
     """Run all integer engines over audio and exit with 1 at a disagreement, a changed output, audio that a lock does not hold, or a missed threshold.
@@ -47,7 +50,18 @@ def regress(
     `stapes regress build/mask noisy.wav --engine cortex-m7 --engine cortex-m7-qemu`
 
     `stapes regress build/network frames.npz`
+
+    `stapes regress build/mask recordings/ --workers 4`
     """
     with loading():
         from ..commands import regress as command
-    command.regress(bundle, audio=audio, engine=engine, update=update, lock=lock, json=json)
+    command.regress(
+        bundle,
+        audio=audio,
+        engine=engine,
+        update=update,
+        lock=lock,
+        workers=workers,
+        scheduler=scheduler,
+        json=json,
+    )

@@ -15,10 +15,20 @@ from ..regression import REFERENCE, UNLOCKED, Report
 
 
 def regress(
-    bundle: Path, *, audio: list[Path] | None, engine: list[str] | None, update: bool, lock: bool, json: bool
+    bundle: Path,
+    *,
+    audio: list[Path] | None,
+    engine: list[str] | None,
+    update: bool,
+    lock: bool,
+    workers: int,
+    scheduler: str | None,
+    json: bool,
 ) -> None:
     """The command, whose options stand in `tools.cli.regress`."""
-    report = regress_bundle(bundle, audio or (), engine=engine or (), update=update, lock=lock)
+    report = regress_bundle(
+        bundle, audio or (), engine=engine or (), update=update, lock=lock, workers=workers, scheduler=scheduler
+    )
     if json:
         print_json("stapes-regress-1", report.to_json())
     else:

@@ -11,15 +11,13 @@ import math
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
-import soundfile
 
 from ...firmware_sim.compare import snr_db
 from ...models.errors import StapesError
-from ...models.sound_files import sound_info
+from ..audio_files import seconds_of
 from ..bundle import load_bundle
 from ..metrics import DECIMALS, FITTED, METRICS, Score, scores
 from ..pairs import Pair, read_pair
@@ -115,7 +113,7 @@ def every_metric(metrics: Sequence[str]) -> tuple[str, ...]:
 def in_pieces(entries: Sequence[Entry], metrics: Sequence[str]) -> list[list[Entry]]:
     """Recordings of similar length together. The pieces hang on the corpus and the metrics alone, not on who runs them."""
     most = PIECE if set(metrics) <= set(METRICS) else SLOW_PIECE
-    lengths = {entry.place: _seconds(entry.pair.noisy) for entry in entries}
+    lengths = {entry.place: seconds_of(entry.pair.noisy) for entry in entries}
     pieces: list[list[Entry]] = []
     for entry in sorted(entries, key=lambda entry: (lengths[entry.place], entry.place)):
         last = pieces[-1] if pieces else []
@@ -129,16 +127,7 @@ def in_pieces(entries: Sequence[Entry], metrics: Sequence[str]) -> list[list[Ent
 def worth(entries: Sequence[Entry], metrics: Sequence[str]) -> int:
     """How many processes are worth their start, which takes some seconds."""
     a_process = PROCESS_SECONDS if set(metrics) <= set(METRICS) else SLOW_PROCESS_SECONDS
-    return int(sum(_seconds(entry.pair.noisy) for entry in entries) / a_process)
-
-
-def _seconds(path: Path) -> float:
-    """As the file's head says; 0 for a file that cannot be read, which is told when it is its turn."""
-    try:
-        about = sound_info(path)
-        return float(about.frames / about.samplerate)
-    except (OSError, soundfile.SoundFileError, RuntimeError, ZeroDivisionError):
-        return 0.0
+    return int(sum(seconds_of(entry.pair.noisy) for entry in entries) / a_process)
 
 
 # The one that this process used last: a worker makes the engines of a bundle once.
