@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import onnx
 
+from ...models.errors import StapesError
 from ..onnx_reader import StreamingOnnx
 from ..onnx_reader.wiring import attribute
 
@@ -95,8 +96,17 @@ class Writing:
         return self.add("Transpose", [value], [shape[axis] for axis in order], out, perm=[int(axis) for axis in order])
 
     def binary(self, kind: str, a: str, b: str, out: str | None = None) -> str:
-        """Add, Sub, Mul, Div with broadcasting."""
-        return self.add(kind, [a, b], np.broadcast_shapes(self.shape(a), self.shape(b)), out)
+        """Add, Sub, Mul, Div with broadcasting. Raises StapesError where the shapes do not meet: ONNX's own inference passes over
+        such a term of Gemm."""
+        left, right = self.shape(a), self.shape(b)
+        try:
+            shape = np.broadcast_shapes(left, right)
+        except ValueError:
+            node = f"{self._node.op_type} ({self._node.name or self._node.output[0]})"
+            raise StapesError(
+                f"{node}: operands of shapes {left} and {right} do not fit together; export the network again"
+            ) from None
+        return self.add(kind, [a, b], shape, out)
 
     def unary(self, kind: str, x: str, out: str | None = None, **attributes: Any) -> str:
         return self.add(kind, [x], self.shape(x), out, **attributes)

@@ -3,9 +3,11 @@
 from dataclasses import replace
 
 import numpy as np
+import onnx
 import pytest
 from stapes.export.c.program import build_program
 from stapes.firmware_sim.network import NetworkSimulator
+from stapes.models.errors import StapesError
 from stapes.quantize.calibrate import run_float
 from stapes.quantize.float_onnx import to_onnx
 from stapes.quantize.graph import to_codes, to_real
@@ -17,7 +19,8 @@ from stapes.quantize.recipe import load_recipe
 from tests.export.programs import CNetwork
 from tests.export.test_lowered_networks import FRAMES, assert_same, codes, in_numpy
 from tests.firmware_sim.tflm import run_tflm_batch
-from tests.quantize.written_operators import CASES, NORMS, frames, model
+from tests.quantize.onnx_models import make
+from tests.quantize.written_operators import CASES, NORMS, frames, model, real
 
 # Signal over the error that integers make, at least, for each recipe; what follows has poles or exponentials in it.
 LEAST_DB = {"w8a16": 44.0, "w8a8": 22.0}
@@ -89,3 +92,12 @@ def test_a_curve_that_is_looked_into_runs_operator_by_operator():
     seen = replace(graph, outputs=(*graph.outputs, inner))
     assert "stapes_curve_s16" in build_program(graph, "net").functions
     assert "stapes_curve_s16" not in build_program(seen, "net").functions
+
+
+def test_a_term_of_another_width_is_refused_by_its_node():
+    node = onnx.helper.make_node("Gemm", ["x", "w", "h"], ["y"], name="sum")
+    graph = make([node], {"x": [1, 4], "h": [1, 3]}, {"y": [1, 5]}, {"w": real(4, 5)})
+    with pytest.raises(
+        StapesError, match=r"^Gemm \(sum\): operands of shapes \(1, 5\) and \(1, 3\) do not fit together"
+    ):
+        lower(check_model(graph, "m"))
