@@ -13,7 +13,7 @@ from rich.table import Table
 
 from .acoustics import HARMONIC_HZ, IMPULSE, PAIR, PAIR_HZ, SETTLE_SECONDS, SOFT, SOFT_DB, SOFT_HZ, Measured, amplitudes
 from .library.acoustics import Acoustics
-from .pictures import STYLE, png_bytes
+from .pictures import STYLE, frequency_axis, png_bytes
 
 COLOURS = {"open": "#1f6f8b", "running": "#c8553d"}
 WORDS = {"open": "reduction off", "running": "as it runs"}
@@ -86,7 +86,8 @@ def picture(found: Acoustics) -> bytes:
 
 def _response(axis: Axes, found: Acoustics) -> None:
     for name, way in (("open", found.open), ("running", found.running)):
-        axis.semilogx(way.response.hertz, way.response.gain_db, color=COLOURS[name], label=WORDS[name], linewidth=1.2)
+        axis.plot(way.response.hertz, way.response.gain_db, color=COLOURS[name], label=WORDS[name], linewidth=1.2)
+    frequency_axis(axis, found.open.response.hertz[0] * 0.9, found.open.response.hertz[-1] * 1.1)
     low = min(min(way.response.gain_db) for way in (found.open, found.running))
     high = max(max(way.response.gain_db) for way in (found.open, found.running))
     axis.set_ylim(max(low - 3.0, -60.0), high + 3.0)

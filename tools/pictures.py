@@ -22,6 +22,7 @@ from ..models.files import write_whole
 WINDOW, HOP = 512, 64
 RANGE_DB = 70.0
 LEVEL_SECONDS = 0.02
+OCTAVES_HZ = (63, 125, 250, 500, 1000, 2000, 4000, 8000, 16000)
 FLOOR_DB = -120.0
 # In inches: the width of a picture, its margins, what lies between its rows, and the scale of colours with its distance.
 WIDTH, LEFT, RIGHT, TOP, BOTTOM, BETWEEN, TITLE = 10.0, 0.75, 1.0, 0.3, 0.5, 0.4, 0.3
@@ -38,6 +39,15 @@ STYLE: dict[Any, Any] = {
     # Names of files are text: a $ in one begins no formula.
     "text.parse_math": False,
 }
+
+
+def frequency_axis(axis: Axes, lowest_hz: float, highest_hz: float) -> None:
+    """A logarithmic axis of frequencies whose labels are octaves in plain digits: those of a formula would be printed as its text."""
+    axis.set_xscale("log")
+    axis.set_xlim(lowest_hz, highest_hz)
+    shown = [hertz for hertz in OCTAVES_HZ if lowest_hz <= hertz <= highest_hz]
+    axis.set_xticks(shown, [str(hertz) for hertz in shown])
+    axis.set_xticks([], minor=True)
 
 
 def spectrogram_db(audio: np.ndarray) -> np.ndarray:

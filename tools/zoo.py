@@ -11,6 +11,7 @@ _FOLDER = Path(models.__file__).parent / "zoo"
 GRU_MASK = _FOLDER / "gru_mask.pt"
 GRU_MASK_W8A8 = _FOLDER / "gru_mask_w8a8.pt"
 GRU_MASK_SPARSE = _FOLDER / "gru_mask_sparse.pt"
+TONE_CORRECTION = _FOLDER / "tone_correction.onnx"
 
 
 def network_for(recipe: Recipe) -> Path:

@@ -9,11 +9,12 @@ transform      a hop of samples to the spectrum of its frame
 power, wiener  its power; the gain of the Wiener filter, and what its voice activity decision knows
 log, ...       features: of the power, with the Wiener gain or without (power_features, level: what they share), or of the spectrum
                the NETWORK stands here: one or several kinds of features in, a mask out, or what else the stages behind it ask for
-mask, ...      a real mask on the spectrum, or a complex one
+mask, ...      a real mask on the spectrum, or a complex one; through: none
 look_ahead     the spectrum of some frames ago for what follows: band_gains, deep_filter, post_filter, attenuation_limit
 erb            bands of DeepFilterNet, which features and gains share
 inverse        the spectrum to a hop of samples
-wide_inverse   the same in 32 bits for what follows: equaliser (biquad: its sections), steered_equaliser, output, which rounds to samples
+wide_inverse   the same in 32 bits for what follows: equaliser (biquad: its sections), steered_equaliser,
+               tone_equaliser (tone_level: what its network hears), output, which rounds to samples
 formats        the table of all quantities
 
 A kind is one file here (settings and float definition) and one of the same name in `quantize/audio` (integer constants),

@@ -16,6 +16,7 @@ objective what a step minimises
 pruning   blocks of weights that become zeros
 agreement on how many frames a forward pass and the engine are equal
 validate  scores of a network on fixed pairs
+tone      the network that corrects tone, trained on spectra under random curves (tone_curves); tone_score: what it is worth
 state     the half-done training on disk, its log and its curves
 curves    the log for TensorBoard
 """

@@ -97,6 +97,8 @@ class Judge(torch.nn.Module):
         transform = sound_path.transform
         self.edges = band_edges(LEVEL.bands, transform)
         here = judged(transform)
+        middles = (self.edges[:-1] + self.edges[1:] - 1) / 2.0 * transform.sample_rate / transform.analysis
+        self.hertz = middles[here]
         member = np.zeros((transform.bins, LEVEL.bands))
         for band, (first, end) in enumerate(zip(self.edges[:-1], self.edges[1:], strict=True)):
             member[first:end, band] = 1.0
