@@ -146,6 +146,14 @@ def picture(found: Mapping[str, Found], hertz: np.ndarray) -> bytes:
         return png_bytes(figure)
 
 
+def write_sounds(folder: Path, way: str, sounds: Mapping[str, np.ndarray], rate: int) -> None:
+    """`dull_before.wav` and `dull_behind.wav` in a folder, each int16 (S,)."""
+    for side, sound in sounds.items():
+        place = folder / f"{way.replace(' ', '_')}_{side}.wav"
+        with made_folders([place.parent]):
+            write_audio(place, sound, rate)
+
+
 def score(
     bundle: Annotated[Path, typer.Argument(help="A bundle of a network that corrects tone.")],
     corpus: Annotated[Path, typer.Option(help="The corpus folder.")],
@@ -174,10 +182,8 @@ def score(
         given = np.stack([float_to_q15(spoil(audio, way, path.sample_rate, rng)) for audio in own.values()])
         made = runner.run(given).audio_q15
         found[name] = judge_way(judge, path, np.stack(list(own.values())), q15_to_float(given), q15_to_float(made))
-        for side, sound in (("before", given), ("behind", made)) if sounds is not None else ():
-            place = sounds / f"{name.replace(' ', '_')}_{side}.wav"
-            with made_folders([place.parent]):
-                write_audio(place, sound[0], path.sample_rate)
+        if sounds is not None:
+            write_sounds(sounds, name, {"before": given[0], "behind": made[0]}, path.sample_rate)
     if plot is not None:
         with made_folders([plot.parent]):
             write_whole(plot, picture(found, judge.hertz))
