@@ -26,6 +26,7 @@ needs_official = pytest.mark.skipif(
 @pytest.fixture(scope="module")
 def bundles(few_clips, tmp_path_factory):
     """Name of a checkpoint -> its bundle, made by `stapes quantize`'s own function."""
+    from stapes.tools.library import golden
     from stapes.tools.library.quantize import quantize
 
     made = {}
@@ -37,8 +38,9 @@ def bundles(few_clips, tmp_path_factory):
             if name == "random":
                 path = folder / "random.tar"
                 torch.save({"epoch": 1, "optimizer": {}, "model": random_gtcrn().state_dict()}, path)
-            clips = few_clips if name == "official" else few_clips[:1]
-            quantize(path, folder / "b", recipe="w8a16", calibration=clips)
+            with pytest.MonkeyPatch.context() as patch:
+                patch.setattr(golden, "SECONDS", 0.25)  # the golden vectors are not looked at
+                quantize(path, folder / "b", recipe="w8a16", calibration=few_clips[:1])
             made[name] = load_bundle(folder / "b")
         return made[name]
 
@@ -92,7 +94,7 @@ def test_the_kernels_in_plain_c_fit_a_small_device(bundles):
 @needs_official
 def test_the_official_checkpoint_sounds_as_in_float(stapes, bundles, tmp_path):
     bundle = bundles("official")
-    audio = speech_in_noise(4.0, seed=33)
+    audio = speech_in_noise(2.0, seed=33)
     soundfile.write(tmp_path / "in.wav", audio, 16_000)
     done = stapes("simulate", bundle.folder, tmp_path / "in.wav", "-o", tmp_path / "out.wav")
     assert done.code == 0, done
