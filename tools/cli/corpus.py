@@ -25,6 +25,8 @@ def fetch(
     only_own: Annotated[bool, typer.Option("--only-own", help="Take no package, only --own.")] = False,
     without: Annotated[list[str] | None, typer.Option(help="A package to leave out; may be repeated.")] = None,
     seed: Annotated[int, typer.Option(help="Order of prompts, length of pauses.")] = 0,
+    workers: Workers = 0,
+    scheduler: Scheduler = None,
     quiet: Annotated[bool, typer.Option("--quiet", help="No progress bar.")] = False,
 ) -> None:
     """Fetch, decode and index a corpus. What is already there is left alone.
@@ -41,10 +43,22 @@ def fetch(
     `stapes corpus fetch corpus --own recordings --only-own`
 
     `stapes corpus fetch corpus --full --without supertuxkart-data`
+
+    `stapes corpus fetch corpus --own recordings --only-own --workers 4`
     """
     with loading():
         from ..commands import corpus as command
-    command.fetch(folder, lean=lean, own=own, only_own=only_own, without=without or [], seed=seed, quiet=quiet)
+    command.fetch(
+        folder,
+        lean=lean,
+        own=own,
+        only_own=only_own,
+        without=without or [],
+        seed=seed,
+        workers=workers,
+        scheduler=scheduler,
+        quiet=quiet,
+    )
 
 
 @app.command()

@@ -19,12 +19,22 @@ from ..work import Crew
 
 
 def fetch(
-    folder: Path, *, lean: bool, own: Path | None, only_own: bool, without: list[str], seed: int, quiet: bool
+    folder: Path,
+    *,
+    lean: bool,
+    own: Path | None,
+    only_own: bool,
+    without: list[str],
+    seed: int,
+    workers: int,
+    scheduler: str | None,
+    quiet: bool,
 ) -> None:
     """The command, whose options stand in `tools.cli.corpus`."""
     if only_own and own is None:
         raise StapesError("--only-own needs --own FOLDER; name the folder with your speech/ and noise/")
-    fetch_corpus(folder, lean, own, tuple(without), only_own, seed, quiet)
+    with Crew(workers, scheduler) as crew:
+        fetch_corpus(folder, lean, own, tuple(without), only_own, seed, quiet, crew)
     status(folder)
 
 

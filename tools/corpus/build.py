@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from fnmatch import fnmatchcase
 from functools import partial
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import soundfile
@@ -18,8 +19,10 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextC
 
 from ...models.errors import Remark, StapesError
 from ...models.files import check_folder, sha256_of_file, staging, write_whole
+from ..work import Crew
 from . import own as own_folders
-from .decode import AUDIO_SUFFIXES, RATE, Audio, Unfit, read_noise, read_speech
+from .decode import AUDIO_SUFFIXES, RATE, Audio
+from .decoding import PROCESS_FILES, decoded
 from .download import download, unpack, version_of
 from .join import (
     LEAST_SECONDS,
@@ -37,6 +40,8 @@ from .sources import SHARED, Noise, Package, Speech, packages
 
 # Raised whenever decoding or joining changes, so that older corpora are built anew.
 _BUILD = 1
+# Recordings that are decoded before what is made of them is written.
+BATCH = 64
 
 
 def fetch(
@@ -47,6 +52,7 @@ def fetch(
     only_own: bool = False,
     seed: int = 0,
     quiet: bool = False,
+    crew: Crew | None = None,
 ) -> Manifest:
     """Fetch, decode and index a corpus; what is already there with the right hash is left alone.
 
@@ -58,6 +64,7 @@ def fetch(
         only_own: take no package at all.
         seed: of the order of prompts and the length of pauses.
         quiet: draw no progress bar on standard error.
+        crew: who decodes the recordings; this process, if None. The corpus is the same, byte for byte.
 
     Raises:
         StapesError: a client is missing, a package cannot be fetched, `own` has no audio, a name is unknown.
@@ -67,15 +74,17 @@ def fetch(
     own_groups = own_folders.groups(Path(own)) if own is not None else {}
     check_folder(folder)
     folder.mkdir(parents=True, exist_ok=True)
+    crew = crew or Crew(1)
+    crew.connect([folder, *([Path(own)] if own is not None else [])])
     manifest = load_manifest(folder) if (folder / FILE_NAME).is_file() else Manifest(folder)
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     with Progress(*columns, console=Console(stderr=True), disable=quiet) as progress:
         for package in chosen:
             task = progress.add_task(package.name, total=None)
-            _fetch_package(manifest, package, seed, partial(_advance, progress, task))
+            _fetch_package(manifest, package, seed, _Tell(crew, partial(_advance, progress, task)))
         if own is not None:
             task = progress.add_task("own recordings", total=None)
-            _add_own(manifest, Path(own), own_groups, seed, partial(_advance, progress, task))
+            _add_own(manifest, Path(own), own_groups, seed, _Tell(crew, partial(_advance, progress, task)))
     manifest.check_disjoint()
     _tell_missing(manifest)
     return manifest
@@ -89,7 +98,13 @@ def _tell_missing(manifest: Manifest) -> None:
         warnings.warn(str(error), Remark, stacklevel=3)
 
 
-_Report = Callable[[int, int], None]
+class _Tell(NamedTuple):
+    """Who decodes, and who is told how far the work is."""
+
+    crew: Crew
+    report: Callable[[int, int], None]
+
+
 _Groups = dict[Speech | Noise, list[Path]]
 
 
@@ -97,16 +112,16 @@ def _advance(progress: Progress, task: TaskID, done: int, total: int) -> None:
     progress.update(task, completed=done, total=total)
 
 
-def _fetch_package(manifest: Manifest, package: Package, seed: int, report: _Report) -> None:
+def _fetch_package(manifest: Manifest, package: Package, seed: int, tell: _Tell) -> None:
     recipe = _recipe(package, seed)
     if manifest.is_complete(package.name, recipe):
-        report(1, 1)
+        tell.report(1, 1)
         return
     archive = _archive(manifest, package)
     with staging(manifest.folder, ".unpack-") as root:
         unpack(archive, root)
         version = version_of(package, archive)
-        items = list(_items(manifest, package, version, root, _groups(package, root), seed, report))
+        items = list(_items(manifest, package, version, root, _groups(package, root), seed, tell))
     if not items:
         raise StapesError(f"{archive}: none of its recordings is where {package.name} used to keep them; report this")
     about = {
@@ -131,13 +146,13 @@ def _archive(manifest: Manifest, package: Package) -> Path:
     return found[-1] if found else download(package, kept)
 
 
-def _add_own(manifest: Manifest, own: Path, groups: _Groups, seed: int, report: _Report) -> None:
+def _add_own(manifest: Manifest, own: Path, groups: _Groups, seed: int, tell: _Tell) -> None:
     package = own_folders.PACKAGE
     recipe = _own_recipe(own, groups, seed)
     if manifest.is_complete(package.name, recipe):
-        report(1, 1)
+        tell.report(1, 1)
         return
-    items = list(_items(manifest, package, "", own, groups, seed, report))
+    items = list(_items(manifest, package, "", own, groups, seed, tell))
     if not items:
         raise StapesError(f"{own}: none of its recordings can be used (16 kHz or more, not clipped, not silent)")
     manifest.replace_package(package.name, {"licence": package.licence, "recipe": recipe}, items)
@@ -159,32 +174,58 @@ def _recipe(package: Package, seed: int) -> str:
 
 
 def _items(
-    manifest: Manifest, package: Package, version: str, root: Path, groups: _Groups, seed: int, report: _Report
+    manifest: Manifest, package: Package, version: str, root: Path, groups: _Groups, seed: int, tell: _Tell
 ) -> Iterator[Item]:
+    files = _each_once(groups)
+    tell.crew.worth(sum(map(len, files.values())) // PROCESS_FILES)
     total, done = sum(map(len, groups.values())), 0
-    seen: set[str] = set()
-    for rule, paths in groups.items():
-        voices: dict[str, list[Clip]] = defaultdict(list)
-        for path in paths:
-            done += 1
-            report(done, total)
-            digest = sha256_of_file(path)
-            # Packages carry the same recording under several names.
-            if digest in seen:
-                continue
-            seen.add(digest)
+    for batch in _batches(files):
+        paths = [(rule, path) for rule in batch for path in files[rule]]
+        voices: dict[Speech | Noise, dict[str, list[Clip]]] = {rule: defaultdict(list) for rule in batch}
+        for place, audio, form in decoded(tell.crew, [path for _, path in paths], [_is_speech(r) for r, _ in paths]):
+            rule, path = paths[place]
             source = path.relative_to(root).as_posix()
-            try:
-                if isinstance(rule, Speech):
-                    audio, form = read_speech(path)
-                    voice = f"{rule.speaker}-{voice_folder(source)}-{form}" if rule.collection else rule.speaker
-                    voices[voice].append(Clip(source, audio))
-                else:
-                    voices[rule.label].append(Clip(source, read_noise(path)))
-            except Unfit:
-                continue
-        for voice, clips in voices.items():
-            yield from _write_voice(manifest, package, version, rule, voice, clips, seed)
+            voices[rule][_voice(rule, source, form)].append(Clip(source, audio))
+        done += sum(len(groups[rule]) for rule in batch)
+        tell.report(done, total)
+        for rule in batch:
+            for voice, clips in voices[rule].items():
+                yield from _write_voice(manifest, package, version, rule, voice, clips, seed)
+
+
+def _each_once(groups: _Groups) -> _Groups:
+    """The recordings without those that a package carries again under another name."""
+    seen: set[str] = set()
+    files: _Groups = {rule: [] for rule in groups}
+    for rule, paths in groups.items():
+        for path in paths:
+            digest = sha256_of_file(path)
+            if digest not in seen:
+                seen.add(digest)
+                files[rule].append(path)
+    return files
+
+
+def _batches(files: _Groups) -> Iterator[list[Speech | Noise]]:
+    """Rules whose recordings are decoded and held at once: as few as give some work to several processes."""
+    batch: list[Speech | Noise] = []
+    for rule in files:
+        batch.append(rule)
+        if sum(len(files[held]) for held in batch) >= BATCH:
+            yield batch
+            batch = []
+    if batch:
+        yield batch
+
+
+def _is_speech(rule: Speech | Noise) -> bool:
+    return isinstance(rule, Speech)
+
+
+def _voice(rule: Speech | Noise, source: str, form: str) -> str:
+    if isinstance(rule, Noise):
+        return rule.label
+    return f"{rule.speaker}-{voice_folder(source)}-{form}" if rule.collection else rule.speaker
 
 
 def _groups(package: Package, root: Path) -> _Groups:

@@ -7,12 +7,13 @@ from pathlib import Path
 
 import pytest
 import soundfile
-from stapes.models.errors import StapesError
+from stapes.models.errors import Remark, StapesError
 from stapes.models.files import sha256_of_file
 from stapes.tools.audio import CLIPS
-from stapes.tools.corpus import fetch, load_manifest
+from stapes.tools.corpus import build, decoding, fetch, load_manifest
 from stapes.tools.corpus.decode import RATE
 from stapes.tools.corpus.sources import SPLITS
+from stapes.tools.work import Crew, Lost
 
 from tests.tools.corpus.clips import VOICES
 
@@ -39,6 +40,32 @@ class TestOwnFolders:
         speakers = {split: {i.speaker for i in manifest.items("speech", split)} for split in SPLITS}
         assert [len(speakers[split]) for split in SPLITS] == [4, 1, 1, 0]
         assert set.union(*speakers.values()) == {f"own-p{i}" for i in range(6)}
+
+    def test_workers_make_the_same_bytes(self, own: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(build, "PROCESS_FILES", 4)
+        monkeypatch.setattr(build, "BATCH", 5)
+        monkeypatch.setattr(decoding, "PIECE", 2)
+        made = []
+        for workers in (1, 2):
+            folder = tmp_path / f"by{workers}"
+            with Crew(workers) as crew:
+                fetch(folder, own=own, only_own=True, quiet=True, crew=crew)
+            files = sorted(path for path in folder.rglob("*") if path.is_file())
+            made.append([(path.relative_to(folder), path.read_bytes()) for path in files])
+        assert made[0] == made[1]
+        assert len(made[0]) > 5
+
+    def test_a_recording_that_ends_its_worker_is_left_out_and_named(self, own: Path, tmp_path: Path) -> None:
+        class Losing(Crew):
+            def each(self, function, shared, items):  # type: ignore[no-untyped-def]
+                for place, made in super().each(function, shared, items):
+                    ends = any("it_1" in path for path, _ in items[place])
+                    yield place, Lost(items[place]) if ends else made
+
+        with pytest.warns(Remark, match=r"it_1\S*: left out: each worker that ran it died"):
+            manifest = fetch(tmp_path, own=own, only_own=True, quiet=True, crew=Losing(1))
+        speakers = {item.speaker for item in manifest.records if item.kind == "speech"}
+        assert speakers == {f"own-{voice}" for voice in VOICES if voice != "it_1"}
 
     def test_a_second_call_writes_nothing_anew(self, own: Path, tmp_path: Path) -> None:
         fetch(tmp_path, own=own, only_own=True, quiet=True)
