@@ -53,7 +53,7 @@ def dequantised(graph: Graph) -> onnx.ModelProto:
     inner = {name: f"{prefix}{index}" for index, name in enumerate(graph.tensors)}
     # Names of other people appear at the ends alone.
     renamed = _renamed(graph, inner)
-    writing = _Writing(renamed, prefix)
+    writing = _Writing(renamed)
     for op in renamed.operators:
         writing.write(op)
     given = [*graph.inputs, *(state.input for state in graph.states)]
@@ -101,8 +101,8 @@ def _renamed(graph: Graph, names: Mapping[str, str]) -> Graph:
 class _Writing:
     """The nodes so far, and the constants that they read."""
 
-    def __init__(self, graph: Graph, prefix: str) -> None:
-        self._graph, self._prefix = graph, prefix
+    def __init__(self, graph: Graph) -> None:
+        self._graph = graph
         self.nodes: list[NodeProto] = []
         biases = {op.inputs[2] for op in graph.operators if op.kind in _PRODUCTS and len(op.inputs) > 2}
         known = [tensor for name, tensor in graph.tensors.items() if tensor.data is not None and name not in biases]
@@ -157,7 +157,7 @@ class _Writing:
             ]
             nodes, value = [], x
             for axis, chosen in enumerate(places):
-                if len(chosen) < self._graph.tensors[x].shape[axis]:
+                if list(chosen) != list(range(self._graph.tensors[x].shape[axis])):
                     where = self._whole(f"{y}.places{axis}", tuple(int(place) for place in chosen))
                     nodes.append(helper.make_node("Gather", [value, where], [f"{y}.part{axis}"], axis=axis))
                     value = f"{y}.part{axis}"

@@ -7,10 +7,11 @@ import pytest
 from stapes.quantize import against_source, long_run
 from stapes.tools.bench import hostile
 from stapes.tools.bench.hostile import KINDS, Run, attack, make_material, run_all
+from stapes.tools.library import golden
 
 # A sample of what `python -m stapes.tools.bench.files` runs by the thousand.
 MUTATIONS = 500
-FEWER = {"tflite": 150}
+FEWER = {"tflite": 100}
 
 
 @pytest.fixture(scope="module")
@@ -23,6 +24,7 @@ def short(monkeypatch):
     """A file that is taken is run on for fewer frames; the bench runs it as a user does."""
     monkeypatch.setattr(long_run, "TIMES", 2)
     monkeypatch.setattr(long_run, "SNAPSHOTS", 8)
+    monkeypatch.setattr(golden, "FRAMES", 8)
     monkeypatch.setattr(against_source, "CHECKED_FRAMES", 8)
     monkeypatch.setattr(against_source, "RANDOM_FRAMES", 8)
 

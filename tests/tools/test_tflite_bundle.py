@@ -164,3 +164,17 @@ def test_a_file_that_stapes_wrote_has_its_bits_without_its_description(network, 
         given = {name: vectors[name][frame].reshape(1, *graph.tensors[name].shape) for name in graph.inputs}
         for name, made in simulator.step(given).items():
             np.testing.assert_array_equal(made.reshape(-1), vectors[name][frame])
+
+
+def test_a_file_stands_in_an_audio_path_as_well(bundle_of, tmp_path):
+    from stapes.firmware_sim.engines.numpy_engine import NumpyNetwork
+    from stapes.firmware_sim.engines.pipeline import Pipeline
+    from stapes.tools.library.quantize import quantize
+
+    bundle = bundle_of("zoo", "w8a16")
+    noise = np.random.default_rng(4).integers(-8000, 8000, 8000).astype(np.int16)
+    file, end = bundle.folder / "model.tflite", bundle.sound_path
+    made = quantize(file, tmp_path / "b", front_end=end, calibration=noise, name="ear").bundle
+    heard = [Pipeline(b.require_sound_path(), NumpyNetwork(b.graph)).run(noise[None, :640]) for b in (made, bundle)]
+    np.testing.assert_array_equal(heard[0].audio_q15, heard[1].audio_q15)
+    assert made.manifest["quality"]["vectors_output_snr_db"] > 40
