@@ -75,7 +75,7 @@ def check_model(model: onnx.ModelProto, label: str) -> StreamingOnnx:
     folded = _folded(converted(plain(model, label), label), label)
     graph = folded.graph
     nodes = tuple(node for node in graph.node if node.op_type != "Constant")
-    constants = _constants(graph, label)
+    constants = read_constants(graph, label)
     shapes = {name: array.shape for name, array in constants.items()} | shaping.known_shapes(graph)
     given = [value.name for value in graph.input]
     made = [value.name for value in graph.output]
@@ -224,7 +224,7 @@ def _some(nodes: Sequence[onnx.NodeProto]) -> str:
     return ", ".join(kinds[:_SHOWN]) + f" and {len(kinds) - _SHOWN} more" * (len(kinds) > _SHOWN)
 
 
-def _constants(graph: onnx.GraphProto, label: str) -> dict[str, np.ndarray]:
+def read_constants(graph: onnx.GraphProto, label: str) -> dict[str, np.ndarray]:
     """The values of initialisers and Constant nodes. Raises StapesError for what cannot be read, for NaN and for infinity."""
     try:
         constants = {tensor.name: numpy_helper.to_array(tensor) for tensor in graph.initializer}

@@ -10,7 +10,7 @@ import onnx
 from ...models.errors import StapesError
 from ...models.text import first_line
 from ..onnx_reader.folding import fold
-from ..onnx_reader.model import plain
+from ..onnx_reader.model import plain, read_constants
 from ..onnx_reader.shapes import free_inputs
 from ..onnx_reader.types import require_float32
 from ..onnx_reader.versions import converted, require_known_versions
@@ -44,7 +44,8 @@ def make_streaming(
 
     `time`: input -> its time axis, where the file leaves none open. The states start from zeros. `label` names the model in errors.
     `progress` hears of each of STEPS steps.
-    Raises StapesError: no time axis, a node that needs frames to come or all of them, a stream that is not the same network.
+    Raises StapesError: no time axis, a node that needs frames to come or all of them, a stream that is not the same network; weights that are
+    NaN or infinite.
     """
     require_known_versions(model, label)
     require_float32(free_inputs(model.graph), "input", label)
@@ -53,6 +54,7 @@ def make_streaming(
     axes = time_axes(whole, time or {}, label)
     whole.graph.ClearField("value_info")
     whole = converted(whole, label)
+    read_constants(whole.graph, label)
     whole = _folded(whole, label)
     progress(1)
     lengths = measure(whole, axes, label)

@@ -114,6 +114,14 @@ def test_the_time_axis_may_be_given_where_the_file_fixes_it():
         make_streaming(model, "m", {"x": 3})
 
 
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_a_weight_that_is_no_number_is_named(value):
+    node = helper.make_node("MatMul", ["x", "w"], ["y"])
+    model = make([node], {"x": (1, "S", 3)}, {"y": (1, 9, 3)}, {"w": np.array([[value, 0, 0], [0, 1, 0], [0, 0, 1]])})
+    with pytest.raises(StapesError, match=r"^m: weight 'w' holds NaN or infinity; train or export the model again$"):
+        make_streaming(model, "m")
+
+
 def test_zeros_that_are_joined_in_front_are_the_past_and_a_state_that_is_an_input_stays_one():
     rng = np.random.default_rng(0)
     constants = {

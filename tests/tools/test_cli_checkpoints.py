@@ -169,7 +169,7 @@ def test_a_pickle_that_would_run_code_does_not(refused, tmp_path, kind):
 def test_an_unknown_recipe_network_or_name(refused):
     error = refused(GRU_MASK, "--recipe", "w4a4")
     assert error.startswith(
-        "recipe 'w4a4': not built in, and no such file; give one of dfn3_w8a16, dfn3_w8a16_small, gtcrn_mixed, "
+        "recipe 'w4a4': not built in, and no such file; give one of dfn3_w8a16, dfn3_w8a16_small, dfn3_w8a8, gtcrn_mixed, "
     )
     assert error.endswith("w8a8_features16, or a TOML file")
     assert "--model 'rnnoise': unknown" in refused(GRU_MASK, "--model", "rnnoise")

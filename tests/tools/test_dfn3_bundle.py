@@ -97,7 +97,25 @@ def test_the_small_recipe_leaves_out_the_gains_that_the_deep_filter_takes_the_pl
     whole, small = (q15_to_float(simulate(b.folder, audio, engine="numpy").files[0].audio_q15) for b in (bundle, made))
     assert snr_db(whole, small) > 40
     engines = [name for name in ("native", "tflm") if not lacking(name)]
-    write_audio(tmp_path / "speech.wav", q15_to_float(audio[:24_000]), 48_000)
+    write_audio(tmp_path / "speech.wav", q15_to_float(audio[:9_600]), 48_000)
+    done = stapes(
+        "regress", made.folder, tmp_path / "speech.wav", *(w for e in engines for w in ("--engine", e)), "--json"
+    )
+    assert done.code == 0, done.stderr
+    assert json.loads(done.stdout)["identical"] is True
+
+
+def test_int8_keeps_states_features_and_outputs_in_int16_and_every_engine_has_the_same_bits(
+    stapes, bundle, archive, few_clips, tmp_path
+):
+    made = quantize(archive, tmp_path / "w8a8", recipe="dfn3_w8a8", calibration=few_clips).bundle
+    kept = {*made.graph.inputs, *made.graph.outputs} | {s.input for s in made.graph.states if "gru" in s.input}
+    assert {made.graph.tensors[name].dtype for name in kept} == {"int16"}
+    sizes = {dtype: sum(t.size for t in made.graph.activations if t.dtype == dtype) for dtype in ("int8", "int16")}
+    assert sizes["int8"] > sizes["int16"] > 0
+    audio = q15_to_float(bundle.vectors()["audio_in_q15"])
+    write_audio(tmp_path / "speech.wav", audio[:9_600], 48_000)
+    engines = [name for name in ("native", "tflm") if not lacking(name)]
     done = stapes(
         "regress", made.folder, tmp_path / "speech.wav", *(w for e in engines for w in ("--engine", e)), "--json"
     )

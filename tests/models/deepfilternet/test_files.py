@@ -3,14 +3,20 @@
 import gzip
 import io
 import tarfile
+import tomllib
+from pathlib import Path
 
 import onnx
 import pytest
 from stapes.models.archives import files_of
+from stapes.models.audio import SoundPath, kinds, read_sound_path
 from stapes.models.deepfilternet import is_deepfilternet, join, read_files, read_settings, sound_path
 from stapes.models.errors import StapesError
 
+from tests.deep_filter_features import FULL_BAND
 from tests.models.deepfilternet.small import CONFIG, NAMES, WIDTHS, archive_of, folder_of, small
+
+ZOO = Path(__file__).parents[3] / "models" / "zoo"
 
 # What the official config.ini says of the path.
 OFFICIAL = (
@@ -200,3 +206,11 @@ def test_a_path_that_the_stages_cannot_make_is_refused(case):
         text = text.replace(old, new)
     with pytest.raises(StapesError, match=f"^c: {message}"):
         sound_path(read_settings(text.encode(), "c"), "c")
+
+
+def test_the_path_that_comes_along_for_soft_speech_is_the_official_one_with_the_level():
+    known = kinds()
+    made = read_sound_path(tomllib.loads((ZOO / "dfn3_level.toml").read_text(encoding="utf-8")))
+    plain = [known[kind]() for kind in ("look_ahead", "band_gains", "deep_filter", "inverse")]
+    level = (known["sound_level"](), known["erb_level"](level=True), known["unit_spectrum"](form="level"))
+    assert made == SoundPath((FULL_BAND, known["power"](), *level, *plain))
