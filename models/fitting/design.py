@@ -17,8 +17,9 @@ WITHIN_DB = 0.5
 _STEPS = 12
 # A section reaches the edges of the frequencies that an equaliser can have.
 _HIGHEST_PART = 0.45
-# Half-way between two frequencies, and beyond the last ones, a wish matters less than at the frequencies themselves.
-_BESIDE_WEIGHT = 0.05
+# Half-way between two frequencies, and beyond the last ones, a wish matters less than at the frequencies themselves: where steep gains would drive a
+# section to the end of its range for that, less still.
+_BESIDE_WEIGHTS = (0.05, 0.01, 0.001)
 _SMALL_WEIGHT = 0.003
 _SHELF_Q = 0.7071
 # What was found is written with so many decimals: it is the design then, whatever the last bits of the machine that found it.
@@ -38,13 +39,32 @@ def design(frequencies: np.ndarray, gains_db: np.ndarray, sample_rate: int) -> E
         )
     if len(hertz) > MOST_SECTIONS - 2:
         raise StapesError(f"fitting: {len(hertz)} frequencies; give {MOST_SECTIONS - 2} at most")
+    overall = float(np.clip((wanted.max() + wanted.min()) / 2.0, -MOST_GAIN_DB, MOST_GAIN_DB))
+    left = np.zeros(0)
+    for weight in _BESIDE_WEIGHTS:
+        sections = _fitted(hertz, wanted, overall, sample_rate, weight)
+        made = Equaliser(sections, round(overall, _DECIMALS))
+        missed = np.abs(gains_of(made, hertz, sample_rate) - wanted)
+        if missed.max() <= WITHIN_DB:
+            return made
+        left = missed if not left.size or missed.max() < left.max() else left
+    worst = int(left.argmax())
+    raise StapesError(
+        f"fitting: {wanted[worst]:.1f} dB at {hertz[worst]:g} Hz are missed by {left[worst]:.1f} dB, as its neighbours want too "
+        "different ones; give gains that change less from one frequency to the next"
+    )
+
+
+def _fitted(
+    hertz: np.ndarray, wanted: np.ndarray, overall: float, sample_rate: int, beside: float
+) -> tuple[Section, ...]:
+    """Sections whose gains, and `overall` at all frequencies, come nearest to those wanted (F,); `beside` is what a wish between the frequencies weighs."""
     middle = np.sqrt(hertz[1:] * hertz[:-1])
     ends = np.array([hertz[0] / 2.0, min(hertz[-1] * 1.25, _HIGHEST_PART * sample_rate)])
     points = np.concatenate([hertz, middle, ends])
     targets = np.concatenate([wanted, (wanted[1:] + wanted[:-1]) / 2.0, wanted[[0, -1]]])
-    weights = np.concatenate([np.ones(len(hertz)), np.full(len(points) - len(hertz), _BESIDE_WEIGHT)])
+    weights = np.concatenate([np.ones(len(hertz)), np.full(len(points) - len(hertz), beside)])
     shapes = _shapes(hertz, middle)
-    overall = float(np.clip((wanted.max() + wanted.min()) / 2.0, -MOST_GAIN_DB, MOST_GAIN_DB))
     gains = np.zeros(len(shapes))
     for _ in range(_STEPS):
         steps = np.where(np.abs(gains) < 1.0, 1.0, gains)
@@ -58,19 +78,10 @@ def design(frequencies: np.ndarray, gains_db: np.ndarray, sample_rate: int) -> E
         wish = np.concatenate([(targets - overall - now) * weights, -_SMALL_WEIGHT * gains])
         change, *_ = np.linalg.lstsq(rows, wish, rcond=None)
         gains = np.clip(gains + change, -MOST_DB, MOST_DB)
-    sections = tuple(
+    return tuple(
         Section(form, round(f, 2), round(float(gain), _DECIMALS), round(q, _DECIMALS))
         for (form, f, q), gain in zip(shapes, gains, strict=True)
     )
-    made = Equaliser(sections, round(overall, _DECIMALS))
-    left = np.abs(gains_of(made, hertz, sample_rate) - wanted)
-    if left.max() > WITHIN_DB:
-        worst = int(left.argmax())
-        raise StapesError(
-            f"fitting: {wanted[worst]:.1f} dB at {hertz[worst]:g} Hz are missed by {left[worst]:.1f} dB, as its neighbours want too "
-            "different ones; give gains that change less from one frequency to the next"
-        )
-    return made
 
 
 def gains_of(equaliser: Equaliser, frequencies: np.ndarray, sample_rate: int) -> np.ndarray:

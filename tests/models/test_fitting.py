@@ -68,6 +68,17 @@ def test_sections_come_within_half_a_decibel_of_the_gains(name, rule):
         stage_params(made.stage, Transform(sample_rate=rate))
 
 
+@pytest.mark.filterwarnings("ignore::stapes.models.errors.Remark")
+@pytest.mark.parametrize("level_db", [50.0, 80.0])
+def test_sections_come_as_near_at_other_levels(level_db):
+    """Of soft speech S2 wants gains that rise from 2 to 73 dB in four octaves."""
+    for name in STANDARD:
+        made = make_fitting(STANDARD[name], "camfit", sample_rate=48000, level_db=level_db)
+        difference = gains_of(made.stage, np.array(made.gains.frequencies), 48000) - made.gains.at_level(level_db)
+        assert np.abs(difference).max() <= WITHIN_DB
+        stage_params(made.stage, Transform(sample_rate=48000))
+
+
 def test_soft_speech_gets_more_than_loud_speech():
     gains = np.array(make_fitting(STANDARD["N2"], "camfit").gains.gains_db)
     assert (gains[0] >= gains[1]).all()
