@@ -9,6 +9,7 @@ import atexit
 import functools
 import hashlib
 import os
+import re
 import shutil
 import tempfile
 import weakref
@@ -36,6 +37,7 @@ STRICT = (
     "-Wcast-align",
 )
 HOPS_A_CALL = 500
+_INCLUDE = re.compile(r'^[ \t]*#[ \t]*include[ \t]+"([^"\n]+)"', re.MULTILINE)
 # The folder of an export whose files, in folders of their own, say nothing of a program.
 RUNTIME = "runtime"
 
@@ -87,7 +89,7 @@ def program_files(folder: Path) -> list[Path]:
 
 
 def runtime_of(folder: Path, path: Path) -> Path | None:
-    """The runtime of an exported folder where a file belongs to it, else None: the headers that `shared_object` asks for."""
+    """The runtime of an exported folder where a file belongs to it, else None: where `shared_object` looks for headers."""
     return folder / RUNTIME if path.is_relative_to(folder / RUNTIME) else None
 
 
@@ -143,12 +145,23 @@ def _object_folder() -> Path:
     return folder
 
 
-def shared_object(command: Sequence[str], path: Path, headers: Path | None = None) -> Path:
-    """The object of a file that says nothing of a program: known by its text, that of the headers below `headers`, and the command.
+def _with_headers(path: Path, folder: Path) -> list[Path]:
+    """A file and the headers in `folder` that it includes, by themselves or by others; they are named from where each stands."""
+    found, waiting = {}, [path.resolve()]
+    while waiting:
+        file = waiting.pop()
+        if file not in found and file.is_relative_to(folder.resolve()) and file.is_file():
+            found[file] = _INCLUDE.findall(file.read_text(encoding="utf-8"))
+            waiting += [(file.parent / name).resolve() for name in found[file]]
+    return sorted(found)
+
+
+def shared_object(command: Sequence[str], path: Path, runtime: Path | None = None) -> Path:
+    """The object of a file that says nothing of a program: known by its text, those that it includes of `runtime`, and the command.
 
     What else the compiler writes, a `.su` file for instance, lies beside it. Raises StapesError as `call_compiler` does.
     """
-    texts = [path, *(sorted(headers.rglob("*.h")) if headers else ())]
+    texts = [path, *(_with_headers(path, runtime) if runtime else ())]
     key = hashlib.sha256(repr([command, *(text.read_bytes() for text in texts)]).encode()).hexdigest()
     target = _object_folder() / f"{path.stem}_{key[:32]}.o"
     if not target.exists():

@@ -18,7 +18,7 @@ from tests.machine import cmsis_dsp, require
 HOP = 64
 STREAM = Path(__file__).with_name("stream.c")
 WARNINGS = "-Wall -Wextra -Wconversion -Wsign-conversion -Wshadow -Wdouble-promotion -Wundef -Wcast-align"
-SANITISE = ["-O1", "-g", "-fno-sanitize-recover=all"]
+SANITISE = ["-O1", "-g1", "-fno-sanitize-recover=all"]
 
 
 @pytest.fixture(scope="module")
