@@ -1,5 +1,6 @@
 """The fused GRU in C gives the integers of the operators it stands for; what it cannot fuse runs operator by operator."""
 
+import functools
 from dataclasses import replace
 
 import numpy as np
@@ -12,7 +13,7 @@ from stapes.quantize.graph import Graph, Operator, Region, State, Tensor
 from tests.export.programs import BUILDS, CNetwork
 from tests.firmware_sim.gru_graph import gru_graph, random_frames
 
-FRAMES = 200
+FRAMES = 100
 
 
 def rescaled(graph: Graph, **scales: float) -> Graph:
@@ -88,26 +89,41 @@ GRAPHS = {
 }
 
 
-def assert_same_frames(graph: Graph, network: CNetwork, frames: int = FRAMES) -> None:
-    """C against numpy over time, states running on in both."""
+def wanted_of(graph: Graph, frames: int) -> list[tuple[np.ndarray, dict[str, np.ndarray]]]:
+    """Inputs x over time and what numpy makes of them, states running on."""
     simulator = NetworkSimulator(graph, 1)
     flat = replace(graph.tensors["x"], shape=(1, graph.tensors["x"].size))
     noise = random_frames(replace(graph, tensors={"x": flat}), frames, 1, seed=7)
-    for index, x in enumerate(noise.reshape(frames, 1, *graph.tensors["x"].shape)):
-        wanted = simulator.step({"x": x})
-        got = network.step({"x": x[0]})
+    return [(x[0], simulator.step({"x": x})) for x in noise.reshape(frames, 1, *graph.tensors["x"].shape)]
+
+
+def assert_frames(graph: Graph, network: CNetwork, wanted: list[tuple[np.ndarray, dict[str, np.ndarray]]]) -> None:
+    for index, (x, values) in enumerate(wanted):
+        got = network.step({"x": x})
         for name in graph.outputs:
-            np.testing.assert_array_equal(got[name], wanted[name][0], err_msg=f"{name}, frame {index}")
+            np.testing.assert_array_equal(got[name], values[name][0], err_msg=f"{name}, frame {index}")
+
+
+def assert_same_frames(graph: Graph, network: CNetwork, frames: int = FRAMES) -> None:
+    """C against numpy over time, states running on in both."""
+    assert_frames(graph, network, wanted_of(graph, frames))
+
+
+@functools.lru_cache(maxsize=1)
+def graph_of(kind: str) -> tuple[Graph, list[tuple[np.ndarray, dict[str, np.ndarray]]]]:
+    """A graph and what numpy makes of it, once for all builds, which come one behind the other."""
+    graph = GRAPHS[kind]()
+    return graph, wanted_of(graph, FRAMES)
 
 
 @pytest.mark.parametrize("build", list(BUILDS))
 @pytest.mark.parametrize("kind", list(GRAPHS))
 def test_the_fused_kernel_gives_the_integers_of_its_operators(kind, build, tmp_path):
-    graph = GRAPHS[kind]()
+    graph, wanted = graph_of(kind)
     functions = build_program(graph, "net").functions
     small = kind in GROUPED or "small groups" in kind
     assert functions == {f"stapes_gru_{'grouped_' if small else ''}{'s8' if 'int8' in kind else 's16'}"}
-    assert_same_frames(graph, CNetwork(graph, tmp_path, build))
+    assert_frames(graph, CNetwork(graph, tmp_path, build), wanted)
 
 
 @pytest.mark.parametrize("dtype", ["int8", "int16"])
