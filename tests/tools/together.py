@@ -13,8 +13,10 @@ from stapes.models.errors import StapesError
 def train_all(orders: list[Any], rank: int, workers: int, meet: str) -> None:
     """One training after the other. What is said where the processes disagree goes into a file beside the first one's folder."""
     from stapes.tools.train import work
+    from stapes.tools.training.state import Folder
     from stapes.tools.training.team import Workers
 
+    Folder.plot = lambda folder: None  # seconds, and nobody looks at the pictures
     team = Workers("cpu", rank, workers, meet)
     said = []
     for about in ({"torch": "2.1" if rank else "2.0"}, {"corpus": [rank]}):
