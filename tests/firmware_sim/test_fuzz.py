@@ -43,7 +43,7 @@ def test_sixty_inputs_find_nothing(exported):
         ("static int16_t kept; if (in[3] > 30000) { kept++; } (void)kept; out[0] = (int16_t)(out[0] ^ kept);", "other bits"),
         ("if (in[0] == INT16_MAX) { ctx->audio.wiener.noise_q40 += 70; (void)*(volatile uint64_t *)(ctx->audio.wiener.noise_q40 + 100000); }", "AddressSanitizer"),
         ("if (in[1] == INT16_MIN) { volatile int32_t sum = INT32_MAX; sum = sum + 1; }", "signed integer overflow"),
-        ("if (in[5] < -20000) { return STAPES_MISALIGNED; }", "process does not answer STAPES_OK"),
+        ("if (in[5] < -20000) { status = STAPES_MISALIGNED; }", "process does not answer STAPES_OK"),
     ],
     ids=["shared state", "memory", "overflow", "status"],
 )  # fmt: skip
@@ -52,7 +52,8 @@ def test_a_planted_fault_is_found(planted, complaint, exported, tmp_path):
     shutil.copytree(folder, tmp_path / name)
     source = tmp_path / name / f"{name}.c"
     text = source.read_text()
-    last = "    stapes_inverse(&audio_inverse_params,"
+    # The last stage of a hop; behind the hop where there is a status.
+    last = "run_hop(&ctx->ear, in, out);" if "status" in planted else "    stapes_inverse(&audio_inverse_params,"
     start = text.index("\n", text.index(last)) + 1
     assert text.count(last) == 1
     source.write_text(text[:start] + f"    {planted}\n" + text[start:])
