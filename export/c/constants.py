@@ -31,6 +31,8 @@ _TAKEN = [
     "ear_set_controls",
     "ear_get_controls",
     "ear_set_program",
+    "ear_set_latent",
+    "set_latent",
     "self_test",
     "stream",
     "stream_init",

@@ -125,6 +125,9 @@ def program_defines(folder: Path, name: str, trace: bool, ports: Ports | None = 
             f"-DSTAPES_OUTPUT_BYTES={','.join(map(str, ports.outputs))}",
         ]
     controls = ["-DSTAPES_CONTROLS"] if needs_controls(folder) else []
+    header = (folder / f"{name}.h").read_text("utf-8") if controls else ""
+    controls += ["-DSTAPES_MEMBERS"] if f"{name}_set_controls(" in header else []
+    controls += ["-DSTAPES_LATENT"] if f"{name}_set_latent(" in header else []
     return [*names, *controls, *(["-DSTAPES_TRACE"] if trace else []), f"-I{folder}"]
 
 

@@ -71,13 +71,36 @@ int shim_step(CONTEXT *ctx, void *const *ports, unsigned char *frame)
 #else
 
 #ifdef STAPES_CONTROLS
-/* words: those of a struct of controls, as they lie in memory. */
+/* Words of all controls: those of a struct of controls as they lie in memory, then those of a latent. */
+typedef struct {
+#ifdef STAPES_MEMBERS
+    JOIN(STAPES_NAME, _controls) members;
+#endif
+#ifdef STAPES_LATENT
+    int32_t latent[JOIN(STAPES_NAME_UPPER, _LATENT_VALUES)];
+#endif
+} shim_controls;
+
+size_t shim_controls_bytes(void)
+{
+    return sizeof(shim_controls);
+}
+
 int shim_set_controls(CONTEXT *ctx, const void *words);
 int shim_set_controls(CONTEXT *ctx, const void *words)
 {
-    JOIN(STAPES_NAME, _controls) controls;
+    shim_controls controls;
+    int status = 0;
     memcpy(&controls, words, sizeof controls);
-    return (int)JOIN(STAPES_NAME, _set_controls)(ctx, &controls);
+#ifdef STAPES_MEMBERS
+    status = (int)JOIN(STAPES_NAME, _set_controls)(ctx, &controls.members);
+#endif
+#ifdef STAPES_LATENT
+    if (status == 0) {
+        status = (int)JOIN(STAPES_NAME, _set_latent)(ctx, controls.latent);
+    }
+#endif
+    return status;
 }
 #endif
 

@@ -35,7 +35,8 @@ class Control:
     """A value of a stage with a name that ends in its format: `gain_q16` is gain * 2^16, an int32 in C.
 
     `rest` is what it is until somebody sets it, `limits` are the smallest and the largest value that is taken, all real. `shape` is
-    () or in numbers. `amplitude`: it may also be told in dB, as `gain_db`. A control of no fraction and the limits 0 and 1 is a
+    () or in numbers. `amplitude`: it may also be told in dB, as `gain_db`. `apart`: it is set by a function of its own, `NAME_set_latent` for `latent_q20`,
+    and no member of `NAME_controls`. A control of no fraction and the limits 0 and 1 is a
     switch.
     """
 
@@ -45,6 +46,7 @@ class Control:
     true_value: str
     shape: tuple[int, ...] = ()
     amplitude: bool = False
+    apart: bool = False
 
     @property
     def plain(self) -> str:

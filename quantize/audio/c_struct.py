@@ -20,6 +20,7 @@ Int32 = Annotated[int, "int32"]
 UInt32 = Annotated[int, "uint32"]
 Int64 = Annotated[int, "int64"]
 UInt64 = Annotated[int, "uint64"]
+Int16s = Annotated[np.ndarray, "int16"]
 Int32s = Annotated[np.ndarray, "int32"]
 UInt16s = Annotated[np.ndarray, "uint16"]
 

@@ -1,6 +1,7 @@
 """Controls of a path as the integers that the device takes, block by block.
 
-All controls of a path are one row of 32-bit words: stage after stage, control after control, as they lie in `NAME_controls`.
+All controls of a path are one row of 32-bit words: stage after stage, control after control, as they lie in `NAME_controls`; those behind them
+that have a function of their own.
 W words, T blocks.
 """
 
@@ -34,10 +35,10 @@ def places(sound_path: SoundPath) -> tuple[Place, ...]:
     """Every control of a path in the order of its words."""
     found: list[Place] = []
     end = 0
-    for stage in sound_path.stages:
-        for control in stage.controls:
-            found.append(Place(stage.kind, control, slice(end, end + control.size)))
-            end += control.size
+    told = [(stage.kind, control) for stage in sound_path.stages for control in stage.controls]
+    for kind, control in sorted(told, key=lambda one: one[1].apart):
+        found.append(Place(kind, control, slice(end, end + control.size)))
+        end += control.size
     return tuple(found)
 
 

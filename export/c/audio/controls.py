@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ....models.audio import SoundPath
-from ....quantize.audio.controls import integers, limits, places, program_rows, rest_words, word_count
+from ....quantize.audio.controls import integers, limits, places, program_rows, rest_words
 from ...template import Code
 from ..text import code, initialiser, integer
 
@@ -41,20 +41,52 @@ class Controls:
     wearers: tuple[str, ...] = ()
 
 
+@dataclass(frozen=True)
+class Setter:
+    """A control with a function of its own, `NAME_set_PLAIN`, that hands `size` words to `stapes_KIND_give`."""
+
+    kind: str
+    plain: str
+    control: str
+    size: int
+    low: Code
+    high: Code
+    about: str
+
+    @property
+    def macro(self) -> str:
+        """`LATENT_VALUES`"""
+        return f"{self.plain.upper()}_VALUES"
+
+
+def build_setters(sound_path: SoundPath) -> tuple[Setter, ...]:
+    """Those of a path."""
+    found = []
+    for place in places(sound_path):
+        control = place.control
+        if control.apart:
+            low, high = limits(control)
+            about = f"{control.true_value}, {low} ... {high}"
+            found.append(
+                Setter(place.kind, control.plain, control.name, control.size, integer(low), integer(high), about)
+            )
+    return tuple(found)
+
+
 def build_controls(sound_path: SoundPath) -> Controls | None:
-    """None for a path without any."""
-    if not word_count(sound_path):
+    """`NAME_controls` of a path; None where it would be empty."""
+    members = {stage.kind: [c for c in stage.controls if not c.apart] for stage in sound_path.stages}
+    members = {kind: of for kind, of in members.items() if of}
+    if not members:
         return None
     stages = tuple(
-        StageControls(
-            stage.kind,
-            tuple(f"{c.name}: {c.true_value}, {' ... '.join(map(str, limits(c)))}" for c in stage.controls),
-        )
-        for stage in sound_path.stages
-        if stage.controls
+        StageControls(kind, tuple(f"{c.name}: {c.true_value}, {' ... '.join(map(str, limits(c)))}" for c in of))
+        for kind, of in members.items()
     )
     checks = []
     for place in places(sound_path):
+        if place.control.apart:
+            continue
         low, high = (integer(limit) for limit in limits(place.control))
         first = "" if place.control.shape else "&"
         where = code(f"{first}controls->{place.kind}.{place.control.name}")
@@ -65,7 +97,7 @@ def build_controls(sound_path: SoundPath) -> Controls | None:
         stages,
         initialiser(_fields(sound_path, rest_words(sound_path))),
         tuple(checks),
-        word_count(sound_path),
+        sum(control.size for of in members.values() for control in of),
         programs,
         tuple(stage.kind for stage in stages if stage.kind not in programmed),
     )
@@ -74,7 +106,12 @@ def build_controls(sound_path: SoundPath) -> Controls | None:
 def _fields(sound_path: SoundPath, words: np.ndarray) -> dict[str, dict[str, object]]:
     """A row of words as the members of `NAME_controls`."""
     given = integers(sound_path, words)
-    return {kind: {name: _value(value) for name, value in of.items()} for kind, of in given.items()}
+    apart = {(place.kind, place.control.name) for place in places(sound_path) if place.control.apart}
+    made = {
+        kind: {name: _value(value) for name, value in of.items() if (kind, name) not in apart}
+        for kind, of in given.items()
+    }
+    return {kind: of for kind, of in made.items() if of}
 
 
 def _value(value: np.ndarray) -> object:

@@ -17,7 +17,7 @@ from ....quantize.graph import Graph, Tensor
 from ...template import Code
 from ..constants import Constants
 from ..text import SUFFIXES, Names, code, initialiser, listed
-from .controls import CONTROLS_HEADER, Controls, build_controls
+from .controls import CONTROLS_HEADER, Controls, Setter, build_controls, build_setters
 from .memory import Memory, place, scratch_name, values
 from .stage import Member, c_stage
 
@@ -99,6 +99,7 @@ class AudioProgram:
     after: tuple[Call, ...]
     scratch_bytes: int
     controls: Controls | None = None
+    setters: tuple[Setter, ...] = ()
 
     @property
     def functions(self) -> tuple[str, ...]:
@@ -112,7 +113,7 @@ class AudioProgram:
 
     @property
     def sources(self) -> tuple[str, ...]:
-        controls = (CONTROLS_HEADER,) if self.controls is not None else ()
+        controls = (CONTROLS_HEADER,) if self.controls is not None or self.setters else ()
         functions = (*self._wide, *self.functions, *self._companions)
         return ("stapes_audio_tensors.c", *controls, *(f"{name}.c" for name in functions))
 
@@ -236,7 +237,7 @@ class _Writer:
             for name in c.arguments
         ]
         state = [f"&ctx->audio.{stage.kind}"] if c.state else []
-        controls = [f"&ctx->controls.{stage.kind}"] if stage.controls else []
+        controls = [f"&ctx->controls.{stage.kind}"] if any(not c.apart for c in stage.controls) else []
         given = [f"&audio_{stage.kind}_params", *state, *controls, *arguments]
         inside = [q.name for q in stage.makes if not q.shape or q.name in c.views]
         self.scalars |= {name: f"ctx->audio.{stage.kind}.{name}" for name in inside}
@@ -332,7 +333,8 @@ def build_audio(graph: Graph, sound_path: SoundPath, arrays: Constants, entries:
     ends = network_ends(graph, sound_path)
     structs: list[Struct] = []
     for stage in sound_path.stages:
-        _struct(f"audio_{stage.kind}_params", stage_params(stage, sound_path.transform), arrays, structs)
+        made, packed = stage_params(stage, sound_path.transform), c_stage(stage.kind).packed
+        _struct(f"audio_{stage.kind}_params", packed(made, arrays.target) if packed else made, arrays, structs)
     # One input and one output have these names, so that the C of a usual path stays as it was.
     named = [
         {end.tensor.name: only if len(side) == 1 else f"audio_{end.quantity.name}" for end in side}
@@ -357,4 +359,5 @@ def build_audio(graph: Graph, sound_path: SoundPath, arrays: Constants, entries:
         after=tuple(writer.call(stage) for stage in sound_path.after),
         scratch_bytes=writer.memory.scratch_bytes,
         controls=build_controls(sound_path),
+        setters=build_setters(sound_path),
     )

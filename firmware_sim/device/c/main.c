@@ -35,8 +35,11 @@ typedef void (*entry_point)(void);
 KEPT static const entry_point entry_points[] = {
     (entry_point)JOIN(STAPES_NAME, _init),         (entry_point)JOIN(STAPES_NAME, _reset),
     (entry_point)JOIN(STAPES_NAME, _process),
-#ifdef STAPES_CONTROLS
+#ifdef STAPES_MEMBERS
     (entry_point)JOIN(STAPES_NAME, _set_controls),
+#endif
+#ifdef STAPES_LATENT
+    (entry_point)JOIN(STAPES_NAME, _set_latent),
 #endif
 #ifdef STAPES_SELF_TEST_HEADER
     (entry_point)JOIN(STAPES_NAME, _self_test),
@@ -88,7 +91,12 @@ int shim_set_controls(CONTEXT *ctx, const void *words);
 /* The next change: read when the one before it was set. */
 static struct {
     uint32_t hop;
-    JOIN(STAPES_NAME, _controls) words;
+#ifdef STAPES_MEMBERS
+    JOIN(STAPES_NAME, _controls) members;
+#endif
+#ifdef STAPES_LATENT
+    int32_t latent[JOIN(STAPES_NAME_UPPER, _LATENT_VALUES)];
+#endif
 } change;
 static bool waiting;
 static uint32_t hops_done;
@@ -100,7 +108,7 @@ static int set_controls(const files *file)
         waiting = semihosting_read(file->controls, &change, sizeof change) == sizeof change;
     }
     while (waiting && change.hop == hops_done && status == 0) {
-        status = shim_set_controls(&device_context, &change.words);
+        status = shim_set_controls(&device_context, (const unsigned char *)&change + sizeof change.hop);
         waiting = semihosting_read(file->controls, &change, sizeof change) == sizeof change;
     }
     hops_done++;
