@@ -16,6 +16,7 @@ from ..firmware_sim.cortex_m7.measure import DeviceReport, measure
 from ..models.audio import SoundPath
 from ..models.errors import StapesError
 from ..models.text import printable
+from ..quantize.audio.controls import limits, places, rest_words
 from ..quantize.graph import DTYPES, Graph
 from .audio_files import demo_recordings, read_batch
 from .bundle import Bundle
@@ -91,7 +92,17 @@ def _sound(graph: Graph, sound_path: SoundPath) -> tuple[Calls, str]:
     speech = read_batch(recording, sound_path.sample_rate).audio_q15[0, : int(SECONDS * sound_path.sample_rate)]
     audio = np.concatenate([speech, *_loudest(HOPS_AT_FULL_SCALE, sound_path.hop)])
     words = f"first {SECONDS:g} s of {recording[0].name}, then noise and squares at full scale"
-    return Hops(graph, sound_path, audio), words
+    return Hops(graph, sound_path, audio, _with_work(sound_path)), words
+
+
+def _with_work(sound_path: SoundPath) -> np.ndarray | None:
+    """Controls int32 (1, W) that give work to what rests until it is told something, such as a latent; None where nothing does."""
+    row = rest_words(sound_path)
+    apart = [place for place in places(sound_path) if place.control.apart]
+    for place in apart:
+        _, high = limits(place.control)
+        row[place.words] = np.random.default_rng(0).integers(-high // 32, high // 32, place.control.size)
+    return row[None] if apart else None
 
 
 def _frames(bundle: Bundle) -> tuple[Calls, str]:

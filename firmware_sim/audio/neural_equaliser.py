@@ -67,7 +67,11 @@ class Twin(IntegerStage):
     def _part(self, index: int, first: int, count: int) -> None:
         kind, x_1, x_2, y, size, *numbers = self.params.operators[index].tolist()
         rows = slice(first, first + count)
-        made = self._product(x_1, numbers, rows) if KINDS[kind] == PRODUCT else _value(kind, self._of(x_1, size)[rows], self._of(x_2, size)[rows], numbers)
+        made = (
+            self._product(x_1, numbers, rows)
+            if KINDS[kind] == PRODUCT
+            else _value(kind, self._of(x_1, size)[rows], self._of(x_2, size)[rows], numbers)
+        )
         # What stands in the place of what it reads has the same size.
         self._of(y, size)[rows] = made
 

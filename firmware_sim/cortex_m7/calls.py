@@ -9,6 +9,7 @@ import numpy as np
 
 from ...models.audio import SoundPath
 from ...models.errors import StapesError
+from ...quantize.audio.controls import control_turns
 from ...quantize.graph import DTYPES, Graph
 from ..compare import first_tensor_difference
 from ..engines.network import run_network
@@ -33,6 +34,10 @@ class Calls(ABC):
     @abstractmethod
     def __len__(self) -> int: ...
 
+    def before(self, device: UnicornDevice, context: int, index: int) -> None:
+        """What is set between call `index` and the one before it, which is not counted: by default nothing."""
+        del device, context, index
+
     @abstractmethod
     def write(self, device: UnicornDevice, index: int) -> tuple[int, ...]:
         """Place what call `index` takes; returns its arguments behind the context."""
@@ -47,17 +52,26 @@ class Calls(ABC):
 
 
 class Hops(Calls):
-    """Sound int16 (S,) through path and network; the last hop is filled with zeros."""
+    """Sound int16 (S,) through path and network; the last hop is filled with zeros. `controls` int32 (T, W) are in force hop by hop."""
 
     function = "process"
 
-    def __init__(self, graph: Graph, sound_path: SoundPath, audio_q15: np.ndarray) -> None:
-        self._graph, self._path = graph, sound_path
+    def __init__(
+        self, graph: Graph, sound_path: SoundPath, audio_q15: np.ndarray, controls: np.ndarray | None = None
+    ) -> None:
+        self._graph, self._path, self._controls = graph, sound_path, controls
         self._samples = streams(audio_q15, sound_path.hop)[0]
+        self._changes = dict(control_turns(sound_path, controls, len(self)))
         self.seconds = sound_path.hop / sound_path.sample_rate
 
     def __len__(self) -> int:
         return len(self._samples) // self._path.hop
+
+    def before(self, device: UnicornDevice, context: int, index: int) -> None:
+        if index in self._changes:
+            device.write(EXCHANGE, self._changes[index].astype("<i4").tobytes())
+            if status := device.call("shim_set_controls", context, EXCHANGE):
+                raise StapesError(f"engine cortex-m7: set_controls returned status {status}")
 
     def write(self, device: UnicornDevice, index: int) -> tuple[int, ...]:
         hop = self._path.hop
@@ -69,7 +83,8 @@ class Hops(Calls):
 
     def require_same(self, made: Sequence[bytes]) -> None:
         got = np.frombuffer(b"".join(made), "<i2")
-        expected = Pipeline(self._path, NumpyNetwork(self._graph)).run(self._samples[None]).audio_q15[0]
+        pipeline = Pipeline(self._path, NumpyNetwork(self._graph))
+        expected = pipeline.run(self._samples[None], controls=self._controls).audio_q15[0]
         if (expected != got).any():
             first = int(np.argmax(expected != got))
             raise StapesError(

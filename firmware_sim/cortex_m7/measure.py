@@ -148,6 +148,7 @@ def _stream(firmware: Firmware, function: str, calls: Calls, chosen: list[int]) 
     device.paint_stack()
     made, contexts = [], {}
     for index in range(len(calls)):
+        calls.before(device, context, index)
         if index in chosen:
             contexts[index] = device.read(context, size)
         _require_ok(calls, device.call(function, context, *calls.write(device, index)))

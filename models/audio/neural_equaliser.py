@@ -12,7 +12,9 @@ import numpy as np
 from ..errors import StapesError
 from ..schema import STRICT
 from .controls import Control
+from .equaliser import behind_inverse
 from .glide import require_glide
+from .sound_path import SoundPath
 from .stage import AGAIN, FloatStage, Quantity, Stage, Values
 from .steered_equaliser import SteeredEqualiser
 from .steering import LATENT, SteeringNetwork
@@ -137,3 +139,8 @@ class _NeuralEqualiser(FloatStage):
         for name, value in given.items():
             made[name][: self.network.bands] = value
         return made
+
+
+def with_neural_equaliser(sound_path: SoundPath, network: SteeringNetwork) -> SoundPath:
+    """A path with the stage behind its inverse transform; raises StapesError where it has one already."""
+    return SoundPath(tuple(behind_inverse(sound_path.stages, NeuralEqualiser(network=network))))

@@ -53,7 +53,11 @@ class Layer:
     def matrix(self, inputs: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Weights int8 (size, inputs), scales float32 (size,), bias int64 (size,); raises StapesError for other lengths."""
         weights = _values(self.weights, "<i1", self.size * inputs, self.makes).reshape(self.size, inputs)
-        return weights, _values(self.scales, "<f4", self.size, self.makes), _values(self.bias, "<i8", self.size, self.makes)
+        return (
+            weights,
+            _values(self.scales, "<f4", self.size, self.makes),
+            _values(self.bias, "<i8", self.size, self.makes),
+        )
 
     def check(self, sizes: dict[str, int]) -> None:
         """Raise StapesError for what no layer is, given the sizes of the vectors that there are."""
@@ -110,7 +114,9 @@ class SteeringNetwork:
 
         The latent has memory of its own.
         """
-        readers = {name: sum(name in layer.reads for layer in self.layers) for layer in self.layers for name in layer.reads}
+        readers = {
+            name: sum(name in layer.reads for layer in self.layers) for layer in self.layers for name in layer.reads
+        }
         found: dict[str, int] = {}
         end = 0
         for layer in self.layers:

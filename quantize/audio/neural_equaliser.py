@@ -115,7 +115,9 @@ class _Table:
 
     def _product(self, op: Operator, prepared: FullyConnectedParams) -> list[int]:
         if not prepared.wide or np.abs(prepared.bias).max() >= 2**31 or prepared.output_zero_point:
-            raise StapesError(f"network: layer {op.name[:40]!r} has sums that the device does not take; quantise it with w8a16")
+            raise StapesError(
+                f"network: layer {op.name[:40]!r} has sums that the device does not take; quantise it with w8a16"
+            )
         starts = sum(part.size for part in self.weights), sum(len(part) for part in self.rows)
         self.weights.append(prepared.weights.astype(np.int16).ravel())
         self.rows.append(np.stack([prepared.bias, prepared.multiplier_q31, prepared.shift], axis=1))

@@ -20,7 +20,9 @@ def steering_network(graph: Graph, label: str) -> SteeringNetwork:
     for op in graph.operators:
         vectors = [graph.tensors[name] for name in (*op.inputs[: 2 if op.kind == "ADD" else 1], *op.outputs)]
         if op.kind not in _KINDS or any(t.dtype != "int16" or t.zero_point or _scale(t) is None for t in vectors):
-            raise StapesError(f"{label}: operator {op.name[:80]!r} is none that the device spreads over hops; use w8a16")
+            raise StapesError(
+                f"{label}: operator {op.name[:80]!r} is none that the device spreads over hops; use w8a16"
+            )
     layers = tuple(_layer(graph, op) for op in graph.operators)
     latent = graph.tensors[LATENT]
     return SteeringNetwork(latent.size, _scale(latent) or 0.0, layers)
@@ -37,7 +39,9 @@ def _layer(graph: Graph, op: Operator) -> Layer:
     if op.kind != PRODUCT:
         return Layer(op.kind, op.inputs, made.name, made.size, scale)  # type: ignore[arg-type]
     weights, bias = (graph.tensors[name] for name in op.inputs[1:])
-    assert weights.data is not None and bias.data is not None and weights.scale is not None
+    assert weights.data is not None
+    assert bias.data is not None
+    assert weights.scale is not None
     scales = np.broadcast_to(weights.scale.reshape(-1), (made.size,))
     relu = op.options.get("fused_activation_function") == "RELU"
     texts = as_text(weights.data, "<i1"), as_text(scales, "<f4"), as_text(bias.data, "<i8")

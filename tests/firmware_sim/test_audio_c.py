@@ -312,7 +312,9 @@ def test_headers_declare_the_structs_of_their_one_description(kind):
         assert f"stapes_{kind}_state" not in header
 
 
-@pytest.mark.parametrize("kind", [kind for kind, stage in kinds().items() if stage().controls])
+@pytest.mark.parametrize(
+    "kind", [kind for kind, stage in kinds().items() if any(not control.apart for control in stage().controls)]
+)
 def test_headers_declare_the_controls_of_their_stage(kind):
     """Words of 32 bits in the order of the stage's controls."""
     header = (RUNTIME / "audio" / f"stapes_{kind}.h").read_text()

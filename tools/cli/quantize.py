@@ -75,6 +75,12 @@ def quantize(
             help="TOML with what the controls are in programs that the device has ready: a table [[program]] each."
         ),
     ] = None,
+    steering: Annotated[
+        Path | None,
+        typer.Option(
+            help="Bundle of a white-box network's decoder that steers an equaliser in the path, a slice of it in each hop; its latent is a control."
+        ),
+    ] = None,
     workers: Workers = 0,
     scheduler: Scheduler = None,
     proof: Annotated[bool, typer.Option(help="Print the overflow proof, operator by operator.")] = False,
@@ -113,6 +119,7 @@ def quantize(
         name=name,
         controls=[word.strip() for word in controls.split(",")] if controls else [],
         programs=programs,
+        steering=steering,
         workers=workers,
         scheduler=scheduler,
         proof=proof,

@@ -31,6 +31,7 @@ def quantize(
     name: str | None,
     controls: list[str],
     programs: Path | None,
+    steering: Path | None,
     workers: int,
     scheduler: str | None,
     proof: bool,
@@ -52,6 +53,7 @@ def quantize(
         name=name,
         controls=controls,
         programs=programs,
+        steering=steering,
     )
     if proof:
         console.print(proof_table(made.quantised.bounds))

@@ -18,6 +18,7 @@ from ...firmware_sim.engines.float_engine import FloatEngine
 from ...models.audio import SoundPath
 from ...models.audio.controls import PROGRAMS_AGAIN, read_programs, with_controls
 from ...models.audio.front_end import read_sound_path
+from ...models.audio.neural_equaliser import with_neural_equaliser
 from ...models.errors import Remark, StapesError
 from ...models.files import check_folder, whole_folder
 from ...models.fitting import Fitting, read_fitting
@@ -25,6 +26,7 @@ from ...models.schema import read_toml
 from ...quantize.against_source import hold_to_source, output_error, require_running
 from ...quantize.audio import path_params, require_free_tensors
 from ...quantize.audio.controls import with_programs
+from ...quantize.audio.steering import steering_network
 from ...quantize.calibrate import Observations, calibrate
 from ...quantize.float_graph import COPIES, FloatGraph
 from ...quantize.long_run import frames_to_run, leaves
@@ -32,7 +34,7 @@ from ...quantize.lowering import lower, require_supported
 from ...quantize.pipeline import Quantised, assemble
 from ...quantize.recipe import Recipe, builtin_recipes, load_recipe
 from ...quantize.unread import without_unread
-from ..bundle import LOCK, MANIFEST, SEALED, Bundle, is_lock, load_bundle, seal, sha256, written_files
+from ..bundle import LOCK, MANIFEST, SEALED, Bundle, is_lock, load_bundle, opened, seal, sha256, written_files
 from ..calibration import Calibration, read_calibration
 from ..frames import npz_bytes
 from ..given import given, given_path, given_sounds
@@ -75,6 +77,7 @@ def quantize(
     name: str | None = None,
     controls: Sequence[str] = (),
     programs: Mapping[str, Any] | str | os.PathLike[str] | None = None,
+    steering: Bundle | str | os.PathLike[str] | None = None,
     workers: int = ALL_CORES,
     scheduler: str | None = None,
 ) -> QuantizedBundle:
@@ -103,6 +106,9 @@ def quantize(
     programs     a TOML file of what controls are in programs that the device has ready, or its table:
                  `{"program": [{"strength": {"mix": 0.5}}]}` is program 1; program 0 is at rest
 
+    steering     the bundle of a white-box network's decoder: its network becomes part of the path, in the stage `neural_equaliser`, whose
+                 control is the latent
+
     What the user should know of an input that is taken is a warning, a `Remark`. Raises StapesError for every fault of the input;
     nothing is written then.
 
@@ -121,6 +127,7 @@ def quantize(
     require_name(name, "--name")
     end = _given_front_end(front_end)
     chosen_fitting = _given_fitting(fitting)
+    decoder = None if steering is None else opened(steering)
     files = [
         Path(given) for given in (*recordings, network, end, fitting, programs) if isinstance(given, str | os.PathLike)
     ]
@@ -134,7 +141,8 @@ def quantize(
         if read.integers is None:
             require_supported(read.source)
         fitted = _fitted(front_end_of(read.source, end, called.label), chosen_fitting, called.label)
-        sound_path = _with_programs(_with_controls(fitted, words, called.label), programs, called.label)
+        steered = _with_controls(_steered(fitted, decoder, called.label), words, called.label)
+        sound_path = _with_programs(steered, programs, called.label)
         unread: tuple[str, ...] = ()
         if isinstance(chosen, Recipe) and chosen.leave_out_unread and sound_path is not None:
             read, sound_path, unread = narrowed(read, sound_path, called.label)
@@ -211,6 +219,17 @@ def _fitted(sound_path: SoundPath | None, fitting: Fitting | None, label: str) -
     fitted = fitting.into(sound_path)
     path_params(fitted)
     return fitted
+
+
+def _steered(sound_path: SoundPath | None, decoder: Bundle | None, label: str) -> SoundPath | None:
+    """The path with an equaliser that a decoder steers; raises StapesError for a network alone, and for a bundle that is no decoder."""
+    if decoder is None:
+        return sound_path
+    if sound_path is None:
+        raise StapesError(f"{label}: has no audio path that an equaliser could stand in; leave --steering out")
+    steered = with_neural_equaliser(sound_path, steering_network(decoder.graph, str(decoder.folder)))
+    path_params(steered)
+    return steered
 
 
 def _given_states(states: Sequence[str]) -> list[str]:

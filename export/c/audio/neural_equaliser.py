@@ -28,7 +28,9 @@ def packed(params: Params, target: Target) -> Params:
         bias, multiplier_q31, shift = params.rows[first_row : first_row + outputs].astype(np.int64).T
         zero = np.zeros(outputs, np.int64)
         matrix = inside.reshape(outputs, columns).astype(np.int8), bias, multiplier_q31, shift, zero
-        made = pack("steering", Matrix(*matrix, wide=True, narrow=False, largest_input=2**15), sparse=False, target=target)
+        made = pack(
+            "steering", Matrix(*matrix, wide=True, narrow=False, largest_input=2**15), sparse=False, target=target
+        )
         op[_NUMBERS + 1] = sum(part.size for part in weights)
         op[_NUMBERS + 2] = sum(part.size for part in rows)
         op[_NUMBERS + 5] = made.rounding == ONCE

@@ -20,9 +20,12 @@ extern "C" {
  * columns, where its weights and its rows begin, low and high, and whether rows have shifts.
  */
 typedef struct {
-    int32_t latents;                          /* L, an even number */
-    int32_t bands;                            /* K */
-    int32_t frequency, gain, quality, weight; /* where the heads begin in memory; weight is -1 where there is none */
+    int32_t latents;   /* L, an even number */
+    int32_t bands;     /* K */
+    int32_t frequency; /* where the heads begin in memory */
+    int32_t gain;
+    int32_t quality;
+    int32_t weight; /* -1 where there is none */
     int32_t frequency_scale_q31;
     int32_t slices;
     const int32_t *operators; /* [O][STAPES_STEERING_COLUMNS] */
