@@ -5,7 +5,7 @@ B utterances, K bands, L values of a latent.
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -101,8 +101,9 @@ class Twin(IntegerStage):
 
 def _value(kind: int, x_1: np.ndarray, x_2: np.ndarray, numbers: list[int]) -> np.ndarray:
     """Values (n,) of an operator that makes each of one, or of two."""
+    n: Any = numbers
     if KINDS[kind] == "ADD":
-        return add(AddParams(*numbers[:12], bool(numbers[12])), x_1[None], x_2[None])[0]
+        return add(AddParams(*n[:12], bool(n[12])), x_1[None], x_2[None])[0]
     if KINDS[kind] == "RELU":
-        return relu(ReluParams(*numbers[:6]), x_1[None])[0]
-    return sigmoid(SigmoidParams(*numbers[:2], bool(numbers[2])), x_1[None])[0]
+        return relu(ReluParams(*n[:6]), x_1[None])[0]
+    return sigmoid(SigmoidParams(*n[:2], bool(n[2])), x_1[None])[0]

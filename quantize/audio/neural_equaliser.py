@@ -7,6 +7,7 @@ the whole operator computes it, so that the cut changes no bit.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, ClassVar
 
 import numpy as np
@@ -74,18 +75,16 @@ def params(settings: NeuralEqualiser, transform: Transform) -> Params:
     if settings.network is None:
         empty = np.zeros(1, np.int32)
         scaling = TensorScaling(1 << 30, 0, 0, -(2**15), 2**15 - 1)
-        table = np.zeros((1, COLUMNS), np.int32)
+        none = np.zeros((1, COLUMNS), np.int32)
         return Params(
             settings.sizes["LATENTS"], settings.sizes["BANDS"], 0, 0, 0, -1, 1, 0,
-            table, empty, empty, empty.astype(np.int16), empty, rest, scaling, glider,
+            none, empty, empty, empty.astype(np.int16), empty, rest, scaling, glider,
         )  # fmt: skip
     network = settings.network
-    graph = steering_graph(network)
-    require_sound(graph)
+    graph, table = _checked(network)
     latent = graph.tensors[LATENT]
     assert latent.scale is not None
     places = network.places
-    table = _Table(graph, network)
     parts, ends = slices(table.operators, settings.macs_a_hop)
     return Params(
         network.latents, network.bands, places["frequency"], places["gain"], places["quality"], places.get(WEIGHT, -1),
@@ -93,6 +92,14 @@ def params(settings: NeuralEqualiser, transform: Transform) -> Params:
         np.concatenate(table.weights).astype(np.int16), np.concatenate(table.rows).astype(np.int32), rest,
         _scaling(2.0**-20 / float(latent.scale[0]), latent, *latent.limits, _LARGEST), glider,
     )  # fmt: skip
+
+
+@lru_cache(maxsize=8)
+def _checked(network: SteeringNetwork) -> tuple[Graph, _Table]:
+    """The graph of a network, once it is known that the device can run it, and its table."""
+    graph = steering_graph(network)
+    require_sound(graph)
+    return graph, _Table(graph, network)
 
 
 class _Table:

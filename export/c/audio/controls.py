@@ -49,8 +49,8 @@ class Setter:
     plain: str
     control: str
     size: int
-    low: Code
-    high: Code
+    low: str
+    high: str
     about: str
 
     @property
