@@ -5,7 +5,8 @@ B utterances, K bands, L values of a latent.
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from dataclasses import fields
+from typing import ClassVar, TypeVar
 
 import numpy as np
 
@@ -20,6 +21,8 @@ from .steered_equaliser import Twin as Glider
 from .tensors import quantise_features
 from .twin import IntegerStage, Values
 from .white_box import controls_of
+
+T = TypeVar("T", AddParams, ReluParams, SigmoidParams)
 
 
 class Twin(IntegerStage):
@@ -101,9 +104,13 @@ class Twin(IntegerStage):
 
 def _value(kind: int, x_1: np.ndarray, x_2: np.ndarray, numbers: list[int]) -> np.ndarray:
     """Values (n,) of an operator that makes each of one, or of two."""
-    n: Any = numbers
     if KINDS[kind] == "ADD":
-        return add(AddParams(*n[:12], bool(n[12])), x_1[None], x_2[None])[0]
+        return add(_as(AddParams, numbers), x_1[None], x_2[None])[0]
     if KINDS[kind] == "RELU":
-        return relu(ReluParams(*n[:6]), x_1[None])[0]
-    return sigmoid(SigmoidParams(*n[:2], bool(n[2])), x_1[None])[0]
+        return relu(_as(ReluParams, numbers), x_1[None])[0]
+    return sigmoid(_as(SigmoidParams, numbers), x_1[None])[0]
+
+
+def _as(params: type[T], numbers: list[int]) -> T:
+    """The numbers of an operator as its parameters, field by field."""
+    return params(**dict(zip((field.name for field in fields(params)), numbers, strict=False)))  # type: ignore[arg-type]

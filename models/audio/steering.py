@@ -13,14 +13,14 @@ import functools
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal
+from typing import Final, Literal
 
 import numpy as np
 
 from ..errors import StapesError
 from ..schema import STRICT
 
-PRODUCT = "FULLY_CONNECTED"
+PRODUCT: Final = "FULLY_CONNECTED"
 HEADS = ("frequency", "gain", "quality")
 WEIGHT = "weight"
 LATENT = "latent"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import lru_cache
+from typing import Any
 
 import numpy as np
 
@@ -36,8 +37,9 @@ def _layer(graph: Graph, op: Operator) -> Layer:
     made = graph.tensors[op.outputs[0]]
     scale = _scale(made)
     assert scale is not None
-    if op.kind != PRODUCT:
-        return Layer(op.kind, op.inputs, made.name, made.size, scale)  # type: ignore[arg-type]
+    kind: Any = op.kind
+    if kind != PRODUCT:
+        return Layer(kind, op.inputs, made.name, made.size, scale)
     weights, bias = (graph.tensors[name] for name in op.inputs[1:])
     assert weights.data is not None
     assert bias.data is not None
