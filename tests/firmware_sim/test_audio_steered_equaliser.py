@@ -177,7 +177,8 @@ def test_a_peak_that_moves_makes_no_click(back):
     assert (whole <= 1.02 * 10 ** (12 / 20) * slopes).all()
 
 
-def test_at_rest_it_gives_the_bits_of_a_path_without():
+def test_at_rest_a_sample_is_at_most_one_from_that_of_a_path_without():
+    """Its sections run on with gains of zero, and each of them rounds."""
     signals = np.stack(list(extremes(1280).values()))
     paths = [AudioPath(path, len(signals)) for path in (sound_path_of(features="complex"), PATH)]
     for t in range(20):
