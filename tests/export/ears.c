@@ -66,7 +66,8 @@ static void misuse(void)
     expect(ear_process_ears(&ears, block, block, block, NULL), STAPES_NULL_POINTER, "no room for the right ear");
     none = ears;
     none.right.guard = 0u;
-    expect(ear_process_ears(&none, block, block, block, block), STAPES_NOT_INITIALISED, "a right ear of another program");
+    expect(ear_process_ears(&none, block, block, block, block), STAPES_NOT_INITIALISED,
+           "a right ear of another program");
     expect(ear_ear_set_program(&ears.left, EAR_PROGRAMS), STAPES_OUT_OF_RANGE, "a program that is not there");
     if (memcmp(&before, &ears, sizeof ears) != 0) {
         printf("misuse changed an ear\n");

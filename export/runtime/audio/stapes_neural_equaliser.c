@@ -11,12 +11,14 @@
 enum { KIND, X_1, X_2, Y, OUTPUTS, NUMBERS };
 enum { PRODUCT, ADD, RELU, LOGISTIC };
 
-static int16_t *latent(const stapes_neural_equaliser_params *p, const stapes_neural_equaliser_state *state, int32_t which)
+static int16_t *latent(const stapes_neural_equaliser_params *p, const stapes_neural_equaliser_state *state,
+                       int32_t which)
 {
     return (int16_t *)&state->latents[which * (p->latents / 2)];
 }
 
-static int16_t *vector(const stapes_neural_equaliser_params *p, const stapes_neural_equaliser_state *state, int32_t place)
+static int16_t *vector(const stapes_neural_equaliser_params *p, const stapes_neural_equaliser_state *state,
+                       int32_t place)
 {
     return place < 0 ? latent(p, state, state->used) : (int16_t *)state->memory + place;
 }
@@ -24,14 +26,15 @@ static int16_t *vector(const stapes_neural_equaliser_params *p, const stapes_neu
 static void product(const stapes_neural_equaliser_params *p, const int32_t *n, int32_t first, int32_t count,
                     const int16_t *x, int16_t *y)
 {
-    const stapes_matrix matrix = {n[0], &p->weights[n[1]], &p->rows[n[2]], n[5] != 0 ? STAPES_ONCE : STAPES_ONCE_HIGH,
-                                  false, false};
+    const stapes_matrix matrix = {
+        n[0], &p->weights[n[1]], &p->rows[n[2]], n[5] != 0 ? STAPES_ONCE : STAPES_ONCE_HIGH, false, false};
     stapes_outputs_s16(&matrix, first / 4, count, n[3], n[4], x, y);
 }
 
 static void sum(const int32_t *n, int32_t count, const int16_t *x_1, const int16_t *x_2, int16_t *y)
 {
-    const stapes_add_params add = {n[0], n[1], n[2], n[3], n[4], n[5], n[6], n[7], n[8], n[9], n[10], n[11], n[12] != 0};
+    const stapes_add_params add = {n[0], n[1], n[2], n[3],  n[4],  n[5],      n[6],
+                                   n[7], n[8], n[9], n[10], n[11], n[12] != 0};
     const stapes_broadcast over = {{1, 1, 1, count}, {0, 0, 0, 1}, {0, 0, 0, 1}};
     stapes_add_s16(&add, &over, x_1, x_2, y);
 }
@@ -145,8 +148,13 @@ void stapes_neural_equaliser_give(const stapes_neural_equaliser_params *p, stape
 
 void stapes_neural_equaliser_reset(const stapes_neural_equaliser_params *p, stapes_neural_equaliser_state *state)
 {
-    stapes_steered_equaliser_state glider = {state->coefficients_q30, state->past_q25, state->rest_q55, state->given,
-                                             state->start_q16, state->target_q16, 0};
+    stapes_steered_equaliser_state glider = {state->coefficients_q30,
+                                             state->past_q25,
+                                             state->rest_q55,
+                                             state->given,
+                                             state->start_q16,
+                                             state->target_q16,
+                                             0};
     const size_t bytes = (size_t)p->latents * sizeof(int16_t);
     stapes_steered_equaliser_reset(p->glider, &glider);
     state->position_q30 = glider.position_q30;
@@ -162,8 +170,9 @@ void stapes_neural_equaliser_reset(const stapes_neural_equaliser_params *p, stap
 void stapes_neural_equaliser(const stapes_neural_equaliser_params *p, stapes_neural_equaliser_state *state,
                              int32_t *sound_q25)
 {
-    stapes_steered_equaliser_state glider = {state->coefficients_q30, state->past_q25, state->rest_q55, state->given,
-                                             state->start_q16, state->target_q16, state->position_q30};
+    stapes_steered_equaliser_state glider = {
+        state->coefficients_q30, state->past_q25,   state->rest_q55,    state->given,
+        state->start_q16,        state->target_q16, state->position_q30};
     stapes_steered_equaliser_controls controls;
     steer(p, state);
     (void)memcpy(&controls, state->told, sizeof controls);
