@@ -7,16 +7,20 @@ B utterances, S samples, T frames, K bins.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 import numpy as np
-import torch
 
 from .audio import SoundPath
 from .audio.controls import Settings
 from .audio.stage import FloatStage, Stage
 from .errors import StapesError
-from .gru_mask import GruMask
-from .gtcrn import Gtcrn, GtcrnStates
+
+if TYPE_CHECKING:
+    import torch
+
+    from .gru_mask import GruMask
+    from .gtcrn import Gtcrn, GtcrnStates
 
 
 def synthesise(sound_path: SoundPath, values: Mapping[str, np.ndarray], controls: Settings | None = None) -> np.ndarray:
@@ -67,6 +71,8 @@ class FloatPipeline:
             )
         values = _steps(self.before, {"block": np.asarray(samples, dtype=np.float64)[None]})
         if self.model is not None:
+            import torch  # takes over a second, and without a network in PyTorch none is needed
+
             with torch.inference_mode():
                 mask, self.states = self.model(torch.from_numpy(values["features"]).float()[None], self.states)
             values["mask"] = mask[0].double().numpy()
@@ -91,6 +97,8 @@ class FloatPipeline:
         audio = np.atleast_2d(audio)
         out = self.analyse(audio)
         if self.model is not None:
+            import torch
+
             with torch.inference_mode():
                 mask, _ = self.model(torch.from_numpy(out["features"]).float())
             out["mask"] = mask.double().numpy()

@@ -14,9 +14,6 @@ from functools import lru_cache
 
 import numpy as np
 import soxr
-import torch
-from pystoi import stoi as pystoi
-from torchmetrics.functional.audio import scale_invariant_signal_distortion_ratio
 
 from ..models.audio.transform import SAMPLE_RATE
 from ..models.errors import StapesError
@@ -84,6 +81,8 @@ def estoi(clean: np.ndarray, processed: np.ndarray) -> float:
 
 
 def _stoi(clean: np.ndarray, processed: np.ndarray, extended: bool) -> float:
+    from pystoi import stoi as pystoi  # here and below: a process that gives its recordings to others scores none
+
     try:
         with warnings.catch_warnings():
             # pystoi warns, and gives 1e-5, when too little speech is left without the pauses.
@@ -96,6 +95,9 @@ def _stoi(clean: np.ndarray, processed: np.ndarray, extended: bool) -> float:
 
 def si_sdr(clean: np.ndarray, processed: np.ndarray) -> float:
     """Scale-invariant signal-to-distortion ratio in dB, means not removed (Le Roux et al., SDR - half-baked or well done?, 2019)."""
+    import torch
+    from torchmetrics.functional.audio import scale_invariant_signal_distortion_ratio
+
     estimate, target = torch.from_numpy(processed.copy()), torch.from_numpy(clean.copy())
     return float(scale_invariant_signal_distortion_ratio(estimate, target))
 

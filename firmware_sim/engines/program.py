@@ -6,14 +6,16 @@ B utterances, S samples, T frames.
 from __future__ import annotations
 
 import atexit
+import contextlib
 import functools
 import hashlib
 import os
 import re
 import shutil
+import sys
 import tempfile
 import weakref
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -131,6 +133,10 @@ def program_defines(folder: Path, name: str, trace: bool, ports: Ports | None = 
     return [*names, *controls, *(["-DSTAPES_TRACE"] if trace else []), f"-I{folder}"]
 
 
+# The folder for objects of several processes: workers of one machine, of which each would compile the same runtime.
+OBJECTS = "STAPES_OBJECTS"
+
+
 def call_compiler(command: Sequence[str]) -> None:
     """Run a compiler; raises StapesError with its first complaint."""
     done = children.run(command)
@@ -142,7 +148,10 @@ def call_compiler(command: Sequence[str]) -> None:
 
 @functools.cache
 def _object_folder() -> Path:
-    """Objects that programs of this process have in common: they are compiled once."""
+    """Objects that programs of this process have in common, or of all processes that OBJECTS names one folder to: they are compiled once."""
+    if given := os.environ.get(OBJECTS):
+        Path(given).mkdir(parents=True, exist_ok=True)
+        return Path(given)
     folder = Path(tempfile.mkdtemp(prefix="stapes-objects-"))
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
     return folder
@@ -167,13 +176,27 @@ def shared_object(command: Sequence[str], path: Path, runtime: Path | None = Non
     texts = [path, *(_with_headers(path, runtime) if runtime else ())]
     key = hashlib.sha256(repr([command, *(text.read_bytes() for text in texts)]).encode()).hexdigest()
     target = _object_folder() / f"{path.stem}_{key[:32]}.o"
-    if not target.exists():
-        with tempfile.TemporaryDirectory(dir=target.parent) as work:
-            call_compiler([*command, "-c", str(path), "-o", f"{work}/{target.name}"])
-            # The object last: where it is, all is.
-            for made in sorted(Path(work).iterdir(), key=lambda made: made.name == target.name):
-                os.replace(made, target.with_name(made.name))
+    with _alone(target):
+        if not target.exists():
+            with tempfile.TemporaryDirectory(dir=target.parent) as work:
+                call_compiler([*command, "-c", str(path), "-o", f"{work}/{target.name}"])
+                # The object last: where it is, all is.
+                for made in sorted(Path(work).iterdir(), key=lambda made: made.name == target.name):
+                    os.replace(made, target.with_name(made.name))
     return target
+
+
+@contextlib.contextmanager
+def _alone(target: Path) -> Iterator[None]:
+    """A block in which no other process compiles the same object: whoever comes second finds it."""
+    if OBJECTS not in os.environ or sys.platform == "win32":
+        yield
+        return
+    import fcntl
+
+    with target.with_suffix(".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
 
 
 def streams(audio_q15: np.ndarray, hop: int) -> np.ndarray:

@@ -14,12 +14,19 @@ from collections.abc import Iterator
 from multiprocessing import resource_tracker
 from typing import TYPE_CHECKING, Any
 
+from ...firmware_sim.engines.program import OBJECTS
 from ...models import stopping
 
 if TYPE_CHECKING:
     from distributed import Client
 
 LOOPBACK = "127.0.0.1"
+# What Dask does by the clock in each process, to draw how busy it is: nobody looks.
+UNWATCHED = {
+    "distributed.worker.profile.enabled": False,
+    "distributed.admin.tick.interval": "1s",
+    "distributed.admin.system-monitor.interval": "10s",
+}
 # Of the folder for what the workers put down; it lies among the temporary files.
 FOLDER = "workers-"
 
@@ -28,6 +35,7 @@ FOLDER = "workers-"
 def local_client(workers: int) -> Iterator[Client]:
     """A client of as many worker processes, each of one thread, that end with the block."""
     quiet()
+    import dask
     from distributed import Client, Nanny, Scheduler, SpecCluster
 
     from .plugin import EndsWithParent
@@ -38,6 +46,7 @@ def local_client(workers: int) -> Iterator[Client]:
     common = {"host": LOOPBACK, "dashboard": False, "dashboard_address": f"{LOOPBACK}:0"}
     with (
         tempfile.TemporaryDirectory(prefix=FOLDER, ignore_cleanup_errors=True) as folder,
+        dask.config.set(UNWATCHED),
         contextlib.ExitStack() as stack,
     ):
         options: dict[str, Any] = {
@@ -46,6 +55,7 @@ def local_client(workers: int) -> Iterator[Client]:
             "memory_limit": None,
             "local_directory": folder,
             "plugins": [EndsWithParent()],
+            "env": {OBJECTS: os.path.join(folder, "objects")},
             "silence_logs": logging.CRITICAL,
         }
         scheduler = {"cls": Scheduler, "options": {**common, "port": 0, "allowed_failures": 0}}
