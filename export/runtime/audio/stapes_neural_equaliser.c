@@ -65,7 +65,7 @@ static void run_part(const stapes_neural_equaliser_params *p, const stapes_neura
 /* The equaliser as it is until a latent was computed. */
 static void rest(const stapes_neural_equaliser_params *p, const stapes_neural_equaliser_state *state)
 {
-    (void)memcpy(state->told, p->rest, 3u * STAPES_STEERED_BANDS * sizeof(int32_t));
+    (void)memcpy(state->told, p->rest, sizeof(stapes_steered_equaliser_controls));
 }
 
 /* What the network gave becomes controls. */
