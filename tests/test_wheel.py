@@ -41,6 +41,14 @@ for line in json.loads(sys.argv[2]):
 for name in ("models", "tools"):
     assert "here" in __import__(name).__file__, name
 """
+# In memory: what a newer version no longer takes, or warns of.
+COMPILE_ALL = """
+import sys
+from pathlib import Path
+
+for path in sorted(Path(sys.argv[1]).rglob("*.py")):
+    compile(path.read_bytes(), str(path), "exec")
+"""
 TINY = """
 [model]
 narrow_dim = 8
@@ -91,6 +99,55 @@ def test_the_wheel_holds_the_files_of_the_package_and_puts_one_name_into_site_pa
     packed = {name for name in installed if not name.startswith(information)}
     wanted = [name for name in tracked if name.split("/")[0] in {*MAY_IMPORT, "__init__.py", "py.typed"}]
     assert packed == {f"stapes/{name}" for name in wanted}
+
+
+def other_pythons():
+    """Interpreters of the versions that the package is for, besides the one that runs: on the path, or among pyenv's."""
+    versions = Path(os.environ.get("PYENV_ROOT", Path.home() / ".pyenv")) / "versions"
+    for minor in (11, 12, 13):
+        places = [shutil.which(f"python3.{minor}"), *sorted(versions.glob(f"3.{minor}.*/bin/python"))]
+        if minor != sys.version_info.minor:
+            # A name on the path may be a stand-in for what is not there.
+            yield next((place for place in places if place and _runs(place)), f"no Python 3.{minor} on this machine")
+
+
+def _runs(place):
+    return subprocess.run([place, "-c", "import ssl, sqlite3"], capture_output=True, check=False).returncode == 0
+
+
+@pytest.mark.parametrize("place", range(2), ids=["first", "second"])
+def test_the_wheel_compiles_and_helps_under_other_versions_of_python(wheel, tmp_path, place):
+    python = [*other_pythons()][place]
+    if isinstance(python, str) and python.startswith("no "):
+        pytest.skip(python)
+    install = [
+        sys.executable,
+        "-m",
+        "pip",
+        "--disable-pip-version-check",
+        "install",
+        "--quiet",
+        "--no-deps",
+        "--no-index",
+    ]
+    subprocess.run([*install, "--no-compile", "--target", str(tmp_path / "site"), str(wheel)], check=True)
+    # Of the libraries those of the command line are plain Python and serve every version.
+    libraries = [path for path in sys.path if Path(path).name in ("site-packages", "dist-packages")]
+    path = os.pathsep.join([str(tmp_path / "site"), *libraries])
+    environment = {**os.environ, "PYTHONPATH": path, "PYTHONDONTWRITEBYTECODE": "1"}
+    compiled = [str(python), "-W", "error", "-c", COMPILE_ALL, str(tmp_path / "site" / "stapes")]
+    done = subprocess.run(compiled, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+    for line in (["--version"], ["quantize", "--help"]):
+        done = subprocess.run(
+            [str(python), "-W", "error", "-m", "stapes", *line],
+            env=environment,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert (done.returncode, done.stderr) == (0, "")
+        assert done.stdout.startswith("stapes ") or "Usage: stapes quantize" in done.stdout
 
 
 @pytest.fixture(scope="module")
