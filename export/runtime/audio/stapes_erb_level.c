@@ -3,8 +3,7 @@
 #include "stapes_audio_scalar.h"
 #include "stapes_running_mean.h"
 
-static int32_t level_q24(const stapes_erb_level_params *p, const uint64_t *power_q40, uint32_t floor_q40,
-                         int32_t band)
+static int32_t level_q24(const stapes_erb_level_params *p, const uint64_t *power_q40, uint32_t floor_q40, int32_t band)
 {
     const int32_t first = p->edges[band];
     const int32_t end = p->edges[band + 1];

@@ -14,8 +14,7 @@ static int32_t followed(const stapes_sound_level_params *p, const stapes_sound_l
 
 static void hear(const stapes_sound_level_params *p, stapes_sound_level_state *state, uint64_t power, int32_t exponent)
 {
-    const int32_t frame_q24 =
-        (stapes_octaves_q16(stapes_normalise(power)) + p->offset_q16 - exponent * 131072) * 256;
+    const int32_t frame_q24 = (stapes_octaves_q16(stapes_normalise(power)) + p->offset_q16 - exponent * 131072) * 256;
     if (frame_q24 < p->silent_q24) {
         return;
     }

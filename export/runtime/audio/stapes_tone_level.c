@@ -62,6 +62,7 @@ void stapes_tone_level(const stapes_tone_level_params *p, stapes_tone_level_stat
         const int64_t above = ((int64_t)p->bands * tone_q20[band] - sum_q16) * p->share_q30;
         tone_q20[band] = (int32_t)((above + ((int64_t)1 << 29)) >> 30);
     }
-    tone_q20[p->bands] =
-        (int32_t)(((int64_t)stapes_log2_q16((uint32_t)state->frames + 1u) * p->heard_q15 + (1 << 14)) >> 15);
+    tone_q20[p->bands] = (int32_t)(((int64_t)stapes_log2_q16((uint32_t)state->frames + 1u) * p->heard_q15 +
+                                    (1 << 14)) >>
+                                   15);
 }

@@ -72,8 +72,9 @@ void stapes_unit_spectrum(const stapes_unit_spectrum_params *p, stapes_unit_spec
 {
     /* log2 of the factor of the features: half of the level in amplitude. */
     const int32_t factor = p->level ? -loud_q16 >> 2 : 0;
-    const uint32_t scale_q28 =
-        (uint32_t)(((uint64_t)(uint32_t)p->scale_q28 * (uint32_t)stapes_exp2_q20(factor & 0xFFFF)) >> 20);
+    const uint32_t scale_q28 = (uint32_t)(((uint64_t)(uint32_t)p->scale_q28 *
+                                           (uint32_t)stapes_exp2_q20(factor & 0xFFFF)) >>
+                                          20);
     if (p->level && sound_begins) {
         begin(p, state, factor);
     }
