@@ -53,6 +53,19 @@ def shared_data(name: str) -> Path:
     return found if found is not None else pytest.skip(f"no reference data {name} beside the checkout")
 
 
+def other_python(minor: int) -> str:
+    """An interpreter of 3.`minor`, on the path or among pyenv's; skips where none works."""
+    versions = Path(os.environ.get("PYENV_ROOT", Path.home() / ".pyenv")) / "versions"
+    for place in (shutil.which(f"python3.{minor}"), *map(str, sorted(versions.glob(f"3.{minor}.*/bin/python")))):
+        # A name on the path may be a stand-in for what is not there.
+        if (
+            place
+            and subprocess.run([place, "-c", "import ssl, sqlite3"], capture_output=True, check=False).returncode == 0
+        ):
+            return place
+    pytest.skip(f"no Python 3.{minor} on this machine")
+
+
 def cmsis_dsp() -> CmsisDsp:
     """CMSIS-DSP's sources; skips where they cannot be had."""
     from stapes.firmware_sim.cmsis_dsp import sources
