@@ -26,6 +26,8 @@ PART = 5
 SNAPSHOTS = 64
 # Beyond this more of the values than in calibration a range is left, or where one value is outside half of the time.
 MORE, OFTEN = 1e-3, 0.5
+# Of a range: to clip less is an error of -60 dB, and what tanh or a mean of such bounds may be beyond 1 by rounding in float.
+HARMLESS = 1e-3
 
 
 @dataclass(frozen=True)
@@ -72,7 +74,7 @@ def leaves(
     if total == 0:
         return []
     states = list(dict.fromkeys(_origin(graph, state.output) for state in graph.states))
-    ranges = {name: _limits(result.graph.tensors.get(name)) for name in watched(graph)}
+    ranges = {name: room(result.graph.tensors.get(name)) for name in watched(graph)}
     known = {name: ends for name, ends in ranges.items() if ends is not None and name not in result.planned_saturation}
     watch = [name for name in states if name in known]
     half = total // 2
@@ -135,13 +137,15 @@ def _known_as(graph: FloatGraph, name: str) -> str:
     return next((state.output for state in graph.states if _origin(graph, state.output) == name), name)
 
 
-def _limits(tensor: Tensor | None) -> tuple[float, float] | None:
-    """What a format holds, and a step more on either side: as for saturation in calibration."""
+def room(tensor: Tensor | None) -> tuple[float, float] | None:
+    """What a format holds, and beyond it on either side what is not told: a step, as for saturation in calibration, or a harmless part
+    of the range. None for a tensor without a scale."""
     if tensor is None or tensor.scale is None:
         return None
     scale = float(tensor.scale[0])
     low, high = ((limit - tensor.zero_point) * scale for limit in tensor.limits)
-    return low - 1.001 * scale, high + 1.001 * scale
+    margin = max(1.001 * scale, HARMLESS * max(abs(low), abs(high)))
+    return low - margin, high + margin
 
 
 def _is_left(outside: np.ndarray, before: float) -> bool:

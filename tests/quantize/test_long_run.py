@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 from onnx import helper
-from stapes.quantize.long_run import TIMES, frames_to_run, leaves
+from stapes.quantize.long_run import TIMES, frames_to_run, leaves, room
 from stapes.quantize.onnx_reader import check_model
 from stapes.quantize.pipeline import quantise
 from stapes.quantize.recipe import load_recipe
@@ -54,6 +54,12 @@ def test_states_that_have_settled_are_not_told(model):
 
 def test_a_mean_that_was_given_time_is_not_told():
     assert left_by(mean_of_inputs(0.99), frames=1_500) == []
+
+
+def test_what_rounding_in_float_adds_to_a_bound_of_one_is_no_range_left():
+    result = quantise(check_model(mean_of_inputs(0.9), "m"), load_recipe("w8a16"), [{"x": np.ones((9, 4), np.float32)}])
+    low, high = room(result.graph.tensors["y"])  # tanh
+    assert low < -1 - 1e-6 < 1 + 1e-6 < high < 1.002
 
 
 def test_long_runs_end_in_time():
