@@ -13,5 +13,6 @@ gtcrn                        another: a complex mask from complex spectra
 deepfilternet                a third, of three ONNX graphs: gains of bands and a deep filter
 checkpoint                   networks from and to files; checkpoint_file reads the bytes
 pipeline                     the whole path in float, streaming and whole files
+dense_graph                  dense layers of an ONNX graph, exact ones as two products of 8 bits
 onnx_export                  the network as a streaming ONNX file; gru_mask_graph and gtcrn.onnx_graph are its graphs
 """

@@ -15,9 +15,10 @@ from pathlib import Path
 
 import numpy as np
 import onnx
-from onnx import TensorProto, helper, numpy_helper
+from onnx import TensorProto, helper
 from torch import Tensor
 
+from .dense_graph import DenseGraph
 from .errors import Remark, StapesError
 
 NAME = "white-box"
@@ -86,43 +87,16 @@ def decoder(label: str | Path, state: Mapping[str, Tensor]) -> dict[str, np.ndar
     return made
 
 
-def coarse_part(weight: np.ndarray) -> np.ndarray:
-    """Weights (rows, columns) at the 8 bits that a row has in integers: what is left goes into a second product."""
-    step = np.abs(weight).max(axis=1, keepdims=True) / 127.0
-    step[step == 0.0] = 1.0
-    made: np.ndarray = np.round(weight / step) * step
-    return made
-
-
 def to_onnx(weights: Mapping[str, np.ndarray]) -> onnx.ModelProto:
     """The decoder as a network of one frame: `latent` (1, 512) -> frequency, gain, quality and, where it is adaptive, weight, (1, bands).
 
     All layers but the first, which has most of the weights, are two products of 8 bits: one would be 0.1 dB off.
     """
     bands = len(weights["freq_head.bias"])
-    nodes, constants = [], []
-
-    def product(given: str, name: str, part: np.ndarray, bias: np.ndarray, made: str) -> str:
-        constants.append(numpy_helper.from_array(part.astype(np.float32), f"{name}.weight"))
-        constants.append(numpy_helper.from_array(bias.astype(np.float32), f"{name}.bias"))
-        nodes.append(helper.make_node("Gemm", [given, f"{name}.weight", f"{name}.bias"], [made], transB=1))
-        return made
+    graph = DenseGraph()
 
     def layer(given: str, name: str, made: str, after: str = "", fine: bool = True) -> str:
-        weight, bias = weights[f"{name}.weight"], weights[f"{name}.bias"]
-        inner = f"{made}_sum" if after else made
-        if fine:
-            coarse = coarse_part(weight)
-            parts = [
-                product(given, f"{name}.coarse", coarse, bias, f"{made}_coarse"),
-                product(given, f"{name}.rest", weight - coarse, np.zeros_like(bias), f"{made}_rest"),
-            ]
-            nodes.append(helper.make_node("Add", parts, [inner]))
-        else:
-            product(given, name, weight, bias, inner)
-        if after:
-            nodes.append(helper.make_node(after, [inner], [made]))
-        return made
+        return graph.layer(given, name, weights[f"{name}.weight"], weights[f"{name}.bias"], made, after, fine)
 
     hidden = layer(layer("latent", "mlp.0", "hidden0", "Relu", fine=False), "mlp.3", "hidden1", "Relu")
     outputs = [
@@ -141,8 +115,8 @@ def to_onnx(weights: Mapping[str, np.ndarray]) -> onnx.ModelProto:
         )
     values = [helper.make_tensor_value_info(name, TensorProto.FLOAT, [1, bands]) for name in outputs]
     latent = helper.make_tensor_value_info("latent", TensorProto.FLOAT, [1, LATENT])
-    graph = helper.make_graph(nodes, "white_box", [latent], values, constants)
-    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
+    whole = helper.make_graph(graph.nodes, "white_box", [latent], values, graph.constants)
+    model = helper.make_model(whole, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
     onnx.checker.check_model(model)
     return model
 
