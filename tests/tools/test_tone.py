@@ -18,12 +18,14 @@ from stapes.models.errors import StapesError
 from stapes.models.fitting.rules import SPEECH_DB, SPEECH_HZ
 from stapes.models.onnx_export import STAGES_KEY, to_proto
 from stapes.models.pipeline import FloatPipeline
-from stapes.models.sound_files import float_to_q15, q15_to_float, read_audio
+from stapes.models.sound_files import float_to_q15, q15_to_float, read_audio, write_audio
 from stapes.models.tone import EQUALISER, LEVEL, tone_path, usual_speech_db
 from stapes.quantize.audio.scaling import feature_scaling, mask_scaling
 from stapes.tools.audio import CLIPS
 from stapes.tools.engines import make_engine
+from stapes.tools.library import golden
 from stapes.tools.library.quantize import quantize
+from stapes.tools.library.regress import regress
 from stapes.tools.training import tone, tone_score
 from stapes.tools.training.tone_curves import curves_db
 from stapes.tools.zoo import TONE_CORRECTION
@@ -36,7 +38,9 @@ PATH = tone_path()
 
 @pytest.fixture(scope="module")
 def bundle(tmp_path_factory, few_clips):
-    return quantize(TONE_CORRECTION, tmp_path_factory.mktemp("tone") / "bundle", calibration=few_clips).bundle
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(golden, "SECONDS", 0.2)  # the golden vectors are not looked at
+        return quantize(TONE_CORRECTION, tmp_path_factory.mktemp("tone") / "bundle", calibration=few_clips).bundle
 
 
 def test_the_network_that_comes_along_brings_its_path():
@@ -46,28 +50,40 @@ def test_the_network_that_comes_along_brings_its_path():
 
 
 @pytest.mark.parametrize("way", tone_score.WAYS)
-def test_gains_of_the_integers_are_those_of_float_within_a_decibel(bundle, way):
+def test_gains_of_the_integers_are_those_of_float_within_a_tenth_of_a_decibel(bundle, way):
+    """Of frames all over three seconds: the network has no states, so that each stands alone."""
     audio = read_audio(CLIPS / "speech_it_1.flac")[:48_000].astype(np.float64)
     spoilt = tone_score.spoil(0.1 * audio, tone_score.WAYS[way], 16_000, np.random.default_rng(0))
-    features = FloatPipeline(PATH).analyse(spoilt[None])["tone"][0]
+    features = FloatPipeline(PATH).analyse(spoilt[None])["tone"][0, ::5]
     session = onnxruntime.InferenceSession(str(TONE_CORRECTION))
     exact = np.stack([session.run(None, {"tone": row[None].astype(np.float32)})[0][0] for row in features])
     scaling = feature_scaling(PATH.features, bundle.graph.tensors["tone"])
     codes = quantise_features(np.round(features * 2.0**20).astype(np.int64), scaling)
     made = run_network(NumpyNetwork(bundle.graph), {"tone": codes[None, :, None, :]})["gains"].reshape(exact.shape)
     gains = mask_values(made, mask_scaling(PATH.mask, bundle.graph.tensors["gains"])) / 2.0**15
-    assert np.abs(12 * (gains - exact)).max() < 1.0
+    assert np.abs(12 * (gains - exact)).max() < 0.1
     assert np.abs(12 * exact).max() > 4
 
 
-def test_unheard_voices_come_nearer_to_usual_speech_and_all_engines_agree(bundle):
+def test_it_passes_its_own_regression(bundle, tmp_path):
+    """Dull speech, by the recipe that is chosen where none is named: engines agree, and no threshold is missed."""
+    audio = read_audio(CLIPS / "speech_it_1.flac")[16_000:32_000].astype(np.float64)
+    dull = tone_score.spoil(0.3 * audio, tone_score.WAYS["dull"], 16_000, np.random.default_rng(0))
+    write_audio(tmp_path / "dull.wav", float_to_q15(dull), 16_000)
+    report = regress(bundle, tmp_path / "dull.wav", engine="native")
+    assert report.passed, report.to_json()
+    assert report.engines["native"].bits == "equal"
+    assert set(report.thresholds) >= {"mask_snr_db", "output_snr_db"}
+    assert report.thresholds["mask_snr_db"]["value"] > 55
+
+
+def test_unheard_voices_come_nearer_to_usual_speech(bundle):
     voices = np.stack([np.resize(read_audio(path), 10 * 16_000) for path in sorted(CLIPS.glob("speech_*_1.flac"))])
     voices *= 10 ** (-30 / 20) / np.sqrt(np.mean(voices**2, axis=1, keepdims=True))
     rng, judge = np.random.default_rng(3), tone.Judge(PATH)
     ways = {name: way for name, way in tone_score.WAYS.items() if way is not None}
     given = float_to_q15(np.stack([tone_score.spoil(v, way, 16_000, rng) for way in ways.values() for v in voices]))
     made = make_engine("native", bundle).run(given).audio_q15
-    assert np.array_equal(make_engine("numpy", bundle).run(given[:2, :6400]).audio_q15, made[:2, :6400])
     far = []
     for sounds in (given, made):
         power = [tone.power_of(sound[64_000:], PATH).mean(axis=0) for sound in q15_to_float(sounds)]
@@ -84,7 +100,7 @@ def test_unheard_voices_come_nearer_to_usual_speech_and_all_engines_agree(bundle
     assert float((before - behind).mean()) > 2.0
 
 
-def test_it_stands_beside_a_mask_in_one_file(tmp_path, few_clips):
+def test_it_stands_beside_a_mask_in_one_file(tmp_path, few_clips, monkeypatch):
     """Noise is taken away and the tone is corrected: two inputs, two outputs, the bits of the C."""
     mask = random_network(OWN_CONFIG | {"hidden_dim": 8, "num_layers": 1, "narrow_dim": 8, "fc_dim": 0})
     first, second = to_proto(mask, mask.config.sound_path()), onnx.load(TONE_CORRECTION)
@@ -100,8 +116,10 @@ def test_it_stands_beside_a_mask_in_one_file(tmp_path, few_clips):
     path = SoundPath(
         (*stages[:-1], known["wide_inverse"](), known["tone_equaliser"](output="gains"), known["output"]())
     )
-    made = quantize(both, tmp_path / "bundle", front_end=path, calibration=few_clips[:1], name="both_of_them").bundle
-    audio = float_to_q15(read_audio(few_clips[0])[None, :9600])
+    heard = float_to_q15(read_audio(few_clips[0]))
+    monkeypatch.setattr(golden, "SECONDS", 0.1)
+    made = quantize(both, tmp_path / "bundle", front_end=path, calibration=heard[:16_000], name="both_of_them").bundle
+    audio = heard[None, 16_000:19_200]
     outputs = [make_engine(name, made).run(audio).audio_q15 for name in ("numpy", "native")]
     assert np.array_equal(*outputs)
     assert np.abs(outputs[0].astype(int)).max() > 100
@@ -153,11 +171,11 @@ def test_curves_are_those_of_their_seed_and_some_change_nothing():
 def test_training_ends_in_the_same_bytes_and_learns(corpus, tmp_path, capsys, monkeypatch):  # noqa: F811
     monkeypatch.setattr(tone, "SEGMENT_SECONDS", 3.0)
     made = []
-    for name, seed in (("a", 1), ("b", 1), ("c", 2)):
-        tone.train(corpus, tmp_path / f"{name}.onnx", 60, seed)
+    for name, steps, seed in (("a", 3, 1), ("b", 3, 1), ("c", 3, 2), ("long", 60, 2)):
+        tone.train(corpus, tmp_path / f"{name}.onnx", steps, seed)
         made.append((tmp_path / f"{name}.onnx").read_bytes())
         told = json.loads(capsys.readouterr().out)
-    assert made[0] == made[1] != made[2]
+    assert made[0] == made[1] != made[2] != made[3]
     assert told["train"]["behind_db"] < told["train"]["before_db"] - 0.5
     assert told["speakers"] == 2  # of four: the others are too short
     monkeypatch.setattr(tone, "SEGMENT_SECONDS", 60.0)
