@@ -47,8 +47,10 @@ def to_onnx(layers: Sequence[tuple[np.ndarray, np.ndarray]], sound_path: SoundPa
     for index, (weight, bias) in enumerate(layers):
         last = index == len(layers) - 1
         name = "gains" if last else "latent" if index == len(layers) - 2 else f"hidden{index}"
-        values = [np.asarray(value, np.float64) for value in (weight, bias)]
-        given = made.layer(given, f"layer{index}", *values, name, "Tanh" if last else "Relu")
+        after = "Tanh" if last else "Relu"
+        given = made.layer(
+            given, f"layer{index}", np.asarray(weight, np.float64), np.asarray(bias, np.float64), name, after
+        )
     ends = [
         helper.make_tensor_value_info(name, TensorProto.FLOAT, [1, size])
         for name, size in (("tone", layers[0][0].shape[1]), ("gains", layers[-1][0].shape[0]))
