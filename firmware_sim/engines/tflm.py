@@ -10,6 +10,7 @@ import flatbuffers
 import numpy as np
 
 from ...models.errors import StapesError
+from ...models.text import first_line
 from ...quantize.graph import DTYPES, Graph
 from .network import NetworkEngine
 
@@ -68,7 +69,15 @@ class TflmStream:
         )
         if trace and not preserved:
             tflite = _with_outputs(tflite)
-        self._interpreter = runtime.Interpreter.from_bytes(tflite, arena_size=ARENA_BYTES, intrepreter_config=config)
+        try:
+            self._interpreter = runtime.Interpreter.from_bytes(
+                tflite, arena_size=ARENA_BYTES, intrepreter_config=config
+            )
+        except RuntimeError as error:
+            raise StapesError(
+                f"engine tflm: TFLite Micro refuses the model ({first_line(error)}; the lines before say more); leave this "
+                "engine out, and report it where stapes chose the formats"
+            ) from None
         self._trace, self._preserved = trace, preserved
         self._inputs = [*graph.inputs, *(state.input for state in graph.states)]
         self._outputs = [*graph.outputs, *(state.output for state in graph.states)]

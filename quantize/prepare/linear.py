@@ -21,6 +21,9 @@ from .common import (
     scale,
 )
 
+# How far the scale of a bias may be from that of the sums, in steps of the output, where one scale holds for all weights.
+MOST_BIAS_STEPS = 0.02
+
 
 @dataclass(frozen=True, eq=False)
 class FullyConnectedParams:
@@ -137,6 +140,22 @@ def _require_int32_sums(op: Operator, x: Tensor, weights: np.ndarray, bias: np.n
     )
 
 
+def _require_bias_scale(graph: Graph, op: Operator, x: Tensor, weights: Tensor, y: Tensor) -> None:
+    """Where one scale holds for all weights, TFLite Micro refuses a bias whose scale is not that of the sums.
+
+    Source: `GetQuantizedConvolutionMultipler` of TensorFlow Lite.
+    """
+    if len(op.inputs) < 3 or op.inputs[2] == "" or weights.scale is None or weights.scale.size != 1:
+        return
+    bias = graph.tensors[op.inputs[2]]
+    sums, given = scale(op, x) * float(weights.scale[0]), 0.0 if bias.scale is None else float(bias.scale[0])
+    require(
+        abs(sums - given) / scale(op, y) <= MOST_BIAS_STEPS,
+        op,
+        f"its bias '{bias.name}' has the scale {given:.6g}, its sums {sums:.6g}; they must be one",
+    )
+
+
 def prepare_fully_connected(graph: Graph, op: Operator) -> FullyConnectedParams:
     """Parameters of FULLY_CONNECTED.
 
@@ -160,6 +179,7 @@ def prepare_fully_connected(graph: Graph, op: Operator) -> FullyConnectedParams:
     data = read_only(weights.data, np.int8).reshape(channels, depth)
     _require_one_rounding(op, wide, shift)
     _require_int32_sums(op, x, data, bias)
+    _require_bias_scale(graph, op, x, weights, y)
     return FullyConnectedParams(
         x.zero_point, data, bias, multiplier_q31, shift, wide, y.zero_point, *activation_range(op, y), y.shape
     )

@@ -8,6 +8,8 @@ import itertools
 
 import numpy as np
 import pytest
+from stapes.export.tflite import to_bytes
+from stapes.firmware_sim.engines.tflm import TflmStream
 from stapes.models.errors import StapesError
 from stapes.quantize.arithmetic import quantize_multiplier, reduced_multiplier_q15, requantise_64, requantise_double
 from stapes.quantize.graph import Graph, Operator, Tensor
@@ -164,6 +166,14 @@ REFUSED = {
     "another height": (_layer(y=_tensor("y", shape=(1, 2))), "must be 3"),
     "a sum beyond int32": (_layer(b=_bias(data=np.array([0, 2**31 - 1, 0], np.int32))), "channel 1"),
     "an activation that is not fused": (_layer(options={"fused_activation_function": "TANH"}), "use one of NONE, RELU"),
+    "a bias in other steps than its sums": (
+        _layer(b=_bias(scale=_scale(0.0005 + 1.1 * 0.02 * 0.05))),
+        "bias 'b' has the scale 0.0016, its sums 0.0005",
+    ),
+    "a bias without a scale": (
+        _layer(w=_weights(scale=_scale(1.0)), b=_bias(scale=None)),
+        "the scale 0, its sums 0.05",
+    ),
     "shuffled weights": (_layer(options={"weights_format": "SHUFFLED4x16INT8"}), "DEFAULT"),
     "no scale": (_unary("RELU", dataclasses.replace(int8, scale=None), y8), "0 scales"),
     "a scale of zero": (_unary("RELU", _tensor("x", scale=0.0), y8), "positive"),
@@ -235,3 +245,18 @@ def test_an_operator_without_operands_is_refused(kind: str):
     graph = Graph("g", {}, (Operator(kind, "empty", (), ()),), (), ())
     with pytest.raises(StapesError, match="'empty'"):
         prepare(graph, graph.operators[0])
+
+
+@pytest.mark.parametrize(("steps", "taken"), [(0.019, True), (0.021, False)])
+def test_a_bias_is_as_far_from_its_sums_as_tflite_micro_takes(steps: float, taken: bool):
+    """And what its interpreter refuses is one line of the engine."""
+    tflm = pytest.importorskip("tflite_micro").runtime
+    graph = _layer(b=_bias(scale=_scale(0.0005 + steps * 0.05)))
+    if taken:
+        prepare(graph, graph.operators[0])
+        TflmStream(tflm, to_bytes(graph), graph)
+        return
+    with pytest.raises(StapesError, match="they must be one"):
+        prepare(graph, graph.operators[0])
+    with pytest.raises(StapesError, match="engine tflm: TFLite Micro refuses the model"):
+        TflmStream(tflm, to_bytes(graph), graph)

@@ -14,9 +14,6 @@ from .building import Building, RefusedError
 from .file import FileOperator
 from .lstm import lstm
 
-# How far the scale of a bias may be from that of the sums, in steps of the output.
-MOST_BIAS_STEPS = 0.02
-
 
 def as_it_stands(b: Building, op: FileOperator) -> None:
     """The operator itself."""
@@ -48,23 +45,6 @@ def _biased(b: Building, op: FileOperator) -> None:
     )
     bias = b.bias(f"{y}/bias", zeros, x, weights)
     b.add(op.kind, (x.name, weights.name, bias), (y,), _chosen(op))
-
-
-def _fully_connected(b: Building, op: FileOperator) -> None:
-    """As it stands, where the bias has the scale that TFLite Micro asks for: `GetQuantizedConvolutionMultipler`."""
-    x, weights, y = (b.tensor(op.inputs[0]), b.tensor(op.inputs[1]), b.format_of(op.outputs[0]))
-    if (
-        len(op.inputs) > 2
-        and op.inputs[2] >= 0
-        and all(t.scale is not None and t.scale.size == 1 for t in (x, weights))
-    ):
-        bias = b.tensor(op.inputs[2])
-        scales = [0.0 if t.scale is None else float(t.scale[0]) for t in (x, weights, y, bias)]
-        if abs(scales[0] * scales[1] - scales[3]) / scales[2] > MOST_BIAS_STEPS:
-            raise RefusedError(
-                f"its bias {bias.name!r} has the scale {scales[3]:.6g}, its sums {scales[0] * scales[1]:.6g}; they must be one"
-            )
-    as_it_stands(b, op)
 
 
 def _shaped(b: Building, op: FileOperator) -> None:
@@ -149,7 +129,6 @@ def _split_v(b: Building, op: FileOperator) -> None:
 
 # Kinds that become others, or need a look; all others of the operator table stand as they are.
 FORMS: dict[str, Callable[[Building, FileOperator], Any]] = {
-    "FULLY_CONNECTED": _fully_connected,
     "CONV_2D": _biased,
     "DEPTHWISE_CONV_2D": _biased,
     "RESHAPE": _shaped,
