@@ -48,6 +48,10 @@ def load_onnx(path: str | Path) -> OnnxFile:
 
 def parse_onnx(content: bytes, path: Path) -> OnnxFile:
     """The model in the bytes of the file at `path`, beside which its data may stand; raises StapesError as `load_onnx`."""
+    if content[4:8] == b"TFL3":
+        raise StapesError(
+            f"{path}: a TensorFlow Lite model, not ONNX; call it .tflite if it is quantised, else {AGAIN}"
+        )
     try:
         model = onnx.load_model_from_string(content)
     except Exception as error:

@@ -161,7 +161,8 @@ def check_pairs(
             )
         if shapes[pair.input] != shapes[pair.output]:
             raise StapesError(
-                f"{label}: state {pair.input!r} is {shapes[pair.input]} but {pair.output!r} is {shapes[pair.output]}"
+                f"{label}: state {pair.input!r} is {shapes[pair.input]} but {pair.output!r} is {shapes[pair.output]}; "
+                "name pairs of one shape"
             )
         for other in pairs[:index]:
             if pair.input == other.input or pair.output == other.output:

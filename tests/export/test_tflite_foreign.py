@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from stapes.export.tflite import from_bytes, is_own, to_bytes
 from stapes.export.tflite.foreign import Taken, translate, with_pairs
+from stapes.export.tflite.schema import load_schema
 from stapes.firmware_sim.network import NetworkSimulator
 from stapes.models.errors import StapesError
 from stapes.quantize.graph import DTYPES, Graph, State, to_codes, to_real
@@ -172,9 +173,36 @@ def kind_of(place: int, kind: int) -> Callable[[Any], object]:
     return change
 
 
+def all_of(before: str, after: str) -> Callable[[Any], object]:
+    """Every tensor of one type in another one."""
+    types = load_schema().TensorType
+
+    def change(model: Any) -> None:
+        for tensor in model.subgraphs[0].tensors:
+            if tensor.type == getattr(types, before.upper()):
+                tensor.type = getattr(types, after.upper())
+
+    return change
+
+
+def unnamed(name: str) -> Callable[[Any], object]:
+    """Every tensor under one name, and no signature that has another one."""
+
+    def change(model: Any) -> None:
+        model.signatureDefs = []
+        for tensor in model.subgraphs[0].tensors:
+            tensor.name = name
+
+    return change
+
+
 SOFTMAX, MINIMUM = 25, 57
 REFUSED = {
-    "not one": (b"PK\x03\x04" * 9, "not a .tflite"),
+    "not one": (b"PK\x03\x04" * 9, "not a TensorFlow Lite model, whatever its name"),
+    "an image model of TensorFlow 1": (
+        changed(file_of("gru_int8"), all_of("int8", "uint8")),
+        "in uint8, as TensorFlow 1",
+    ),
     "cut off": (file_of("gru_int8")[:3000], "damaged"),
     "float": (file_of("dense_float"), "a float .tflite"),
     "hybrid": (file_of("dense_hybrid"), "node 0 FULLY_CONNECTED .*dynamic range"),
@@ -223,6 +251,24 @@ def test_what_cannot_be_taken_is_refused_by_name_and_reason(case):
     with pytest.raises(StapesError, match=message) as caught:
         translate(data)
     assert "\n" not in str(caught.value)
+    # A list of operators helps no one whose operators are all in it.
+    assert ("Operators that are read" in str(caught.value)) == ("not in the table" in message or "MINIMUM" in message)
+
+
+def test_an_input_that_is_refused_is_the_only_fault_that_is_told():
+    with pytest.raises(StapesError) as caught:
+        translate(changed(file_of("gru_int8"), at("tensors.1.quantization.scale", [float("nan")])))
+    assert str(caught.value) == (
+        "cannot be taken: input 'h': tensor 'serving_default_h:0' has the scale nan; one positive number is read"
+    )
+
+
+def test_names_are_those_of_c_without_zeros():
+    name = "a\0b\x1b" + "c" * 10_000
+    graph = translate(changed(file_of("gru_int8"), unnamed(name))).graph
+    assert graph.inputs[0].startswith("a\ufffdb\x1bccc")
+    assert max(map(len, graph.tensors)) < 150
+    assert from_bytes(to_bytes(graph)).inputs == graph.inputs
 
 
 def test_a_pair_with_float_ends_keeps_its_format():

@@ -130,6 +130,15 @@ def test_what_does_not_go_with_a_file_is_refused_in_one_line(case, stapes, tmp_p
     assert not (tmp_path / "b").exists()
 
 
+def test_a_file_under_a_wrong_name_and_a_folder_are_told_so(stapes, tmp_path):
+    (tmp_path / "net.onnx").write_bytes((FILES / "gru_int8.tflite").read_bytes())
+    error = stapes("quantize", tmp_path / "net.onnx", "-o", tmp_path / "b").error
+    assert "net.onnx: a TensorFlow Lite model, not ONNX; call it .tflite" in error
+    (tmp_path / "folder.tflite").mkdir()
+    assert "folder.tflite: a folder, and" in stapes("quantize", tmp_path / "folder.tflite", "-o", tmp_path / "b").error
+    assert not (tmp_path / "b").exists()
+
+
 def test_a_pair_that_nobody_named_is_offered(stapes, tmp_path):
     done = stapes("quantize", FILES / "gru_int8.tflite", "-o", tmp_path / "b")
     assert "no pair was taken for a state; of one shape are h=gru: name states by --state" in done.stderr

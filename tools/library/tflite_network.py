@@ -49,8 +49,8 @@ class TfliteNetwork:
 
 
 def is_tflite(path: Path) -> bool:
-    """Whether a file is a .tflite by its name."""
-    return path.suffix.lower() == SUFFIX
+    """Whether a path is a .tflite by its name; a folder is none."""
+    return path.suffix.lower() == SUFFIX and not path.is_dir()
 
 
 def read_tflite(path: Path, pairs: Sequence[str]) -> TfliteNetwork:

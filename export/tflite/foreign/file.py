@@ -80,7 +80,9 @@ class ForeignFile:
 def read_file(data: bytes) -> ForeignFile:
     """The records of a .tflite; raises StapesError for what is none, or is damaged."""
     if data[4:8] != FILE_IDENTIFIER:
-        raise StapesError(f"not a .tflite file; {AGAIN}")
+        raise StapesError(
+            "not a TensorFlow Lite model, whatever its name says; give a .tflite, or call the file what it is"
+        )
     schema = load_schema()
     try:
         root = schema.Model.GetRootAs(data, 0)
@@ -111,7 +113,8 @@ def _ends(root: Any) -> dict[int, str]:
 
 
 def _name(value: bytes | None) -> str:
-    return (value or b"").decode("utf-8", "replace").partition(";")[0][:LONGEST_NAME]
+    # A zero ends a name in C, so that none can stand in one.
+    return (value or b"").replace(b"\0", b"\xff").decode("utf-8", "replace").partition(";")[0][:LONGEST_NAME]
 
 
 class _Reading:

@@ -18,7 +18,9 @@ from .states import Taken
 from .variables import KINDS, Variables
 
 _FLOAT = "a float .tflite, nothing in it is quantised; give the ONNX file or the checkpoint that it was made of: stapes quantises that itself"
+_UINT8 = "a .tflite in uint8, as TensorFlow 1 made them, and TFLite Micro computes few operators so; convert the float network again, to int8"
 _HYBRID = "computes in float32 with weights of int8 (dynamic range, hybrid); convert the model with a representative data set, so that activations are integers too"
+_UNKNOWN = "is not in the table of operators"
 # A list of faults beyond this says nothing more.
 _SHOWN = 40
 
@@ -29,8 +31,9 @@ def translate(data: bytes) -> Taken:
     Raises StapesError: damaged; float; operators that are not in the table or that TFLite Micro would not run, all in one error.
     """
     file = read_file(data)
-    if not any(t.dtype in ("int8", "int16") for graph in file.graphs for t in graph.tensors):
-        raise StapesError(_FLOAT)
+    tensors = [tensor for graph in file.graphs for tensor in graph.tensors]
+    if not any(t.dtype in ("int8", "int16") for t in tensors):
+        raise StapesError(_UINT8 if any(t.dtype == "uint8" and t.scale is not None for t in tensors) else _FLOAT)
     return _Translation(file).taken()
 
 
@@ -103,6 +106,7 @@ class _Translation:
             b.names[place] = b.take(Tensor(name, made.shape, given.dtype, given.scale, given.zero_point))
         except RefusedError as error:
             b.faults.append(f"{b.node}: {error}")
+            self._assume((place,))
             return None
         return b.names[place]
 
@@ -135,10 +139,10 @@ class _Translation:
 
     def _take(self, op: FileOperator) -> None:
         if op.kind not in OPERATORS and op.kind not in FORMS and op.kind not in KINDS and op.kind != "DEQUANTIZE":
-            self._assume(op)
-            raise RefusedError("is not in the table of operators")
+            self._assume(op.outputs)
+            raise RefusedError(_UNKNOWN)
         if op.options is None:
-            self._assume(op)
+            self._assume(op.outputs)
             raise RefusedError("has the options of another operator")
         if not op.outputs and op.kind not in ("ASSIGN_VARIABLE", "CALL_ONCE"):
             raise RefusedError("makes nothing")
@@ -149,10 +153,10 @@ class _Translation:
         try:
             self._translate(op)
         except RefusedError:
-            self._assume(op)
+            self._assume(op.outputs)
             raise
         except (LookupError, ValueError, TypeError, ArithmeticError):  # of operands that no check foresaw
-            self._assume(op)
+            self._assume(op.outputs)
             raise RefusedError("its operands or options do not fit one another") from None
 
     def _translate(self, op: FileOperator) -> None:
@@ -190,9 +194,9 @@ class _Translation:
         hybrid = any(tensor.is_constant and not tensor.is_float and tensor.scale is not None for tensor in tensors)
         raise RefusedError(_HYBRID if hybrid else "computes in float32; convert the model for integers alone")
 
-    def _assume(self, op: FileOperator) -> None:
-        """The results of an operator that is refused, so that those behind it are judged by themselves."""
-        for place in op.outputs:
+    def _assume(self, places: Sequence[int]) -> None:
+        """Tensors that are refused, or made by what is refused, so that the operators behind them are judged by themselves."""
+        for place in places:
             if place not in self._b.names:
                 made = self._main.tensors[place]
                 self._b.names[place] = self._b.take(Tensor(made.name, made.shape, made.dtype, made.scale))
@@ -231,5 +235,7 @@ def _examined(b: Building, graph: Graph) -> Graph:
 def _refusal(faults: Sequence[str]) -> StapesError:
     told = list(dict.fromkeys(faults))
     more = f"; and {len(told) - _SHOWN} more" if len(told) > _SHOWN else ""
-    known = ", ".join(sorted({*OPERATORS, *FORMS, *KINDS, "DEQUANTIZE"}))
-    return StapesError(f"cannot be taken: {'; '.join(told[:_SHOWN])}{more}. Operators that are read: {known}")
+    known = ""
+    if any(fault.endswith(_UNKNOWN) for fault in told):
+        known = f". Operators that are read: {', '.join(sorted({*OPERATORS, *FORMS, *KINDS, 'DEQUANTIZE'}))}"
+    return StapesError(f"cannot be taken: {'; '.join(told[:_SHOWN])}{more}{known}")
