@@ -54,3 +54,9 @@ def given(value: object, kind: type[_T], of: str) -> _T:
     if not isinstance(value, kind):
         raise StapesError(f"a {type(value).__name__} is not {of}; give a {kind.__name__}")
     return value
+
+
+def several(values: Sequence[str]) -> list[Any]:
+    """One text or several, as a list."""
+    several: Any = [values] if isinstance(values, str) or not isinstance(values, Sequence) else values
+    return list(several)

@@ -9,7 +9,7 @@ join       the three graphs as one network of whole recordings, its widths held 
 """
 
 from .files import CONFIG, GRAPHS, Files, is_deepfilternet, read_files
-from .join import NAME, join
+from .join import NAME, join, require_no_part
 from .path import sound_path
 from .settings import Settings, read_settings
 
@@ -23,5 +23,6 @@ __all__ = [
     "join",
     "read_files",
     "read_settings",
+    "require_no_part",
     "sound_path",
 ]

@@ -28,16 +28,16 @@ class Files:
 
 
 def is_deepfilternet(path: Path) -> bool:
-    """Whether a path can only mean DeepFilterNet: an archive, a folder, or a file of one of its names beside another one."""
+    """Whether a path can only mean DeepFilterNet: an archive, a folder, config.ini, or a file of one of its names beside another one."""
     if path.is_dir() or path.name.lower().endswith(ARCHIVES):
         return True
-    return path.name in _NAMES and sum((path.parent / name).is_file() for name in _NAMES) > 1
+    return path.name in _NAMES and (path.name == CONFIG or len(_beside(path.parent)) > 1)
 
 
 def read_files(path: Path) -> Files:
     """The files of the network at `path`; raises StapesError where one is missing, and for an archive that is not sound."""
     if path.is_dir() or path.name in _NAMES:
-        found = _in_folder(path if path.is_dir() else path.parent)
+        found = _read(path, _in_folder(path) if path.is_dir() else _beside(path.parent))
         whole = b"".join(found[name] for name in _NAMES)
     else:
         found = {Path(name).name: content for name, content in files_of(path, _NAMES, MOST_BYTES).items()}
@@ -46,12 +46,17 @@ def read_files(path: Path) -> Files:
                 f"{path}: an archive, and not that of DeepFilterNet3 ({', '.join(_NAMES)}); unpack it and give the checkpoint "
                 "that it holds"
             )
+        _require_all(path, found)
         whole = path.read_bytes()
-    _require_all(path, found)
     return Files({graph: found[f"{graph}.onnx"] for graph in GRAPHS}, found[CONFIG], whole)
 
 
-def _in_folder(folder: Path) -> dict[str, bytes]:
+def _beside(folder: Path) -> dict[str, Path]:
+    """The files that stand in a folder itself."""
+    return {name: folder / name for name in _NAMES if (folder / name).is_file()}
+
+
+def _in_folder(folder: Path) -> dict[str, Path]:
     """The files in a folder, or in the one folder below it that has them (the archive holds tmp/export)."""
     places = [Path(top) for top, _, names in _walk(folder) if set(names) & set(_NAMES)]
     if len(places) > 1:
@@ -61,8 +66,12 @@ def _in_folder(folder: Path) -> dict[str, bytes]:
             f"{folder}: a folder, and not that of DeepFilterNet3 ({', '.join(_NAMES)}); give a checkpoint (.pt, .pth, .tar), "
             "a streaming .onnx file, or DeepFilterNet3_onnx.tar.gz"
         )
-    found = {name: places[0] / name for name in _NAMES if (places[0] / name).is_file()}
-    _require_all(folder, found)
+    return _beside(places[0])
+
+
+def _read(path: Path, found: Mapping[str, Path]) -> dict[str, bytes]:
+    """The bytes of all files; `path` is what the user gave."""
+    _require_all(path, found)
     for place in found.values():
         if place.stat().st_size > MOST_BYTES:
             raise StapesError(f"{place}: more than {MOST_BYTES >> 20} MB; {_REMEDY}")
@@ -80,5 +89,6 @@ def _walk(folder: Path, deepest: int = 3) -> list[tuple[str, list[str], list[str
 
 def _require_all(path: Path, found: Mapping[str, object]) -> None:
     if missing := [name for name in _NAMES if name not in found]:
-        has = f", which has {', '.join(name for name in _NAMES if name in found)}" if found else ""
-        raise StapesError(f"{path}: {', '.join(missing)} of DeepFilterNet3 is missing{has}; {_REMEDY}")
+        has = f" beside {', '.join(name for name in _NAMES if name in found)}" if found else ""
+        are = "is" if len(missing) == 1 else "are"
+        raise StapesError(f"{path}: {', '.join(missing)} of DeepFilterNet3 {are} missing{has}; {_REMEDY}")

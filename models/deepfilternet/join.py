@@ -7,7 +7,7 @@ outputs `gains` (1, 1, S, B), `coefs` (1, S, F, 2 K) and `lsnr` (1, S, 1) in dB.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 import numpy as np
 import onnx
@@ -16,6 +16,7 @@ from onnx import compose
 
 from ..errors import StapesError
 from ..text import first_line
+from .files import CONFIG, GRAPHS
 from .settings import Settings
 
 # Graph -> its inputs and the outputs that are wanted of it.
@@ -52,6 +53,18 @@ def join(graphs: Mapping[str, onnx.ModelProto], settings: Settings, label: str) 
         made = [f"{name}/{output}" for output in _ENDS[name][1]]
         joined = compose.merge_models(joined, parts[name], io_map=wires, outputs=kept + made)
     return _named(joined)
+
+
+def require_no_part(inputs: Iterable[str], label: str) -> None:
+    """Raise StapesError for a network with the inputs of one of the three graphs, which by itself is none."""
+    given = set(inputs)
+    for part, (ends, _) in _ENDS.items():
+        if given == set(ends):
+            others = [*(f"{name}.onnx" for name in GRAPHS if name != part), CONFIG]
+            raise StapesError(
+                f"{label}: has the inputs of {part}.onnx, one of the three graphs of DeepFilterNet3, and "
+                f"{', '.join(others)} are missing beside it; give the official archive, or the folder that it unpacks to"
+            )
 
 
 def _require_ends(model: onnx.ModelProto, name: str, label: str) -> None:

@@ -57,6 +57,14 @@ def test_settings_that_do_not_belong_to_it_are_refused(stapes, archive, tmp_path
         quantize(archive_of(tmp_path / "x.tar.gz", {**small(), "enc.onnx": b"x"}), tmp_path / "b")
 
 
+def test_one_of_its_graphs_alone_is_told_from_a_network(stapes, tmp_path):
+    (tmp_path / "decoder.onnx").write_bytes(small()["erb_dec.onnx"])
+    error = stapes("quantize", tmp_path / "decoder.onnx", "-o", tmp_path / "b").error
+    assert "has the inputs of erb_dec.onnx" in error
+    assert "enc.onnx, df_dec.onnx, config.ini are missing beside it" in error
+    assert not (tmp_path / "b").exists()
+
+
 @pytest.fixture(scope="module")
 def bundle(once, archive, few_clips):
     """Quantised from recordings, through the command's own function."""

@@ -7,6 +7,7 @@ stream    a network of whole recordings becomes one of one frame a call
 fit       an audiogram becomes a fitting
 quantize  a network becomes a bundle
 networks  what may stand for a network: a file, a torch module, an ONNX model in memory
+sound     the sound path of a bundle as it was given: front end, fitting, controls, programs
 golden    the golden vectors of a bundle, and how far its integers are from float
 export    a bundle becomes C, a package or one of its files
 steer     latents become changes of controls

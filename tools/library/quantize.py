@@ -16,17 +16,12 @@ from ...export.c.names import require_name
 from ...export.tflite import to_bytes
 from ...firmware_sim.engines.float_engine import FloatEngine
 from ...models.audio import SoundPath
-from ...models.audio.controls import PROGRAMS_AGAIN, read_programs, with_controls
-from ...models.audio.front_end import read_sound_path
-from ...models.audio.neural_equaliser import with_neural_equaliser
+from ...models.deepfilternet import require_no_part
 from ...models.errors import Remark, StapesError
 from ...models.files import check_folder, whole_folder
-from ...models.fitting import Fitting, read_fitting
-from ...models.schema import read_toml
+from ...models.fitting import Fitting
 from ...quantize.against_source import hold_to_source, output_error, require_running
-from ...quantize.audio import path_params, require_free_tensors
-from ...quantize.audio.controls import with_programs
-from ...quantize.audio.steering import steering_network
+from ...quantize.audio import require_free_tensors
 from ...quantize.calibrate import Observations, calibrate
 from ...quantize.float_graph import COPIES, FloatGraph
 from ...quantize.long_run import frames_to_run, leaves
@@ -34,14 +29,15 @@ from ...quantize.lowering import lower, require_supported
 from ...quantize.pipeline import Quantised, assemble
 from ...quantize.recipe import Recipe, builtin_recipes, load_recipe
 from ...quantize.unread import without_unread
-from ..bundle import LOCK, MANIFEST, SEALED, Bundle, is_lock, load_bundle, opened, seal, sha256, written_files
+from ..bundle import LOCK, MANIFEST, SEALED, Bundle, is_lock, load_bundle, seal, sha256, written_files
 from ..calibration import Calibration, read_calibration
 from ..frames import npz_bytes
-from ..given import given, given_path, given_sounds
+from ..given import given, given_path, given_sounds, several
 from ..progress import progress
 from ..work import ALL_CORES, Crew
 from . import golden
-from .networks import MODELS, Network, Read, front_end_of, judged_by_sound, named, narrowed, read_network
+from .networks import MODELS, Network, Read, judged_by_sound, named, narrowed, read_network
+from .sound import given_sound
 from .stream import TimeAxis
 from .tflite_network import AS_IN_THE_FILE, SOURCE, as_quantised, random_frames
 
@@ -94,7 +90,7 @@ def quantize(
     calibration  recordings like the device's own, or folders of them, or samples (S,) at the rate of the path, int16 or float in
                  [-1, 1); .npz with one array (T, ...) an input for a network without an
                  audio path. Default: eleven clips of speech in noise; random frames for a .tflite without a front end
-    front_end    a `SoundPath`, the table of one, such as `{"hop": 64}`, or a TOML file with it, of a network that does not name its own
+    front_end    a `SoundPath`, the table of one, such as `{"hop": 64}`, or a TOML file with it, in place of the one that the network names
     fitting      a `Fitting`, or the file of one: its equaliser stands behind the network
     states       of an ONNX network or a .tflite, `INPUT=OUTPUT` each; default: found by wiring and names
     time_axis    of an ONNX network for whole recordings that leaves no axis open, as of `stream`; one that leaves it open needs none
@@ -122,14 +118,13 @@ def quantize(
         raise StapesError(f"--model {model!r}: unknown; give {', '.join(MODELS)}, or auto, which finds it")
     called, place, recordings = named(network), given_path(output, "a folder"), given_sounds(calibration)
     pairs = _given_states(states)
-    words = [given(word, str, "the name of a control") for word in _several(controls)]
     name = called.name if name is None else given(name, str, "a name")
     require_name(name, "--name")
-    end = _given_front_end(front_end)
-    chosen_fitting = _given_fitting(fitting)
-    decoder = None if steering is None else opened(steering)
+    sound = given_sound(front_end, fitting, controls, programs, steering)
     files = [
-        Path(given) for given in (*recordings, network, end, fitting, programs) if isinstance(given, str | os.PathLike)
+        Path(given)
+        for given in (*recordings, network, front_end, fitting, programs)
+        if isinstance(given, str | os.PathLike)
     ]
     check_folder(place, (*SEALED, MANIFEST), known=written_files, alone=True, inputs=files)
     with whole_folder(place, known=written_files) as folder:
@@ -140,18 +135,13 @@ def quantize(
             warnings.warn(f"{called.label}: {note}", Remark, stacklevel=2)
         if read.integers is None:
             require_supported(read.source)
-        fitted = _fitted(front_end_of(read.source, end, called.label), chosen_fitting, called.label)
-        steered = _with_controls(_steered(fitted, decoder, called.label), words, called.label)
-        sound_path = _with_programs(steered, programs, called.label)
+        sound_path = sound.path(read.source, called.label)
         unread: tuple[str, ...] = ()
         if isinstance(chosen, Recipe) and chosen.leave_out_unread and sound_path is not None:
             read, sound_path, unread = narrowed(read, sound_path, called.label)
         for part in unread:
             warnings.warn(f"{called.label}: {part}: left out, with what works for it alone", Remark, stacklevel=2)
-        if read.integers is not None and sound_path is None and not recordings:
-            data = random_frames(read.integers)
-        else:
-            data = read_calibration(recordings, sound_path, read.source, golden.samples(sound_path), called.label)
+        data = _calibration(read, recordings, sound_path, called.label)
         try:
             used, result, error = _integers(read, called.label, sound_path, data, chosen)
             result = replace(result, left_out=(*unread, *result.left_out))
@@ -163,7 +153,7 @@ def quantize(
         if read.integers is None:
             quality["lowering_error"] = error
         checkpoint = {"file": called.file, "sha256": sha256(read.whole)}
-        manifest = _manifest(name, checkpoint, used, sound_path, data, result, quality, chosen_fitting)
+        manifest = _manifest(name, checkpoint, used, sound_path, data, result, quality, sound.fitting)
         seal(folder, manifest | ({} if read.integers is None else {"source": SOURCE}))
         _keep_lock(place, folder)
         made = load_bundle(folder)  # before it takes its place: what cannot be opened is not written
@@ -195,75 +185,21 @@ def _chosen_recipe(
     return load_recipe(recipe if isinstance(recipe, str) else given_path(recipe, "a recipe"))
 
 
-def _given_front_end(
-    front_end: SoundPath | Mapping[str, Any] | str | os.PathLike[str] | None,
-) -> SoundPath | Path | None:
-    """A path of the sound, the file of one, or None for the network's own; raises StapesError for what is none."""
-    if isinstance(front_end, Mapping):
-        return read_sound_path(front_end)
-    return front_end if front_end is None or isinstance(front_end, SoundPath) else given_path(front_end, "a front end")
-
-
-def _given_fitting(fitting: Fitting | str | os.PathLike[str] | None) -> Fitting | None:
-    if fitting is None or isinstance(fitting, Fitting):
-        return fitting
-    return read_fitting(given_path(fitting, "a fitting"))
-
-
-def _fitted(sound_path: SoundPath | None, fitting: Fitting | None, label: str) -> SoundPath | None:
-    """The path with the equaliser of a fitting; raises StapesError for a network alone, and for another rate."""
-    if fitting is None:
-        return sound_path
-    if sound_path is None:
-        raise StapesError(f"{label}: has no audio path that a fitting could stand in; leave --fitting out")
-    fitted = fitting.into(sound_path)
-    path_params(fitted)
-    return fitted
-
-
-def _steered(sound_path: SoundPath | None, decoder: Bundle | None, label: str) -> SoundPath | None:
-    """The path with an equaliser that a decoder steers; raises StapesError for a network alone, and for a bundle that is no decoder."""
-    if decoder is None:
-        return sound_path
-    if sound_path is None:
-        raise StapesError(f"{label}: has no audio path that an equaliser could stand in; leave --steering out")
-    steered = with_neural_equaliser(sound_path, steering_network(decoder.graph, str(decoder.folder)))
-    path_params(steered)
-    return steered
-
-
 def _given_states(states: Sequence[str]) -> list[str]:
     """Pairs INPUT=OUTPUT; raises StapesError for what is no text."""
-    return [given(pair, str, "a state INPUT=OUTPUT") for pair in _several(states)]
+    return [given(pair, str, "a state INPUT=OUTPUT") for pair in several(states)]
 
 
-def _several(values: Sequence[str]) -> list[Any]:
-    """One text or several, as a list."""
-    several: Any = [values] if isinstance(values, str) or not isinstance(values, Sequence) else values
-    return list(several)
-
-
-def _with_controls(sound_path: SoundPath | None, words: Sequence[str], label: str) -> SoundPath | None:
-    """The path with the stages that the words bring; raises StapesError where there is no path, or they do not fit."""
-    if not words or sound_path is None:
-        if words:
-            raise StapesError(f"{label}: --controls are of a sound path, and this network has none; leave them out")
-        return sound_path
-    return with_controls(sound_path, words)
-
-
-def _with_programs(
-    sound_path: SoundPath | None, programs: Mapping[str, Any] | str | os.PathLike[str] | None, label: str
-) -> SoundPath | None:
-    """The path with programs; raises StapesError where there is no path, or the file cannot be of it."""
-    if programs is None:
-        return sound_path
+def _calibration(
+    read: Read, recordings: list[Path | np.ndarray], sound_path: SoundPath | None, label: str
+) -> Calibration:
+    """The frames of a network; random ones for a file that is quantised already, where none are given."""
     if sound_path is None:
-        raise StapesError(f"{label}: --programs are of a sound path, and this network has none; leave them out")
-    if isinstance(programs, Mapping):
-        return with_programs(sound_path, read_programs(programs, sound_path, "programs"))
-    path = given_path(programs, "a file of programs")
-    return with_programs(sound_path, read_programs(read_toml(path, PROGRAMS_AGAIN), sound_path, str(path)))
+        if read.integers is not None and not recordings:
+            return random_frames(read.integers)
+        if not any(isinstance(given, Path) and given.suffix.lower() == ".npz" for given in recordings):
+            require_no_part(read.source.inputs, label)
+    return read_calibration(recordings, sound_path, read.source, golden.samples(sound_path), label)
 
 
 def _write_parts(

@@ -10,7 +10,7 @@ import onnx
 import pytest
 from stapes.models.archives import files_of
 from stapes.models.audio import SoundPath, kinds, read_sound_path
-from stapes.models.deepfilternet import is_deepfilternet, join, read_files, read_settings, sound_path
+from stapes.models.deepfilternet import is_deepfilternet, join, read_files, read_settings, require_no_part, sound_path
 from stapes.models.errors import StapesError
 
 from tests.deep_filter_features import FULL_BAND
@@ -51,10 +51,32 @@ def test_an_archive_its_folder_and_a_file_beside_the_others_are_the_same_network
 def test_a_file_that_is_missing_is_named(name, tmp_path):
     files = {key: b"" for key in NAMES if key != name}
     for place in (folder_of(tmp_path / "f", files), archive_of(tmp_path / "a.tar.gz", files)):
-        with pytest.raises(
-            StapesError, match=rf"^{place}: {name} of DeepFilterNet3 is missing, which has|^{place}: {name} of"
-        ):
+        with pytest.raises(StapesError, match=rf"^{place}: {name} of DeepFilterNet3 is missing beside"):
             read_files(place)
+
+
+def test_one_of_the_files_alone_is_told_what_is_missing(tmp_path):
+    alone = folder_of(tmp_path / "f", {"config.ini": b""})
+    with pytest.raises(StapesError, match=r"enc.onnx, erb_dec.onnx, df_dec.onnx of DeepFilterNet3 are missing beside"):
+        read_files(alone / "config.ini")
+    others = {
+        "enc": "erb_dec.onnx, df_dec.onnx",
+        "erb_dec": "enc.onnx, df_dec.onnx",
+        "df_dec": "enc.onnx, erb_dec.onnx",
+    }
+    for part, model in graphs(small()).items():
+        message = rf"^x: has the inputs of {part}.onnx, one of the three .*, and {others[part]}, config.ini are missing"
+        with pytest.raises(StapesError, match=message):
+            require_no_part([value.name for value in model.graph.input], "x")
+    require_no_part(["feat_erb"], "x")
+
+
+def test_a_file_that_is_named_means_the_folder_that_it_stands_in(tmp_path):
+    folder = folder_of(tmp_path / "f", small())
+    folder_of(folder / "older", small())
+    with pytest.raises(StapesError, match="several networks"):
+        read_files(folder)
+    assert read_files(folder / "enc.onnx").config == small()["config.ini"]
 
 
 def test_other_folders_and_archives_are_told_from_it(tmp_path):
