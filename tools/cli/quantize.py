@@ -39,7 +39,9 @@ def quantize(
     ] = None,
     front_end: Annotated[
         Path | None,
-        typer.Option(help='TOML with the front end of an ONNX file that does not name its own, e.g. features = "log".'),
+        typer.Option(
+            help='TOML with the sound path around the network, in place of the one that it names, e.g. features = "log".'
+        ),
     ] = None,
     fitting: Annotated[
         Path | None,
