@@ -52,6 +52,11 @@ class Calibration:
     outlier: str = ""
 
 
+def has_frames(given: Path | np.ndarray) -> bool:
+    """Whether what was given for calibration is a file of frames, not sound."""
+    return isinstance(given, Path) and given.suffix.lower() == ".npz" and given.is_file()
+
+
 def read_calibration(
     given: list[Path | np.ndarray],
     sound_path: SoundPath | None,
@@ -64,7 +69,7 @@ def read_calibration(
     `given` are files, folders, and samples (S,) at the rate of the path, int16 or float in [-1, 1). `label` is what the network is called. Raises StapesError before any work: files that cannot be read, are silent or too short, or do not fit the network.
     """
     paths = [path for path in given if isinstance(path, Path)]
-    frames = [path for path in paths if path.suffix.lower() == ".npz" and path.is_file()]
+    frames = [path for path in paths if has_frames(path)]
     if sound_path is None:
         if len(paths) < len(given):
             raise StapesError(f"calibration: samples, but {label} names no front end: {WAYS}")

@@ -217,6 +217,12 @@ def _of_network(network: GruMask | Gtcrn, sound_path: SoundPath, whole: bytes, l
     return Read(model, content, check_model(model, label), whole)
 
 
+def require_whole(source: StreamingOnnx, label: str) -> None:
+    """Raise StapesError for one graph of several of a network that is known, where it names no path of its own."""
+    if not (source.metadata.get(STAGES_KEY) or source.metadata.get(FRONT_END_KEY)):
+        deepfilternet.require_no_part(source.inputs, label)
+
+
 def judged_by_sound(sound_path: SoundPath | None) -> bool:
     """Whether the sound says how good a network is; else its output does."""
     return sound_path is not None and sound_path.judged_by_sound

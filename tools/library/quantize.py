@@ -16,7 +16,6 @@ from ...export.c.names import require_name
 from ...export.tflite import to_bytes
 from ...firmware_sim.engines.float_engine import FloatEngine
 from ...models.audio import SoundPath
-from ...models.deepfilternet import require_no_part
 from ...models.errors import Remark, StapesError
 from ...models.files import check_folder, whole_folder
 from ...models.fitting import Fitting
@@ -30,13 +29,13 @@ from ...quantize.pipeline import Quantised, assemble
 from ...quantize.recipe import Recipe, builtin_recipes, load_recipe
 from ...quantize.unread import without_unread
 from ..bundle import LOCK, MANIFEST, SEALED, Bundle, is_lock, load_bundle, seal, sha256, written_files
-from ..calibration import Calibration, read_calibration
+from ..calibration import Calibration, has_frames, read_calibration
 from ..frames import npz_bytes
 from ..given import given, given_path, given_sounds, several
 from ..progress import progress
 from ..work import ALL_CORES, Crew
 from . import golden
-from .networks import MODELS, Network, Read, judged_by_sound, named, narrowed, read_network
+from .networks import MODELS, Network, Read, judged_by_sound, named, narrowed, read_network, require_whole
 from .sound import given_sound
 from .stream import TimeAxis
 from .tflite_network import AS_IN_THE_FILE, SOURCE, as_quantised, random_frames
@@ -131,6 +130,8 @@ def quantize(
         read = read_network(network, model, pairs, time_axis)
         if read.integers is not None and chosen is not None:
             raise StapesError(f"{called.label}: its formats are taken as they are; leave out --recipe")
+        if sound.front_end is None and not any(has_frames(recording) for recording in recordings):
+            require_whole(read.source, called.label)
         for note in read.source.notes:
             warnings.warn(f"{called.label}: {note}", Remark, stacklevel=2)
         if read.integers is None:
@@ -194,11 +195,8 @@ def _calibration(
     read: Read, recordings: list[Path | np.ndarray], sound_path: SoundPath | None, label: str
 ) -> Calibration:
     """The frames of a network; random ones for a file that is quantised already, where none are given."""
-    if sound_path is None:
-        if read.integers is not None and not recordings:
-            return random_frames(read.integers)
-        if not any(isinstance(given, Path) and given.suffix.lower() == ".npz" for given in recordings):
-            require_no_part(read.source.inputs, label)
+    if read.integers is not None and sound_path is None and not recordings:
+        return random_frames(read.integers)
     return read_calibration(recordings, sound_path, read.source, golden.samples(sound_path), label)
 
 
