@@ -116,11 +116,21 @@ def test_interrupted_training_ends_in_the_same_bytes_and_log(recipe, corpus, tmp
 
 def test_workers_share_a_training_and_a_stopped_one_ends_in_the_same_bytes(recipe, corpus, tmp_path):
     """Two processes train three times: at one go, then up to a stop, then on from there."""
-    recipe.write_text(RECIPE.replace("batch = 2", "batch = 4").replace("steps = 8", "steps = 4"))
+    changes = {"steps = 8": "steps = 2", "every = 4": "every = 2", "clip_seconds = 1.5": "clip_seconds = 0.75"}
+    changes |= {
+        "crop_seconds = 1.0": "crop_seconds = 0.5",
+        "renew_steps = 3": "renew_steps = 1",
+        "pairs = 2": "pairs = 1",
+    }
+    text = RECIPE
+    for old, new in changes.items():
+        assert old in text
+        text = text.replace(old, new)
+    recipe.write_text(text)
     whole, pieces = tmp_path / "whole", tmp_path / "pieces"
     orders = [
-        Order(recipe, corpus, folder, save_every=2, stop_after=stop, quiet=True)
-        for folder, stop in ((whole, None), (pieces, 2), (pieces, None))
+        Order(recipe, corpus, folder, save_every=1, stop_after=stop, quiet=True)
+        for folder, stop in ((whole, None), (pieces, 1), (pieces, None))
     ]
     run_workers(together.train_all, orders, 2)
     for name in ("model.pt", "best.pt"):
