@@ -10,7 +10,10 @@ from pathlib import Path
 
 import pytest
 from stapes.export.c.runtime import exported_path
+from stapes.models.audio.controls import ALL, read_programs, with_controls
+from stapes.quantize.audio.controls import with_programs
 
+from tests.export.networks import network
 from tests.export.packages import NAME, WARNINGS, call, compile_all, emulate, package, write
 from tests.machine import M7, require
 
@@ -178,6 +181,15 @@ def sketch_flags(sketch):
     return [f"-DSKETCH=<{sketch}.ino>", f"-DLOOPS={SKETCHES[sketch]}", *LIBRARIES.get(sketch, [])]
 
 
+def compile_library(c, folder, work):
+    """The objects of a library, without options, as Arduino does."""
+    command = [*c, "-std=gnu11", "-O2", f"-I{folder / 'src'}"]
+    transform = folder / "src" / exported_path("stapes_rfft_q31.c")
+    own = sorted({*(folder / "src").rglob("*.c")} - {transform})
+    library = compile_all([*command, *WARNINGS], own, work)
+    return library + compile_all([*command, "-Wall", "-Wextra", "-Werror"], [transform], work)
+
+
 @pytest.fixture(scope="module", params=["host", "cortex-m7"])
 def run_sketch(request, tmp_path_factory):
     """Build the library as Arduino does, without options, and a sketch upon it; run it -> what it printed."""
@@ -193,10 +205,7 @@ def run_sketch(request, tmp_path_factory):
         sections = f"--specs=rdimon.specs -nostartfiles -T {emulated / 'mps2_an500.ld'}"
         link = ["arm-none-eabi-g++", *M7, *sections.split()]
     include = f"-I{folder / 'src'}"
-    transform = folder / "src" / exported_path("stapes_rfft_q31.c")
-    own = sorted({*(folder / "src").rglob("*.c")} - {transform})
-    library = compile_all([*c, "-std=gnu11", "-O2", include, *WARNINGS], own, work)
-    library += compile_all([*c, "-std=gnu11", "-O2", include, "-Wall", "-Wextra", "-Werror"], [transform], work)
+    library = compile_library(c, folder, work)
 
     def run(sketch, *more):
         example = folder / "examples" / sketch
@@ -226,6 +235,30 @@ def test_teensys_audio_library_sends_the_golden_samples(run_sketch):
 def test_both_ears_of_a_tympan_hear_for_themselves(run_sketch):
     made = "64 samples at 16000 Hz\n0 differ\n0 differ\nprocessor, % of a block at most: 12.50\n"
     assert run_sketch("Tympan") == made
+
+
+def test_a_tympan_takes_controls_and_programs_of_each_ear(tmp_path):
+    require("gcc", "g++")
+    net = network()
+    sound_path = with_controls(net.sound_path, [ALL])
+    programs = {"program": [{"strength": {"mix": 0.5}}]}
+    sound_path = with_programs(sound_path, read_programs(programs, sound_path, "programs"))
+    folder = write("arduino", tmp_path / NAME, net, sound_path=sound_path)
+    library = compile_library(["gcc"], folder, tmp_path)
+    made = run_on_host(folder, tmp_path, "Tympan", library, "-O2", "-DCONTROLLED").splitlines()
+    assert made[:3] == ["64 samples at 16000 Hz", "0 differ", "0 differ"]
+    assert made[4:] == [
+        "both ears quiet, left: status 0, another sound",
+        "both ears quiet, right: status 0, another sound",
+        "left ear quiet, left: status 0, another sound",
+        "left ear quiet, right: status 0, as at rest",
+        "right ear quiet, left: status 0, as at rest",
+        "right ear quiet, right: status 0, another sound",
+        "volume below zero, left: status 7, as at rest",
+        "program 1, left: status 0, another sound",
+        "program 1, right: status 0, another sound",
+        "program 2, left: status 7, as at rest",
+    ]
 
 
 @pytest.mark.parametrize("shift", [8, 0])
@@ -286,14 +319,18 @@ def network_sketch(tmp_path_factory):
             path.write_text(path.read_text().replace(old, new, 1))
         include = f"-I{folder / 'src'}"
         objects = compile_all(["gcc", "-std=gnu11", "-O1", include, *WARNINGS], (folder / "src").rglob("*.c"), work)
-        options = [include, f"-I{folder / 'examples' / sketch}", f"-I{SHIM}", *sketch_flags(sketch)]
-        objects += compile_all(
-            ["g++", "-std=gnu++17", "-O1", *options, "-Wall", "-Wextra", "-Werror"], [SHIM / "main.cpp"], work, "c++"
-        )
-        call(["g++", *objects, "-o", work / sketch])
-        return call([work / sketch])
+        return run_on_host(folder, work, sketch, objects, "-O1")
 
     return run
+
+
+def run_on_host(folder, work, sketch, library, *options):
+    """Link a sketch with the objects of its library -> what it printed."""
+    includes = [f"-I{folder / 'src'}", f"-I{folder / 'examples' / sketch}", f"-I{SHIM}"]
+    command = ["g++", "-std=gnu++17", *options, *includes, *sketch_flags(sketch), "-Wall", "-Wextra", "-Werror"]
+    made = compile_all(command, [SHIM / "main.cpp"], work, "c++")
+    call(["g++", *library, *made, "-o", work / sketch])
+    return call([work / sketch])
 
 
 def test_golden_frames_come_out_of_a_network_alone(network_sketch):

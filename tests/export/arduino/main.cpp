@@ -77,6 +77,33 @@ static int differing(int side)
     }
     return wrong;
 }
+
+#ifdef CONTROLLED
+// After a new start, the ear is told something: is what it then makes of the golden audio what it makes at rest?
+template <typename Tell> static void told(const char *what, int side, Tell tell)
+{
+    setup();
+    const int status = static_cast<int>(tell());
+    std::printf("%s: status %d, %s\n", what, status, differing(side) == 0 ? "as at rest" : "another sound");
+}
+
+static void play_with_controls()
+{
+    static ear_controls quiet = ear_controls_at_rest, wrong = ear_controls_at_rest;
+    quiet.volume.gain_q16 = 6554;
+    wrong.volume.gain_q16 = -1;
+    told("both ears quiet, left", 0, [] { return enhance.setControls(quiet); });
+    told("both ears quiet, right", 1, [] { return enhance.setControls(quiet); });
+    told("left ear quiet, left", 0, [] { return enhance.setControls(0, quiet); });
+    told("left ear quiet, right", 1, [] { return enhance.setControls(0, quiet); });
+    told("right ear quiet, left", 0, [] { return enhance.setControls(1, quiet); });
+    told("right ear quiet, right", 1, [] { return enhance.setControls(1, quiet); });
+    told("volume below zero, left", 0, [] { return enhance.setControls(wrong); });
+    told("program 1, left", 0, [] { return enhance.setProgram(1); });
+    told("program 1, right", 1, [] { return enhance.setProgram(1); });
+    told("program 2, left", 0, [] { return enhance.setProgram(EAR_PROGRAMS); });
+}
+#endif
 #endif
 
 #ifdef STEREO_I2S
@@ -130,6 +157,9 @@ int main(int, char **)
     }
 #ifdef TYMPAN
     loop();
+#endif
+#ifdef CONTROLLED
+    play_with_controls();
 #endif
 #elif defined(TEENSY)
     std::printf("%d differ\n", differing());
