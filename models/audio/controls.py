@@ -228,23 +228,44 @@ def _in_decibels(low: float, high: float) -> str:
 
 
 def with_controls(sound_path: SoundPath, wanted: Sequence[str]) -> SoundPath:
-    """A path with the stages that these words bring, or `all` of them that work in this path.
+    """A path with the stages that these words bring; `all` brings those that work in this path, but for the equaliser.
 
-    Raises StapesError for another word, for one whose stage the path has already, and where the stage cannot work in this path.
+    `steered_equaliser:10` is the equaliser with 10 bands; without a number it has the bands of the stage's default.
+
+    Raises StapesError for another word, a number of bands that is none, a word whose stage the path has already, and where the stage
+    cannot work in this path.
     """
     from .sound_path import SoundPath
 
+    wanted, bands = _bands(wanted)
     for word in wanted:
         if word not in (*WORDS, ALL):
             raise StapesError(f"--controls {word[:40]!r}: unknown; give some of {', '.join(WORDS)}, or {ALL}")
     if ALL in wanted:
         real_mask = any(q.name == "mask_q15" and q.shape == ("F",) for q in sound_path.asked)
-        wanted = [word for word in WORDS if word != _EQUALISER and (word != "mask_floor" or real_mask)]
+        every = [word for word in WORDS if word != _EQUALISER and (word != "mask_floor" or real_mask)]
+        wanted = [*every, *(word for word in wanted if word == _EQUALISER)]
     stages = list(sound_path.stages)
     for word in WORDS:
         if word in wanted:
-            stages = _with_control(stages, word, sum(stage.delay_frames for stage in stages))
+            stages = _with_control(stages, word, sum(stage.delay_frames for stage in stages), bands)
     return SoundPath(tuple(stages))
+
+
+def _bands(wanted: Sequence[str]) -> tuple[list[str], dict[str, int]]:
+    """The words without a number, and what the number of the equaliser's is as a setting of its stage."""
+    told = [word for word in wanted if word.startswith(f"{_EQUALISER}:")]
+    if not told:
+        return list(wanted), {}
+    word = told[0][:40]
+    if len(told) > 1 or _EQUALISER in wanted:
+        raise StapesError(f"--controls {word!r}: {_EQUALISER} is told twice; give it once")
+    digits = word.partition(":")[2]
+    if not (digits.isascii() and digits.isdigit() and len(digits) < 5):
+        raise StapesError(
+            f"--controls {word!r}: no number of bands stands behind the colon; give one, as {_EQUALISER}:10"
+        )
+    return [_EQUALISER if one == told[0] else one for one in wanted], {"bands": int(digits)}
 
 
 # In this order they are put into a path.
@@ -254,7 +275,7 @@ WORDS = ("mask_floor", "strength", _EQUALISER, "bypass", "volume")
 ALL = "all"
 
 
-def _with_control(stages: list[Any], word: str, late_frames: int) -> list[Any]:
+def _with_control(stages: list[Any], word: str, late_frames: int, bands: dict[str, int]) -> list[Any]:
     from .stage import kinds
 
     known = kinds()
@@ -271,7 +292,10 @@ def _with_control(stages: list[Any], word: str, late_frames: int) -> list[Any]:
     if word == _EQUALISER:
         from .equaliser import behind_inverse
 
-        return [*behind_inverse(stages, known[word]())]
+        try:
+            return [*behind_inverse(stages, known[word](**bands))]
+        except StapesError as error:
+            raise StapesError(f"--controls {word}: {error}") from None
     if word == "bypass":
         dry = known["dry"](late_frames=late_frames)  # type: ignore[call-arg]
         return [stages[0], dry, *stages[1:], known[word]()]

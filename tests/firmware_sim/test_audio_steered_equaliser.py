@@ -22,12 +22,12 @@ from stapes.models.audio.transform import Transform
 from stapes.models.errors import StapesError
 from stapes.quantize.audio.controls import integers, rest_words
 from stapes.quantize.audio.peaking import ROOT_OCTAVES_Q32, peaking_tables
+from stapes.tools.bench.material import random_controls
 
 from tests.export.networks import network
 from tests.export.programs import STAMP
 from tests.firmware_sim.audio_c import BUILDS, CAudioPath
 from tests.firmware_sim.audio_signals import extremes
-from tests.firmware_sim.test_controls import random_track
 from tests.helpers import sound_path_of
 
 ONE_Q25 = 1 << 25
@@ -74,7 +74,7 @@ def test_the_constant_in_c_is_that_of_python():
 def track_of(blocks, seed=0, path=PATH):
     """Random controls: to the limits, back to rest, and anywhere; some while a glide is under way."""
     rng = np.random.default_rng(seed)
-    track = random_track(path, blocks, seed)
+    track = random_controls(path, blocks, seed)
     for start_at in (3, 5, 6, 20, 60):
         if start_at < blocks:
             (f, g, q), _ = parameters(40, path.sample_rate, seed + start_at)

@@ -16,10 +16,12 @@ from stapes.firmware_sim.engines.numpy_engine import NumpyNetwork
 from stapes.firmware_sim.engines.pipeline import Pipeline
 from stapes.models.audio import SoundPath
 from stapes.models.audio.controls import ALL, Change, read_changes, read_programs, with_controls
+from stapes.models.audio.steered_equaliser import steered_bands
 from stapes.models.errors import StapesError
 from stapes.models.pipeline import FloatPipeline, synthesise
 from stapes.models.sound_files import q15_to_float
-from stapes.quantize.audio.controls import control_track, limits, places, reals, rest_words, with_programs
+from stapes.quantize.audio.controls import control_track, places, reals, rest_words, with_programs
+from stapes.tools.bench.material import random_controls
 
 from tests.compiling import compile_all
 from tests.export.networks import network
@@ -54,18 +56,6 @@ def exported(controlled, tmp_path_factory):
     return folder
 
 
-def random_track(sound_path: SoundPath, blocks: int, seed: int = 0) -> np.ndarray:
-    """Controls that jump at random blocks, to their limits more often than elsewhere."""
-    rng = np.random.default_rng(seed)
-    track = np.tile(rest_words(sound_path), (blocks, 1))
-    for place in places(sound_path):
-        low, high = limits(place.control)
-        for start in np.flatnonzero(rng.random(blocks) < 0.08):
-            drawn = rng.choice([low, high, track[0, place.words][0], rng.integers(low, high + 1)])
-            track[start:, place.words] = drawn
-    return track
-
-
 def test_at_rest_the_bits_are_those_of_the_path_without_controls(controlled):
     net, sound_path = controlled
     made = Pipeline(sound_path, NumpyNetwork(net.graph)).run(net.audio_in_q15[None])
@@ -75,7 +65,7 @@ def test_at_rest_the_bits_are_those_of_the_path_without_controls(controlled):
 def test_c_and_numpy_agree_under_random_controls(controlled, exported):
     net, sound_path = controlled
     signals = np.stack(list(extremes(6_400).values()))
-    track = random_track(sound_path, signals.shape[1] // HOP)
+    track = random_controls(sound_path, signals.shape[1] // HOP)
     expected = Pipeline(sound_path, NumpyNetwork(net.graph)).run(signals, controls=track).audio_q15
     engine = CompiledPipeline(Native(flags=("-O2",)), exported, net.graph, sound_path)
     assert np.array_equal(engine.run(signals, controls=track).audio_q15, expected)
@@ -89,7 +79,7 @@ def test_the_device_agrees_under_random_controls(controlled, exported, qemu):
     require("cortex-m7-qemu" if qemu else "cortex-m7")
     net, sound_path = controlled
     signal = net.audio_in_q15[None, :1_600]
-    track = random_track(sound_path, 25, seed=3)
+    track = random_controls(sound_path, 25, seed=3)
     expected = Pipeline(sound_path, NumpyNetwork(net.graph)).run(signal, controls=track).audio_q15
     made = CompiledPipeline(CortexM7(qemu=qemu), exported, net.graph, sound_path).run(signal, controls=track)
     assert np.array_equal(made.audio_q15, expected)
@@ -218,12 +208,31 @@ def test_a_path_without_controls_takes_none():
             "'loudness': unknown; give some of mask_floor, strength, steered_equaliser, bypass, volume, or all",
         ),
         (ALONE, ["volume"], "--controls volume: the path has this stage already"),
+        (sound_path_of(), ["steered_equaliser:0"], "--controls steered_equaliser: bands 0: give 1 to 10"),
+        (sound_path_of(), ["steered_equaliser:11"], "--controls steered_equaliser: bands 11: give 1 to 10"),
+        (sound_path_of(), ["steered_equaliser:"], "'steered_equaliser:': no number of bands stands behind the colon"),
+        (sound_path_of(), ["steered_equaliser:-1"], "'steered_equaliser:-1': no number of bands stands behind"),
+        (sound_path_of(), ["steered_equaliser:" + "9" * 5000], "no number of bands stands behind the colon"),
+        (
+            sound_path_of(),
+            ["steered_equaliser:3", "steered_equaliser"],
+            "steered_equaliser is told twice; give it once",
+        ),
+        (sound_path_of(), ["volume:3"], "'volume:3': unknown; give some of mask_floor"),
         (sound_path_of(features="complex"), ["mask_floor"], "'mask_floor' reads mask_q15 of F and is given 2 x F"),
     ],
 )
 def test_controls_that_a_path_cannot_have(path, words, message):
     with pytest.raises(StapesError, match=message):
         with_controls(path, words)
+
+
+def test_the_bands_of_the_steered_equaliser_are_told_behind_its_word():
+    for words, bands in ((["steered_equaliser"], 5), (["steered_equaliser:10"], 10), ([ALL, "steered_equaliser:1"], 1)):
+        path = with_controls(sound_path_of(), words)
+        assert steered_bands(path) == bands
+        assert (path.stages[-1].kind == "volume") is (ALL in words)
+    assert steered_bands(with_controls(sound_path_of(), [ALL])) == 0
 
 
 def test_a_bypass_waits_as_long_as_the_path():

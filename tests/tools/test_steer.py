@@ -117,7 +117,7 @@ def test_what_cannot_be_steered_is_one_line_and_nothing_is_written(stapes, parts
 
     assert "no parametric decoder of a white-box network" in error(ear, latents, ear)
     assert "a network without an audio path" in error(steering, latents, steering)
-    assert "has 5 bands, the decoder 10; give the stage bands = 10" in error(
+    assert "has 5 bands, the decoder 10; make the bundle with stapes quantize --controls steered_equaliser:10" in error(
         decoder(10, True, "parametric_decoder."), latents, ear
     )
     assert "--every 0.0: give seconds above 0" in error(steering, latents, ear, "--every", "0")

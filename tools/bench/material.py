@@ -1,11 +1,13 @@
-"""Speech in noise of any length from the shipped clips, none of which calibration or training has seen."""
+"""Speech in noise of any length from the shipped clips, none of which calibration or training has seen; and controls that somebody plays with."""
 
 from __future__ import annotations
 
 import numpy as np
 
+from ...models.audio import SoundPath
 from ...models.audio.transform import SAMPLE_RATE
 from ...models.sound_files import float_to_q15, read_audio
+from ...quantize.audio.controls import limits, places, rest_words
 from ..audio import CLIPS
 
 SNR_DB = (-5.0, 20.0)
@@ -33,6 +35,22 @@ def speech_in_noise(seconds: float, seed: int = 0) -> np.ndarray:
         pieces.append(mixture)
         length += len(mixture)
     return float_to_q15(np.concatenate(pieces)[:wanted])
+
+
+def random_controls(sound_path: SoundPath, blocks: int, seed: int = 0, share: float = 0.08) -> np.ndarray:
+    """int32 (blocks, W): each control jumps in that share of the blocks, to its limits and back to rest more often than elsewhere.
+
+    The words of a control, such as the bands of an equaliser, jump together, each to a value of its own.
+    """
+    rng = np.random.default_rng(seed)
+    rest = rest_words(sound_path)
+    track = np.tile(rest, (blocks, 1))
+    for place in places(sound_path):
+        low, high = limits(place.control)
+        for start in np.flatnonzero(rng.random(blocks) < share):
+            for word in range(place.words.start, place.words.stop):
+                track[start:, word] = rng.choice([low, high, rest[word], rng.integers(low, high + 1)])
+    return track
 
 
 def _mix(voice: np.ndarray, noise: np.ndarray, snr_db: float, level_dbfs: float) -> np.ndarray:

@@ -68,7 +68,7 @@ def quantize(
         str,
         typer.Option(
             metavar="LIST",
-            help="What may change while the device runs: strength, mask_floor, bypass, volume and steered_equaliser, with commas between them, or all, which is all but the equaliser.",
+            help="What may change while the device runs: strength, mask_floor, bypass, volume and steered_equaliser, with commas between them, or all, which is all but the equaliser. steered_equaliser:10 has 10 bands, 1 to 10 are possible, 5 where no number is given.",
         ),
     ] = "",
     programs: Annotated[

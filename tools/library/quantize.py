@@ -97,7 +97,7 @@ def quantize(
     workers      with `auto`: processes on this machine, 0 for all cores; a small network is tried in this one
     scheduler    with `auto`: of Dask, `tcp://HOST:PORT`, whose workers are used instead
     controls     what may change while the device runs: some of `strength`, `mask_floor`, `steered_equaliser`, `bypass`,
-                 `volume`, or `all`, which is all but the equaliser
+                 `volume`, or `all`, which is all but the equaliser; `steered_equaliser:10` has 10 bands, of 1 to 10, 5 without a number
     programs     a TOML file of what controls are in programs that the device has ready, or its table:
                  `{"program": [{"strength": {"mix": 0.5}}]}` is program 1; program 0 is at rest
 

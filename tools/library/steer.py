@@ -112,11 +112,11 @@ def _require_bands(path: SoundPath, bands: int, label: str) -> None:
     there = steered_bands(path)
     if not there:
         raise StapesError(
-            f"{label}: the path has no stage {KIND!r}; make the bundle with stapes quantize --controls {KIND}"
+            f"{label}: the path has no stage {KIND!r}; make the bundle with stapes quantize --controls {KIND}:{bands}"
         )
     if there < bands:
         raise StapesError(
-            f"{label}: the stage {KIND!r} has {there} bands, the decoder {bands}; give the stage bands = {bands}"
+            f"{label}: the stage {KIND!r} has {there} bands, the decoder {bands}; make the bundle with stapes quantize --controls {KIND}:{bands}"
         )
 
 
