@@ -5,7 +5,9 @@ import sys
 import numpy as np
 import pytest
 from stapes.firmware_sim.engines.audio import AudioEngine, Run
+from stapes.models.audio.controls import with_controls
 from stapes.models.errors import StapesError
+from stapes.quantize.audio.controls import limits, places, require_track
 from stapes.tools.bench import network
 from stapes.tools.bench.checks import closeness, equality
 from stapes.tools.bench.deepfilternet import (
@@ -16,7 +18,7 @@ from stapes.tools.bench.deepfilternet import (
     NETWORK_NATIVE,
     deepfilternet_speeds,
 )
-from stapes.tools.bench.material import speech_in_noise
+from stapes.tools.bench.material import random_controls, speech_in_noise
 from stapes.tools.bench.report import KERNEL_PER_MAC, goals
 from stapes.tools.bench.timing import Speed, fastest
 
@@ -48,6 +50,19 @@ def test_material_ranges_from_silence_to_loud_speech():
     assert zeros.max() == 2000
 
 
+def test_random_controls_are_what_a_device_takes_and_reach_its_limits():
+    path = with_controls(sound_path_of(), ["all", "steered_equaliser:10"])
+    track = random_controls(path, 1000, seed=2)
+    np.testing.assert_array_equal(require_track(path, track, 1000), track)
+    np.testing.assert_array_equal(track, random_controls(path, 1000, seed=2))
+    for place in places(path):
+        words = track[:, place.words]
+        assert (words.min(), words.max()) == limits(place.control)
+        assert place.control.size == 1 or (words != words[:, :1]).any()
+    jumps = (np.diff(random_controls(path, 1000, share=0.02)[:, 0]) != 0).mean()
+    assert 0 < jumps < (np.diff(track[:, 0]) != 0).mean()
+
+
 def test_speed_counts_frames_and_audio():
     speed = Speed(seconds=0.5, audio_seconds=20.0, frames=5000)
     assert speed.to_json() == {"realtime_factor": 40.0, "microseconds_a_frame": pytest.approx(100.0)}
@@ -68,8 +83,10 @@ class Flipped(AudioEngine):
         super().__init__(sound_path_of())
         self.sample = sample
 
-    def run(self, audio_q15, trace=False, progress=lambda frames: None):
+    def run(self, audio_q15, trace=False, progress=lambda frames: None, controls=None):
         audio_q15 = audio_q15.copy()
+        if controls is not None:
+            audio_q15 //= controls[0, 0]
         if self.sample is not None:
             audio_q15[0, self.sample] ^= 1
         return Run(audio_q15)
@@ -82,6 +99,9 @@ def test_equality_sees_one_bit():
     assert not result["identical"]
     assert result["first_differing_sample"] == {"c": 12_345}
     assert result["sha256"]["a"] == result["sha256"]["b"] != result["sha256"]["c"]
+    controlled = equality({"a": Flipped(), "b": Flipped()}, audio, "test", np.full((1, 1), 2, np.int32))
+    assert controlled["identical"]
+    assert controlled["sha256"]["a"] != result["sha256"]["a"]
 
 
 def test_runtimes_compute_the_same_network(bundle):

@@ -20,8 +20,10 @@ from ..progress import progress
 FLOAT_BATCH = 8
 
 
-def equality(engines: dict[str, AudioEngine], audio_q15: np.ndarray, label: str) -> dict[str, Any]:
-    """All engines over one stream (S,) int16 from reset, against the first of them.
+def equality(
+    engines: dict[str, AudioEngine], audio_q15: np.ndarray, label: str, controls: np.ndarray | None = None
+) -> dict[str, Any]:
+    """All engines over one stream (S,) int16 from reset, under controls (T, W) int32 where some are given, against the first of them.
 
     identical; sha256 and compute_seconds (processor time) by engine; first_differing_sample of those engines that differ.
     """
@@ -29,7 +31,7 @@ def equality(engines: dict[str, AudioEngine], audio_q15: np.ndarray, label: str)
     for name, engine in engines.items():
         with progress(f"{label}, {name}, frames", -(-len(audio_q15) // engine.sound_path.hop)) as done:
             start = time.process_time()
-            outputs[name] = engine.run(audio_q15[None], progress=done).audio_q15[0]
+            outputs[name] = engine.run(audio_q15[None], progress=done, controls=controls).audio_q15[0]
             seconds[name] = time.process_time() - start
     reference = next(iter(outputs.values()))
     differing = {name: int(np.argmax(out != reference)) for name, out in outputs.items() if (out != reference).any()}

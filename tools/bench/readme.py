@@ -86,6 +86,12 @@ def readme_table(document: dict[str, Any]) -> str:
     engines = ", ".join(document["equality"][recipes[0]]["sha256"])
     seconds = document["equality"][recipes[0]]["seconds"]
     add(f"engines equal in every bit over {seconds:g} s: {engines}", list(equal))
+    aid = document["hearing_aid"]
+    verdicts = [("yes" if aid[recipe]["identical"] else "NO") if recipe in aid else None for recipe in recipes]
+    told = next(iter(aid.values()))
+    engines, seconds = ", ".join(told["sha256"]), told["seconds"]
+    around = f"a fitting of {told['sections']} sections, {told['bands']} steered bands and random controls"
+    add(f"the same over {seconds:g} s with {around}: {engines}", verdicts)
     machine = f"{document['machine']['processor']}, processor time of one core"
     return f"{machine}:\n\n" + "".join(f"{line}\n" for line in lines)
 

@@ -26,6 +26,8 @@ KERNEL_PER_MAC = {"int16 activations, 128->384": 1.20, "int8 activations, 128->3
 SPARSE = {"w8a16": "w8a16, half the blocks zeros", "w8a8": "w8a8, half the blocks zeros"}
 NETWORK_PER_MAC = {"w8a16": 1.27, "w8a8": 1.17, SPARSE["w8a16"]: 0.80}
 AUDIO_INSTRUCTIONS, MILLIONS_A_SECOND, GROWTH = 60_000, 80.0, 1.05
+# Parts of a result that tell of equal bits: in which engines, over how long a stream.
+EQUALITIES = ("equality", "hearing_aid", "drift")
 GTCRN, GTCRN_INSTRUCTIONS = "gtcrn_w8a16", 900_000
 
 
@@ -130,7 +132,7 @@ def _equality_table(document: dict[str, Any]) -> Table:
     table = Table(title="bits, one stream of speech in noise from one reset", title_justify="left")
     for heading in ("recipe", "stream", "engines", "output"):
         table.add_column(heading)
-    for kind in ("equality", "drift"):
+    for kind in EQUALITIES:
         for recipe, entry in document[kind].items():
             verdict = (
                 "equal in every bit" if entry["identical"] else f"DIFFER from sample {entry['first_differing_sample']}"
