@@ -97,7 +97,7 @@ def test_the_wheel_holds_the_files_of_the_package_and_puts_one_name_into_site_pa
         installed = [line.rsplit(",", 2)[0] for line in archive.read(record).decode().splitlines()]
     information = record.removesuffix("RECORD")
     packed = {name for name in installed if not name.startswith(information)}
-    wanted = [name for name in tracked if name.split("/")[0] in {*MAY_IMPORT, "__init__.py", "py.typed"}]
+    wanted = [name for name in tracked if name.split("/")[0] in {*MAY_IMPORT, "__init__.py", "__main__.py", "py.typed"}]
     assert packed == {f"stapes/{name}" for name in wanted}
 
 

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from stapes.firmware_sim.engines.audio import Run
 from stapes.models.sound_files import write_audio
+from stapes.tools import sound_regression
 from stapes.tools.engines import make_engine
-from stapes.tools.library import regress as regress_command
 
 from tests.helpers import count_few_hops
 
@@ -101,7 +101,7 @@ class OneBitOff:
 @pytest.fixture
 def recording(tmp_path, monkeypatch):
     """0.3 s, of which the device is to run 0.2 s by itself."""
-    monkeypatch.setattr(regress_command, "DEVICE_SECONDS", 0.2)
+    monkeypatch.setattr(sound_regression, "DEVICE_SECONDS", 0.2)
     path = tmp_path / "noise.wav"
     write_audio(path, 0.1 * np.random.default_rng(0).standard_normal(4_800))
     return path
@@ -114,8 +114,8 @@ def test_regress_sees_one_bit_of_the_device_and_says_how_much_it_ran(
     def make(name, bundle):
         return OneBitOff(bundle, name, 2000) if name == "cortex-m7" else make_engine(name, bundle)
 
-    monkeypatch.setattr(regress_command, "make_engine", make)
-    monkeypatch.setattr(regress_command, "unavailable", lambda: {"native": "not here", "tflm": "not here"})
+    monkeypatch.setattr(sound_regression, "make_engine", make)
+    monkeypatch.setattr(sound_regression, "unavailable", lambda: {"native": "not here", "tflm": "not here"})
     done = stapes("regress", bundle_of("zoo", "w8a16").folder, recording, *engine, "--json")
     assert done.code == 1
     document = json.loads(done.stdout)
@@ -132,8 +132,8 @@ def test_regress_takes_the_device_over_the_first_of_the_sound_unless_it_is_asked
     def make(name, bundle):
         return OneBitOff(bundle, name, 3_200) if name == "cortex-m7" else make_engine(name, bundle)
 
-    monkeypatch.setattr(regress_command, "make_engine", make)
-    monkeypatch.setattr(regress_command, "unavailable", lambda: {"native": "not here", "tflm": "not here"})
+    monkeypatch.setattr(sound_regression, "make_engine", make)
+    monkeypatch.setattr(sound_regression, "unavailable", lambda: {"native": "not here", "tflm": "not here"})
     folder = bundle_of("zoo", "w8a16").folder
     assert "equal, first 0.2 s (all with --engine cortex-m7)" in stapes("regress", folder, recording).stdout
     assert "DIFFER" in stapes("regress", folder, recording, "--engine", "cortex-m7").stdout

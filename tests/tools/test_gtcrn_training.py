@@ -172,7 +172,12 @@ def test_recipe_that_does_not_fit_is_refused(tmp_path, text, word):
         load_recipe(tmp_path / "r.toml")
 
 
-@pytest.mark.parametrize("path", sorted(ZOO.glob("*.toml")), ids=lambda path: path.stem)
+# Beside the trainings stands a path for the sound of DeepFilterNet3.
+@pytest.mark.parametrize(
+    "path",
+    [path for path in sorted(ZOO.glob("*.toml")) if "[[stages]]" not in path.read_text()],
+    ids=lambda path: path.stem,
+)
 def test_recipes_that_come_along_are_sound(path):
     chosen = load_recipe(path)
     assert chosen.model.sound_path().filter.judged_by_sound == path.stem.startswith("gtcrn")

@@ -9,8 +9,9 @@
 
 static uint64_t band_q40(const stapes_tone_level_params *p, const uint64_t *power_q40, int32_t band)
 {
+    const int32_t end = p->edges[band + 1];
     uint64_t sum_q40 = 0;
-    for (int32_t k = p->edges[band]; k < p->edges[band + 1]; k++) {
+    for (int32_t k = p->edges[band]; k < end; k++) {
         sum_q40 += power_q40[k];
     }
     return sum_q40;
@@ -19,8 +20,9 @@ static uint64_t band_q40(const stapes_tone_level_params *p, const uint64_t *powe
 /* How far the next frame moves the mean: by 1 / 2^shift. */
 static int32_t shift_of(const stapes_tone_level_params *p, stapes_tone_level_state *state, const uint64_t *power_q40)
 {
+    const int32_t end = p->edges[p->bands];
     bool sounds = false;
-    for (int32_t k = 0; k < p->edges[p->bands] && !sounds; k++) {
+    for (int32_t k = 0; k < end && !sounds; k++) {
         sounds = power_q40[k] != 0u;
     }
     if (sounds && state->frames < stapes_shift_left(1, p->memory)) {
