@@ -74,9 +74,10 @@ def _watch(processes: list[BaseProcess]) -> None:
 def _tell_fault(started: list[tuple[BaseProcess, Connection]]) -> None:
     codes = [process.exitcode for process, _ in started]
     ended = [(rank, code) for rank, code in enumerate(codes) if code is not None and code < 0]
-    # A worker may abort when the one that it waits for is gone: that one is named first.
-    for rank, code in sorted(ended, key=lambda one: one[1] == -signal.SIGABRT):
-        raise StapesError(f"worker {rank} of the training was ended ({_name_of(-code)}); {LOST}")
+    if ended:
+        # A worker may abort when the one that it waits for is gone: that one is named.
+        rank, number = min(ended, key=lambda one: (one[1] == -signal.SIGABRT, one[0]))
+        raise StapesError(f"worker {rank} of the training was ended ({_name_of(-number)}); {LOST}")
     for _, told in started:
         with contextlib.suppress(EOFError, OSError):
             if told.poll():
