@@ -33,7 +33,12 @@ class Glide:
         return self._at(positions)
 
     def _at(self, position_q30: np.ndarray) -> np.ndarray:
-        return self.start + round_right((self.target - self.start) * share_q15(position_q30), 15)
+        return between(np.asarray(self.start), np.asarray(self.target), share_q15(position_q30))
+
+
+def between(start: np.ndarray, target: np.ndarray, share_q15: np.ndarray) -> np.ndarray:
+    """What lies on the way, of any format; int64."""
+    return start + round_right((target - start) * share_q15, 15)
 
 
 def share_q15(position_q30: np.ndarray) -> np.ndarray:

@@ -12,9 +12,9 @@ import numpy as np
 from ...quantize.audio.glide import END_Q30
 from ...quantize.audio.steered_equaliser import Params
 from .equaliser import Cascade
-from .glide import share_q15
+from .glide import between, share_q15
 from .peaking import coefficients_q30
-from .scalar import log2_q16, round_right
+from .scalar import log2_q16
 from .twin import IntegerStage, Values
 
 
@@ -58,5 +58,4 @@ class Twin(IntegerStage):
     def _now(self) -> np.ndarray:
         if self.position_q30 == END_Q30:
             return self.target_q16
-        share = share_q15(np.asarray(self.position_q30))
-        return self.start_q16 + round_right((self.target_q16 - self.start_q16) * share, 15)
+        return between(self.start_q16, self.target_q16, share_q15(np.asarray(self.position_q30)))

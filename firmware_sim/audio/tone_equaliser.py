@@ -12,9 +12,8 @@ import numpy as np
 from ...quantize.audio.glide import END_Q30
 from ...quantize.audio.tone_equaliser import Params
 from .equaliser import Cascade
-from .glide import share_q15
+from .glide import between, share_q15
 from .peaking import coefficients_q30
-from .scalar import round_right
 from .twin import IntegerStage, Values
 
 
@@ -47,8 +46,7 @@ class Twin(IntegerStage):
     def _move(self) -> None:
         p = self.params
         self.position_q30 = min(self.position_q30 + p.step_q30, END_Q30)
-        way_q16 = (self.target_q16 - self.start_q16) * share_q15(np.asarray(self.position_q30))
-        gains_q16 = self.start_q16 + round_right(way_q16, 15)
+        gains_q16 = between(self.start_q16, self.target_q16, share_q15(np.asarray(self.position_q30)))
         octaves_q16 = np.broadcast_to(p.octaves_q16.astype(np.int64), gains_q16.shape)
         qualities_q16 = np.full_like(gains_q16, p.quality_q16)
         self.coefficients_q30 = coefficients_q30(p.peaking, octaves_q16, gains_q16, qualities_q16)
