@@ -11,7 +11,7 @@ from ..errors import StapesError
 from ..schema import STRICT
 from .level import LEVEL, Level
 from .log import CLIP, RANGE, Log
-from .stage import FloatStage, Quantity, Values
+from .stage import FloatStage, Quantity, Values, require_bins
 from .transform import Transform
 
 
@@ -34,8 +34,7 @@ class Bands(Log):
             raise StapesError(f"bands {self.bands}: give at least 2")
 
     def check(self, transform: Transform) -> None:
-        if self.bands > transform.bins:
-            raise StapesError(f"bands {self.bands}: this transform has {transform.bins} bins; give at most as many")
+        require_bins("bands", self.bands, transform)
 
     @property
     def quantities(self) -> tuple[Quantity, ...]:

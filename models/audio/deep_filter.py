@@ -11,7 +11,7 @@ from ..errors import StapesError
 from ..schema import STRICT
 from .look_ahead import MOST_FRAMES
 from .lsnr import LsnrRange
-from .stage import FloatStage, Pointwise, Quantity, Values, require_tensor
+from .stage import FloatStage, Pointwise, Quantity, Values, require_bins, require_tensor
 from .transform import Transform
 
 LARGEST_COEFFICIENT = 128.0
@@ -46,8 +46,7 @@ class DeepFilter(LsnrRange):
             raise StapesError(f"bins {self.bins}: give at least 1")
 
     def check(self, transform: Transform) -> None:
-        if self.bins > transform.bins:
-            raise StapesError(f"bins {self.bins}: this transform has {transform.bins} bins; give at most as many")
+        require_bins("bins", self.bins, transform)
 
     @property
     def reads(self) -> tuple[str, ...]:

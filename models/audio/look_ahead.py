@@ -9,7 +9,7 @@ import numpy as np
 
 from ..errors import StapesError
 from ..schema import STRICT
-from .stage import FloatStage, Quantity, Stage, Values
+from .stage import FloatStage, Quantity, Stage, Values, require_bins
 from .transform import Transform
 
 MOST_FRAMES = 16
@@ -46,8 +46,7 @@ class LookAhead(Stage):
             raise StapesError(f"past {self.past}: these frames are for a deep filter; give its bins, or past = 0")
 
     def check(self, transform: Transform) -> None:
-        if self.bins > transform.bins:
-            raise StapesError(f"bins {self.bins}: this transform has {transform.bins} bins; give at most as many")
+        require_bins("bins", self.bins, transform)
 
     @property
     def order(self) -> int:

@@ -11,7 +11,7 @@ import numpy as np
 from ..errors import StapesError
 from ..schema import STRICT
 from .running_mean import decay
-from .stage import FloatStage, Quantity, Stage, Values
+from .stage import FloatStage, Quantity, Stage, Values, require_bins
 from .transform import Transform
 
 # The level follows a louder frame in ATTACK s and a softer one in RELEASE s, and is never more than NEAR_DB under a frame: it stays
@@ -48,8 +48,7 @@ class SoundLevel(Stage):
             raise StapesError(f"bins {self.bins}: give at least 1")
 
     def check(self, transform: Transform) -> None:
-        if self.bins > transform.bins:
-            raise StapesError(f"bins {self.bins}: this transform has {transform.bins} bins; give at most as many")
+        require_bins("bins", self.bins, transform)
 
     @property
     def reads(self) -> tuple[str, ...]:

@@ -261,6 +261,12 @@ def require_tensor(setting: str, name: str) -> None:
         raise StapesError(f"{setting} {name[:40]!r}: give the name of a tensor of the network")
 
 
+def require_bins(setting: str, count: int, transform: Transform) -> None:
+    """Raise StapesError for more bins, or bands, than the transform has bins."""
+    if count > transform.bins:
+        raise StapesError(f"{setting} {count}: this transform has {transform.bins} bins; give at most as many")
+
+
 def from_table(table: object, label: str) -> Stage:
     """Inverse of `to_table`; raises StapesError, `label` in front, for an unknown kind or setting and for a wrong type."""
     if not isinstance(table, Mapping) or not isinstance(table.get("kind"), str):

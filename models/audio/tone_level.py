@@ -10,7 +10,7 @@ import numpy as np
 from ..errors import StapesError
 from ..schema import STRICT
 from .bands import band_edges
-from .stage import FloatStage, Quantity, Stage, Values, require_tensor
+from .stage import FloatStage, Quantity, Stage, Values, require_bins, require_tensor
 from .transform import Transform
 
 # A band is taken as no softer than this part of all bands together, as a power of two: 60 dB.
@@ -46,8 +46,7 @@ class ToneLevel(Stage):
         require_tensor("input", self.input)
 
     def check(self, transform: Transform) -> None:
-        if self.bands > transform.bins:
-            raise StapesError(f"bands {self.bands}: this transform has {transform.bins} bins; give at most as many")
+        require_bins("bands", self.bands, transform)
 
     @property
     def reads(self) -> tuple[str, ...]:

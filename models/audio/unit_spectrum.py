@@ -12,7 +12,7 @@ from ..errors import StapesError
 from ..schema import STRICT
 from .running_mean import RunningMean, decay, require_seconds
 from .sound_level import LEAST_OCTAVES
-from .stage import FloatStage, Quantity, Stage, Values, require_tensor
+from .stage import FloatStage, Quantity, Stage, Values, require_bins, require_tensor
 from .transform import Transform
 
 FIRST, LAST = 1e-3, 1e-4
@@ -53,8 +53,7 @@ class UnitSpectrum(Stage):
         require_tensor("input", self.input)
 
     def check(self, transform: Transform) -> None:
-        if self.bins > transform.bins:
-            raise StapesError(f"bins {self.bins}: this transform has {transform.bins} bins; give at most as many")
+        require_bins("bins", self.bins, transform)
         rate = 1.0 - decay(transform, self.time_constant)
         largest = 1.0 + (1.0 / rate if self.form == "mean" else 1.0 / math.sqrt(rate))
         if largest * (2.0 ** (-LEAST_OCTAVES / 4.0) if self.form == "level" else 1.0) > _LARGEST:
